@@ -1,0 +1,1 @@
+//! The Terrace runtime: serves HTTP functions compiled to WebAssembly.
