@@ -1,1 +1,13 @@
 //! The Terrace runtime: serves HTTP functions compiled to WebAssembly.
+
+pub mod capability;
+pub mod clock;
+pub mod engine;
+pub mod failure;
+pub mod function;
+pub mod guest_output;
+pub mod host;
+pub mod limits;
+pub mod manifest;
+pub mod outbound;
+pub mod server;

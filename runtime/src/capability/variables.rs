@@ -1,0 +1,1 @@
+//! Variables: `spin:variables` and `fermyon:spin/variables`.

@@ -1,0 +1,108 @@
+//! What a `.wasm` file must be to serve HTTP, and the linked result.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use wasmtime::component::{Component, Linker};
+use wasmtime_wasi_http::handler::ProxyPre;
+use wasmtime_wasi_http::{p2, p3};
+
+use crate::host::Host;
+
+const HANDLER_0_2: &str = "wasi:http/incoming-handler@0.2.";
+const HANDLER_0_3: &str = "wasi:http/handler@0.3.";
+
+/// A component that was checked and linked, ready to be instantiated.
+pub struct Handler {
+    /// The linked component, with its interface version.
+    pub pre: ProxyPre<Host>,
+    /// Whether one instance may serve further requests: the contract of `wasi:http` 0.3; an instance of 0.2 is
+    /// used once.
+    pub reusable: bool,
+}
+
+/// Why a file can't be served.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The file can't be read.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// The file is not WebAssembly, is damaged, or is a core module.
+    NotAComponent {
+        /// The file.
+        path: PathBuf,
+        /// What was found in it.
+        found: String,
+    },
+    /// The component exports no handler, or several.
+    Handlers {
+        /// The handler interfaces that it exports.
+        found: Vec<String>,
+        /// All that it exports.
+        exports: Vec<String>,
+    },
+    /// The component imports something that the host does not offer.
+    Import(String),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path, error } => write!(formatter, "{} can't be read: {error}", path.display()),
+            Self::NotAComponent { path, found } => write!(
+                formatter,
+                "{} holds {found}; expected a WebAssembly component (for Rust: --target wasm32-wasip2)",
+                path.display()
+            ),
+            Self::Handlers { found, exports } if found.is_empty() => write!(
+                formatter,
+                "no HTTP handler is exported (exports: {}); expected one of {HANDLER_0_2}x, {HANDLER_0_3}x",
+                list(exports)
+            ),
+            Self::Handlers { found, .. } => write!(
+                formatter,
+                "{} HTTP handlers are exported ({}); expected exactly one",
+                found.len(),
+                list(found)
+            ),
+            Self::Import(error) => write!(formatter, "an import is not offered by this runtime: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}
+
+/// Checks that `component` exports exactly one handler and binds its imports to the host.
+pub(super) fn link(linker: &Linker<Host>, component: &Component) -> Result<Handler, LoadError> {
+    let exports: Vec<String> =
+        component.component_type().exports(linker.engine()).map(|(name, _)| name.to_owned()).collect();
+    let found: Vec<String> = exports.iter().filter(|name| is_handler(name)).cloned().collect();
+    let [interface] = found.as_slice() else {
+        return Err(LoadError::Handlers { found, exports });
+    };
+    let reusable = interface.starts_with(HANDLER_0_3);
+    let pre = linker.instantiate_pre(component).map_err(unlinkable)?;
+    let pre = if reusable {
+        ProxyPre::P3(p3::bindings::ServicePre::new(pre).map_err(unlinkable)?)
+    } else {
+        ProxyPre::P2(p2::bindings::ProxyPre::new(pre).map_err(unlinkable)?)
+    };
+    Ok(Handler { pre, reusable })
+}
+
+fn is_handler(export: &str) -> bool {
+    export.starts_with(HANDLER_0_2) || export.starts_with(HANDLER_0_3)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+fn unlinkable(error: wasmtime::Error) -> LoadError {
+    LoadError::Import(format!("{error:#}"))
+}

@@ -1,0 +1,167 @@
+//! Compiled code, kept between starts.
+//!
+//! Compiled code is native code: running a file that somebody else made would give them this process. So a file
+//! counts only if the digest beside it was made with a key that lies, readable by its owner alone, in the same
+//! folder (keyed BLAKE3). A file that is damaged, cut short, or copied from elsewhere is compiled anew.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::LoadError;
+
+/// The first bytes of every WebAssembly component: magic, version 13, layer 1 (component).
+const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
+/// The first bytes of a core module: magic, version 1, layer 0.
+const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
+/// The name of the file that holds the key.
+const KEY_FILE: &str = "key";
+
+/// A folder of compiled components, or none, when every component is compiled at each start.
+pub(super) struct CompiledCache {
+    folder: Option<Folder>,
+    compatibility: blake3::Hash,
+}
+
+struct Folder {
+    path: PathBuf,
+    key: [u8; blake3::KEY_LEN],
+}
+
+impl CompiledCache {
+    /// Opens the cache. A folder that can't be used is reported in the log and done without.
+    pub(super) fn open(path: Option<&Path>, engine: &Engine) -> Self {
+        let mut hasher = DigestHasher(blake3::Hasher::new());
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let folder = path.and_then(|path| match Folder::open(path) {
+            Ok(folder) => Some(folder),
+            Err(error) => {
+                tracing::warn!("compiled code is not kept, because {} can't be used: {error}", path.display());
+                None
+            }
+        });
+        Self { folder, compatibility: hasher.0.finalize() }
+    }
+
+    /// The component in `source`, recalled if it was compiled before.
+    pub(super) fn component(&self, engine: &Engine, source: &Path) -> Result<Component, LoadError> {
+        let wasm = fs::read(source).map_err(|error| LoadError::Unreadable { path: source.into(), error })?;
+        check_preamble(source, &wasm)?;
+        let name = blake3::Hasher::new().update(self.compatibility.as_bytes()).update(&wasm).finalize().to_hex();
+        if let Some(component) = self.folder.as_ref().and_then(|folder| folder.recall(engine, &name)) {
+            return Ok(component);
+        }
+        let component = Component::new(engine, &wasm).map_err(|error| LoadError::NotAComponent {
+            path: source.into(),
+            found: format!("something damaged ({error:#})"),
+        })?;
+        if let Some(folder) = &self.folder
+            && let Err(error) = folder.keep(&component, &name)
+        {
+            tracing::warn!("compiled code of {} is not kept: {error}", source.display());
+        }
+        Ok(component)
+    }
+}
+
+impl Folder {
+    fn open(path: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        Ok(Self { path: path.into(), key: read_or_make_key(&path.join(KEY_FILE))? })
+    }
+
+    fn code_path(&self, name: &str) -> PathBuf {
+        self.path.join(name).with_extension("cwasm")
+    }
+
+    fn digest_path(&self, name: &str) -> PathBuf {
+        self.path.join(name).with_extension("blake3")
+    }
+
+    fn recall(&self, engine: &Engine, name: &str) -> Option<Component> {
+        let code = self.code_path(name);
+        let expected = fs::read(self.digest_path(name)).ok()?;
+        let actual = keyed_digest(&self.key, File::open(&code).ok()?).ok()?;
+        // `blake3::Hash` compares in constant time.
+        if actual != blake3::Hash::from_slice(&expected).ok()? {
+            tracing::warn!("{} is damaged or was not made here; it is compiled again", code.display());
+            return None;
+        }
+        deserialize(engine, &code)
+    }
+
+    /// Writes the code before its digest, each under another name first: a reader never sees half a file, and a
+    /// digest never stands beside code that is not there.
+    fn keep(&self, component: &Component, name: &str) -> io::Result<()> {
+        let code = component.serialize().map_err(io::Error::other)?;
+        let digest = keyed_digest(&self.key, code.as_slice())?;
+        replace(&self.code_path(name), &code)?;
+        replace(&self.digest_path(name), digest.as_bytes())
+    }
+}
+
+#[expect(unsafe_code, reason = "wasmtime maps precompiled code as it is")]
+fn deserialize(engine: &Engine, code: &Path) -> Option<Component> {
+    // SAFETY: the file carries a digest made with this folder's private key, so this program wrote it; the folder is
+    // writable by its owner only, who could as well change this program. wasmtime itself checks version and settings.
+    let component = unsafe { Component::deserialize_file(engine, code) };
+    component
+        .inspect_err(|error| tracing::warn!("{} is not of this engine and is compiled again: {error:#}", code.display()))
+        .ok()
+}
+
+fn check_preamble(source: &Path, wasm: &[u8]) -> Result<(), LoadError> {
+    let found = if wasm.starts_with(COMPONENT_PREAMBLE) {
+        return Ok(());
+    } else if wasm.starts_with(MODULE_PREAMBLE) {
+        "a core WebAssembly module".to_owned()
+    } else if wasm.is_empty() {
+        "nothing (the file is empty)".to_owned()
+    } else {
+        "something else than WebAssembly".to_owned()
+    };
+    Err(LoadError::NotAComponent { path: source.into(), found })
+}
+
+fn keyed_digest(key: &[u8; blake3::KEY_LEN], reader: impl Read) -> io::Result<blake3::Hash> {
+    Ok(blake3::Hasher::new_keyed(key).update_reader(reader)?.finalize())
+}
+
+fn read_or_make_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
+    if let Ok(key) = fs::read(path)
+        && let Ok(key) = key.try_into()
+    {
+        return Ok(key);
+    }
+    let mut key = [0; blake3::KEY_LEN];
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    replace(path, &key)?;
+    Ok(key)
+}
+
+/// Puts `bytes` at `path` in one step, readable by the owner only.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    fs::rename(&temporary, path)
+}
+
+/// Feeds what wasmtime hashes for compatibility into a digest that is the same in every process.
+struct DigestHasher(blake3::Hasher);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let bytes = self.0.finalize();
+        u64::from_le_bytes(std::array::from_fn(|index| bytes.as_bytes()[index]))
+    }
+}

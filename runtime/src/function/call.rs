@@ -1,0 +1,142 @@
+//! One request to a function: what its driver and its waiting connection share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use futures::task::AtomicWaker;
+use http::{Request, Response};
+use futures::channel::oneshot;
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime_wasi_http::handler::ExpirationError;
+use wasmtime_wasi_http::{WasiBody, p2, p3};
+
+use super::WorkerId;
+use crate::failure::Failure;
+
+/// What the two sides of a call know of each other.
+pub struct CallState {
+    /// When the request must have ended.
+    pub deadline: Instant,
+    /// The request's id, which tags what the guest prints.
+    pub request_id: Arc<str>,
+    cpu_nanoseconds: AtomicU64,
+    failure: OnceLock<Failure>,
+    reused: AtomicBool,
+    cancelled: AtomicBool,
+    driver: AtomicWaker,
+}
+
+impl CallState {
+    /// A call that must end by `deadline`.
+    #[must_use]
+    pub fn new(request_id: Arc<str>, deadline: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            deadline,
+            request_id,
+            cpu_nanoseconds: AtomicU64::new(0),
+            failure: OnceLock::new(),
+            reused: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
+            driver: AtomicWaker::new(),
+        })
+    }
+
+    /// Time that the guest, and the host on its behalf, spent on the processor so far.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        Duration::from_nanos(self.cpu_nanoseconds.load(Ordering::Relaxed))
+    }
+
+    /// Whether the instance had served a request before this one.
+    #[must_use]
+    pub fn instance_was_reused(&self) -> bool {
+        self.reused.load(Ordering::Relaxed)
+    }
+
+    /// What ended the guest, if something did.
+    #[must_use]
+    pub fn ended_by(&self) -> Option<&Failure> {
+        self.failure.get()
+    }
+
+    pub(super) fn failure(&self) -> Failure {
+        self.failure.get().cloned().unwrap_or(Failure::GuestTrapped)
+    }
+
+    pub(super) fn fail(&self, failure: Failure) {
+        // The first cause is the one to report.
+        let _ = self.failure.set(failure);
+    }
+
+    pub(super) fn add_cpu_time(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.cpu_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_reused(&self) {
+        self.reused.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Has the driver woken when the client goes away.
+    pub(super) fn wake_on_cancel(&self, waker: &Waker) {
+        self.driver.register(waker);
+    }
+}
+
+/// A request on its way to an instance.
+pub(super) struct Job {
+    pub(super) request: Request<WasiBody>,
+    pub(super) reply: oneshot::Sender<wasmtime::Result<Response<WasiBody>>>,
+    pub(super) state: Arc<CallState>,
+    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) worker: WorkerId,
+}
+
+/// Held by the side that waits for the response and its body: dropped early, it cancels the guest.
+pub(super) struct CancelOnDrop {
+    pub(super) state: Arc<CallState>,
+    armed: bool,
+}
+
+impl CancelOnDrop {
+    pub(super) fn new(state: Arc<CallState>) -> Self {
+        Self { state, armed: true }
+    }
+
+    /// The response was taken whole; what the guest does after it is not ended.
+    pub(super) fn disarm(&mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if self.armed {
+            self.state.cancelled.store(true, Ordering::Relaxed);
+            self.state.driver.wake();
+        }
+    }
+}
+
+/// The failure behind an error that came instead of a response.
+pub(super) fn failure_of(error: &wasmtime::Error) -> Failure {
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return failure.clone();
+    }
+    if error.is::<ExpirationError>() {
+        return Failure::DeadlineExceeded;
+    }
+    if let Some(code) = error.downcast_ref::<p3::bindings::http::types::ErrorCode>() {
+        return Failure::GuestFailed { error: format!("{code:?}") };
+    }
+    if let Some(code) = error.downcast_ref::<p2::bindings::http::types::ErrorCode>() {
+        return Failure::GuestFailed { error: format!("{code:?}") };
+    }
+    if error.is::<wasmtime::Trap>() { Failure::GuestTrapped } else { Failure::NoResponse }
+}

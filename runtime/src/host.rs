@@ -1,0 +1,159 @@
+//! The host side of one instance: what its store holds.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::capability::{Capabilities, Grants};
+use crate::function::CallState;
+use crate::guest_output::{GuestOutput, Stream};
+use crate::outbound::{Outbound, OutboundHooks};
+
+/// The data of a store: everything that a guest can reach.
+pub struct Host {
+    /// The guest's handles on host objects.
+    pub table: ResourceTable,
+    /// The bound on the guest's memory.
+    pub memory: MemoryLimiter,
+    /// What the manifest grants.
+    pub capabilities: Capabilities,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: OutboundHooks,
+    output: Arc<GuestOutput>,
+    /// Gives the place back to the budget when the store is dropped.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A folder that a guest may read.
+#[derive(Clone, Debug)]
+pub struct Preopen {
+    /// Where it is on the host.
+    pub host: PathBuf,
+    /// What the guest knows it as.
+    pub guest: String,
+}
+
+/// Makes the host side of each instance of one component.
+pub struct HostFactory {
+    /// The component's id, which tags what its guests print.
+    pub component: Arc<str>,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
+    /// Folders that the guest may read.
+    pub preopens: Vec<Preopen>,
+    /// Bytes of memory that an instance may use.
+    pub memory: usize,
+    /// What the manifest grants.
+    pub grants: Arc<Grants>,
+    /// The way to other servers and to other components.
+    pub outbound: Arc<Outbound>,
+}
+
+impl HostFactory {
+    /// The host side of a new instance.
+    ///
+    /// # Errors
+    /// When a folder that the guest may read can't be opened.
+    pub fn host(&self, permit: OwnedSemaphorePermit) -> io::Result<Host> {
+        let output = GuestOutput::new(Arc::clone(&self.component));
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.envs(&self.environment);
+        wasi.stdout(output.stream(Stream::Stdout)).stderr(output.stream(Stream::Stderr));
+        for preopen in &self.preopens {
+            wasi.preopened_dir(&preopen.host, &preopen.guest, FsPerms::ReadOnly).map_err(io::Error::other)?;
+        }
+        Ok(Host {
+            table: ResourceTable::new(),
+            memory: MemoryLimiter::new(self.memory),
+            capabilities: Capabilities::new(Arc::clone(&self.grants)),
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            hooks: OutboundHooks::new(Arc::clone(&self.outbound)),
+            output,
+            _permit: permit,
+        })
+    }
+}
+
+impl Host {
+    /// A request begins: what the guest prints and asks for from now on is on its behalf.
+    pub fn begin_request(&mut self, call: &Arc<CallState>) {
+        self.output.begin(call);
+        self.hooks.begin(call);
+        self.capabilities.begin(call);
+    }
+
+    /// The request has ended: what it left open is closed.
+    pub fn end_request(&mut self) {
+        self.output.flush();
+        self.capabilities.end(&mut self.table);
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.output.flush();
+    }
+}
+
+impl WasiView for Host {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Host {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+/// Bounds the linear memories and tables of one instance, all together.
+#[derive(Debug)]
+pub struct MemoryLimiter {
+    limit: usize,
+    used: usize,
+    exceeded: bool,
+}
+
+impl MemoryLimiter {
+    fn new(limit: usize) -> Self {
+        Self { limit, used: 0, exceeded: false }
+    }
+
+    /// Whether the guest ever asked for more than its limit.
+    #[must_use]
+    pub fn was_exceeded(&self) -> bool {
+        self.exceeded
+    }
+
+    /// Bytes of linear memory that the instance has.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used
+    }
+}
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used.saturating_add(desired.saturating_sub(current));
+        let allowed = used <= self.limit;
+        if allowed {
+            self.used = used;
+        } else {
+            self.exceeded = true;
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= crate::limits::MAX_TABLE_ELEMENTS)
+    }
+}

@@ -1,0 +1,52 @@
+//! The limits and defaults of the runtime, each with its unit and reason.
+
+use std::time::Duration;
+
+/// How often a busy guest yields to its worker, which then looks at deadlines and at its other requests. Short
+/// enough that others hardly notice, long enough that the switch costs nothing.
+pub const EPOCH_TICK: Duration = Duration::from_millis(1);
+
+/// How much later than its deadline a call that shares its instance takes the whole instance with it. In that time
+/// the call is ended alone, if its guest lets go of the thread.
+pub const DEADLINE_GRACE: Duration = Duration::from_millis(250);
+
+/// Instances alive at once, over all components and workers. Each reserves address space, not memory; 2,048 of
+/// them take 8 TiB of the 128 TiB that Linux gives a process. Beyond it idle instances are ended, then requests wait.
+pub const MAX_INSTANCES: u32 = 2_048;
+
+/// Bytes of stack that a guest may use. On reaching it the guest traps.
+pub const MAX_WASM_STACK_BYTES: usize = 512 * 1024;
+
+/// Bytes of stack that host functions called by a guest may use beyond the guest's.
+pub const HOST_STACK_BYTES: usize = 512 * 1024;
+
+/// Core instances in an average component, for sizing the pool: the module itself and two or three adapters.
+pub const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+
+/// Linear memories in an average component, for sizing the pool. Adapters have none, composed components several.
+pub const MEMORIES_PER_COMPONENT: u32 = 2;
+
+/// Tables in an average component, for sizing the pool: the module's and its adapters'.
+pub const TABLES_PER_COMPONENT: u32 = 3;
+
+/// Core instances, memories or tables that one component may have. More is refused when it is loaded.
+pub const MAX_CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+
+/// Elements that a table may have: function pointers. Large guests (interpreters) have some 20,000.
+pub const MAX_TABLE_ELEMENTS: usize = 100_000;
+
+/// Unused slots of the pool that keep their memory mapped for the next instance of the same component.
+pub const MAX_WARM_SLOTS: u32 = 128;
+
+/// Bytes of an instance's memory that are cleared rather than given back to the system when it ends: page faults of
+/// the next instance cost more than clearing.
+pub const MEMORY_KEPT_RESIDENT_BYTES: usize = 512 * 1024;
+
+/// Bytes of an instance's tables that are cleared rather than given back.
+pub const TABLE_KEPT_RESIDENT_BYTES: usize = 16 * 1024;
+
+/// Bytes of a response that are held back for a moment, so that a small response leaves in one write.
+pub const SMALL_BODY_BYTES: usize = 64 * 1024;
+
+/// Turns of the worker that a response is held back for. The guest of a small response needs one or two.
+pub const SMALL_BODY_YIELDS: u32 = 3;
