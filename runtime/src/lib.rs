@@ -9,5 +9,6 @@ pub mod guest_output;
 pub mod host;
 pub mod limits;
 pub mod manifest;
+pub mod observe;
 pub mod outbound;
 pub mod server;

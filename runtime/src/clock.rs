@@ -1,0 +1,24 @@
+//! Owns every reading of the clock, so that a search for a clock ends here.
+//! What a span of time means is left to the callers.
+
+use std::time::{Instant, SystemTime};
+
+/// The monotonic time, for durations and deadlines.
+#[must_use]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock"
+)]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// The time of day, for timestamps that people read. It may jump; never measure with it.
+#[must_use]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock"
+)]
+pub fn time_of_day() -> SystemTime {
+    SystemTime::now()
+}

@@ -1,0 +1,262 @@
+//! Owns every way in which a request can fail, and what each one means to the client, the log and the metrics.
+//! Detecting a failure is left to the module that meets it; turning one into a response happens only here.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+/// How long a client should wait before it comes back when the server is full: long enough for a queue of
+/// ordinary requests to empty, short enough not to be noticed as an outage.
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Why a request did not get the response of a function.
+///
+/// The messages name causes inside the platform. They go to the log; the client sees [`Problem`] only.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// No route of the app matches the path.
+    #[error("no route matches the path")]
+    NoRoute,
+    /// The method is one that a gateway must not hand on (`CONNECT`, `TRACE`).
+    #[error("the method is not served")]
+    MethodNotAllowed,
+    /// The request is malformed; `detail` says how, in words that the client may read.
+    #[error("malformed request: {detail}")]
+    BadRequest {
+        /// What is malformed.
+        detail: &'static str,
+    },
+    /// The content is longer than the component accepts.
+    #[error("the content is longer than {limit_bytes} bytes")]
+    BodyTooLarge {
+        /// The limit that was passed, in bytes.
+        limit_bytes: u64,
+    },
+    /// The header section has too many fields or bytes.
+    #[error("the header section is too large")]
+    HeadersTooLarge,
+    /// The request target is too long.
+    #[error("the request target is too long")]
+    UriTooLong,
+    /// The client stopped sending in the middle of its request.
+    #[error("the client was too slow to send its request")]
+    RequestTimeout,
+    /// The client went away before its response was complete. It reaches the log only.
+    #[error("the client closed the connection")]
+    ClientDisconnected,
+    /// The client stopped reading its response. It reaches the log only.
+    #[error("the client stopped reading its response")]
+    ResponseTimeout,
+    /// The guest trapped.
+    #[error("the guest trapped")]
+    GuestTrapped,
+    /// The guest answered with an error of `wasi:http` in place of a response.
+    #[error("the guest answered with the error {code}")]
+    GuestFailed {
+        /// The name of the error code in `wasi:http/types`.
+        code: &'static str,
+    },
+    /// The guest ended without a response, or with one that HTTP does not allow there.
+    #[error("the guest ended without a usable response")]
+    NoResponse,
+    /// The request took longer than its component's timeout.
+    #[error("the deadline passed")]
+    DeadlineExceeded,
+    /// The guest used more CPU time than its component may.
+    #[error("the guest used up its CPU time")]
+    CpuExceeded,
+    /// The guest asked for more memory than its component may have.
+    #[error("the guest needs more memory than its limit")]
+    MemoryExceeded,
+    /// The component's waiting queue is full.
+    #[error("the component's queue is full")]
+    QueueFull,
+    /// The request waited in the component's queue for as long as it may.
+    #[error("no instance became free in time")]
+    ConcurrencyTimeout,
+    /// The server has as many connections as it may have.
+    #[error("the server has no connection left")]
+    ConnectionLimit,
+    /// The server is about to end and takes nothing new.
+    #[error("the server is draining")]
+    Draining,
+    /// No instance of the component could be made.
+    #[error("the component could not be instantiated")]
+    InstantiationFailed,
+    /// A fault of the platform itself.
+    #[error("internal error")]
+    Internal,
+}
+
+/// What a [`Failure`] means outside: one row of the table in [`Failure::problem`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The status of the response.
+    pub status: StatusCode,
+    /// The name in logs and metrics, and the last part of the problem's type.
+    pub name: &'static str,
+    /// The sentence that the client reads.
+    pub title: &'static str,
+    /// The error type of `Proxy-Status` (RFC 9209 §2.3).
+    pub proxy_error: &'static str,
+    /// Who has to change something.
+    pub fault: Fault,
+    /// Whether the same request may succeed later.
+    pub retry: Retry,
+}
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The one who sent the request.
+    Client,
+    /// The function.
+    Guest,
+    /// Too much is asked of this server at the moment.
+    Load,
+    /// The platform.
+    Platform,
+}
+
+/// Whether to send the same request again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The same request will fail again, or it may have had its effect already.
+    Never,
+    /// Nothing has run, so even a request that is not idempotent may be sent again, after
+    /// [`RETRY_AFTER_SECONDS`].
+    Later,
+}
+
+/// The body of a failure response: RFC 9457 problem details.
+#[derive(Serialize)]
+struct ProblemDetails<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    request_id: &'a str,
+}
+
+impl Failure {
+    /// What this failure means to the client, the log and the metrics.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        use Fault::{Client, Guest, Load, Platform};
+        use Retry::{Later, Never};
+        #[rustfmt::skip]
+        let (status, name, title, proxy_error, fault, retry) = match self {
+            Self::NoRoute => (404, "no-route", "Nothing is served at this path", "destination_not_found", Client, Never),
+            Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not served", "http_request_error", Client, Never),
+            Self::BadRequest { .. } => (400, "bad-request", "The request is malformed", "http_request_error", Client, Never),
+            Self::BodyTooLarge { .. } => (413, "body-too-large", "The content is too large", "http_request_error", Client, Never),
+            Self::HeadersTooLarge => (431, "headers-too-large", "The header section is too large", "http_request_error", Client, Never),
+            Self::UriTooLong => (414, "uri-too-long", "The request target is too long", "http_request_error", Client, Never),
+            Self::RequestTimeout => (408, "request-timeout", "The request was not completed in time", "http_request_error", Client, Never),
+            Self::ClientDisconnected => (499, "client-disconnected", "The client closed the connection", "http_request_error", Client, Never),
+            Self::ResponseTimeout => (499, "response-timeout", "The client stopped reading", "http_request_error", Client, Never),
+            Self::GuestTrapped => (500, "guest-trapped", "The function failed", "http_response_incomplete", Guest, Never),
+            Self::GuestFailed { .. } => (500, "guest-failed", "The function failed", "http_response_incomplete", Guest, Never),
+            Self::NoResponse => (500, "no-response", "The function gave no response", "http_response_incomplete", Guest, Never),
+            Self::DeadlineExceeded => (504, "deadline-exceeded", "The function took too long", "http_response_timeout", Guest, Never),
+            Self::CpuExceeded => (504, "cpu-exceeded", "The function used up its CPU time", "http_response_timeout", Guest, Never),
+            Self::MemoryExceeded => (503, "memory-exceeded", "The function used up its memory", "http_response_incomplete", Guest, Never),
+            Self::QueueFull => (503, "queue-full", "Too many requests are waiting for this function", "connection_limit_reached", Load, Later),
+            Self::ConcurrencyTimeout => (503, "concurrency-timeout", "This function is busy", "connection_limit_reached", Load, Later),
+            Self::ConnectionLimit => (503, "connection-limit", "The server has too many connections", "connection_limit_reached", Load, Later),
+            Self::Draining => (503, "draining", "The server is about to end", "destination_unavailable", Platform, Later),
+            Self::InstantiationFailed => (503, "instantiation-failed", "The function could not be started", "destination_unavailable", Platform, Later),
+            Self::Internal => (500, "internal", "Internal error", "proxy_internal_error", Platform, Never),
+        };
+        let status = StatusCode::from_u16(status).expect("the table holds valid status codes");
+        Problem {
+            status,
+            name,
+            title,
+            proxy_error,
+            fault,
+            retry,
+        }
+    }
+
+    /// The name in logs and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.problem().name
+    }
+
+    /// The response that tells the client, with `request_id` to quote when asking for help.
+    #[must_use]
+    pub fn response(&self, request_id: &str) -> Response<Bytes> {
+        let problem = self.problem();
+        let mut response = Response::new(self.details(&problem, request_id));
+        *response.status_mut() = problem.status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert("proxy-status", proxy_status(&problem));
+        if problem.retry == Retry::Later {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        }
+        if matches!(self, Self::MethodNotAllowed) {
+            headers.insert(
+                header::ALLOW,
+                HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            );
+        }
+        if self.closes_connection() {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// Whether what follows on the connection cannot be trusted to be a request: the framing may have been
+    /// read otherwise by someone on the way (RFC 9112 §11.2), or the rest of the content is still to come.
+    fn closes_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::BadRequest { .. }
+                | Self::BodyTooLarge { .. }
+                | Self::HeadersTooLarge
+                | Self::UriTooLong
+                | Self::RequestTimeout
+                | Self::ConnectionLimit
+        )
+    }
+
+    fn details(&self, problem: &Problem, request_id: &str) -> Bytes {
+        let details = ProblemDetails {
+            r#type: format!("urn:terrace:problem:{}", problem.name),
+            title: problem.title,
+            status: problem.status.as_u16(),
+            detail: self.public_detail(),
+            request_id,
+        };
+        serde_json::to_vec(&details)
+            .expect("strings and numbers always serialise")
+            .into()
+    }
+
+    /// What the client may know beyond the title. A guest's or the platform's internals never go out.
+    fn public_detail(&self) -> Option<String> {
+        match self {
+            Self::BadRequest { detail } => Some((*detail).to_owned()),
+            Self::BodyTooLarge { limit_bytes } => {
+                Some(format!("At most {limit_bytes} bytes are accepted here."))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn proxy_status(problem: &Problem) -> HeaderValue {
+    HeaderValue::from_str(&format!("terrace; error={}", problem.proxy_error))
+        .expect("the table holds tokens only")
+}
+
+#[cfg(test)]
+mod tests;

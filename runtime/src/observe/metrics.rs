@@ -1,0 +1,328 @@
+//! Owns the metrics and their text form. Everything that a request touches is found once, when its component
+//! is loaded, so that recording is an addition to an atomic; serving the text is left to the admin listener.
+
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Metric, Registry};
+
+use super::histogram::DurationHistogram;
+use crate::failure::Failure;
+
+const METHOD_CLASSES: [&str; 3] = ["safe", "idempotent", "other"];
+const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+type Seconds = Counter<f64, AtomicU64>;
+
+/// All metrics of one process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    families: Families,
+    unrouted: Arc<RouteMetrics>,
+    connections: Gauge,
+    connections_refused: Counter,
+    log_lines_dropped: Counter,
+}
+
+/// The metrics of one component.
+#[derive(Debug)]
+pub struct ComponentMetrics {
+    component: Arc<str>,
+    durations: DurationHistogram,
+    in_flight: Gauge,
+    queue_length: Gauge,
+    instances_created: Counter,
+    instances_reused: Counter,
+    instances_trapped: Counter,
+    cpu_seconds: Seconds,
+    memory_high_water: Gauge<i64, AtomicI64>,
+}
+
+/// The metrics of one route, with its names for the log.
+#[derive(Debug)]
+pub struct RouteMetrics {
+    route: Arc<str>,
+    component: Arc<ComponentMetrics>,
+    requests: Family<RequestLabels, Counter>,
+    /// By method class and status class. Filled at the first use, so that only what happens is exposed.
+    counters: [[OnceLock<Counter>; STATUS_CLASSES.len()]; METHOD_CLASSES.len()],
+}
+
+#[derive(Clone, Debug)]
+struct Families {
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<ComponentLabels, DurationHistogram>,
+    in_flight: Family<ComponentLabels, Gauge>,
+    queue_length: Family<ComponentLabels, Gauge>,
+    instances: Family<InstanceLabels, Counter>,
+    failures: Family<FailureLabels, Counter>,
+    cpu_seconds: Family<ComponentLabels, Seconds>,
+    memory_high_water: Family<ComponentLabels, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    component: Arc<str>,
+    route: Arc<str>,
+    method: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ComponentLabels {
+    component: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InstanceLabels {
+    component: Arc<str>,
+    event: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    component: Arc<str>,
+    failure: &'static str,
+}
+
+impl Metrics {
+    /// Metrics that all stand at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("terrace");
+        let families = Families::register(&mut registry);
+        let connections = register(&mut registry, "connections", "Open connections");
+        let connections_refused = register(
+            &mut registry,
+            "connections_refused",
+            "Connections beyond the limit",
+        );
+        let log_lines_dropped = register(
+            &mut registry,
+            "log_lines_dropped",
+            "Log lines lost because the log was written too slowly",
+        );
+        let unrouted = families.component("");
+        let unrouted = Arc::new(families.route(unrouted, ""));
+        Self {
+            registry,
+            families,
+            unrouted,
+            connections,
+            connections_refused,
+            log_lines_dropped,
+        }
+    }
+
+    /// The metrics of `component`; the same ones at each call.
+    #[must_use]
+    pub fn component(&self, component: &str) -> Arc<ComponentMetrics> {
+        self.families.component(component)
+    }
+
+    /// The metrics of `route` of `component`; the same ones at each call.
+    #[must_use]
+    pub fn route(&self, component: &Arc<ComponentMetrics>, route: &str) -> Arc<RouteMetrics> {
+        Arc::new(self.families.route(Arc::clone(component), route))
+    }
+
+    /// Requests that no component was found for.
+    pub(crate) fn unrouted(&self) -> &Arc<RouteMetrics> {
+        &self.unrouted
+    }
+
+    /// Counts `failure` of a request to `component`.
+    pub(crate) fn count_failure(&self, component: &Arc<str>, failure: &Failure) {
+        let labels = FailureLabels {
+            component: Arc::clone(component),
+            failure: failure.name(),
+        };
+        self.families.failures.get_or_create(&labels).inc();
+    }
+
+    /// The open connections.
+    pub(crate) fn connections(&self) -> &Gauge {
+        &self.connections
+    }
+
+    /// The connections that were beyond the limit.
+    pub(crate) fn connections_refused(&self) -> &Counter {
+        &self.connections_refused
+    }
+
+    /// The log lines that were lost.
+    pub(crate) fn log_lines_dropped(&self) -> &Counter {
+        &self.log_lines_dropped
+    }
+
+    /// The metrics in the OpenMetrics text format.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry).expect("writing to a string does not fail");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ComponentMetrics {
+    /// The component's id.
+    #[must_use]
+    pub fn component(&self) -> &Arc<str> {
+        &self.component
+    }
+
+    /// Says how many requests wait for an instance.
+    pub fn set_queue_length(&self, length: usize) {
+        self.queue_length
+            .set(i64::try_from(length).unwrap_or(i64::MAX));
+    }
+
+    /// Counts an instance that was made.
+    pub fn count_instance_created(&self) {
+        self.instances_created.inc();
+    }
+
+    /// Counts a request that an instance took which had served before.
+    pub fn count_instance_reused(&self) {
+        self.instances_reused.inc();
+    }
+
+    /// Counts an instance that trapped.
+    pub fn count_instance_trapped(&self) {
+        self.instances_trapped.inc();
+    }
+
+    /// Notes the memory that an instance has grown to; the highest is kept.
+    pub fn note_memory(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.memory_high_water
+            .inner()
+            .fetch_max(bytes, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Counts a request as in flight until [`Self::end_request`].
+    pub(crate) fn begin_request(&self) {
+        self.in_flight.inc();
+    }
+
+    /// Counts a request as no longer in flight.
+    pub(crate) fn end_request(&self) {
+        self.in_flight.dec();
+    }
+
+    /// Counts a request that took `duration`, of which the guest used `cpu`.
+    pub(crate) fn count_request(&self, duration: Duration, cpu: Duration) {
+        self.durations.observe(duration);
+        if !cpu.is_zero() {
+            self.cpu_seconds.inc_by(cpu.as_secs_f64());
+        }
+    }
+}
+
+impl RouteMetrics {
+    /// The route as the manifest spells it.
+    #[must_use]
+    pub fn route(&self) -> &Arc<str> {
+        &self.route
+    }
+
+    /// The component that the route leads to.
+    #[must_use]
+    pub fn component(&self) -> &Arc<ComponentMetrics> {
+        &self.component
+    }
+
+    /// Counts a response.
+    pub(crate) fn count_response(&self, method: &Method, status: StatusCode) {
+        let method = method_class(method);
+        let status = usize::from(status.as_u16() / 100).clamp(1, STATUS_CLASSES.len()) - 1;
+        let counter = self.counters[method][status].get_or_init(|| {
+            let labels = RequestLabels {
+                component: Arc::clone(&self.component.component),
+                route: Arc::clone(&self.route),
+                method: METHOD_CLASSES[method],
+                status: STATUS_CLASSES[status],
+            };
+            self.requests.get_or_create_owned(&labels)
+        });
+        counter.inc();
+    }
+}
+
+impl Families {
+    #[rustfmt::skip]
+    fn register(registry: &mut Registry) -> Self {
+        Self {
+            requests: register(registry, "requests", "Responses by route, method class and status class"),
+            durations: register(registry, "request_duration_seconds", "From the head of a request to the end of its response"),
+            in_flight: register(registry, "requests_in_flight", "Requests that a component is working on"),
+            queue_length: register(registry, "queue_length", "Requests that wait for an instance"),
+            instances: register(registry, "instances", "Instances created, reused, trapped"),
+            failures: register(registry, "failures", "Requests that failed, by the name of the failure"),
+            cpu_seconds: register(registry, "guest_cpu_seconds", "CPU time used by guests"),
+            memory_high_water: register(registry, "guest_memory_high_water_bytes", "The most memory an instance has had"),
+        }
+    }
+
+    fn component(&self, component: &str) -> Arc<ComponentMetrics> {
+        let component: Arc<str> = component.into();
+        let labels = ComponentLabels {
+            component: Arc::clone(&component),
+        };
+        let instances = |event| {
+            let labels = InstanceLabels {
+                component: Arc::clone(&component),
+                event,
+            };
+            self.instances.get_or_create_owned(&labels)
+        };
+        Arc::new(ComponentMetrics {
+            durations: self.durations.get_or_create_owned(&labels),
+            in_flight: self.in_flight.get_or_create_owned(&labels),
+            queue_length: self.queue_length.get_or_create_owned(&labels),
+            instances_created: instances("created"),
+            instances_reused: instances("reused"),
+            instances_trapped: instances("trapped"),
+            cpu_seconds: self.cpu_seconds.get_or_create_owned(&labels),
+            memory_high_water: self.memory_high_water.get_or_create_owned(&labels),
+            component,
+        })
+    }
+
+    fn route(&self, component: Arc<ComponentMetrics>, route: &str) -> RouteMetrics {
+        RouteMetrics {
+            route: route.into(),
+            component,
+            requests: self.requests.clone(),
+            counters: Default::default(),
+        }
+    }
+}
+
+fn register<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+/// RFC 9110 §9.2: safe methods change nothing; idempotent ones may be sent twice.
+fn method_class(method: &Method) -> usize {
+    match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => 0,
+        Method::PUT | Method::DELETE => 1,
+        _ => 2,
+    }
+}

@@ -1,0 +1,224 @@
+//! Owns the public HTTP/1.1 listener: threads, connections, and a request's way up to the inner service.
+//! What answers a request (routes, functions) is left to that service.
+
+mod acceptor;
+mod body;
+mod connection;
+mod context;
+mod drain;
+mod exchange;
+pub mod limits;
+mod message;
+mod phase;
+mod refusal;
+mod request_id;
+mod sanitise;
+mod socket;
+mod stack;
+mod trace;
+mod worker;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+pub use body::{RequestBody, ResponseBody};
+pub use context::RequestContext;
+pub use drain::Readiness;
+pub use limits::ServerLimits;
+pub use request_id::{IdSource, RequestId};
+pub use sanitise::TrustedProxies;
+pub use stack::InnerService;
+pub use trace::TraceContext;
+
+use crate::observe::Observer;
+use acceptor::Acceptor;
+use worker::{Worker, WorkerParts, WorkerThread};
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// How many threads serve requests.
+    pub workers: NonZeroUsize,
+    /// The limits on clients.
+    pub limits: ServerLimits,
+    /// The proxies whose forwarding fields are believed.
+    pub trusted_proxies: TrustedProxies,
+}
+
+/// The number of a worker thread, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WorkerId(pub usize);
+
+/// A listener that is bound and does not accept yet.
+#[derive(Debug)]
+pub struct Server {
+    config: Arc<ServerConfig>,
+    listener: TcpListener,
+    address: SocketAddr,
+    observer: Arc<Observer>,
+    readiness: Readiness,
+}
+
+/// Why a server cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {}", explain(.source))]
+pub struct BindError {
+    /// The address that was asked for.
+    pub address: SocketAddr,
+    /// What the operating system says.
+    pub source: io::Error,
+}
+
+/// Why a server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A worker thread could not be started, for lack of memory, threads or file descriptors.
+    #[error("cannot start a worker thread: {0}; raise the limits of the process (`ulimit -a`)")]
+    Worker(#[source] io::Error),
+    /// The inner service of a worker could not be made.
+    #[error("a worker thread ended while it made its service")]
+    Factory,
+    /// The listening socket cannot be watched.
+    #[error("cannot wait for connections: {0}")]
+    Listener(#[source] io::Error),
+}
+
+impl Server {
+    /// Takes the address, so that everything that can be wrong with it shows before anything else starts.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken, not allowed or not of this machine.
+    pub fn bind(
+        config: ServerConfig,
+        observer: Arc<Observer>,
+        readiness: Readiness,
+    ) -> Result<Self, BindError> {
+        let (listener, address) = bind(config.address)?;
+        Ok(Self {
+            config: Arc::new(config),
+            listener,
+            address,
+            observer,
+            readiness,
+        })
+    }
+
+    /// The address that was taken.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until it is told to end, with one inner service per worker thread, made on that thread by
+    /// `factory`.
+    ///
+    /// `next_signal` is awaited twice: at the first signal the server drains, which means that it accepts
+    /// nothing more, answers what it has accepted, and ends after the drain timeout at the latest; at the
+    /// second it ends at once.
+    ///
+    /// # Errors
+    ///
+    /// When the threads or the listener cannot be set up.
+    pub async fn run<F, S>(
+        self,
+        factory: F,
+        mut next_signal: impl AsyncFnMut(),
+    ) -> Result<(), ServeError>
+    where
+        F: Fn(WorkerId) -> S + Send + Sync + 'static,
+        S: InnerService,
+    {
+        let (abort, aborted) = watch::channel(false);
+        let parts = WorkerParts {
+            config: Arc::clone(&self.config),
+            observer: Arc::clone(&self.observer),
+            abort: aborted,
+        };
+        let (workers, mut threads) = start_workers(self.config.workers, factory, &parts)?;
+        ready(&mut threads).await?;
+        let acceptor = Acceptor::new(self.listener, workers, self.config.clone(), self.observer)
+            .map_err(ServeError::Listener)?;
+        self.readiness.set(true);
+        tokio::select! {
+            () = acceptor.accept() => {}
+            () = next_signal() => {}
+        }
+        self.readiness.set(false);
+        acceptor.finish();
+        tokio::select! {
+            () = ended(&mut threads) => {}
+            () = tokio::time::sleep(self.config.limits.drain_timeout) => {}
+            () = next_signal() => {}
+        }
+        // Nobody listens when all workers have ended already.
+        let _ = abort.send(true);
+        for worker in threads {
+            // A worker that panicked has said so on the standard error stream.
+            let _ = worker.thread.join();
+        }
+        Ok(())
+    }
+}
+
+fn start_workers<F, S>(
+    count: NonZeroUsize,
+    factory: F,
+    parts: &WorkerParts,
+) -> Result<(Vec<Worker>, Vec<WorkerThread>), ServeError>
+where
+    F: Fn(WorkerId) -> S + Send + Sync + 'static,
+    S: InnerService,
+{
+    let factory = Arc::new(factory);
+    let start = |number| Worker::start(WorkerId(number), Arc::clone(&factory), parts.clone());
+    let started: io::Result<Vec<_>> = (0..count.get()).map(start).collect();
+    Ok(started.map_err(ServeError::Worker)?.into_iter().unzip())
+}
+
+/// Waits until every worker can take connections.
+async fn ready(threads: &mut [WorkerThread]) -> Result<(), ServeError> {
+    for worker in threads {
+        let report = (&mut worker.ready).await;
+        report
+            .map_err(|_| ServeError::Factory)?
+            .map_err(ServeError::Worker)?;
+    }
+    Ok(())
+}
+
+/// Waits until every worker has ended.
+async fn ended(threads: &mut [WorkerThread]) {
+    for worker in threads {
+        // Nothing is ever sent: a worker ends by dropping its side.
+        let _ = (&mut worker.ended).await;
+    }
+}
+
+/// A listening socket that does not block, and its address.
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
+    // No SO_REUSEPORT: with it a second server would share the port instead of being told that it is taken.
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|source| BindError { address, source })
+}
+
+/// What stands behind a failed bind, and what to do about it.
+fn explain(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port",
+        io::ErrorKind::AddrNotAvailable => "no network interface of this machine has this address",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher one",
+        _ => return error.to_string(),
+    };
+    advice.to_owned()
+}

@@ -1,0 +1,235 @@
+//! Owns the content of requests and responses: the limits on what a client sends, and the few shapes of what
+//! a component answers. Choosing the limit is left to the innermost service.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+
+use super::context::RequestContext;
+use super::limits::{DEFAULT_BODY_PROGRESS_TIMEOUT, DEFAULT_MAX_BODY_BYTES};
+use crate::failure::Failure;
+
+/// The content of a request. Ends with a [`Failure`] when the client sends too much or too slowly.
+#[derive(Debug)]
+pub struct RequestBody {
+    source: Source,
+    context: Option<Arc<RequestContext>>,
+    limit_bytes: u64,
+    received_bytes: u64,
+    progress_timeout: Duration,
+    progress: Option<Progress>,
+}
+
+/// The content of a response.
+#[derive(Debug, Default)]
+pub enum ResponseBody {
+    /// No content.
+    #[default]
+    Empty,
+    /// Content that is known as a whole.
+    Full(Bytes),
+    /// Content that a guest is still making.
+    Guest(UnsyncBoxBody<Bytes, Failure>),
+}
+
+#[derive(Debug)]
+enum Source {
+    Client(Incoming),
+    Inside(UnsyncBoxBody<Bytes, Failure>),
+}
+
+/// The wait for the next piece. The timer is kept between waits, since making one costs an allocation.
+#[derive(Debug)]
+struct Progress {
+    timer: Pin<Box<Sleep>>,
+    waiting: bool,
+}
+
+impl RequestBody {
+    /// The content that the client of `context` sends.
+    pub(crate) fn from_client(
+        content: Incoming,
+        context: Arc<RequestContext>,
+        limit_bytes: u64,
+        progress_timeout: Duration,
+    ) -> Self {
+        Self {
+            source: Source::Client(content),
+            context: Some(context),
+            limit_bytes,
+            received_bytes: 0,
+            progress_timeout,
+            progress: None,
+        }
+    }
+
+    /// Content that comes from inside the process, as from a component that calls another one.
+    pub fn from_inside<B>(content: B) -> Self
+    where
+        B: Body<Data = Bytes, Error = Failure> + Send + 'static,
+    {
+        Self {
+            source: Source::Inside(content.boxed_unsync()),
+            context: None,
+            limit_bytes: DEFAULT_MAX_BODY_BYTES,
+            received_bytes: 0,
+            progress_timeout: DEFAULT_BODY_PROGRESS_TIMEOUT,
+            progress: None,
+        }
+    }
+
+    /// Sets how many bytes the component accepts.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::BodyTooLarge`] when the announced length is already beyond it: return it before anything runs.
+    pub fn set_limit(&mut self, limit_bytes: u64) -> Result<(), Failure> {
+        self.limit_bytes = limit_bytes;
+        if self.size_hint().lower() > limit_bytes {
+            return Err(Failure::BodyTooLarge { limit_bytes });
+        }
+        Ok(())
+    }
+
+    fn fail(&self, failure: Failure) -> Failure {
+        if let Some(context) = &self.context {
+            context.fail_content(failure.clone());
+        }
+        failure
+    }
+
+    fn account(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Failure> {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        self.received_bytes += bytes as u64;
+        if self.received_bytes > self.limit_bytes {
+            return Err(self.fail(Failure::BodyTooLarge {
+                limit_bytes: self.limit_bytes,
+            }));
+        }
+        Ok(frame)
+    }
+
+    /// Ready once the client has sent nothing for as long as it may.
+    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let timeout = self.progress_timeout;
+        let progress = self.progress.get_or_insert_with(|| Progress {
+            timer: Box::pin(tokio::time::sleep(timeout)),
+            waiting: true,
+        });
+        if !progress.waiting {
+            progress.waiting = true;
+            progress
+                .timer
+                .as_mut()
+                .reset(tokio::time::Instant::now() + timeout);
+        }
+        ready!(progress.timer.as_mut().poll(cx));
+        Poll::Ready(self.fail(Failure::RequestTimeout))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let Poll::Ready(frame) = self.source.poll_frame(cx) else {
+            return self.poll_progress(cx).map(|failure| Some(Err(failure)));
+        };
+        if let Some(progress) = &mut self.progress {
+            progress.waiting = false;
+        }
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => Some(self.account(frame)),
+            Some(Err(failure)) => Some(Err(self.fail(failure))),
+            None => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Client(content) => content.is_end_stream(),
+            Source::Inside(content) => content.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Client(content) => content.size_hint(),
+            Source::Inside(content) => content.size_hint(),
+        }
+    }
+}
+
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        match self {
+            Self::Client(content) => Pin::new(content)
+                .poll_frame(cx)
+                .map_err(|error| content_failure(&error)),
+            Self::Inside(content) => Pin::new(content).poll_frame(cx),
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(content) => {
+                let content = std::mem::take(content);
+                *self = Self::Empty;
+                Poll::Ready((!content.is_empty()).then(|| Ok(Frame::data(content))))
+            }
+            Self::Guest(content) => Pin::new(content).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(content) => content.is_empty(),
+            Self::Guest(content) => content.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(content) => SizeHint::with_exact(content.len() as u64),
+            Self::Guest(content) => content.size_hint(),
+        }
+    }
+}
+
+/// Hyper reports content that ends too early as incomplete; any other error is a chunk it cannot read.
+fn content_failure(error: &hyper::Error) -> Failure {
+    let cause = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<std::io::Error>())
+        .map(std::io::Error::kind);
+    match cause {
+        Some(std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData) => {
+            Failure::BadRequest {
+                detail: "the chunked content is malformed",
+            }
+        }
+        _ => Failure::ClientDisconnected,
+    }
+}

@@ -1,0 +1,123 @@
+//! Owns what is known about one request: its id, client and trace, and what became of it.
+//! Finding these facts is left to the stages of the stack; telling them to `observe` is left to the exchange.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::request_id::RequestId;
+use super::trace::TraceContext;
+use crate::failure::Failure;
+use crate::observe::RouteMetrics;
+
+/// What is known about one request. The innermost service finds it as `Arc<RequestContext>` in the request's
+/// extensions and reports on it what the log and the metrics should say.
+#[derive(Debug)]
+pub struct RequestContext {
+    /// The id that the client, the log and the guest see.
+    pub id: RequestId,
+    /// The client: the peer of the socket, or whom a trusted proxy names (then with port 0).
+    pub client: SocketAddr,
+    /// The request's place in its distributed trace.
+    pub trace: TraceContext,
+    /// When the head had been read.
+    pub received: Instant,
+    route: OnceLock<Arc<RouteMetrics>>,
+    failure: OnceLock<Failure>,
+    content_failure: OnceLock<Failure>,
+    instance: AtomicU8,
+    cpu_nanoseconds: AtomicU64,
+}
+
+const INSTANCE_NONE: u8 = 0;
+const INSTANCE_FRESH: u8 = 1;
+const INSTANCE_REUSED: u8 = 2;
+
+impl RequestContext {
+    /// A request of which nothing is known but where it comes from.
+    #[must_use]
+    pub fn new(id: RequestId, client: SocketAddr, trace: TraceContext, received: Instant) -> Self {
+        Self {
+            id,
+            client,
+            trace,
+            received,
+            route: OnceLock::new(),
+            failure: OnceLock::new(),
+            content_failure: OnceLock::new(),
+            instance: AtomicU8::new(INSTANCE_NONE),
+            cpu_nanoseconds: AtomicU64::new(0),
+        }
+    }
+
+    /// Reports the route that was chosen, as soon as it is: a failure later on is then counted with it.
+    pub fn set_route(&self, route: Arc<RouteMetrics>) {
+        // A second route can only come from a guest calling another one; the first is the client's.
+        if self.route.set(Arc::clone(&route)).is_ok() {
+            route.component().begin_request();
+        }
+    }
+
+    /// Reports whether the instance had served before.
+    pub fn set_instance_reused(&self, reused: bool) {
+        let instance = if reused {
+            INSTANCE_REUSED
+        } else {
+            INSTANCE_FRESH
+        };
+        self.instance.store(instance, Ordering::Relaxed);
+    }
+
+    /// Adds CPU time that the guest used for this request.
+    pub fn add_cpu(&self, used: Duration) {
+        let nanoseconds = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
+        self.cpu_nanoseconds
+            .fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// Reports a failure that no longer changes the response, as one in the middle of the content. The first
+    /// one counts, since those after it are mostly its consequences.
+    pub fn fail(&self, failure: Failure) {
+        let _ = self.failure.set(failure);
+    }
+
+    /// The route that was chosen.
+    #[must_use]
+    pub fn route(&self) -> Option<&Arc<RouteMetrics>> {
+        self.route.get()
+    }
+
+    /// Whether the instance had served before; `None` when no instance took part.
+    #[must_use]
+    pub fn instance_reused(&self) -> Option<bool> {
+        match self.instance.load(Ordering::Relaxed) {
+            INSTANCE_FRESH => Some(false),
+            INSTANCE_REUSED => Some(true),
+            _ => None,
+        }
+    }
+
+    /// CPU time that the guest used so far.
+    #[must_use]
+    pub fn cpu(&self) -> Duration {
+        Duration::from_nanos(self.cpu_nanoseconds.load(Ordering::Relaxed))
+    }
+
+    /// How the request failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.get()
+    }
+
+    /// Reports that the request's content could not be read to its end. If no response has begun, this failure
+    /// is answered, whatever the guest makes of its read error.
+    pub(crate) fn fail_content(&self, failure: Failure) {
+        let _ = self.content_failure.set(failure);
+    }
+
+    /// How reading the request's content failed.
+    pub(crate) fn content_failure(&self) -> Option<&Failure> {
+        self.content_failure.get()
+    }
+}

@@ -1,0 +1,48 @@
+//! Owns the news that the server drains: within one worker, and to the outside as readiness.
+//! What a connection does about it is left to `connection`.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
+
+/// Tells the connections of one worker that the server drains.
+#[derive(Debug, Default)]
+pub(crate) struct DrainSignal {
+    begun: Cell<bool>,
+    notify: Notify,
+}
+
+impl DrainSignal {
+    /// Tells every connection, present and future.
+    pub(crate) fn begin(&self) {
+        self.begun.set(true);
+        self.notify.notify_waiters();
+    }
+
+    /// Resolves once the server drains.
+    pub(crate) async fn begun(&self) {
+        // All on one thread, so nothing can begin between the look and the wait.
+        if !self.begun.get() {
+            self.notify.notified().await;
+        }
+    }
+}
+
+/// Whether the process wants requests. Clones share the answer; `/readyz` tells it to load balancers.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Whether the process wants requests.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the process wants requests.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+}

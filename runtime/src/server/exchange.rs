@@ -1,0 +1,177 @@
+//! Owns one exchange of request and response from the arrival of the head until the last byte of the response
+//! is handed over or the client is gone; its end, however it comes about, is recorded exactly once.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, Method, Response, StatusCode, Uri, header};
+use http_body::{Body, Frame, SizeHint};
+
+use super::body::ResponseBody;
+use super::context::RequestContext;
+use super::phase::ConnectionPhase;
+use super::sanitise::remove_hop_by_hop;
+use crate::clock;
+use crate::failure::Failure;
+use crate::observe::{AccessEntry, Observer};
+
+/// The field by which client, log and guest name the same request.
+pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// One request and its response. Dropping it ends it; dropped early, it counts as given up by the client.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    context: Arc<RequestContext>,
+    method: Method,
+    target_uri: Uri,
+    status: Option<StatusCode>,
+    sent_bytes: u64,
+    complete: bool,
+    phase: Rc<ConnectionPhase>,
+    observer: Arc<Observer>,
+}
+
+/// The content of a response together with its exchange, which ends with it.
+#[derive(Debug)]
+pub(crate) struct ExchangeBody {
+    content: ResponseBody,
+    exchange: Exchange,
+}
+
+impl Exchange {
+    pub(crate) fn begin(
+        context: Arc<RequestContext>,
+        head: &Parts,
+        phase: Rc<ConnectionPhase>,
+        observer: Arc<Observer>,
+    ) -> Self {
+        Self {
+            context,
+            method: head.method.clone(),
+            target_uri: head.uri.clone(),
+            status: None,
+            sent_bytes: 0,
+            complete: false,
+            phase,
+            observer,
+        }
+    }
+
+    /// Turns what the inner service answered into the response that the client gets.
+    pub(crate) fn respond(
+        mut self,
+        outcome: Result<Response<ResponseBody>, Failure>,
+    ) -> Response<ExchangeBody> {
+        let outcome = self.prefer_content_failure(outcome).and_then(require_final);
+        let response = outcome.unwrap_or_else(|failure| self.failure_response(failure));
+        let (mut head, content) = response.into_parts();
+        self.status = Some(head.status);
+        self.complete = content.is_end_stream() || self.method == Method::HEAD;
+        self.remove_false_length(&mut head.headers, &content);
+        head.headers
+            .insert(X_REQUEST_ID.clone(), self.context.id.to_header_value());
+        Response::from_parts(
+            head,
+            ExchangeBody {
+                content,
+                exchange: self,
+            },
+        )
+    }
+
+    /// A client that sends too much, too slowly or nonsense is told so, and not what the guest made of it.
+    fn prefer_content_failure(
+        &self,
+        outcome: Result<Response<ResponseBody>, Failure>,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        match self.context.content_failure() {
+            Some(failure) => Err(failure.clone()),
+            None => outcome.map(remove_connection_fields),
+        }
+    }
+
+    fn failure_response(&self, failure: Failure) -> Response<ResponseBody> {
+        let response = failure.response(self.context.id.as_str());
+        self.context.fail(failure);
+        response.map(ResponseBody::Full)
+    }
+
+    /// Hyper writes the length of content that is known as a whole. One that the guest set as well may differ,
+    /// except in the answer to HEAD, where it tells the length that GET would have.
+    fn remove_false_length(&self, headers: &mut http::HeaderMap, content: &ResponseBody) {
+        let known = content.size_hint().exact().is_some();
+        if known && self.method != Method::HEAD && self.status != Some(StatusCode::NOT_MODIFIED) {
+            headers.remove(header::CONTENT_LENGTH);
+        }
+    }
+
+    fn record(&self) {
+        let now = clock::now();
+        if !self.complete {
+            self.context.fail(Failure::ClientDisconnected);
+        }
+        self.observer.end(&AccessEntry {
+            context: &self.context,
+            method: &self.method,
+            path: self.target_uri.path(),
+            status: self.status,
+            sent_bytes: self.sent_bytes,
+            duration: now.saturating_duration_since(self.context.received),
+        });
+        self.phase.end_exchange(now);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.record();
+    }
+}
+
+impl Body for ExchangeBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let frame = ready!(Pin::new(&mut self.content).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                self.exchange.sent_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+                self.exchange.complete = self.content.is_end_stream();
+            }
+            Some(Err(failure)) => self.exchange.context.fail(failure.clone()),
+            None => self.exchange.complete = true,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
+
+/// Whether and when the connection closes is the server's business alone (RFC 9110 §7.6.1).
+fn remove_connection_fields(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    remove_hop_by_hop(response.headers_mut());
+    response
+}
+
+/// An interim status, or a switch of protocols that the server has not agreed to, ends no request.
+fn require_final(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Failure> {
+    if response.status().is_informational() {
+        Err(Failure::NoResponse)
+    } else {
+        Ok(response)
+    }
+}

@@ -1,0 +1,122 @@
+//! Owns the checks of a request's head that hyper leaves to its user: the target, `Host`, and the shapes that
+//! two servers may read differently. Framing errors that hyper finds itself never get here.
+
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, Method, header};
+
+use crate::failure::Failure;
+
+/// Whether `head` is one that a gateway may act on.
+///
+/// # Errors
+///
+/// What is wrong with it; the connection is then closed.
+pub(crate) fn check(head: &Parts, max_header_count: usize) -> Result<(), Failure> {
+    if head.headers.len() > max_header_count {
+        return Err(Failure::HeadersTooLarge);
+    }
+    // CONNECT would make this a tunnel, and TRACE would show a script the fields that its browser hides.
+    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        return Err(Failure::MethodNotAllowed);
+    }
+    check_host(head)?;
+    check_expectation(&head.headers)
+}
+
+/// RFC 9112 §3.2: exactly one valid `Host`. A target in absolute form replaces it (§3.2.2); when the two
+/// differ, someone on the way may have believed the other one, so the request is refused.
+fn check_host(head: &Parts) -> Result<(), Failure> {
+    let mut values = head.headers.get_all(header::HOST).iter();
+    let Some(host) = values.next() else {
+        // HTTP/1.0 has no Host, but without one there is nothing to route or to build an absolute URL from.
+        return Err(malformed("the Host field is missing"));
+    };
+    if values.next().is_some() {
+        return Err(malformed("there are two Host fields"));
+    }
+    if !host_is_valid(host.as_bytes()) {
+        return Err(malformed("the Host field is not a host"));
+    }
+    let Some(authority) = head.uri.authority() else {
+        return Ok(());
+    };
+    if authority
+        .as_str()
+        .as_bytes()
+        .eq_ignore_ascii_case(host.as_bytes())
+    {
+        Ok(())
+    } else {
+        Err(malformed("the Host field differs from the target"))
+    }
+}
+
+/// Plain names are judged at a glance; anything else (IPv6, a port, escapes) by the parser of URIs.
+fn host_is_valid(host: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'.' || *byte == b'-';
+    if !host.is_empty() && host.iter().all(plain) {
+        return true;
+    }
+    Authority::try_from(host)
+        .is_ok_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+}
+
+/// RFC 9110 §10.1.1: 417 is for expectations other than `100-continue`; there are no others.
+fn check_expectation(headers: &HeaderMap) -> Result<(), Failure> {
+    match headers.get(header::EXPECT) {
+        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+            Err(malformed("the expectation is unknown"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn malformed(detail: &'static str) -> Failure {
+    Failure::BadRequest { detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::check;
+
+    fn accepted(uri: &str, hosts: &[&str]) -> bool {
+        let mut request = Request::builder().uri(uri);
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        check(&request.body(()).unwrap().into_parts().0, 100).is_ok()
+    }
+
+    #[test]
+    fn a_request_has_exactly_one_host_that_agrees_with_its_target() {
+        for (uri, hosts, expected) in [
+            ("/", &["example.com"] as &[&str], true),
+            ("/", &["example.com:8080"], true),
+            ("/", &["[2001:db8::1]:80"], true),
+            ("/", &[], false),
+            ("/", &[""], false),
+            ("/", &["a", "a"], false),
+            ("/", &["a", "b"], false),
+            ("/", &["user@example.com"], false),
+            ("/", &["a b"], false),
+            ("/", &["a/b"], false),
+            ("http://a/", &["a"], true),
+            ("http://a/", &["A"], true),
+            ("http://a/", &["b"], false),
+            ("http://a:80/", &["a:81"], false),
+        ] {
+            assert_eq!(accepted(uri, hosts), expected, "{uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn one_field_beyond_the_count_is_too_many() {
+        let request = Request::builder().header("host", "a").header("b", "c");
+        let head = request.body(()).unwrap().into_parts().0;
+        assert!(check(&head, 2).is_ok());
+        assert!(check(&head, 1).is_err());
+    }
+}

@@ -1,0 +1,79 @@
+//! Owns what a connection is waiting for, and since when, which decides how long it may.
+//! Acting on it is left to `connection`.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use super::limits::ServerLimits;
+
+/// What a connection is waiting for. Shared by its socket, its exchange and its keeper, all on one thread.
+///
+/// Noting a change is one store, where a timer per request would have to be registered and cancelled; the
+/// keeper looks at it only when the time could be up.
+#[derive(Debug)]
+pub(crate) struct ConnectionPhase {
+    phase: Cell<Phase>,
+    since: Cell<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Connected, nothing received yet.
+    Silent,
+    /// Between two requests.
+    Idle,
+    /// In the middle of a request's head.
+    Head,
+    /// A request is in the works; its own limits apply.
+    Exchange,
+}
+
+impl ConnectionPhase {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            phase: Cell::new(Phase::Silent),
+            since: Cell::new(now),
+        }
+    }
+
+    pub(crate) fn get(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Notes that bytes arrived. The clock is asked only when they begin a head.
+    pub(crate) fn receive(&self, now: impl FnOnce() -> Instant) {
+        if matches!(self.phase.get(), Phase::Silent | Phase::Idle) {
+            self.set(Phase::Head, now());
+        }
+    }
+
+    /// Notes that a head is complete.
+    pub(crate) fn begin_exchange(&self, now: Instant) {
+        self.set(Phase::Exchange, now);
+    }
+
+    /// Notes that a response is handed over.
+    pub(crate) fn end_exchange(&self, now: Instant) {
+        self.set(Phase::Idle, now);
+    }
+
+    /// When the wait is over; `None` while an exchange is in the works.
+    pub(crate) fn deadline(&self, limits: &ServerLimits) -> Option<Instant> {
+        let patience = match self.phase.get() {
+            Phase::Silent | Phase::Head => limits.header_timeout,
+            Phase::Idle => limits.keep_alive_timeout,
+            Phase::Exchange => return None,
+        };
+        Some(self.since.get() + patience)
+    }
+
+    /// How long the keeper can sleep before any deadline that may be set meanwhile.
+    pub(crate) fn shortest_wait(limits: &ServerLimits) -> Duration {
+        limits.header_timeout.min(limits.keep_alive_timeout)
+    }
+
+    fn set(&self, phase: Phase, now: Instant) {
+        self.phase.set(phase);
+        self.since.set(now);
+    }
+}

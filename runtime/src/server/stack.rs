@@ -1,0 +1,118 @@
+//! A request's way through the server, from its head to its response, as one straight line.
+//! Each stage lives in a module of its own; what a function does with the request is the inner service's.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::Service;
+
+use super::ServerConfig;
+use super::body::{RequestBody, ResponseBody};
+use super::context::RequestContext;
+use super::exchange::{Exchange, ExchangeBody, X_REQUEST_ID};
+use super::message;
+use super::phase::ConnectionPhase;
+use super::request_id::{IdSource, RequestId};
+use super::sanitise::sanitise;
+use super::trace::TraceContext;
+use crate::clock;
+use crate::failure::Failure;
+use crate::observe::Observer;
+
+/// The stages of one worker thread, around its inner service.
+#[derive(Debug)]
+pub(crate) struct Stack<S> {
+    pub(crate) inner: S,
+    pub(crate) ids: IdSource,
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) observer: Arc<Observer>,
+}
+
+/// Where a request came in.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) peer: SocketAddr,
+    /// Whether the peer is a trusted proxy: decided once per connection.
+    pub(crate) peer_is_trusted: bool,
+    pub(crate) phase: Rc<ConnectionPhase>,
+}
+
+/// What answers the requests of one worker thread. Anything that fits this shape of hyper's [`Service`] is one.
+///
+/// It takes `&self`, so that a request neither clones nor waits for it; what must wait (a queue, a limit) does
+/// so inside the future. Neither it nor its future leaves its thread, so both may hold what is not `Send`.
+pub trait InnerService:
+    Service<Request<RequestBody>, Response = Response<ResponseBody>, Error = Failure> + 'static
+{
+}
+
+impl<S> InnerService for S where
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>, Error = Failure> + 'static
+{
+}
+
+impl<S: InnerService> Stack<S> {
+    /// Serves one request. Dropping the future, as hyper does when the client is gone, drops the inner
+    /// service's future with it; that is what cancels the guest.
+    pub(crate) async fn serve(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        arrival: Arrival,
+    ) -> Result<Response<ExchangeBody>, Infallible> {
+        let received = clock::now();
+        arrival.phase.begin_exchange(received);
+        let (mut head, content) = request.into_parts();
+        // The head as it came is judged before any of it is removed.
+        let judged = message::check(&head, self.config.limits.max_header_count);
+        let trusted = &self.config.trusted_proxies;
+        let client = sanitise(
+            &mut head.headers,
+            arrival.peer,
+            arrival.peer_is_trusted,
+            trusted,
+        );
+        let id = self.request_id(&mut head, arrival.peer_is_trusted);
+        let trace = TraceContext::join(&mut head.headers, &self.ids);
+        let context = Arc::new(RequestContext::new(id, client, trace, received));
+        let observer = Arc::clone(&self.observer);
+        let exchange = Exchange::begin(Arc::clone(&context), &head, arrival.phase, observer);
+        let outcome = match judged {
+            Ok(()) => self.call_inner(head, content, context).await,
+            Err(failure) => Err(failure),
+        };
+        Ok(exchange.respond(outcome))
+    }
+
+    /// The id that a trusted proxy gave the request, else a new one; the guest sees it as well.
+    fn request_id(&self, head: &mut Parts, peer_is_trusted: bool) -> RequestId {
+        let given = head.headers.get(&X_REQUEST_ID).filter(|_| peer_is_trusted);
+        let id = given
+            .and_then(RequestId::given)
+            .unwrap_or_else(|| RequestId::generate(&self.ids));
+        head.headers
+            .insert(X_REQUEST_ID.clone(), id.to_header_value());
+        id
+    }
+
+    async fn call_inner(
+        &self,
+        mut head: Parts,
+        content: Incoming,
+        context: Arc<RequestContext>,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        let limits = &self.config.limits;
+        let content = RequestBody::from_client(
+            content,
+            Arc::clone(&context),
+            limits.max_body_bytes,
+            limits.body_progress_timeout,
+        );
+        head.extensions.insert(context);
+        self.inner.call(Request::from_parts(head, content)).await
+    }
+}

@@ -1,0 +1,206 @@
+//! Owns one worker thread: its runtime, its inner service and the connections handed to it.
+//! Everything a request needs happens on this thread, so no step of it waits for another one to wake.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use hyper::server::conn::http1;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::connection;
+use super::drain::DrainSignal;
+use super::request_id::IdSource;
+use super::stack::{InnerService, Stack};
+use super::{ServerConfig, WorkerId};
+use crate::observe::Observer;
+
+/// A worker as the acceptor sees it. Dropping it drains the worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    connections: mpsc::UnboundedSender<Accepted>,
+    load: Arc<AtomicUsize>,
+    observer: Arc<Observer>,
+}
+
+/// The end of a worker as the server sees it.
+#[derive(Debug)]
+pub(crate) struct WorkerThread {
+    /// Resolves when the worker can take connections.
+    pub(crate) ready: oneshot::Receiver<io::Result<()>>,
+    /// Resolves when the worker has ended.
+    pub(crate) ended: oneshot::Receiver<()>,
+    pub(crate) thread: JoinHandle<()>,
+}
+
+/// What every worker is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerParts {
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) observer: Arc<Observer>,
+    /// Turns true when requests in flight are to be cut.
+    pub(crate) abort: watch::Receiver<bool>,
+}
+
+#[derive(Debug)]
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    open: Open,
+}
+
+/// One open connection; counted until it is dropped.
+#[derive(Debug)]
+struct Open {
+    load: Arc<AtomicUsize>,
+    observer: Arc<Observer>,
+}
+
+impl Worker {
+    /// Starts a worker thread whose inner service `factory` makes.
+    pub(crate) fn start<F, S>(
+        id: WorkerId,
+        factory: Arc<F>,
+        parts: WorkerParts,
+    ) -> io::Result<(Self, WorkerThread)>
+    where
+        F: Fn(WorkerId) -> S + Send + Sync + 'static,
+        S: InnerService,
+    {
+        let (connections, accepted) = mpsc::unbounded_channel();
+        let (report, ready) = oneshot::channel();
+        let (ending, ended) = oneshot::channel();
+        let observer = Arc::clone(&parts.observer);
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{}", id.0))
+            .spawn(move || {
+                run(id, &*factory, parts, accepted, report);
+                drop(ending);
+            })?;
+        let worker = Self {
+            connections,
+            load: Arc::default(),
+            observer,
+        };
+        Ok((
+            worker,
+            WorkerThread {
+                ready,
+                ended,
+                thread,
+            },
+        ))
+    }
+
+    /// The connections that this worker has open.
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Hands a connection over.
+    pub(crate) fn accept(&self, stream: TcpStream, peer: SocketAddr) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        self.observer.metrics().connections().inc();
+        let open = Open {
+            load: Arc::clone(&self.load),
+            observer: Arc::clone(&self.observer),
+        };
+        // A worker that has ended closes the connection by dropping it.
+        let _ = self.connections.send(Accepted { stream, peer, open });
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        self.observer.metrics().connections().dec();
+    }
+}
+
+fn run<F, S>(
+    id: WorkerId,
+    factory: &F,
+    parts: WorkerParts,
+    accepted: mpsc::UnboundedReceiver<Accepted>,
+    report: oneshot::Sender<io::Result<()>>,
+) where
+    F: Fn(WorkerId) -> S,
+    S: InnerService,
+{
+    let runtime = match Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = report.send(Err(error));
+            return;
+        }
+    };
+    runtime.block_on(async move {
+        let protocol = Rc::new(connection::protocol(&parts.config.limits));
+        let WorkerParts {
+            config,
+            observer,
+            mut abort,
+        } = parts;
+        let stack = Rc::new(Stack {
+            inner: factory(id),
+            ids: IdSource::from_system(),
+            config,
+            observer,
+        });
+        let _ = report.send(Ok(()));
+        tokio::select! {
+            () = serve(accepted, protocol, stack) => {}
+            _ = abort.wait_for(|abort| *abort) => {}
+        }
+    });
+}
+
+/// Serves connections until no more come and all are closed.
+async fn serve<S>(
+    mut accepted: mpsc::UnboundedReceiver<Accepted>,
+    protocol: Rc<http1::Builder>,
+    stack: Rc<Stack<S>>,
+) where
+    S: InnerService,
+{
+    let drain = Rc::new(DrainSignal::default());
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            next = accepted.recv() => match next {
+                Some(next) => {
+                    open.spawn_local(serve_one(next, Rc::clone(&protocol), Rc::clone(&stack), Rc::clone(&drain)));
+                }
+                None => break,
+            },
+            // Collected as they end, so that the set does not grow. A panic ended that connection only.
+            Some(_) = open.join_next() => {}
+        }
+    }
+    drain.begin();
+    while open.join_next().await.is_some() {}
+}
+
+async fn serve_one<S>(
+    accepted: Accepted,
+    protocol: Rc<http1::Builder>,
+    stack: Rc<Stack<S>>,
+    drain: Rc<DrainSignal>,
+) where
+    S: InnerService,
+{
+    let Accepted { stream, peer, open } = accepted;
+    // Registering fails only when the process is out of memory for it; the connection is then dropped.
+    if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
+        connection::serve(stream, peer, protocol, stack, drain).await;
+    }
+    drop(open);
+}
