@@ -1,3 +1,4 @@
 //! The Terrace runtime: serves HTTP functions compiled to WebAssembly.
 
+pub mod kv;
 pub mod sql;

@@ -130,7 +130,7 @@ impl Seen {
         self.action = true;
         match action {
             AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => {
-                self.transaction = true
+                self.transaction = true;
             }
             AuthAction::Pragma { .. } => self.pragma = true,
             _ => {}

@@ -1,8 +1,9 @@
 //! SQL databases: sessions that execute statements with deadlines and transactions, on SQLite.
 //! Grants, labels and the interfaces of guests are left to the capability that binds a guest to a session.
 //!
-//! One thread writes and commits in groups ([`worker`]); reads run where they are asked for, or on threads of their own
-//! if they take long ([`readers`]); a [`Session`] decides which. An acknowledged write is on the disk.
+//! One thread writes and commits in groups (`worker.rs`); reads run where they are asked for, or on
+//! threads of their own if they take long (`readers.rs`); a [`Session`] decides which. An acknowledged
+//! write is on the disk.
 //!
 //! ```
 //! # use std::time::{Duration, Instant};
