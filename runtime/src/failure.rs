@@ -54,7 +54,7 @@ pub enum Failure {
     #[error("the guest answered with the error {code}")]
     GuestFailed {
         /// The name of the error code in `wasi:http/types`.
-        code: &'static str,
+        code: String,
     },
     /// The guest ended without a response, or with one that HTTP does not allow there.
     #[error("the guest ended without a usable response")]

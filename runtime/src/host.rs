@@ -85,15 +85,15 @@ impl HostFactory {
 impl Host {
     /// A request begins: what the guest prints and asks for from now on is on its behalf.
     pub fn begin_request(&mut self, call: &Arc<CallState>) {
-        self.output.begin(call);
-        self.hooks.begin(call);
-        self.capabilities.begin(call);
+        self.output.begin_request(call);
+        self.hooks.begin_request(call);
+        self.capabilities.begin_request(call);
     }
 
     /// The request has ended: what it left open is closed.
     pub fn end_request(&mut self) {
         self.output.flush();
-        self.capabilities.end(&mut self.table);
+        self.capabilities.end_request();
     }
 }
 

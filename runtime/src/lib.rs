@@ -5,6 +5,7 @@ pub mod clock;
 pub mod engine;
 pub mod failure;
 pub mod function;
+pub mod deployment;
 pub mod guest_output;
 pub mod host;
 pub mod kv;

@@ -50,3 +50,20 @@ pub const SMALL_BODY_BYTES: usize = 64 * 1024;
 
 /// Turns of the worker that a response is held back for. The guest of a small response needs one or two.
 pub const SMALL_BODY_YIELDS: u32 = 3;
+
+/// How long a connection to another server may take to be made, unless the guest sets a time of its own.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long another server may take to begin, or to go on with, its response, unless the guest sets a time of its own.
+pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long an unused connection to another server is kept. Shorter than the 60 s after which common servers close
+/// theirs, so that a request seldom meets a connection that is about to go.
+pub const OUTBOUND_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Unused connections kept for each host and worker.
+pub const MAX_IDLE_CONNECTIONS_PER_HOST: usize = 32;
+
+/// Calls from component to component that one request may nest. On reaching it the call fails: the components call
+/// each other in a circle.
+pub const MAX_CALL_DEPTH: u32 = 16;

@@ -1,23 +1,39 @@
 //! What a guest may use beside WASI: variables, key-value stores and databases, each granted by the manifest.
+//!
+//! One module for each capability holds what the versions of its interface share, and their bindings. The engines
+//! behind them live in [`crate::kv`] and [`crate::sql`] and know nothing of WebAssembly.
 
+mod key_value;
+mod sqlite;
 mod variables;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
-use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::component::{HasSelf, Linker};
 
+use crate::clock;
 use crate::function::CallState;
 use crate::host::Host;
+use crate::{kv, sql};
+
+use sqlite::OpenSessions;
 
 /// The host's side of the interfaces in `wit/`, generated.
-#[expect(missing_docs, clippy::all, reason = "generated code")]
-pub(crate) mod bindings {
+mod bindings {
+    #![expect(missing_docs, clippy::all, clippy::pedantic, reason = "generated code")]
+
     wasmtime::component::bindgen!({
         path: "wit",
         world: "terrace:runtime/capabilities",
         imports: { default: async | trappable },
         with: {
+            "spin:key-value/key-value.store": crate::kv::Store,
+            "spin:sqlite/sqlite.connection": super::sqlite::Connection,
+            "fermyon:spin/key-value.store": crate::kv::Store,
+            "fermyon:spin/sqlite.connection": super::sqlite::Connection,
         },
     });
 }
@@ -32,27 +48,51 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     wasmtime_wasi::p3::add_to_linker(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
-    Ok(())
+    bindings::Capabilities::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)
 }
 
 /// What the manifest grants to one component.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Grants {
-    /// Values by name.
+    /// Values of variables by name.
     pub variables: BTreeMap<String, String>,
+    /// Key-value stores by label.
+    pub key_value_stores: BTreeMap<String, kv::Store>,
+    /// Databases by label.
+    pub databases: BTreeMap<String, sql::Database>,
+}
+
+/// The values of variables may be secret, so only names are shown.
+impl fmt::Debug for Grants {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Grants")
+            .field("variables", &self.variables.keys())
+            .field("key_value_stores", &self.key_value_stores.keys())
+            .field("databases", &self.databases.keys())
+            .finish()
+    }
 }
 
 /// The grants of a component, and what its instance has open.
 pub struct Capabilities {
-    pub(crate) grants: Arc<Grants>,
+    grants: Arc<Grants>,
+    /// When the request that the instance works on must have ended.
+    deadline: Instant,
+    sessions: OpenSessions,
 }
 
 impl Capabilities {
     pub(crate) fn new(grants: Arc<Grants>) -> Self {
-        Self { grants }
+        Self { grants, deadline: clock::now(), sessions: OpenSessions::default() }
     }
 
-    pub(crate) fn begin(&mut self, _call: &Arc<CallState>) {}
+    pub(crate) fn begin_request(&mut self, call: &CallState) {
+        self.deadline = self.deadline.max(call.deadline);
+    }
 
-    pub(crate) fn end(&mut self, _table: &mut ResourceTable) {}
+    /// Rolls back what the request left open.
+    pub(crate) fn end_request(&mut self) {
+        self.sessions.roll_back();
+    }
 }

@@ -15,7 +15,7 @@ fn all() -> Vec<Failure> {
         Failure::ResponseTimeout,
         Failure::GuestTrapped,
         Failure::GuestFailed {
-            code: "internal-error",
+            code: "internal-error".into(),
         },
         Failure::NoResponse,
         Failure::DeadlineExceeded,
@@ -83,7 +83,7 @@ fn client_faults_are_4xx_and_all_others_5xx() {
 #[test]
 fn the_guests_error_code_stays_inside() {
     let response = Failure::GuestFailed {
-        code: "internal-error",
+        code: "internal-error".into(),
     }
     .response("");
     assert!(!String::from_utf8_lossy(response.body()).contains("internal-error"));

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::failure::Failure;
+use crate::observe::ComponentMetrics;
 
 /// A concurrency limit with a bounded queue before it: the bulkhead between components.
 pub(super) struct Admission {
@@ -21,11 +22,11 @@ impl Admission {
     }
 
     /// Waits for a place, until `deadline`; refuses at once when the queue is full.
-    pub(super) async fn admit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
+    pub(super) async fn admit(&self, deadline: Instant, metrics: &ComponentMetrics) -> Result<OwnedSemaphorePermit, Failure> {
         if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
             return Ok(permit);
         }
-        let _waiting = self.enqueue()?;
+        let _waiting = self.enqueue(metrics)?;
         let acquire = Arc::clone(&self.places).acquire_owned();
         match tokio::time::timeout_at(deadline.into(), acquire).await {
             Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
@@ -33,13 +34,9 @@ impl Admission {
         }
     }
 
-    fn enqueue(&self) -> Result<Waiting<'_>, Failure> {
-        let waiting = Waiting::join(&self.waiting);
+    fn enqueue<'a>(&'a self, metrics: &'a ComponentMetrics) -> Result<Waiting<'a>, Failure> {
+        let waiting = Waiting::join(&self.waiting, metrics);
         if waiting.before < self.queue_capacity { Ok(waiting) } else { Err(Failure::QueueFull) }
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
     }
 }
 
@@ -47,16 +44,20 @@ impl Admission {
 struct Waiting<'a> {
     count: &'a AtomicUsize,
     before: usize,
+    metrics: &'a ComponentMetrics,
 }
 
 impl<'a> Waiting<'a> {
-    fn join(count: &'a AtomicUsize) -> Self {
-        Self { before: count.fetch_add(1, Ordering::Relaxed), count }
+    fn join(count: &'a AtomicUsize, metrics: &'a ComponentMetrics) -> Self {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        metrics.set_queue_length(before + 1);
+        Self { count, before, metrics }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        let before = self.count.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.set_queue_length(before - 1);
     }
 }

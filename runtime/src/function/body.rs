@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::WasiBody;
 
-use super::call::CancelOnDrop;
+use super::call::{self, CancelOnDrop};
 use crate::failure::Failure;
 use crate::limits::{SMALL_BODY_BYTES, SMALL_BODY_YIELDS};
 use crate::server::ResponseBody;
@@ -39,13 +39,13 @@ pub(super) async fn collect_small(
                     return Err(failure.clone());
                 }
                 cancel.disarm();
-                return Ok(Response::from_parts(parts, ResponseBody::full(start)));
+                return Ok(Response::from_parts(parts, ResponseBody::Full(start)));
             }
             Some(Some(Ok(frame))) if frame.is_data() && start.len() < SMALL_BODY_BYTES => {
                 start = joined(start, frame.into_data().unwrap_or_default());
             }
             Some(Some(frame)) => {
-                let next = Some(frame.map_err(|error| Failure::GuestFailed { error: error.to_string() }));
+                let next = Some(frame.map_err(|error| call::guest_failed(&error)));
                 return Ok(Response::from_parts(parts, GuestBody { start, next, body, cancel }.into()));
             }
         }
@@ -72,7 +72,7 @@ pub(super) struct GuestBody {
 
 impl From<GuestBody> for ResponseBody {
     fn from(body: GuestBody) -> Self {
-        Self::guest(body)
+        Self::Guest(body.boxed_unsync())
     }
 }
 
@@ -92,7 +92,7 @@ impl Body for GuestBody {
         }
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
         Poll::Ready(match frame {
-            Some(frame) => Some(frame.map_err(|error| Failure::GuestFailed { error: error.to_string() })),
+            Some(frame) => Some(frame.map_err(|error| call::guest_failed(&error))),
             // A guest that died has closed its stream as well: only the call's state tells that from a proper end.
             None => match self.cancel.state.ended_by() {
                 Some(failure) => Some(Err(failure.clone())),

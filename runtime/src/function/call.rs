@@ -12,47 +12,56 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::handler::ExpirationError;
 use wasmtime_wasi_http::{WasiBody, p2, p3};
 
-use super::WorkerId;
 use crate::failure::Failure;
+use crate::server::{RequestContext, WorkerId};
 
 /// What the two sides of a call know of each other.
 pub struct CallState {
     /// When the request must have ended.
     pub deadline: Instant,
-    /// The request's id, which tags what the guest prints.
-    pub request_id: Arc<str>,
+    /// The client's request, on whose behalf this call is.
+    pub context: Arc<RequestContext>,
+    /// The worker that all of the call happens on.
+    pub worker: WorkerId,
+    /// How many calls from component to component led here.
+    pub depth: u32,
     cpu_nanoseconds: AtomicU64,
     failure: OnceLock<Failure>,
-    reused: AtomicBool,
     cancelled: AtomicBool,
     driver: AtomicWaker,
 }
 
 impl CallState {
-    /// A call that must end by `deadline`.
+    /// A client's call, which must end by `deadline`.
     #[must_use]
-    pub fn new(request_id: Arc<str>, deadline: Instant) -> Arc<Self> {
-        Arc::new(Self {
+    pub fn new(context: Arc<RequestContext>, worker: WorkerId, deadline: Instant) -> Arc<Self> {
+        Arc::new(Self::at_depth(context, worker, deadline, 0))
+    }
+
+    /// A call that the guest of this call makes. It can't last longer than this one.
+    #[must_use]
+    pub fn nested(&self, deadline: Instant) -> Arc<Self> {
+        let deadline = deadline.min(self.deadline);
+        Arc::new(Self::at_depth(Arc::clone(&self.context), self.worker, deadline, self.depth + 1))
+    }
+
+    fn at_depth(context: Arc<RequestContext>, worker: WorkerId, deadline: Instant, depth: u32) -> Self {
+        Self {
             deadline,
-            request_id,
+            context,
+            worker,
+            depth,
             cpu_nanoseconds: AtomicU64::new(0),
             failure: OnceLock::new(),
-            reused: AtomicBool::new(false),
             cancelled: AtomicBool::new(false),
             driver: AtomicWaker::new(),
-        })
+        }
     }
 
     /// Time that the guest, and the host on its behalf, spent on the processor so far.
     #[must_use]
     pub fn cpu_time(&self) -> Duration {
         Duration::from_nanos(self.cpu_nanoseconds.load(Ordering::Relaxed))
-    }
-
-    /// Whether the instance had served a request before this one.
-    #[must_use]
-    pub fn instance_was_reused(&self) -> bool {
-        self.reused.load(Ordering::Relaxed)
     }
 
     /// What ended the guest, if something did.
@@ -73,10 +82,7 @@ impl CallState {
     pub(super) fn add_cpu_time(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.cpu_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
-    }
-
-    pub(super) fn set_reused(&self) {
-        self.reused.store(true, Ordering::Relaxed);
+        self.context.add_cpu(time);
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -95,7 +101,6 @@ pub(super) struct Job {
     pub(super) reply: oneshot::Sender<wasmtime::Result<Response<WasiBody>>>,
     pub(super) state: Arc<CallState>,
     pub(super) permit: OwnedSemaphorePermit,
-    pub(super) worker: WorkerId,
 }
 
 /// Held by the side that waits for the response and its body: dropped early, it cancels the guest.
@@ -133,10 +138,15 @@ pub(super) fn failure_of(error: &wasmtime::Error) -> Failure {
         return Failure::DeadlineExceeded;
     }
     if let Some(code) = error.downcast_ref::<p3::bindings::http::types::ErrorCode>() {
-        return Failure::GuestFailed { error: format!("{code:?}") };
+        return guest_failed(code);
     }
     if let Some(code) = error.downcast_ref::<p2::bindings::http::types::ErrorCode>() {
-        return Failure::GuestFailed { error: format!("{code:?}") };
+        return guest_failed(code);
     }
     if error.is::<wasmtime::Trap>() { Failure::GuestTrapped } else { Failure::NoResponse }
+}
+
+/// The failure of a guest that answered with an error code, by the code's name.
+pub(super) fn guest_failed(code: &impl std::fmt::Debug) -> Failure {
+    Failure::GuestFailed { code: format!("{code:?}") }
 }

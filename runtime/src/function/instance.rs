@@ -52,7 +52,10 @@ async fn instantiate(function: &Function, deadline: Instant) -> Result<(Store<Ho
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     match timeout_at(deadline.into(), function.handler.pre.instantiate_async(&mut store)).await {
-        Ok(Ok(proxy)) => Ok((store, proxy)),
+        Ok(Ok(proxy)) => {
+            function.metrics.count_instance_created();
+            Ok((store, proxy))
+        }
         Ok(Err(error)) => Err(cause_of_death(&store, &error)),
         Err(_elapsed) => Err(Failure::DeadlineExceeded),
     }
@@ -66,11 +69,14 @@ async fn serve_until_end(
     jobs: mpsc::Receiver<Job>,
     first: Job,
 ) -> Result<(), Failure> {
-    match supervise(function, seat, &mut store, proxy, jobs, first).await {
+    let ended = supervise(function, seat, &mut store, proxy, jobs, first).await;
+    function.metrics.note_memory(store.data().memory.used() as u64);
+    match ended {
         Ok(()) => Ok(()),
         Err(Death::Sentenced(failure)) => Err(failure),
         Err(Death::OfItself(error)) => {
-            tracing::debug!(component = %function.id, "the guest ended: {error:?}");
+            tracing::warn!(component = %function.id, "the guest ended: {error:?}");
+            function.metrics.count_instance_trapped();
             Err(cause_of_death(&store, &error))
         }
     }
@@ -130,6 +136,7 @@ impl Guest<'_> {
     async fn serve(self, mut jobs: mpsc::Receiver<Job>, first: Job) -> wasmtime::Result<()> {
         let mut calls = FuturesUnordered::new();
         let mut jobs_left = self.seat.requests - 1;
+        first.state.context.set_instance_reused(false);
         calls.push(self.run(first));
         loop {
             tokio::select! {
@@ -138,6 +145,8 @@ impl Guest<'_> {
                 job = jobs.recv(), if jobs_left > 0 => match job {
                     Some(job) => {
                         jobs_left -= 1;
+                        job.state.context.set_instance_reused(true);
+                        self.function.metrics.count_instance_reused();
                         calls.push(self.run(job));
                     }
                     None => jobs_left = 0,
@@ -151,7 +160,7 @@ impl Guest<'_> {
 
     /// Calls the guest's handler once and sees its work to the end.
     async fn run(self, job: Job) -> wasmtime::Result<()> {
-        let Job { request, reply, state, permit, worker } = job;
+        let Job { request, reply, state, permit } = job;
         let prepared = self.accessor.with(|mut access| {
             access.data_mut().begin_request(&state);
             Prepared::new(access.as_context_mut(), self.proxy, request, Host::http, reply)
@@ -165,7 +174,7 @@ impl Guest<'_> {
             self.accessor.with(|mut access| access.data_mut().end_request());
         }
         drop(permit);
-        self.seat.finish(self.function, worker, &state);
+        self.seat.finish(self.function, &state);
         Ok(())
     }
 
@@ -233,7 +242,7 @@ fn judge(seat: &Seat, calls: &[Arc<CallState>], cpu_limit: Duration, now: Instan
         call.wake_on_cancel(context.waker());
         // Calls that share the instance are left to end in peace.
         if call.is_cancelled() && !seat.is_shared() {
-            return Verdict::End(Failure::ClientGone);
+            return Verdict::End(Failure::ClientDisconnected);
         }
         if call.cpu_time() > cpu_limit {
             return Verdict::End(Failure::CpuExceeded);

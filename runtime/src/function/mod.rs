@@ -18,6 +18,7 @@ pub use call::CallState;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::{Request, Response};
 use parking_lot::Mutex;
@@ -29,14 +30,12 @@ use crate::engine::{Engine, Handler};
 use crate::failure::Failure;
 use crate::host::HostFactory;
 use crate::manifest::{ComponentLimits, Reuse};
-use crate::server::ResponseBody;
+use crate::observe::ComponentMetrics;
+use crate::server::{ResponseBody, WorkerId};
 
 use admission::Admission;
 use call::{CancelOnDrop, Job};
 use seat::Seat;
-
-/// Index of a worker thread, below the number of workers.
-pub type WorkerId = usize;
 
 /// One loaded component and its instances.
 pub struct Function {
@@ -44,6 +43,7 @@ pub struct Function {
     pub id: Arc<str>,
     /// What one request, and all together, may use.
     pub limits: ComponentLimits,
+    metrics: Arc<ComponentMetrics>,
     engine: Engine,
     handler: Handler,
     hosts: HostFactory,
@@ -51,8 +51,29 @@ pub struct Function {
     budget: Arc<InstanceBudget>,
     /// Seats with room for a request, by worker; the one used last is taken first, as its memory is warm.
     pools: Box<[Mutex<Vec<Arc<Seat>>>]>,
-    reuse: Reuse,
+    reuse: InstanceReuse,
     retired: AtomicBool,
+}
+
+/// [`Reuse`] in the numbers that seats count with.
+#[derive(Clone, Copy)]
+struct InstanceReuse {
+    requests: usize,
+    concurrent: usize,
+    idle: Duration,
+}
+
+impl InstanceReuse {
+    const FRESH: Self = Self { requests: 1, concurrent: 1, idle: Duration::ZERO };
+
+    fn of(reuse: &Reuse) -> Self {
+        match *reuse {
+            Reuse::Fresh => Self::FRESH,
+            Reuse::Shared { requests, concurrent, idle } => {
+                Self { requests: requests as usize, concurrent: concurrent as usize, idle }
+            }
+        }
+    }
 }
 
 /// What a function is made of, beside its code.
@@ -61,6 +82,8 @@ pub struct FunctionParts {
     pub id: Arc<str>,
     /// What one request, and all together, may use.
     pub limits: ComponentLimits,
+    /// Where the function's instances are counted.
+    pub metrics: Arc<ComponentMetrics>,
     /// Makes the host side of each instance.
     pub hosts: HostFactory,
     /// The bound on instances, shared by all functions.
@@ -74,12 +97,13 @@ impl Function {
     #[must_use]
     pub fn new(engine: Engine, handler: Handler, parts: FunctionParts) -> Arc<Self> {
         // A guest of wasi:http 0.2 may keep state that it does not expect to meet again, so it is always fresh.
-        let reuse = if handler.reusable { parts.limits.reuse } else { Reuse::FRESH };
+        let reuse = if handler.reusable { InstanceReuse::of(&parts.limits.reuse) } else { InstanceReuse::FRESH };
         let function = Arc::new(Self {
-            admission: Admission::new(parts.limits.concurrency, parts.limits.queue),
+            admission: Admission::new(parts.limits.concurrency as usize, parts.limits.queue as usize),
             pools: (0..parts.workers).map(|_| Mutex::default()).collect(),
             id: parts.id,
             limits: parts.limits,
+            metrics: parts.metrics,
             hosts: parts.hosts,
             budget: parts.budget,
             engine,
@@ -99,15 +123,14 @@ impl Function {
     /// The [`Failure`] that ended the request before a response began.
     pub async fn call(
         self: &Arc<Self>,
-        worker: WorkerId,
         request: Request<WasiBody>,
         state: Arc<CallState>,
     ) -> Result<Response<ResponseBody>, Failure> {
         let deadline = state.deadline;
-        let permit = self.admission.admit(deadline).await?;
+        let permit = self.admission.admit(deadline, &self.metrics).await?;
         let (reply, response) = oneshot::channel();
         let cancel = CancelOnDrop::new(Arc::clone(&state));
-        self.place(worker, Job { request, reply, state: Arc::clone(&state), permit, worker });
+        self.place(Job { request, reply, state: Arc::clone(&state), permit });
         match response.await {
             Ok(Ok(response)) => body::collect_small(response, cancel).await,
             Ok(Err(error)) => Err(call::failure_of(&error)),
@@ -115,10 +138,14 @@ impl Function {
         }
     }
 
+    fn pool(&self, worker: WorkerId) -> &Mutex<Vec<Arc<Seat>>> {
+        &self.pools[worker.0]
+    }
+
     /// Gives the job to the seat used last that has room, or to a new one.
-    fn place(self: &Arc<Self>, worker: WorkerId, mut job: Job) {
+    fn place(self: &Arc<Self>, mut job: Job) {
         {
-            let mut pool = self.pools[worker].lock();
+            let mut pool = self.pool(job.state.worker).lock();
             while let Some(seat) = pool.last() {
                 match seat.offer(job) {
                     Ok(seat::Room::Left) => return,
@@ -157,18 +184,12 @@ impl Function {
     /// Ends the instances of `worker` that have been idle for longer than the component allows.
     pub fn reap(&self, worker: WorkerId) {
         let now = clock::now();
-        self.pools[worker].lock().retain(|seat| {
+        self.pool(worker).lock().retain(|seat| {
             let keep = !seat.is_idle_since(now, self.reuse.idle);
             if !keep {
                 seat.retire();
             }
             keep
         });
-    }
-
-    /// Requests that wait for one of the component's places.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.admission.waiting()
     }
 }

@@ -49,10 +49,10 @@ impl Seat {
             concurrent: reuse.concurrent,
             requests: reuse.requests,
         });
-        let worker = job.worker;
+        let worker = job.state.worker;
         let room = seat.ledger.lock().take(&job.state, &seat);
         if matches!(room, Room::Left) {
-            function.pools[worker].lock().push(Arc::clone(&seat));
+            function.pool(worker).lock().push(Arc::clone(&seat));
         }
         tokio::spawn(instance::drive(Arc::clone(function), seat, queue, job));
     }
@@ -63,19 +63,18 @@ impl Seat {
         let Some(jobs) = &ledger.jobs else { return Err(job) };
         let state = Arc::clone(&job.state);
         jobs.try_send(job).map_err(mpsc::error::TrySendError::into_inner)?;
-        state.set_reused();
         Ok(ledger.take(&state, self))
     }
 
     /// Notes that a call has ended, and puts the seat back into the pool if that made room.
-    pub(super) fn finish(self: &Arc<Self>, function: &Function, worker: usize, state: &Arc<CallState>) {
+    pub(super) fn finish(self: &Arc<Self>, function: &Function, state: &Arc<CallState>) {
         let mut ledger = self.ledger.lock();
         let was_full = ledger.calls.len() >= self.concurrent;
         ledger.calls.retain(|call| !Arc::ptr_eq(call, state));
         ledger.idle_since = clock::now();
         if was_full && ledger.is_open(self) && !function.is_retired() {
             drop(ledger);
-            function.pools[worker].lock().push(Arc::clone(self));
+            function.pool(state.worker).lock().push(Arc::clone(self));
         }
     }
 

@@ -93,6 +93,12 @@ impl Session {
         matches!(self.mode, Mode::InTransaction(_))
     }
 
+    /// Rolls back the transaction, if one is open.
+    pub fn roll_back(&mut self) {
+        // Dropping a transaction is what rolls it back.
+        self.mode = Mode::Autocommit;
+    }
+
     fn late(&self) -> Result<Rows, Error> {
         self.database.statistics().deadlines_exceeded.increment();
         Err(Error::DeadlineExceeded)

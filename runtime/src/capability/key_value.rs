@@ -1,0 +1,176 @@
+//! Key-value stores: `spin:key-value@3` and `fermyon:spin/key-value@2`.
+
+use std::time::Instant;
+
+use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReader};
+
+use super::Capabilities;
+use super::bindings::fermyon::spin::key_value as v2;
+use super::bindings::spin::key_value::key_value as v3;
+use crate::host::Host;
+use crate::kv::{Error, Store};
+
+impl Capabilities {
+    /// The store, if the component may use it. A label that is granted is defined: the app would not have started.
+    fn key_value_store(&self, label: String) -> Result<Store, Error> {
+        self.grants.key_value_stores.get(&label).cloned().ok_or(Error::AccessDenied { label })
+    }
+}
+
+impl Host {
+    fn store(&self, store: &Resource<Store>) -> wasmtime::Result<(Store, Instant)> {
+        Ok((self.table.get(store)?.clone(), self.capabilities.deadline))
+    }
+
+    fn open_store(&mut self, label: String) -> wasmtime::Result<Result<Resource<Store>, Error>> {
+        match self.capabilities.key_value_store(label) {
+            Ok(store) => Ok(Ok(self.table.push(store)?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    fn drop_store(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
+        self.table.delete(store)?;
+        Ok(())
+    }
+}
+
+impl From<Error> for v3::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NoSuchStore { .. } => Self::NoSuchStore,
+            Error::AccessDenied { .. } => Self::AccessDenied,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl From<Error> for v2::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NoSuchStore { .. } => Self::NoSuchStore,
+            Error::AccessDenied { .. } => Self::AccessDenied,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+type Access = Accessor<Host, HasSelf<Host>>;
+
+/// Looks the store up without keeping the guest's store from running other tasks.
+fn look_up(accessor: &Access, store: &Resource<Store>) -> wasmtime::Result<(Store, Instant)> {
+    accessor.with(|mut access| access.get().store(store))
+}
+
+impl v3::Host for Host {}
+
+impl v3::HostStore for Host {
+    async fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
+        self.drop_store(store)
+    }
+}
+
+impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
+    async fn open(accessor: &Access, label: String) -> wasmtime::Result<Result<Resource<Store>, v3::Error>> {
+        Ok(accessor.with(|mut access| access.get().open_store(label))?.map_err(Into::into))
+    }
+
+    async fn get(
+        accessor: &Access,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, v3::Error>> {
+        let (store, deadline) = look_up(accessor, &store)?;
+        Ok(store.get(&key, deadline).await.map_err(Into::into))
+    }
+
+    async fn set(
+        accessor: &Access,
+        store: Resource<Store>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), v3::Error>> {
+        let (store, deadline) = look_up(accessor, &store)?;
+        Ok(store.set(&key, value, deadline).await.map_err(Into::into))
+    }
+
+    async fn delete(
+        accessor: &Access,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<(), v3::Error>> {
+        let (store, deadline) = look_up(accessor, &store)?;
+        Ok(store.delete(&key, deadline).await.map_err(Into::into))
+    }
+
+    async fn exists(
+        accessor: &Access,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<bool, v3::Error>> {
+        let (store, deadline) = look_up(accessor, &store)?;
+        Ok(store.exists(&key, deadline).await.map_err(Into::into))
+    }
+
+    async fn get_keys(
+        accessor: &Access,
+        store: Resource<Store>,
+    ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), v3::Error>>)> {
+        let (store, deadline) = look_up(accessor, &store)?;
+        let (keys, outcome) = match store.keys(deadline).await {
+            Ok(keys) => (keys, Ok(())),
+            Err(error) => (Vec::new(), Err(error.into())),
+        };
+        accessor.with(|mut access| {
+            let keys = StreamReader::new(&mut access, keys)?;
+            let outcome = FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?;
+            Ok((keys, outcome))
+        })
+    }
+}
+
+impl v2::Host for Host {}
+
+impl v2::HostStore for Host {
+    async fn open(&mut self, label: String) -> wasmtime::Result<Result<Resource<Store>, v2::Error>> {
+        Ok(self.open_store(label)?.map_err(Into::into))
+    }
+
+    async fn get(
+        &mut self,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, v2::Error>> {
+        let (store, deadline) = self.store(&store)?;
+        Ok(store.get(&key, deadline).await.map_err(Into::into))
+    }
+
+    async fn set(
+        &mut self,
+        store: Resource<Store>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), v2::Error>> {
+        let (store, deadline) = self.store(&store)?;
+        Ok(store.set(&key, value, deadline).await.map_err(Into::into))
+    }
+
+    async fn delete(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<(), v2::Error>> {
+        let (store, deadline) = self.store(&store)?;
+        Ok(store.delete(&key, deadline).await.map_err(Into::into))
+    }
+
+    async fn exists(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<bool, v2::Error>> {
+        let (store, deadline) = self.store(&store)?;
+        Ok(store.exists(&key, deadline).await.map_err(Into::into))
+    }
+
+    async fn get_keys(&mut self, store: Resource<Store>) -> wasmtime::Result<Result<Vec<String>, v2::Error>> {
+        let (store, deadline) = self.store(&store)?;
+        Ok(store.keys(deadline).await.map_err(Into::into))
+    }
+
+    async fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
+        self.drop_store(store)
+    }
+}

@@ -1,0 +1,222 @@
+//! Databases: `spin:sqlite@3.1` and `fermyon:spin/sqlite@2`.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use tokio::sync::Mutex;
+use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReader};
+
+use super::Capabilities;
+use super::bindings::fermyon::spin::sqlite as v2;
+use super::bindings::spin::sqlite::sqlite as v3;
+use crate::host::Host;
+use crate::sql::{Error, Rows, Session, Value};
+
+/// A guest's connection. Its statements run one after the other.
+#[derive(Clone)]
+pub(crate) struct Connection(Arc<Mutex<Session>>);
+
+impl Connection {
+    async fn execute(&self, statement: &str, parameters: Vec<Value>, deadline: Instant) -> Result<Rows, Error> {
+        self.0.lock().await.execute(statement, parameters, deadline).await
+    }
+}
+
+/// The sessions that an instance has open. A guest that is reused may keep one beyond its request, in a static.
+#[derive(Default)]
+pub(super) struct OpenSessions(Vec<Weak<Mutex<Session>>>);
+
+impl OpenSessions {
+    fn add(&mut self, session: &Arc<Mutex<Session>>) {
+        self.0.retain(|session| session.strong_count() > 0);
+        self.0.push(Arc::downgrade(session));
+    }
+
+    /// Ends the transaction of each session that has one. The guest finds its session outside of one.
+    pub(super) fn roll_back(&mut self) {
+        self.0.retain(|session| session.strong_count() > 0);
+        for session in self.0.iter().filter_map(Weak::upgrade) {
+            // A session that is locked runs a statement whose request has not ended.
+            if let Ok(mut session) = session.try_lock() {
+                session.roll_back();
+            }
+        }
+    }
+}
+
+impl Host {
+    fn connection(&self, connection: &Resource<Connection>) -> wasmtime::Result<(Connection, Instant)> {
+        Ok((self.table.get(connection)?.clone(), self.capabilities.deadline))
+    }
+
+    fn open_connection(&mut self, name: String) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
+        let Capabilities { grants, sessions, .. } = &mut self.capabilities;
+        // A label that is granted is defined: the app would not have started.
+        let Some(database) = grants.databases.get(&name) else {
+            return Ok(Err(Error::AccessDenied { name }));
+        };
+        let session = Arc::new(Mutex::new(database.session()));
+        sessions.add(&session);
+        Ok(Ok(self.table.push(Connection(session))?))
+    }
+
+    fn drop_connection(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+        self.table.delete(connection)?;
+        Ok(())
+    }
+}
+
+/// The types of the two versions differ in name only.
+macro_rules! conversions {
+    ($version:ident) => {
+        impl From<Error> for $version::Error {
+            fn from(error: Error) -> Self {
+                match error {
+                    Error::NoSuchDatabase { .. } => Self::NoSuchDatabase,
+                    Error::AccessDenied { .. } => Self::AccessDenied,
+                    Error::DatabaseFull => Self::DatabaseFull,
+                    other => Self::Io(other.to_string()),
+                }
+            }
+        }
+
+        impl From<$version::Value> for Value {
+            fn from(value: $version::Value) -> Self {
+                match value {
+                    $version::Value::Integer(integer) => Self::Integer(integer),
+                    $version::Value::Real(real) => Self::Real(real),
+                    $version::Value::Text(text) => Self::Text(text),
+                    $version::Value::Blob(bytes) => Self::Blob(bytes),
+                    $version::Value::Null => Self::Null,
+                }
+            }
+        }
+
+        impl From<Value> for $version::Value {
+            fn from(value: Value) -> Self {
+                match value {
+                    Value::Integer(integer) => Self::Integer(integer),
+                    Value::Real(real) => Self::Real(real),
+                    Value::Text(text) => Self::Text(text),
+                    Value::Blob(bytes) => Self::Blob(bytes),
+                    Value::Null => Self::Null,
+                }
+            }
+        }
+
+        impl From<Rows> for $version::QueryResult {
+            fn from(rows: Rows) -> Self {
+                let row = |values: Vec<Value>| $version::RowResult { values: converted(values) };
+                Self { columns: rows.columns, rows: rows.rows.into_iter().map(row).collect() }
+            }
+        }
+    };
+}
+
+conversions!(v2);
+conversions!(v3);
+
+fn converted<From, To: std::convert::From<From>>(values: Vec<From>) -> Vec<To> {
+    values.into_iter().map(Into::into).collect()
+}
+
+type Access = Accessor<Host, HasSelf<Host>>;
+
+impl v3::Host for Host {}
+
+impl v3::HostConnection for Host {
+    async fn open(&mut self, database: String) -> wasmtime::Result<Result<Resource<Connection>, v3::Error>> {
+        Ok(self.open_connection(database)?.map_err(Into::into))
+    }
+
+    async fn execute(
+        &mut self,
+        connection: Resource<Connection>,
+        statement: String,
+        parameters: Vec<v3::Value>,
+    ) -> wasmtime::Result<Result<v3::QueryResult, v3::Error>> {
+        let (connection, deadline) = self.connection(&connection)?;
+        let rows = connection.execute(&statement, converted(parameters), deadline).await;
+        Ok(rows.map(Into::into).map_err(Into::into))
+    }
+
+    async fn last_insert_rowid(&mut self, connection: Resource<Connection>) -> wasmtime::Result<i64> {
+        Ok(self.connection(&connection)?.0.0.lock().await.last_insert_rowid())
+    }
+
+    async fn changes(&mut self, connection: Resource<Connection>) -> wasmtime::Result<u64> {
+        Ok(self.connection(&connection)?.0.0.lock().await.changes())
+    }
+
+    async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+        self.drop_connection(connection)
+    }
+}
+
+impl v3::HostConnectionWithStore<Host> for HasSelf<Host> {
+    async fn open_async(
+        accessor: &Access,
+        database: String,
+    ) -> wasmtime::Result<Result<Resource<Connection>, v3::Error>> {
+        Ok(accessor.with(|mut access| access.get().open_connection(database))?.map_err(Into::into))
+    }
+
+    async fn execute_async(
+        accessor: &Access,
+        connection: Resource<Connection>,
+        statement: String,
+        parameters: Vec<v3::Value>,
+    ) -> wasmtime::Result<Result<RowStream, v3::Error>> {
+        let (connection, deadline) = accessor.with(|mut access| access.get().connection(&connection))?;
+        match connection.execute(&statement, converted(parameters), deadline).await {
+            Ok(rows) => accessor.with(|access| row_stream(access, rows)).map(Ok),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    async fn last_insert_rowid_async(accessor: &Access, connection: Resource<Connection>) -> wasmtime::Result<i64> {
+        let (connection, _) = accessor.with(|mut access| access.get().connection(&connection))?;
+        Ok(connection.0.lock().await.last_insert_rowid())
+    }
+
+    async fn changes_async(accessor: &Access, connection: Resource<Connection>) -> wasmtime::Result<u64> {
+        let (connection, _) = accessor.with(|mut access| access.get().connection(&connection))?;
+        Ok(connection.0.lock().await.changes())
+    }
+}
+
+type RowStream = (Vec<String>, StreamReader<v3::RowResult>, FutureReader<Result<(), v3::Error>>);
+
+/// Rows as a stream. They are all there already: a statement that is left half-read would keep its database busy.
+fn row_stream(
+    mut access: wasmtime::component::Access<'_, Host, HasSelf<Host>>,
+    rows: Rows,
+) -> wasmtime::Result<RowStream> {
+    let v3::QueryResult { columns, rows } = rows.into();
+    let rows = StreamReader::new(&mut access, rows)?;
+    let outcome = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
+    Ok((columns, rows, outcome))
+}
+
+impl v2::Host for Host {}
+
+impl v2::HostConnection for Host {
+    async fn open(&mut self, database: String) -> wasmtime::Result<Result<Resource<Connection>, v2::Error>> {
+        Ok(self.open_connection(database)?.map_err(Into::into))
+    }
+
+    async fn execute(
+        &mut self,
+        connection: Resource<Connection>,
+        statement: String,
+        parameters: Vec<v2::Value>,
+    ) -> wasmtime::Result<Result<v2::QueryResult, v2::Error>> {
+        let (connection, deadline) = self.connection(&connection)?;
+        let rows = connection.execute(&statement, converted(parameters), deadline).await;
+        Ok(rows.map(Into::into).map_err(Into::into))
+    }
+
+    async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+        self.drop_connection(connection)
+    }
+}

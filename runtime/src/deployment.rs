@@ -1,0 +1,162 @@
+//! The app as it runs: routes, and the functions behind them. Swapped as a whole when the app changes.
+
+mod load;
+mod message;
+
+pub use load::{LoadFault, Loader};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::clock;
+use crate::failure::Failure;
+use crate::function::{CallState, Function};
+use crate::limits::MAX_CALL_DEPTH;
+use crate::manifest::StaticResponse;
+use crate::observe::RouteMetrics;
+use crate::router::{RESERVED_PREFIX, RouteMatch, Router};
+use crate::server::{RequestBody, RequestContext, ResponseBody, WorkerId};
+
+/// An app whose components are loaded.
+pub struct Deployment {
+    name: String,
+    version: String,
+    router: Router,
+    /// What answers, by the index that the router gives.
+    triggers: Vec<Trigger>,
+    functions: BTreeMap<String, Arc<Function>>,
+}
+
+struct Trigger {
+    target: Target,
+    metrics: Arc<RouteMetrics>,
+}
+
+enum Target {
+    Function(Arc<Function>),
+    Static(StaticResponse),
+}
+
+impl Deployment {
+    /// Answers a client's request.
+    ///
+    /// # Errors
+    /// Any [`Failure`] that prevents a response from beginning.
+    pub async fn serve(
+        &self,
+        worker: WorkerId,
+        request: Request<RequestBody>,
+        context: Arc<RequestContext>,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        if let Some(page) = request.uri().path().strip_prefix(RESERVED_PREFIX) {
+            return self.well_known(page);
+        }
+        let found = self.router.find(request.uri().path()).ok_or(Failure::NoRoute)?;
+        let trigger = &self.triggers[found.trigger()];
+        context.set_route(Arc::clone(&trigger.metrics));
+        match &trigger.target {
+            Target::Static(response) => Ok(static_response(response)),
+            Target::Function(function) => {
+                let request = message::from_client(request, &found, &context, function.limits.request_body)?;
+                let deadline = context.received + function.limits.timeout;
+                function.call(request, CallState::new(context, worker, deadline)).await
+            }
+        }
+    }
+
+    /// Answers a request that the guest of `caller` sends to the component called `id`, or without one to the app.
+    ///
+    /// # Errors
+    /// What the calling guest gets to see of a [`Failure`].
+    pub async fn call_from_within(
+        &self,
+        caller: &CallState,
+        id: Option<&str>,
+        request: Request<WasiBody>,
+    ) -> Result<Response<WasiBody>, Error> {
+        if caller.depth >= MAX_CALL_DEPTH {
+            return Err(Error::LoopDetected);
+        }
+        let path = request.uri().path().to_owned();
+        let (function, found) = match id {
+            Some(id) => (self.functions.get(id).ok_or(Error::DestinationNotFound)?, RouteMatch::everything(&path)),
+            None => match self.route_within(&path)? {
+                Routed::Function(function, found) => (function, found),
+                Routed::Static(response) => {
+                    return Ok(static_response(response).map(|body| body.map_err(wasi_error).boxed_unsync()));
+                }
+            },
+        };
+        let request = message::from_within(request, &found);
+        let state = caller.nested(clock::now() + function.limits.timeout);
+        let response = function.call(request, state).await.map_err(wasi_error)?;
+        Ok(response.map(|body| body.map_err(wasi_error).boxed_unsync()))
+    }
+
+    fn route_within<'a>(&'a self, path: &'a str) -> Result<Routed<'a>, Error> {
+        let found = self.router.find(path).ok_or(Error::DestinationNotFound)?;
+        Ok(match &self.triggers[found.trigger()].target {
+            Target::Function(function) => Routed::Function(function, found),
+            Target::Static(response) => Routed::Static(response),
+        })
+    }
+
+    /// The pages that a Spin-compatible runtime has for monitors.
+    fn well_known(&self, page: &str) -> Result<Response<ResponseBody>, Failure> {
+        match page {
+            "health" => Ok(Response::new(ResponseBody::Full("OK".into()))),
+            "info" => {
+                let info = serde_json::json!({ "name": self.name, "version": self.version });
+                Ok(Response::new(ResponseBody::Full(info.to_string().into())))
+            }
+            _ => Err(Failure::NoRoute),
+        }
+    }
+
+    /// Ends the instances of `worker` that have been idle for too long.
+    pub fn reap(&self, worker: WorkerId) {
+        for function in self.functions.values() {
+            function.reap(worker);
+        }
+    }
+}
+
+enum Routed<'a> {
+    Function(&'a Arc<Function>, RouteMatch<'a>),
+    Static(&'a StaticResponse),
+}
+
+impl Drop for Deployment {
+    /// Idle instances hold on to their function; a swapped app lets go of them here.
+    fn drop(&mut self) {
+        for function in self.functions.values() {
+            function.retire();
+        }
+    }
+}
+
+fn static_response(response: &StaticResponse) -> Response<ResponseBody> {
+    let mut answer = Response::new(ResponseBody::Full(response.body.clone().into()));
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers.clone();
+    answer
+}
+
+/// What a guest gets to see of a failure.
+fn wasi_error(failure: Failure) -> Error {
+    match failure {
+        Failure::NoRoute => Error::DestinationNotFound,
+        Failure::BodyTooLarge { limit_bytes } => Error::HttpRequestBodySize(Some(limit_bytes)),
+        Failure::DeadlineExceeded | Failure::CpuExceeded => Error::HttpResponseTimeout,
+        Failure::QueueFull | Failure::ConcurrencyTimeout => Error::ConnectionLimitReached,
+        Failure::InstantiationFailed | Failure::Draining => Error::DestinationUnavailable,
+        Failure::ClientDisconnected => Error::ConnectionTerminated,
+        Failure::RequestTimeout => Error::ConnectionReadTimeout,
+        Failure::BadRequest { .. } => Error::HttpProtocolError,
+        _ => Error::HttpResponseIncomplete,
+    }
+}

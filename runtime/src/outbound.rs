@@ -1,0 +1,20 @@
+//! Requests that guests send: to other servers, to other components of the app, and to the app itself.
+
+mod client;
+pub mod grants;
+mod hooks;
+
+pub use hooks::OutboundHooks;
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use crate::deployment::Deployment;
+use grants::AllowedHosts;
+
+/// What one component may reach, and the way to the rest of its app.
+pub struct Outbound {
+    /// The hosts that the manifest grants.
+    pub allowed_hosts: AllowedHosts,
+    /// The app that the component is part of; set once the app is complete. Weak, because the app owns the component.
+    pub app: Arc<OnceLock<Weak<Deployment>>>,
+}

@@ -1,0 +1,123 @@
+//! What happens when a guest sends a request: the grant is checked, then the request goes where its authority says.
+
+use std::sync::Arc;
+
+use http::Request;
+use http::uri::{Authority, Scheme};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+};
+
+use super::grants::INTERNAL_DOMAIN;
+use super::{Outbound, client};
+use crate::function::CallState;
+
+/// The host by which an app calls itself.
+const OWN_HOST: &str = "self.alt";
+
+type Sent = wasmtime_wasi_http::Result<(http::Response<WasiBody>, IoResult)>;
+type IoResult = Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>;
+
+/// The hooks of one instance.
+pub struct OutboundHooks {
+    outbound: Arc<Outbound>,
+    call: Option<Arc<CallState>>,
+}
+
+/// Where a request goes.
+enum Destination {
+    /// Another component of the app.
+    Component(String),
+    /// The app itself, by its routes.
+    OwnApp,
+    /// A server.
+    Elsewhere,
+}
+
+impl OutboundHooks {
+    pub(crate) fn new(outbound: Arc<Outbound>) -> Self {
+        Self { outbound, call: None }
+    }
+
+    pub(crate) fn begin_request(&mut self, call: &Arc<CallState>) {
+        self.call = Some(Arc::clone(call));
+    }
+
+    /// Where the request goes, if the component may send it there.
+    fn destination(&self, request: &Request<WasiBody>) -> wasmtime_wasi_http::Result<Destination> {
+        let scheme = request.uri().scheme_str().unwrap_or("http");
+        let Some(authority) = request.uri().authority() else {
+            return self.own_app(scheme);
+        };
+        if authority.host().eq_ignore_ascii_case(OWN_HOST) {
+            return self.own_app(scheme);
+        }
+        let allowed = &self.outbound.allowed_hosts;
+        if !allowed.allows(scheme, authority.host(), authority.port_u16(), None) {
+            tracing::warn!(
+                "a request to {scheme}://{authority} was denied; \
+                 add it to the component's allowed_outbound_hosts in spin.toml"
+            );
+            return Err(Error::HttpRequestDenied);
+        }
+        Ok(internal_component(authority).map_or(Destination::Elsewhere, Destination::Component))
+    }
+
+    fn own_app(&self, scheme: &str) -> wasmtime_wasi_http::Result<Destination> {
+        if self.outbound.allowed_hosts.allows_self(scheme) {
+            Ok(Destination::OwnApp)
+        } else {
+            Err(Error::HttpRequestDenied)
+        }
+    }
+}
+
+fn internal_component(authority: &Authority) -> Option<String> {
+    let host = authority.host().to_ascii_lowercase();
+    Some(host.strip_suffix(INTERNAL_DOMAIN)?.strip_suffix('.')?.to_owned())
+}
+
+/// Sends a request within the app, on this worker.
+async fn send_within(
+    outbound: Arc<Outbound>,
+    call: Option<Arc<CallState>>,
+    destination: Option<String>,
+    request: Request<WasiBody>,
+) -> Sent {
+    let app = outbound.app.get().and_then(std::sync::Weak::upgrade);
+    let (Some(app), Some(call)) = (app, call) else { return Err(Error::DestinationUnavailable) };
+    let response = app.call_from_within(&call, destination.as_deref(), request).await?;
+    Ok((response, Box::new(async { Ok(()) })))
+}
+
+impl WasiHttpHooks for OutboundHooks {
+    // The default makes a new filter for each field.
+    fn is_forbidden_header(&mut self, name: &http::HeaderName) -> bool {
+        DEFAULT_FORBIDDEN_HEADERS.contains(name)
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name))
+    }
+
+    // A guest may name no scheme within its app only; https is the safer guess for all others.
+    fn default_scheme(&mut self) -> Option<Scheme> {
+        Some(Scheme::HTTPS)
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: IoResult,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let outbound = Arc::clone(&self.outbound);
+        let call = self.call.clone();
+        match self.destination(&request) {
+            Err(error) => Box::new(async { Err(error) }),
+            Ok(Destination::Elsewhere) => Box::new(client::send(request, options)),
+            Ok(Destination::OwnApp) => Box::new(send_within(outbound, call, None, request)),
+            Ok(Destination::Component(id)) => Box::new(send_within(outbound, call, Some(id), request)),
+        }
+    }
+}
