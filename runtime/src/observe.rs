@@ -1,10 +1,17 @@
 //! Owns what an operator sees: the access log, the guests' output and the metrics.
 //! Deciding what happened to a request is left to `server` and the dispatcher.
 
+mod guest;
 mod histogram;
+pub mod limits;
+mod log;
 mod metrics;
 mod observer;
+mod sink;
+mod timestamp;
 
+pub use guest::{GuestLog, GuestStream};
+pub use log::{Log, LogFormat, LogWriter};
 pub use metrics::{ComponentMetrics, Metrics, RouteMetrics};
-pub(crate) use observer::AccessEntry;
 pub use observer::Observer;
+pub(crate) use observer::Outcome;

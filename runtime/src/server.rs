@@ -2,6 +2,7 @@
 //! What answers a request (routes, functions) is left to that service.
 
 mod acceptor;
+mod admin;
 mod body;
 mod connection;
 mod context;
@@ -13,6 +14,7 @@ mod phase;
 mod refusal;
 mod request_id;
 mod sanitise;
+mod signals;
 mod socket;
 mod stack;
 mod trace;
@@ -25,12 +27,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use admin::{Admin, AdminThread};
 pub use body::{RequestBody, ResponseBody};
 pub use context::RequestContext;
 pub use drain::Readiness;
 pub use limits::ServerLimits;
 pub use request_id::{IdSource, RequestId};
 pub use sanitise::TrustedProxies;
+pub use signals::Signals;
 pub use stack::InnerService;
 pub use trace::TraceContext;
 
@@ -222,3 +226,6 @@ fn explain(error: &io::Error) -> String {
     };
     advice.to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
 //! Owns the end of each request's story: where log and metrics learn of it.
+//! How it is written down is left to them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,13 +7,14 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
+use super::log::{AccessLine, Log};
 use super::metrics::Metrics;
 use crate::failure::Failure;
 use crate::server::RequestContext;
 
-/// What is told about a request when it ends.
+/// What became of a request.
 #[derive(Debug)]
-pub(crate) struct AccessEntry<'a> {
+pub(crate) struct Outcome<'a> {
     pub(crate) context: &'a RequestContext,
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
@@ -26,13 +28,17 @@ pub(crate) struct AccessEntry<'a> {
 #[derive(Debug)]
 pub struct Observer {
     metrics: Arc<Metrics>,
+    access_log: Option<Log>,
 }
 
 impl Observer {
-    /// Records into `metrics`.
+    /// Records into `metrics`, and into `access_log` if there is one.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics }
+    pub fn new(metrics: Arc<Metrics>, access_log: Option<Log>) -> Self {
+        Self {
+            metrics,
+            access_log,
+        }
     }
 
     /// The metrics that are recorded into.
@@ -42,26 +48,76 @@ impl Observer {
     }
 
     /// Records the end of a request.
-    pub(crate) fn end(&self, entry: &AccessEntry<'_>) {
-        let context = entry.context;
+    pub(crate) fn end(&self, outcome: &Outcome<'_>) {
+        let context = outcome.context;
         let route = context.route().unwrap_or_else(|| self.metrics.unrouted());
         let component = route.component();
-        component.count_request(entry.duration, context.cpu());
+        component.count_request(outcome.duration, context.cpu());
         if context.route().is_some() {
             component.end_request();
         }
-        if let Some(status) = entry.status {
-            route.count_response(entry.method, status);
+        if let Some(status) = outcome.status {
+            route.count_response(outcome.method, status);
         }
         if let Some(failure) = context.failure() {
-            self.metrics
-                .count_failure(component.component(), failure);
+            self.metrics.count_failure(component.component(), failure);
+        }
+        if let Some(log) = &self.access_log {
+            log.access(&access_line(outcome));
         }
     }
 
-    /// Records a connection that was refused before a request could be read from it.
-    pub(crate) fn refuse(&self, _peer: SocketAddr, failure: &Failure) {
-        let component = self.metrics.unrouted().component().component();
-        self.metrics.count_failure(component, failure);
+    /// Records a request that was refused before its head could be read.
+    pub(crate) fn refuse(&self, peer: SocketAddr, failure: &Failure) {
+        let unrouted = self.metrics.unrouted().component().component();
+        self.metrics.count_failure(unrouted, failure);
+        if let Some(log) = &self.access_log {
+            log.access(&refusal_line(peer, failure));
+        }
     }
+}
+
+fn access_line<'a>(outcome: &Outcome<'a>) -> AccessLine<'a> {
+    let context = outcome.context;
+    let route = context.route();
+    AccessLine {
+        request_id: Some(context.id.as_str()),
+        trace_id: Some(context.trace.trace_id),
+        client: context.client.ip(),
+        method: Some(outcome.method.as_str()),
+        path: Some(outcome.path),
+        route: route.map(|route| &**route.route()),
+        component: route.map(|route| &**route.component().component()),
+        status: outcome.status.map(|status| status.as_u16()),
+        bytes: outcome.sent_bytes,
+        duration_us: microseconds(outcome.duration),
+        cpu_us: microseconds(context.cpu()),
+        reused: context.instance_reused(),
+        failure: context.failure().map(Failure::name),
+        detail: context.failure().map(ToString::to_string),
+    }
+}
+
+fn refusal_line(peer: SocketAddr, failure: &Failure) -> AccessLine<'static> {
+    let problem = failure.problem();
+    AccessLine {
+        request_id: None,
+        trace_id: None,
+        client: peer.ip(),
+        method: None,
+        path: None,
+        route: None,
+        component: None,
+        status: Some(problem.status.as_u16()),
+        bytes: 0,
+        duration_us: 0,
+        cpu_us: 0,
+        reused: None,
+        failure: Some(problem.name),
+        detail: Some(failure.to_string()),
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

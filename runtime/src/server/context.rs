@@ -52,9 +52,9 @@ impl RequestContext {
     }
 
     /// Reports the route that was chosen, as soon as it is: a failure later on is then counted with it.
-    pub fn set_route(&self, route: Arc<RouteMetrics>) {
+    pub fn set_route(&self, route: &Arc<RouteMetrics>) {
         // A second route can only come from a guest calling another one; the first is the client's.
-        if self.route.set(Arc::clone(&route)).is_ok() {
+        if self.route.set(Arc::clone(route)).is_ok() {
             route.component().begin_request();
         }
     }

@@ -17,7 +17,7 @@ use super::phase::ConnectionPhase;
 use super::sanitise::remove_hop_by_hop;
 use crate::clock;
 use crate::failure::Failure;
-use crate::observe::{AccessEntry, Observer};
+use crate::observe::{Observer, Outcome};
 
 /// The field by which client, log and guest name the same request.
 pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -114,7 +114,7 @@ impl Exchange {
         if !self.complete {
             self.context.fail(Failure::ClientDisconnected);
         }
-        self.observer.end(&AccessEntry {
+        self.observer.end(&Outcome {
             context: &self.context,
             method: &self.method,
             path: self.target_uri.path(),

@@ -45,6 +45,9 @@ pub const MAX_REFUSALS_IN_FLIGHT: usize = 64;
 /// Pause after accepting failed for lack of file descriptors or memory, which trying at once would not mend.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections to the admin listener; others wait. Its users are a scraper, a probe and a person or two.
+pub const MAX_ADMIN_CONNECTIONS: usize = 64;
+
 /// The limits of one public listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerLimits {

@@ -1,0 +1,184 @@
+//! Owns the admin listener: health and metrics, on an address and a thread of their own, so that they answer
+//! however busy the workers are. What the metrics say is left to `observe`.
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::{Semaphore, oneshot};
+
+use super::limits::{ACCEPT_PAUSE, DEFAULT_HEADER_TIMEOUT, MAX_ADMIN_CONNECTIONS};
+use super::{BindError, Readiness, bind};
+use crate::observe::Metrics;
+
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const TEXT_TYPE: &str = "text/plain; charset=utf-8";
+
+/// An admin listener that is bound and does not answer yet.
+#[derive(Debug)]
+pub struct Admin {
+    listener: TcpListener,
+    address: SocketAddr,
+    pages: Pages,
+}
+
+/// An admin listener that answers until this is dropped.
+#[derive(Debug)]
+pub struct AdminThread {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Clone, Debug)]
+struct Pages {
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+}
+
+impl Admin {
+    /// Takes `address`.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken, not allowed or not of this machine.
+    pub fn bind(
+        address: SocketAddr,
+        metrics: Arc<Metrics>,
+        readiness: Readiness,
+    ) -> Result<Self, BindError> {
+        let (listener, address) = bind(address)?;
+        Ok(Self {
+            listener,
+            address,
+            pages: Pages { metrics, readiness },
+        })
+    }
+
+    /// The address that was taken.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers from now on. Keep the result for as long as the process lives, also while it drains: that is
+    /// when `/readyz` matters.
+    ///
+    /// # Errors
+    ///
+    /// When the thread or its runtime cannot be made.
+    pub fn start(self) -> std::io::Result<AdminThread> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("admin".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = self.serve() => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        Ok(AdminThread {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    async fn serve(self) {
+        let Ok(listener) = tokio::net::TcpListener::from_std(self.listener) else {
+            return;
+        };
+        let connections = Arc::new(Semaphore::new(MAX_ADMIN_CONNECTIONS));
+        while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let pages = self.pages.clone();
+            tokio::spawn(async move {
+                // An error here concerns this client only, and it has been told.
+                let _ = serve_connection(stream, pages).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+impl Drop for AdminThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic has been printed by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve_connection(stream: tokio::net::TcpStream, pages: Pages) -> hyper::Result<()> {
+    let service = service_fn(move |request| {
+        let response = pages.answer(&request);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(DEFAULT_HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+impl Pages {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let (status, content_type, content) = match request.uri().path() {
+            "/livez" => (StatusCode::OK, TEXT_TYPE, "alive\n".to_owned()),
+            "/readyz" => self.readiness(),
+            "/metrics" => (StatusCode::OK, METRICS_TYPE, self.metrics.to_text()),
+            _ => (
+                StatusCode::NOT_FOUND,
+                TEXT_TYPE,
+                "here are /livez, /readyz and /metrics\n".to_owned(),
+            ),
+        };
+        if status != StatusCode::NOT_FOUND
+            && !matches!(*request.method(), Method::GET | Method::HEAD)
+        {
+            return method_not_allowed();
+        }
+        let mut response = Response::new(Full::from(content));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    fn readiness(&self) -> (StatusCode, &'static str, String) {
+        if self.readiness.is_ready() {
+            (StatusCode::OK, TEXT_TYPE, "ready\n".to_owned())
+        } else {
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                TEXT_TYPE,
+                "not ready\n".to_owned(),
+            )
+        }
+    }
+}
+
+fn method_not_allowed() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from("only GET and HEAD\n"));
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}

@@ -1,0 +1,139 @@
+//! A real server on a free port with an inner service made for the test, and clients that write raw bytes.
+
+mod client;
+mod disconnect;
+mod drain;
+mod identity;
+mod limits;
+mod malformed;
+mod response;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::service::service_fn;
+use tokio::sync::mpsc;
+
+use super::{
+    Readiness, RequestBody, RequestContext, ResponseBody, Server, ServerConfig, ServerLimits,
+    TrustedProxies,
+};
+use crate::failure::Failure;
+use crate::observe::{Metrics, Observer};
+use client::Client;
+
+type Outcome = Result<Response<ResponseBody>, Failure>;
+
+/// A running server; dropping it ends it at once.
+struct TestServer {
+    address: SocketAddr,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+    signals: mpsc::UnboundedSender<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TestServer {
+    fn start<F, A>(limits: ServerLimits, trusted_proxies: &[&str], inner: F) -> Self
+    where
+        F: Fn(Request<RequestBody>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Outcome> + 'static,
+    {
+        let metrics = Arc::new(Metrics::new());
+        let readiness = Readiness::default();
+        let config = ServerConfig {
+            address: "127.0.0.1:0".parse().unwrap(),
+            workers: NonZeroUsize::new(2).unwrap(),
+            limits,
+            trusted_proxies: TrustedProxies::new(
+                trusted_proxies
+                    .iter()
+                    .map(|net| net.parse().unwrap())
+                    .collect(),
+            ),
+        };
+        let observer = Arc::new(Observer::new(Arc::clone(&metrics), None));
+        let server = Server::bind(config, observer, readiness.clone()).unwrap();
+        let address = server.local_addr();
+        let (signals, mut received) = mpsc::unbounded_channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let factory = move |_| service_fn(inner.clone());
+            runtime
+                .block_on(server.run(factory, async || received.recv().await.unwrap_or(())))
+                .unwrap();
+        });
+        Self {
+            address,
+            metrics,
+            readiness,
+            signals,
+            thread: Some(thread),
+        }
+    }
+
+    fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    fn signal(&self) {
+        self.signals.send(()).unwrap();
+    }
+
+    /// Waits for the server to end by itself.
+    fn join(&mut self) {
+        self.thread.take().unwrap().join().unwrap();
+    }
+
+    /// Waits until the text of the metrics contains `line`.
+    fn await_metric(&self, line: &str) {
+        while !self.metrics.to_text().contains(line) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let _ = self.signals.send(());
+        let _ = self.signals.send(());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// Answers with the fields and the content of the request, one per line.
+async fn echo(request: Request<RequestBody>) -> Outcome {
+    let client = request
+        .extensions()
+        .get::<Arc<RequestContext>>()
+        .unwrap()
+        .client;
+    let mut text = format!("client: {client}\n{} {}\n", request.method(), request.uri());
+    for (name, value) in request.headers() {
+        text.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
+    }
+    let content = request.into_body().collect().await?.to_bytes();
+    text.push_str(&String::from_utf8_lossy(&content));
+    Ok(Response::new(ResponseBody::Full(Bytes::from(text))))
+}
+
+fn echo_server() -> TestServer {
+    TestServer::start(ServerLimits::standard(), &[], echo)
+}
+
+fn text(content: &'static str) -> Outcome {
+    Ok(Response::new(ResponseBody::Full(Bytes::from_static(
+        content.as_bytes(),
+    ))))
+}
