@@ -1,1 +1,3 @@
 //! The Terrace runtime: serves HTTP functions compiled to WebAssembly.
+
+pub mod fault;
