@@ -1,0 +1,3 @@
+//! What functions may reach outside of themselves.
+
+pub mod grants;
