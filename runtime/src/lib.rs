@@ -2,10 +2,12 @@
 
 pub mod capability;
 pub mod clock;
+pub mod deployment;
+mod document;
 pub mod engine;
 pub mod failure;
+pub mod fault;
 pub mod function;
-pub mod deployment;
 pub mod guest_output;
 pub mod host;
 pub mod kv;
@@ -13,5 +15,8 @@ pub mod limits;
 pub mod manifest;
 pub mod observe;
 pub mod outbound;
+pub mod router;
 pub mod server;
 pub mod sql;
+pub mod units;
+pub mod variables;

@@ -1,0 +1,82 @@
+//! TOML files read key by key, with a place for everything, so that all faults are found in one pass.
+//! What the keys mean belongs to the readers of each file.
+//!
+//! A [`Table`] knows the keys it was asked for; [`Table::finish`] reports all others. So there is
+//! no second list of keys that could differ from what is read.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use crate::fault::{Fault, Faults, Position, Reason, Source};
+
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub(crate) use table::Table;
+pub(crate) use value::Value;
+
+/// Where something stands in a file, in bytes.
+pub(crate) type Span = Range<usize>;
+
+/// A TOML file that is being read, and the faults found so far.
+#[derive(Debug)]
+pub(crate) struct Document {
+    source: Source,
+    faults: RefCell<Vec<Fault>>,
+}
+
+impl Document {
+    /// A document over a text that was already read.
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            faults: RefCell::default(),
+        }
+    }
+
+    /// The file, as the user named it.
+    pub(crate) fn file(&self) -> &Path {
+        &self.source.file
+    }
+
+    /// Parses the text.
+    ///
+    /// # Errors
+    /// All faults of syntax. Nothing else is worth reporting before they are mended.
+    pub(crate) fn parse(&self) -> Result<Spanned<DeTable<'_>>, Faults> {
+        let (table, errors) = DeTable::parse_recoverable(&self.source.text);
+        let faults = errors.iter().map(|error| {
+            let span = error.span().unwrap_or_default();
+            let reason = format!("not TOML: {}", error.message());
+            self.source.fault(&span, reason)
+        });
+        Faults(faults.collect()).or(table)
+    }
+
+    /// The whole parsed document as a table.
+    pub(crate) fn root<'d>(&'d self, parsed: &'d Spanned<DeTable<'d>>) -> Table<'d> {
+        Table::new(self, "the file".into(), parsed.span(), parsed.get_ref())
+    }
+
+    /// Notes a fault.
+    pub(crate) fn report(&self, span: &Span, reason: impl Into<Reason>) {
+        let fault = self.source.fault(span, reason);
+        self.faults.borrow_mut().push(fault);
+    }
+
+    /// The place of a span.
+    pub(crate) fn position(&self, span: &Span) -> Position {
+        self.source.position(span)
+    }
+
+    /// The faults found so far, which are thereby taken.
+    pub(crate) fn take_faults(&self) -> Faults {
+        Faults(self.faults.take())
+    }
+}

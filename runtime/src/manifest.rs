@@ -1,0 +1,260 @@
+//! The app as `spin.toml` (Spin manifest v2) describes it: plain data, judged in full.
+//! What this installation adds belongs to `settings`, the values of variables to `variables`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::fault::{Faults, Position, Source};
+use crate::router::RoutePattern;
+use crate::variables::Template;
+
+mod application;
+mod build;
+mod check;
+mod component;
+mod files;
+mod name;
+mod read;
+mod source;
+#[cfg(test)]
+mod tests;
+mod tool;
+mod trigger;
+
+/// The file that is read where only a directory is named.
+pub const MANIFEST_FILE: &str = "spin.toml";
+
+/// An app, as its manifest describes it.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The name of the app.
+    pub name: String,
+    /// Its version; empty if the manifest has none.
+    pub version: String,
+    /// The manifest, as the user named it.
+    pub manifest: PathBuf,
+    /// The directory of the manifest, to which its paths are relative.
+    pub directory: PathBuf,
+    /// The components in the order of the manifest, those defined within a trigger last.
+    pub components: Vec<Component>,
+    /// The triggers in the order of the manifest. No two of them match the same paths.
+    pub triggers: Vec<Trigger>,
+    /// The application variables by name.
+    pub variables: BTreeMap<String, Variable>,
+    /// Each label that a component names, for whoever knows which labels exist.
+    pub labels: Vec<LabelUse>,
+}
+
+impl App {
+    /// Reads and judges a manifest: a file, or a directory with a `spin.toml`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, including source files that are not there.
+    pub fn load(path: &Path) -> Result<Self, Faults> {
+        Self::load_with(path, Artefacts::Present)
+    }
+
+    /// The same before the app is built, when the files that a build makes need not be there.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it.
+    pub fn load_unbuilt(path: &Path) -> Result<Self, Faults> {
+        Self::load_with(path, Artefacts::ToBeBuilt)
+    }
+
+    /// The component of that identifier, with its index.
+    pub fn component(&self, id: &str) -> Option<(usize, &Component)> {
+        let mut components = self.components.iter().enumerate();
+        components.find(|(_, component)| component.id == id)
+    }
+
+    fn load_with(path: &Path, artefacts: Artefacts) -> Result<Self, Faults> {
+        let file = if path.is_dir() {
+            path.join(MANIFEST_FILE)
+        } else {
+            path.to_owned()
+        };
+        let source = Source::read(&file).map_err(|mut fault| {
+            let help = "name the manifest with `--from`, or make an app with `terrace new`";
+            fault.suggestion = Some(help.into());
+            fault
+        })?;
+        read::app(source, artefacts)
+    }
+}
+
+/// Whether the files that a build makes must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Artefacts {
+    Present,
+    ToBeBuilt,
+}
+
+/// An application variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its value where nothing else gives one; absent means that one must be given.
+    pub default: Option<String>,
+    /// Whether its value must not be shown.
+    pub secret: bool,
+    /// Where the manifest declares it.
+    pub position: Position,
+}
+
+/// A function and what it is granted.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// What triggers and other components call it.
+    pub id: String,
+    /// The WebAssembly file.
+    pub source: PathBuf,
+    /// For people; empty if the manifest has none.
+    pub description: String,
+    /// Its environment variables.
+    pub environment: Vec<(String, String)>,
+    /// The files it may read.
+    pub files: Vec<FileMount>,
+    /// The variables it may read, each made from application variables.
+    pub variables: BTreeMap<String, Template>,
+    /// The hosts it may reach; literal ones are known to be well-formed.
+    pub allowed_outbound_hosts: Vec<Template>,
+    /// The labels of the key-value stores it may open.
+    pub key_value_stores: Vec<String>,
+    /// The labels of the databases it may open.
+    pub sqlite_databases: Vec<String>,
+    /// How it is built, if the manifest says so.
+    pub build: Option<Build>,
+    /// What bounds it.
+    pub limits: ComponentLimits,
+}
+
+/// A file, or a whole directory, that a component may read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileMount {
+    /// What is there: a regular file, or a directory that is mounted whole.
+    pub host: PathBuf,
+    /// Where the component finds it: an absolute path with `/`.
+    pub guest: String,
+}
+
+/// How a component is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// Shell commands, to be run one after the other. Never empty.
+    pub command: Vec<String>,
+    /// Where they run.
+    pub workdir: PathBuf,
+    /// Globs, relative to `workdir`, of the files whose change asks for a new build.
+    pub watch: Vec<String>,
+    /// Environment variables of the commands.
+    pub environment: Vec<(String, String)>,
+}
+
+/// What bounds a component, from `[component.ID.tool.terrace]`. The reasons for the defaults are
+/// in [`crate::limits`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentLimits {
+    /// How long a request may take by the wall clock.
+    pub timeout: Duration,
+    /// How much CPU time a request may use.
+    pub cpu: Duration,
+    /// How much linear memory an instance may have, in bytes.
+    pub memory: u64,
+    /// How many requests may be in the component at once.
+    pub concurrency: u32,
+    /// How many requests may wait for it.
+    pub queue: u32,
+    /// How long a request's content may be, in bytes.
+    pub request_body: u64,
+    /// Whether instances serve more than one request.
+    pub reuse: Reuse,
+}
+
+/// How long an instance lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reuse {
+    /// Each request has an instance of its own.
+    Fresh,
+    /// Instances serve several requests.
+    Shared {
+        /// How many in all before a new instance takes over, at least 1.
+        requests: u32,
+        /// How many at once, at least 1.
+        concurrent: u32,
+        /// How long an instance is kept without any.
+        idle: Duration,
+    },
+}
+
+/// What starts what.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// Which requests it answers.
+    pub route: Route,
+    /// What answers them.
+    pub target: Target,
+}
+
+/// Which requests a trigger answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// Those whose path matches.
+    Path(RoutePattern),
+    /// Only those of other components (`http://ID.spin.internal/`).
+    Private,
+}
+
+/// What answers a request.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// The component at this index of [`App::components`].
+    Component(usize),
+    /// A response that the manifest holds.
+    Static(StaticResponse),
+}
+
+/// A response that the manifest holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StaticResponse {
+    /// The status, from 200 to 599.
+    pub status: StatusCode,
+    /// The header fields; none that concern framing or the connection.
+    pub headers: HeaderMap,
+    /// The content.
+    pub body: String,
+}
+
+/// A label in a component's grants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelUse {
+    /// Which list it stands in.
+    pub kind: LabelKind,
+    /// The label.
+    pub label: String,
+    /// The component that names it.
+    pub component: String,
+    /// Where it stands in the manifest.
+    pub position: Position,
+}
+
+/// What a label stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelKind {
+    /// A key-value store, from `key_value_stores`.
+    KeyValue,
+    /// A database, from `sqlite_databases`.
+    Sqlite,
+}
+
+impl LabelKind {
+    /// The key of a component's list of such labels.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::KeyValue => "key_value_stores",
+            Self::Sqlite => "sqlite_databases",
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `[component.ID]`, and the same as an inline table within a trigger.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::read::Reader;
+use super::{Build, Component, LabelKind, LabelUse, build, files, name, source, tool};
+use crate::document::{Table, Value};
+use crate::fault::{Reason, did_you_mean};
+use crate::outbound::grants::Grant;
+use crate::variables::{Template, check_name};
+
+/// A component with what can only be checked when all are known.
+pub(super) struct ReadComponent<'d> {
+    /// The component.
+    pub(super) component: Component,
+    /// The identifiers that its grants name, each with the grant's place.
+    pub(super) callees: Vec<(String, Value<'d>)>,
+}
+
+/// The components of `[component]` in the order of the manifest.
+pub(super) fn components<'d>(reader: &mut Reader<'d>, root: &Table<'d>) -> Vec<ReadComponent<'d>> {
+    let entries = root
+        .table("component", "[component]")
+        .map(|table| table.entries());
+    let mut components = Vec::new();
+    for entry in entries.unwrap_or_default() {
+        if let Err(reason) = name::check_component(entry.key()) {
+            entry.report_key(reason);
+        }
+        let name = format!("[component.{}]", entry.key());
+        // A component that is not a table is kept by name, so that its triggers are not blamed.
+        components.push(match entry.table(name) {
+            Some(table) => component(reader, entry.key(), table),
+            None => unreadable(entry.key()),
+        });
+    }
+    components
+}
+
+/// Reads one component, which is called `id`.
+pub(super) fn component<'d>(
+    reader: &mut Reader<'d>,
+    id: &str,
+    table: Table<'d>,
+) -> ReadComponent<'d> {
+    let build = table
+        .table("build", format!("[component.{id}.build]"))
+        .map(|build| build::build(reader, build));
+    let source = source::source(reader, id, &table, build.as_ref());
+    let mut read = unreadable(id);
+    read.component = Component {
+        id: id.to_owned(),
+        source,
+        description: table.string("description").unwrap_or_default().to_owned(),
+        environment: string_map(&table, "environment"),
+        files: files::files(reader, &table),
+        variables: variables(reader, &table),
+        allowed_outbound_hosts: hosts(reader, &table, &mut read.callees),
+        key_value_stores: labels(reader, id, &table, LabelKind::KeyValue),
+        sqlite_databases: labels(reader, id, &table, LabelKind::Sqlite),
+        build,
+        limits: tool::limits(id, &table),
+    };
+    unsupported(&table);
+    table.finish();
+    read
+}
+
+fn unreadable<'d>(id: &str) -> ReadComponent<'d> {
+    let component = Component {
+        id: id.to_owned(),
+        source: PathBuf::new(),
+        description: String::new(),
+        environment: Vec::new(),
+        files: Vec::new(),
+        variables: BTreeMap::new(),
+        allowed_outbound_hosts: Vec::new(),
+        key_value_stores: Vec::new(),
+        sqlite_databases: Vec::new(),
+        build: None::<Build>,
+        limits: tool::defaults(),
+    };
+    ReadComponent {
+        component,
+        callees: Vec::new(),
+    }
+}
+
+/// A table of strings, in the order of the manifest.
+pub(super) fn string_map(table: &Table<'_>, key: &'static str) -> Vec<(String, String)> {
+    let entries = table
+        .table(key, format!("`{key}`"))
+        .map(|map| map.string_entries());
+    let owned = |(entry, text): (Value<'_>, &str)| (entry.key().to_owned(), text.to_owned());
+    entries.unwrap_or_default().into_iter().map(owned).collect()
+}
+
+fn variables(reader: &Reader<'_>, table: &Table<'_>) -> BTreeMap<String, Template> {
+    let entries = table
+        .table("variables", "`variables`")
+        .map(|map| map.string_entries());
+    let mut variables = BTreeMap::new();
+    for (entry, text) in entries.unwrap_or_default() {
+        if let Err(reason) = check_name(entry.key()) {
+            entry.report_key(reason);
+        }
+        let template = template(reader, &entry, text).unwrap_or_default();
+        variables.insert(entry.key().to_owned(), template);
+    }
+    variables
+}
+
+/// A template whose variables all exist.
+fn template(reader: &Reader<'_>, place: &Value<'_>, text: &str) -> Option<Template> {
+    let template = match Template::parse(text) {
+        Ok(template) => template,
+        Err(reason) => {
+            place.report(reason);
+            return None;
+        }
+    };
+    for name in template.variables() {
+        if !reader.variables.contains(&name) {
+            let help = did_you_mean(name, &reader.variables, "variables");
+            let help = format!("{help}; variables are declared in `[variables]`");
+            place.report(Reason::new(format!("unknown variable `{name}`")).help(help));
+        }
+    }
+    Some(template)
+}
+
+fn hosts<'d>(
+    reader: &Reader<'d>,
+    table: &Table<'d>,
+    callees: &mut Vec<(String, Value<'d>)>,
+) -> Vec<Template> {
+    deprecated_hosts(table);
+    let mut hosts = Vec::new();
+    for (place, text) in table.strings("allowed_outbound_hosts") {
+        let Some(template) = template(reader, &place, text) else {
+            continue;
+        };
+        if template.is_literal() {
+            match Grant::parse(text) {
+                Ok(grant) => callees.extend(grant.component().map(|id| (id.to_owned(), place))),
+                Err(reason) => place.report(reason),
+            }
+        }
+        hosts.push(template);
+    }
+    hosts
+}
+
+fn deprecated_hosts(table: &Table<'_>) {
+    let hosts = table.strings("allowed_http_hosts");
+    let entries: Vec<_> = hosts
+        .iter()
+        .map(|(_, host)| format!("\"http://{host}\", \"https://{host}\""))
+        .collect();
+    if let Some((place, _)) = hosts.first() {
+        let help = format!("write `allowed_outbound_hosts = [{}]`", entries.join(", "));
+        place.report(Reason::new("`allowed_http_hosts` is no longer read").help(help));
+    }
+}
+
+fn labels(reader: &mut Reader<'_>, id: &str, table: &Table<'_>, kind: LabelKind) -> Vec<String> {
+    let mut labels = Vec::new();
+    for (place, label) in table.strings(kind.key()) {
+        if let Err(reason) = name::check_label(label) {
+            place.report(reason);
+            continue;
+        }
+        labels.push(label.to_owned());
+        reader.labels.push(LabelUse {
+            kind,
+            label: label.to_owned(),
+            component: id.to_owned(),
+            position: place.position(),
+        });
+    }
+    labels
+}
+
+/// Keys that Spin has and this version cannot honour, and those that concern other programs.
+fn unsupported(table: &Table<'_>) {
+    table.get("targets");
+    table.get("profile");
+    table.boolean("dependencies_inherit_configuration");
+    if let Some((place, _)) = table.strings("ai_models").first() {
+        let reason = Reason::new("this version of Terrace has no language models");
+        place.report(reason.help("remove `ai_models`, or call a model over HTTP"));
+    }
+    let dependencies = table.get("dependencies");
+    let entries = dependencies
+        .as_ref()
+        .and_then(|value| value.table("`dependencies`"));
+    if entries.is_some_and(|entries| !entries.entries().is_empty()) {
+        let reason = Reason::new("this version of Terrace does not compose components");
+        let reason = reason.help("compose them in the build command, for example with `wac plug`");
+        dependencies
+            .iter()
+            .for_each(|value| value.report_key(reason.clone()));
+    }
+}

@@ -1,0 +1,27 @@
+//! What components and labels may be called.
+
+use crate::fault::Reason;
+
+/// Component identifiers are parts of host names: words of letters and digits joined by `-`.
+pub(super) fn check_component(id: &str) -> Result<(), Reason> {
+    let letter_first = id.starts_with(|first: char| first.is_ascii_alphabetic());
+    let word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if letter_first && id.split('-').all(word) {
+        return Ok(());
+    }
+    let help = "identifiers are words of letters and digits joined by `-`, such as `user-api`";
+    Err(Reason::new(format!("`{id}` cannot be a component's identifier")).help(help))
+}
+
+/// Labels of stores: words of letters and digits joined by `-` or `_`.
+pub(crate) fn check_label(label: &str) -> Result<(), Reason> {
+    let letter_first = label.starts_with(|first: char| first.is_ascii_alphabetic());
+    let word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if letter_first && label.split(['-', '_']).all(word) {
+        return Ok(());
+    }
+    let help = "labels are words of letters and digits joined by `-` or `_`, such as `default`";
+    Err(Reason::new(format!("`{label}` cannot be a label")).help(help))
+}

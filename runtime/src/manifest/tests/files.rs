@@ -1,0 +1,129 @@
+//! Which files a component is given.
+
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+/// An app with a few assets, and what `files` gives its component: guest paths, or the faults.
+fn check(entries: &str) -> Result<Vec<String>, String> {
+    let directory = directory(&format!("{HEAD}{HELLO}\n{entries}"));
+    for file in [
+        "assets/a.txt",
+        "assets/b.html",
+        "assets/deep/c.txt",
+        "secret/key",
+        "[odd].txt",
+    ] {
+        let file = directory.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, b"").unwrap();
+    }
+    for (target, link) in [("/etc", "out"), ("a.txt", "link"), (".", "loop")] {
+        symlink(target, directory.path().join("assets").join(link)).unwrap();
+    }
+    let app = App::load(directory.path()).map_err(|faults| faults.to_string())?;
+    let mounts = app.components[0].files.iter();
+    let whole = |mount: &FileMount| match mount.host.is_dir() {
+        true => format!("{} whole", mount.guest),
+        false => mount.guest.clone(),
+    };
+    Ok(mounts.map(whole).collect())
+}
+
+fn found(entries: &str) -> Vec<String> {
+    check(entries).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+#[test]
+fn files_keep_their_paths() {
+    assert_eq!(found("files = ['assets/a.txt']"), ["/assets/a.txt"]);
+    assert_eq!(
+        found("files = ['assets/*.txt', './assets/a.txt']"),
+        ["/assets/a.txt"]
+    );
+    assert_eq!(
+        found("files = ['assets/**/*.txt']"),
+        ["/assets/a.txt", "/assets/deep/c.txt"]
+    );
+    assert_eq!(found("files = ['assets/deep']"), ["/assets/deep/c.txt"]);
+    assert_eq!(found("files = ['[odd].txt']"), ["/[odd].txt"]);
+    assert_eq!(found("files = ['assets/link']"), ["/assets/link"]);
+    assert!(found("files = ['nothing/*.txt']").is_empty());
+}
+
+#[test]
+fn a_directory_with_a_destination_is_mounted_whole() {
+    assert_eq!(
+        found("files = [{ source = 'assets', destination = '/www' }]"),
+        ["/www whole"]
+    );
+    assert_eq!(
+        found("files = [{ source = 'assets/a.txt', destination = '/a' }]"),
+        ["/a"]
+    );
+}
+
+#[test]
+fn excluded_files_are_left_out() {
+    let excluded = "exclude_files = ['**/*.html', 'assets/deep/*', 'assets/out', 'assets/loop']";
+    let files = found(&format!(
+        "{excluded}\nfiles = ['assets/*.*', 'assets/deep/*']"
+    ));
+    assert_eq!(files, ["/assets/a.txt"]);
+    let files = found(&format!(
+        "{excluded}\nfiles = [{{ source = 'assets', destination = '/' }}]"
+    ));
+    assert_eq!(files, ["/a.txt", "/link"]);
+}
+
+#[test]
+fn nothing_outside_of_the_app_is_given() {
+    for (entry, expected) in [
+        ("'/etc/passwd'", "outside of the app's directory"),
+        ("'../*'", "outside of the app's directory"),
+        ("'assets/../../x'", "outside of the app's directory"),
+        ("'assets/out'", "leads out of the app's directory"),
+        (
+            "{ source = '/etc', destination = '/' }",
+            "outside of the app's directory",
+        ),
+        (
+            "{ source = 'assets/out', destination = '/' }",
+            "leads out of the app's directory",
+        ),
+    ] {
+        let faults = check(&format!("files = [{entry}]")).unwrap_err();
+        assert!(faults.contains(expected), "{entry}: {faults}");
+    }
+}
+
+#[test]
+fn entries_that_say_nothing_are_refused() {
+    for (entry, expected) in [
+        ("'absent.txt'", "is not there"),
+        ("'[a'", "is not a pattern"),
+        ("{ source = 'assets' }", "`destination` is missing"),
+        ("{ destination = '/' }", "`source` is missing"),
+        (
+            "{ source = 'assets', destination = 'www' }",
+            "is not an absolute path",
+        ),
+        (
+            "{ source = 'assets', destination = '/../x' }",
+            "is not an absolute path",
+        ),
+    ] {
+        let faults = check(&format!("files = [{entry}]")).unwrap_err();
+        assert!(faults.contains(expected), "{entry}: {faults}");
+    }
+}
+
+#[test]
+fn a_link_that_leads_back_into_itself_is_named_and_not_followed() {
+    let faults = check("exclude_files = ['assets/out']\nfiles = ['assets']").unwrap_err();
+    assert!(
+        faults.contains("`assets/loop` is a link to a directory"),
+        "{faults}"
+    );
+    assert_eq!(found("files = ['**/c.txt']"), ["/assets/deep/c.txt"]);
+}

@@ -1,0 +1,99 @@
+//! `[component.ID.tool.terrace]`: what bounds a component. The tables of other tools are theirs.
+
+use std::time::Duration;
+
+use super::{ComponentLimits, Reuse};
+use crate::document::{Table, Value};
+use crate::fault::Reason;
+use crate::limits::{
+    DEFAULT_CONCURRENCY, DEFAULT_CPU_TIME, DEFAULT_MEMORY, DEFAULT_QUEUE, DEFAULT_REQUEST_BODY,
+    DEFAULT_REUSE_CONCURRENT, DEFAULT_REUSE_IDLE, DEFAULT_REUSE_REQUESTS, DEFAULT_TIMEOUT,
+    MAX_MEMORY, MIN_MEMORY,
+};
+use crate::units::{duration, size};
+
+/// The limits of a component about which the manifest says nothing.
+pub(super) fn defaults() -> ComponentLimits {
+    ComponentLimits {
+        timeout: DEFAULT_TIMEOUT,
+        cpu: DEFAULT_CPU_TIME,
+        memory: DEFAULT_MEMORY,
+        concurrency: DEFAULT_CONCURRENCY,
+        queue: DEFAULT_QUEUE,
+        request_body: DEFAULT_REQUEST_BODY,
+        reuse: default_reuse(),
+    }
+}
+
+fn default_reuse() -> Reuse {
+    Reuse::Shared {
+        requests: DEFAULT_REUSE_REQUESTS,
+        concurrent: DEFAULT_REUSE_CONCURRENT,
+        idle: DEFAULT_REUSE_IDLE,
+    }
+}
+
+/// The limits of a component.
+pub(super) fn limits(id: &str, component: &Table<'_>) -> ComponentLimits {
+    let defaults = defaults();
+    let tools = component.table("tool", format!("[component.{id}.tool]"));
+    let name = format!("[component.{id}.tool.terrace]");
+    let Some(table) = tools.and_then(|tools| tools.table("terrace", name)) else {
+        return defaults;
+    };
+    let limits = ComponentLimits {
+        timeout: table
+            .parsed("timeout", duration)
+            .unwrap_or(defaults.timeout),
+        cpu: table.parsed("cpu", duration).unwrap_or(defaults.cpu),
+        memory: table.parsed("memory", memory).unwrap_or(defaults.memory),
+        concurrency: count(&table, "concurrency", 1).unwrap_or(defaults.concurrency),
+        queue: count(&table, "queue", 0).unwrap_or(defaults.queue),
+        request_body: table
+            .parsed("request_body", size)
+            .unwrap_or(defaults.request_body),
+        reuse: reuse(id, &table).unwrap_or(defaults.reuse),
+    };
+    table.finish();
+    limits
+}
+
+fn memory(text: &str) -> Result<u64, Reason> {
+    let bytes = size(text)?;
+    if (MIN_MEMORY..=MAX_MEMORY).contains(&bytes) {
+        return Ok(bytes);
+    }
+    let help = "write a size from `64KiB`, one page, to `4GiB`, all that 32-bit addresses reach";
+    Err(Reason::new(format!("`{text}` is no size for a memory")).help(help))
+}
+
+fn count(table: &Table<'_>, key: &'static str, least: u64) -> Option<u32> {
+    let number = table.get(key)?.number(least, u32::MAX.into())?;
+    u32::try_from(number).ok()
+}
+
+fn reuse(id: &str, table: &Table<'_>) -> Option<Reuse> {
+    let value = table.get("reuse")?;
+    if value.is_table() {
+        return shared(id, &value);
+    }
+    value.parsed(|text| match text {
+        "fresh" => Ok(Reuse::Fresh),
+        _ => {
+            let help = "write `reuse = \"fresh\"` or `reuse = { requests = 1000, concurrent = 1, idle = \"10s\" }`";
+            Err(Reason::new(format!("`{text}` is no kind of reuse")).help(help))
+        }
+    })
+}
+
+fn shared(id: &str, value: &Value<'_>) -> Option<Reuse> {
+    let table = value.table(format!("`reuse` of [component.{id}.tool.terrace]"))?;
+    let idle: Option<Duration> = table.parsed("idle", duration);
+    let reuse = Reuse::Shared {
+        requests: count(&table, "requests", 1).unwrap_or(DEFAULT_REUSE_REQUESTS),
+        concurrent: count(&table, "concurrent", 1).unwrap_or(DEFAULT_REUSE_CONCURRENT),
+        idle: idle.unwrap_or(DEFAULT_REUSE_IDLE),
+    };
+    table.finish();
+    Some(reuse)
+}
