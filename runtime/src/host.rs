@@ -12,7 +12,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::capability::{Capabilities, Grants};
 use crate::function::CallState;
-use crate::guest_output::{GuestOutput, Stream};
+use crate::guest_output::GuestOutput;
+use crate::observe::{GuestStream, Log};
 use crate::outbound::{Outbound, OutboundHooks};
 
 /// The data of a store: everything that a guest can reach.
@@ -26,7 +27,7 @@ pub struct Host {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: OutboundHooks,
-    output: Arc<GuestOutput>,
+    outputs: [GuestOutput; 2],
     /// Gives the place back to the budget when the store is dropped.
     _permit: OwnedSemaphorePermit,
 }
@@ -44,6 +45,8 @@ pub struct Preopen {
 pub struct HostFactory {
     /// The component's id, which tags what its guests print.
     pub component: Arc<str>,
+    /// Where its guests' output goes.
+    pub log: Log,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
     /// Folders that the guest may read.
@@ -62,10 +65,12 @@ impl HostFactory {
     /// # Errors
     /// When a folder that the guest may read can't be opened.
     pub fn host(&self, permit: OwnedSemaphorePermit) -> io::Result<Host> {
-        let output = GuestOutput::new(Arc::clone(&self.component));
+        let outputs = [GuestStream::Stdout, GuestStream::Stderr]
+            .map(|stream| GuestOutput::new(&self.log, &self.component, stream));
+        let [stdout, stderr] = outputs.clone();
         let mut wasi = WasiCtxBuilder::new();
         wasi.envs(&self.environment);
-        wasi.stdout(output.stream(Stream::Stdout)).stderr(output.stream(Stream::Stderr));
+        wasi.stdout(stdout).stderr(stderr);
         for preopen in &self.preopens {
             wasi.preopened_dir(&preopen.host, &preopen.guest, FsPerms::ReadOnly).map_err(io::Error::other)?;
         }
@@ -76,7 +81,7 @@ impl HostFactory {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             hooks: OutboundHooks::new(Arc::clone(&self.outbound)),
-            output,
+            outputs,
             _permit: permit,
         })
     }
@@ -85,21 +90,16 @@ impl HostFactory {
 impl Host {
     /// A request begins: what the guest prints and asks for from now on is on its behalf.
     pub fn begin_request(&mut self, call: &Arc<CallState>) {
-        self.output.begin_request(call);
+        for output in &self.outputs {
+            output.begin_request(&call.context.id);
+        }
         self.hooks.begin_request(call);
         self.capabilities.begin_request(call);
     }
 
     /// The request has ended: what it left open is closed.
     pub fn end_request(&mut self) {
-        self.output.flush();
         self.capabilities.end_request();
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.output.flush();
     }
 }
 

@@ -115,3 +115,6 @@ pub const MAX_IDLE_CONNECTIONS_PER_HOST: usize = 32;
 /// Calls from component to component that one request may nest. On reaching it the call fails: the components call
 /// each other in a circle.
 pub const MAX_CALL_DEPTH: u32 = 16;
+
+/// Bytes that a guest of WASI 0.2 may print in one call.
+pub const GUEST_WRITE_BYTES: usize = 64 * 1024;

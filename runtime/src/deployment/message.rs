@@ -1,0 +1,71 @@
+//! Requests on their way into a guest: the fields that a Spin-compatible runtime adds, and the shape of `wasi:http`.
+
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Empty};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::wasi_error;
+use crate::failure::Failure;
+use crate::router::{RouteMatch, strip_reserved_headers};
+use crate::server::{RequestBody, RequestContext};
+
+static SPIN_FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
+static SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
+/// The client address that a component sees when another component calls it.
+static INTERNAL_CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0:0");
+
+/// A client's request, as the guest of `route` sees it.
+///
+/// # Errors
+/// [`Failure::BodyTooLarge`] when the announced content is longer than `max_body_bytes`.
+pub(super) fn from_client(
+    request: Request<RequestBody>,
+    route: &RouteMatch<'_>,
+    context: &RequestContext,
+    max_body_bytes: u64,
+) -> Result<Request<WasiBody>, Failure> {
+    let (mut head, mut body) = request.into_parts();
+    body.set_limit(max_body_bytes)?;
+    head.uri = absolute(&head.uri, &head.headers)?;
+    // The server has stripped the reserved fields that the client sent.
+    route.insert_headers(&mut head.headers);
+    head.headers.insert(SPIN_FULL_URL.clone(), value(head.uri.to_string()));
+    head.headers.insert(SPIN_CLIENT_ADDR.clone(), value(context.client.to_string()));
+    let body = if body.is_end_stream() { empty() } else { body.map_err(wasi_error).boxed_unsync() };
+    Ok(Request::from_parts(head, body))
+}
+
+/// Another guest's request, as the guest of `route` sees it.
+pub(super) fn from_within(request: Request<WasiBody>, route: &RouteMatch<'_>) -> Request<WasiBody> {
+    let (mut head, body) = request.into_parts();
+    strip_reserved_headers(&mut head.headers);
+    head.headers.remove(header::HOST);
+    route.insert_headers(&mut head.headers);
+    head.headers.insert(SPIN_FULL_URL.clone(), value(head.uri.to_string()));
+    head.headers.insert(SPIN_CLIENT_ADDR.clone(), INTERNAL_CLIENT.clone());
+    Request::from_parts(head, body)
+}
+
+/// The target URI (RFC 9112 §3.3), from the request target and `Host`.
+fn absolute(target: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
+    let malformed = Failure::BadRequest { detail: "the target and Host make no URI" };
+    let mut parts = target.clone().into_parts();
+    if parts.authority.is_none() {
+        let host = headers.get(header::HOST).ok_or(Failure::BadRequest { detail: "Host is missing" })?;
+        let authority = host.as_bytes().try_into().map_err(|_| malformed.clone())?;
+        parts.authority = Some(authority);
+    }
+    parts.scheme.get_or_insert(Scheme::HTTP);
+    parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).map_err(|_| malformed)
+}
+
+fn empty() -> WasiBody {
+    Empty::new().map_err(|never| -> Error { match never {} }).boxed_unsync()
+}
+
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("URIs and addresses are visible ASCII")
+}
