@@ -3,12 +3,12 @@
 mod load;
 mod message;
 
-pub use load::{LoadFault, Loader};
+pub use load::Loader;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -18,7 +18,7 @@ use crate::function::{CallState, Function};
 use crate::limits::MAX_CALL_DEPTH;
 use crate::manifest::StaticResponse;
 use crate::observe::RouteMetrics;
-use crate::router::{RESERVED_PREFIX, RouteMatch, Router};
+use crate::router::{RESERVED_PREFIX, Router};
 use crate::server::{RequestBody, RequestContext, ResponseBody, WorkerId};
 
 /// An app whose components are loaded.
@@ -52,12 +52,14 @@ impl Deployment {
         request: Request<RequestBody>,
         context: Arc<RequestContext>,
     ) -> Result<Response<ResponseBody>, Failure> {
-        if let Some(page) = request.uri().path().strip_prefix(RESERVED_PREFIX) {
+        // Cheap: the text is shared.
+        let target = request.uri().clone();
+        if let Some(page) = target.path().strip_prefix(RESERVED_PREFIX) {
             return self.well_known(page);
         }
-        let found = self.router.find(request.uri().path()).ok_or(Failure::NoRoute)?;
+        let found = self.router.find(target.path()).ok_or(Failure::NoRoute)?;
         let trigger = &self.triggers[found.trigger()];
-        context.set_route(Arc::clone(&trigger.metrics));
+        context.set_route(&trigger.metrics);
         match &trigger.target {
             Target::Static(response) => Ok(static_response(response)),
             Target::Function(function) => {
@@ -81,28 +83,20 @@ impl Deployment {
         if caller.depth >= MAX_CALL_DEPTH {
             return Err(Error::LoopDetected);
         }
-        let path = request.uri().path().to_owned();
-        let (function, found) = match id {
-            Some(id) => (self.functions.get(id).ok_or(Error::DestinationNotFound)?, RouteMatch::everything(&path)),
-            None => match self.route_within(&path)? {
-                Routed::Function(function, found) => (function, found),
-                Routed::Static(response) => {
-                    return Ok(static_response(response).map(|body| body.map_err(wasi_error).boxed_unsync()));
+        let target = request.uri().clone();
+        let (function, route) = match id {
+            Some(id) => (self.functions.get(id).ok_or(Error::DestinationNotFound)?, None),
+            None => {
+                let route = self.router.find(target.path()).ok_or(Error::DestinationNotFound)?;
+                match &self.triggers[route.trigger()].target {
+                    Target::Static(response) => return Ok(within(static_response(response))),
+                    Target::Function(function) => (function, Some(route)),
                 }
-            },
+            }
         };
-        let request = message::from_within(request, &found);
+        let request = message::from_within(request, route.as_ref());
         let state = caller.nested(clock::now() + function.limits.timeout);
-        let response = function.call(request, state).await.map_err(wasi_error)?;
-        Ok(response.map(|body| body.map_err(wasi_error).boxed_unsync()))
-    }
-
-    fn route_within<'a>(&'a self, path: &'a str) -> Result<Routed<'a>, Error> {
-        let found = self.router.find(path).ok_or(Error::DestinationNotFound)?;
-        Ok(match &self.triggers[found.trigger()].target {
-            Target::Function(function) => Routed::Function(function, found),
-            Target::Static(response) => Routed::Static(response),
-        })
+        function.call(request, state).await.map(within).map_err(wasi_error)
     }
 
     /// The pages that a Spin-compatible runtime has for monitors.
@@ -125,11 +119,6 @@ impl Deployment {
     }
 }
 
-enum Routed<'a> {
-    Function(&'a Arc<Function>, RouteMatch<'a>),
-    Static(&'a StaticResponse),
-}
-
 impl Drop for Deployment {
     /// Idle instances hold on to their function; a swapped app lets go of them here.
     fn drop(&mut self) {
@@ -144,6 +133,11 @@ fn static_response(response: &StaticResponse) -> Response<ResponseBody> {
     *answer.status_mut() = response.status;
     *answer.headers_mut() = response.headers.clone();
     answer
+}
+
+/// A response, as the guest that asked for it sees it.
+fn within(response: Response<ResponseBody>) -> Response<WasiBody> {
+    response.map(|body| body.map_err(wasi_error).boxed_unsync())
 }
 
 /// What a guest gets to see of a failure.

@@ -18,5 +18,6 @@ pub mod outbound;
 pub mod router;
 pub mod server;
 pub mod sql;
+pub mod state;
 pub mod units;
 pub mod variables;

@@ -23,7 +23,7 @@ use sqlite::OpenSessions;
 
 /// The host's side of the interfaces in `wit/`, generated.
 mod bindings {
-    #![expect(missing_docs, clippy::all, clippy::pedantic, reason = "generated code")]
+    #![expect(clippy::all, reason = "generated code")]
 
     wasmtime::component::bindgen!({
         path: "wit",

@@ -14,7 +14,7 @@ use crate::sql::{Error, Rows, Session, Value};
 
 /// A guest's connection. Its statements run one after the other.
 #[derive(Clone)]
-pub(crate) struct Connection(Arc<Mutex<Session>>);
+pub struct Connection(Arc<Mutex<Session>>);
 
 impl Connection {
     async fn execute(&self, statement: &str, parameters: Vec<Value>, deadline: Instant) -> Result<Rows, Error> {

@@ -8,7 +8,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::wasi_error;
 use crate::failure::Failure;
-use crate::router::{RouteMatch, strip_reserved_headers};
+use crate::router::{RouteMatch, insert_internal_headers, strip_reserved_headers};
 use crate::server::{RequestBody, RequestContext};
 
 static SPIN_FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
@@ -22,7 +22,7 @@ static INTERNAL_CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0:0");
 /// [`Failure::BodyTooLarge`] when the announced content is longer than `max_body_bytes`.
 pub(super) fn from_client(
     request: Request<RequestBody>,
-    route: &RouteMatch<'_>,
+    route: &RouteMatch<'_, '_>,
     context: &RequestContext,
     max_body_bytes: u64,
 ) -> Result<Request<WasiBody>, Failure> {
@@ -37,12 +37,15 @@ pub(super) fn from_client(
     Ok(Request::from_parts(head, body))
 }
 
-/// Another guest's request, as the guest of `route` sees it.
-pub(super) fn from_within(request: Request<WasiBody>, route: &RouteMatch<'_>) -> Request<WasiBody> {
+/// Another guest's request, as the guest of `route` sees it; without a route it was called by its id.
+pub(super) fn from_within(request: Request<WasiBody>, route: Option<&RouteMatch<'_, '_>>) -> Request<WasiBody> {
     let (mut head, body) = request.into_parts();
     strip_reserved_headers(&mut head.headers);
     head.headers.remove(header::HOST);
-    route.insert_headers(&mut head.headers);
+    match route {
+        Some(route) => route.insert_headers(&mut head.headers),
+        None => insert_internal_headers(head.uri.path(), &mut head.headers),
+    }
     head.headers.insert(SPIN_FULL_URL.clone(), value(head.uri.to_string()));
     head.headers.insert(SPIN_CLIENT_ADDR.clone(), INTERNAL_CLIENT.clone());
     Request::from_parts(head, body)

@@ -1,0 +1,174 @@
+//! How an app that was read and judged becomes a [`Deployment`]: stores opened, components compiled and linked.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::{Deployment, Target, Trigger};
+use crate::capability::Grants;
+use crate::engine::Engine;
+use crate::fault::{Fault, Faults, Reason};
+use crate::function::{Function, FunctionParts, InstanceBudget};
+use crate::host::{HostFactory, Preopen};
+use crate::manifest::{App, Component, Target as ManifestTarget};
+use crate::observe::{ComponentMetrics, Log, Metrics};
+use crate::outbound::Outbound;
+use crate::outbound::grants::AllowedHosts;
+use crate::router::Router;
+use crate::state::State;
+
+/// What all deployments of one process share.
+pub struct Loader {
+    /// Compiles and links.
+    pub engine: Engine,
+    /// The bound on instances.
+    pub budget: Arc<InstanceBudget>,
+    /// The databases and key-value stores.
+    pub state: State,
+    /// Where files that a component may read are put together.
+    pub state_directory: PathBuf,
+    /// Where requests and instances are counted.
+    pub metrics: Arc<Metrics>,
+    /// Where guests' output goes.
+    pub log: Log,
+    /// Number of worker threads.
+    pub workers: usize,
+}
+
+/// The way from a component to the app that it becomes part of.
+type AppLink = Arc<OnceLock<std::sync::Weak<Deployment>>>;
+
+impl Loader {
+    /// Loads every component of `app`. `variables` holds the values of each component's variables, by its id.
+    ///
+    /// # Errors
+    /// Every component that can't be loaded, with the reason.
+    pub fn load(
+        &self,
+        app: &App,
+        mut variables: BTreeMap<String, ComponentVariables>,
+    ) -> Result<Arc<Deployment>, Faults> {
+        let link = AppLink::default();
+        let mut faults = Faults::default();
+        let mut functions = BTreeMap::new();
+        for component in &app.components {
+            let variables = variables.remove(&component.id).unwrap_or_default();
+            match self.function(component, variables, &link) {
+                Ok(function) => {
+                    functions.insert(component.id.clone(), function);
+                }
+                Err(reason) => faults.0.push(Fault::new(&app.manifest, reason)),
+            }
+        }
+        let functions = faults.or(functions)?;
+        let deployment = Arc::new(Deployment {
+            name: app.name.clone(),
+            version: app.version.clone(),
+            router: Router::new(&app.triggers),
+            triggers: app.triggers.iter().map(|trigger| self.trigger(app, trigger, &functions)).collect(),
+            functions,
+        });
+        link.set(Arc::downgrade(&deployment)).expect("it is set here only");
+        Ok(deployment)
+    }
+
+    fn function(
+        &self,
+        component: &Component,
+        variables: ComponentVariables,
+        link: &AppLink,
+    ) -> Result<Arc<Function>, Reason> {
+        let fault = |what: String| Reason::new(format!("component {:?}: {what}", component.id));
+        let handler = self.engine.load(&component.source).map_err(|error| fault(error.to_string()))?;
+        let id: Arc<str> = component.id.as_str().into();
+        let hosts = HostFactory {
+            component: Arc::clone(&id),
+            log: self.log.clone(),
+            environment: component.environment.clone(),
+            preopens: self.preopens(component).map_err(|error| fault(format!("its files: {error}")))?,
+            memory: usize::try_from(component.limits.memory).unwrap_or(usize::MAX),
+            grants: Arc::new(self.grants(component, variables.values)),
+            outbound: Arc::new(Outbound {
+                allowed_hosts: AllowedHosts::parse(&variables.allowed_outbound_hosts)?,
+                app: Arc::clone(link),
+            }),
+        };
+        let parts = FunctionParts {
+            limits: component.limits.clone(),
+            metrics: self.metrics.component(&component.id),
+            hosts,
+            budget: Arc::clone(&self.budget),
+            workers: self.workers,
+            id,
+        };
+        Ok(Function::new(self.engine.clone(), handler, parts))
+    }
+
+    fn grants(&self, component: &Component, variables: BTreeMap<String, String>) -> Grants {
+        let stores = component.key_value_stores.iter();
+        let databases = component.sqlite_databases.iter();
+        Grants {
+            variables,
+            key_value_stores: stores.filter_map(|label| Some((label.clone(), self.state.store(label)?))).collect(),
+            databases: databases.filter_map(|label| Some((label.clone(), self.state.database(label)?))).collect(),
+        }
+    }
+
+    /// The folders that a component may read. Single files are put together in a folder of their own, because WASI
+    /// grants folders only.
+    fn preopens(&self, component: &Component) -> io::Result<Vec<Preopen>> {
+        let (folders, files): (Vec<_>, Vec<_>) = component.files.iter().partition(|mount| mount.host.is_dir());
+        let mut preopens: Vec<_> =
+            folders.iter().map(|mount| Preopen { host: mount.host.clone(), guest: mount.guest.clone() }).collect();
+        if !files.is_empty() {
+            let root = self.state_directory.join("files").join(&component.id);
+            if root.exists() {
+                fs::remove_dir_all(&root)?;
+            }
+            for file in files {
+                copy(&file.host, &root.join(file.guest.trim_start_matches('/')))?;
+            }
+            preopens.push(Preopen { host: root, guest: "/".into() });
+        }
+        Ok(preopens)
+    }
+
+    fn trigger(
+        &self,
+        app: &App,
+        trigger: &crate::manifest::Trigger,
+        functions: &BTreeMap<String, Arc<Function>>,
+    ) -> Trigger {
+        let (id, target) = match &trigger.target {
+            ManifestTarget::Static(response) => ("static", Target::Static(response.clone())),
+            ManifestTarget::Component(index) => {
+                let id = app.components[*index].id.as_str();
+                (id, Target::Function(Arc::clone(&functions[id])))
+            }
+        };
+        let component: Arc<ComponentMetrics> = self.metrics.component(id);
+        let route = match &trigger.route {
+            crate::manifest::Route::Path(pattern) => pattern.raw(),
+            crate::manifest::Route::Private => "",
+        };
+        Trigger { target, metrics: self.metrics.route(&component, route) }
+    }
+}
+
+/// What a component's templates came to.
+#[derive(Clone, Default)]
+pub struct ComponentVariables {
+    /// The values of its variables by name. They may be secret.
+    pub values: BTreeMap<String, String>,
+    /// The hosts that it may reach.
+    pub allowed_outbound_hosts: Vec<String>,
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::copy(from, to).map(drop)
+}
