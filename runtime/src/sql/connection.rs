@@ -160,8 +160,8 @@ impl Connection {
     }
 
     /// Runs a `VACUUM`.
-    pub(super) fn vacuum(&self, sql: &str) -> Result<Rows, Error> {
-        self.guard.during_vacuum(|| self.run(sql, &[]))
+    pub(super) fn vacuum(&self, sql: &str, parameters: &[Value]) -> Result<Rows, Error> {
+        self.guard.during_vacuum(|| self.run(sql, parameters))
     }
 
     fn run(&self, sql: &str, parameters: &[Value]) -> Result<Rows, Error> {

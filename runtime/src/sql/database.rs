@@ -35,16 +35,21 @@ impl Database {
         create_folder(path)?;
         let statistics = Arc::new(Statistics::default());
         let connection = open_writer(path, options, Arc::clone(&statistics))?;
-        Self::with_writer(path, connection, statistics)
+        Self::with_writer(path, connection, options, statistics)
     }
 
     /// Puts a database together around its writing connection.
     pub(super) fn with_writer(
         path: &Path,
         connection: Connection,
+        options: Options,
         statistics: Arc<Statistics>,
     ) -> Result<Self, OpenError> {
-        let writer = Writer::start(connection, Arc::clone(&statistics))?;
+        let writer = Writer::start(
+            connection,
+            options.transaction_idle,
+            Arc::clone(&statistics),
+        )?;
         let readers = Readers::new(path.to_owned(), Arc::clone(&statistics));
         Ok(Self(Arc::new(Inner {
             readers,
@@ -73,7 +78,7 @@ impl Database {
     }
 
     /// Closes the database: finishes the writes that wait, refreshes the planner's statistics and moves the
-    /// log into the file. Sessions that go on fail with [`Error::Closed`] when they write. For shutdown, after
+    /// log into the file. Sessions that go on fail with [`Error::Closed`]. For shutdown, after
     /// the requests have ended.
     ///
     /// # Errors

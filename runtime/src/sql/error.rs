@@ -3,10 +3,7 @@
 
 use rusqlite::ffi::{self, ErrorCode};
 
-use super::limits::{
-    MAX_PARAMETERS, MAX_RESULT_BYTES, MAX_STATEMENT_BYTES, MAX_TRANSACTION_IDLE,
-    WRITE_QUEUE_CAPACITY,
-};
+use super::limits::{MAX_PARAMETERS, MAX_RESULT_BYTES, MAX_STATEMENT_BYTES, WRITE_QUEUE_CAPACITY};
 
 /// Why a statement failed. Unless a variant says otherwise the statement changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,9 +41,8 @@ pub enum Error {
     /// The session's transaction was rolled back since its last statement. Reported once; the session then
     /// goes on outside a transaction.
     #[error(
-        "the transaction was rolled back: a statement in it was cancelled, or it was idle for more than {} seconds; \
-         begin it again",
-        MAX_TRANSACTION_IDLE.as_secs()
+        "the transaction was rolled back: a statement in it was cancelled, or it was idle for too long while other \
+         writes waited; begin it again"
     )]
     TransactionLost,
     /// A constraint of the schema was violated. The guest's to handle.

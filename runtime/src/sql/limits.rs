@@ -34,9 +34,10 @@ pub const MAX_GROUP_STATEMENTS: usize = 512;
 /// that waiting for others at most doubles the time of the first.
 pub const MAX_GROUP_DURATION: Duration = Duration::from_millis(5);
 
-/// How long a transaction may hold the writer between two of its statements. After that it is rolled
-/// back and its next statement says so: every other write of the database waits for it.
-pub const MAX_TRANSACTION_IDLE: Duration = Duration::from_secs(5);
+/// How long a transaction may hold the writer between two of its statements, unless
+/// [`Options`](super::Options) say otherwise. After that it is rolled back and its next statement says so: every
+/// other write of the database waits for it.
+pub const DEFAULT_TRANSACTION_IDLE: Duration = Duration::from_secs(5);
 
 /// How long a read may hold the calling thread, which serves other requests too. Indexed reads take a
 /// tenth of that; one that takes longer starts again on a thread of its own.

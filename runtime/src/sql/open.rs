@@ -15,8 +15,9 @@ use super::connection::Connection;
 use super::counters;
 use super::error::Error;
 use super::limits::{
-    DEFAULT_OPEN_TIMEOUT, MAX_IDLE_WAL_BYTES, MAX_LIKE_PATTERN_BYTES, MAX_PARAMETERS,
-    MAX_STATEMENT_BYTES, MAX_VALUE_BYTES, PAGE_CACHE_KIBIBYTES, STATEMENT_CACHE_CAPACITY,
+    DEFAULT_OPEN_TIMEOUT, DEFAULT_TRANSACTION_IDLE, MAX_IDLE_WAL_BYTES, MAX_LIKE_PATTERN_BYTES,
+    MAX_PARAMETERS, MAX_STATEMENT_BYTES, MAX_VALUE_BYTES, PAGE_CACHE_KIBIBYTES,
+    STATEMENT_CACHE_CAPACITY,
 };
 use super::statistics::Statistics;
 use super::watch::{Limit, Ticket};
@@ -26,12 +27,15 @@ use super::watch::{Limit, Ticket};
 pub struct Options {
     /// How long to wait for another process that locks the file.
     pub open_timeout: Duration,
+    /// How long a transaction may stay without a statement before it is rolled back.
+    pub transaction_idle: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             open_timeout: DEFAULT_OPEN_TIMEOUT,
+            transaction_idle: DEFAULT_TRANSACTION_IDLE,
         }
     }
 }

@@ -17,7 +17,7 @@ use super::writer::{Task, Transaction};
 /// A statement outside a transaction is its own transaction and is durable when it returns. `BEGIN` and
 /// `SAVEPOINT` open a transaction, which has the writer to itself until it ends: other writes wait, reads go on. If
 /// the session is dropped with a transaction open, the transaction is rolled back at once. It also is rolled back
-/// when it stays idle for longer than [`MAX_TRANSACTION_IDLE`](super::MAX_TRANSACTION_IDLE).
+/// when it stays without a statement for too long ([`Options`](super::Options)).
 #[derive(Debug)]
 pub struct Session {
     database: Database,
@@ -60,19 +60,11 @@ impl Session {
         deadline: Instant,
     ) -> Result<Rows, Error> {
         check_size(sql, &parameters)?;
-        if Instant::now() >= deadline {
-            return self.late();
+        let result = self.dispatch(sql, parameters, deadline).await;
+        if matches!(result, Err(Error::DeadlineExceeded)) {
+            self.database.statistics().deadlines_exceeded.increment();
         }
-        match mem::replace(&mut self.mode, Mode::Autocommit) {
-            Mode::Autocommit => self.execute_alone(sql, parameters, deadline).await,
-            Mode::InTransaction(transaction) => {
-                // Until the transaction is back: this future may be dropped.
-                self.mode = Mode::TransactionLost;
-                self.execute_within(transaction, sql, parameters, deadline)
-                    .await
-            }
-            Mode::TransactionLost => Err(Error::TransactionLost),
-        }
+        result
     }
 
     /// The rowid of the last row that a statement of this session inserted; 0 before the first.
@@ -93,15 +85,25 @@ impl Session {
         matches!(self.mode, Mode::InTransaction(_))
     }
 
-    /// Rolls back the transaction, if one is open.
-    pub fn roll_back(&mut self) {
-        // Dropping a transaction is what rolls it back.
-        self.mode = Mode::Autocommit;
-    }
-
-    fn late(&self) -> Result<Rows, Error> {
-        self.database.statistics().deadlines_exceeded.increment();
-        Err(Error::DeadlineExceeded)
+    async fn dispatch(
+        &mut self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        if Instant::now() >= deadline {
+            return Err(Error::DeadlineExceeded);
+        }
+        match mem::replace(&mut self.mode, Mode::Autocommit) {
+            Mode::Autocommit => self.execute_alone(sql, parameters, deadline).await,
+            Mode::InTransaction(transaction) => {
+                // Until the transaction is back: this future may be dropped.
+                self.mode = Mode::TransactionLost;
+                self.execute_within(transaction, sql, parameters, deadline)
+                    .await
+            }
+            Mode::TransactionLost => Err(Error::TransactionLost),
+        }
     }
 
     async fn execute_alone(

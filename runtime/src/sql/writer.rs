@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, mpsc as thread_channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -55,6 +55,11 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// Answers that the statement failed and changed nothing.
+    pub(super) fn fail(self, error: Error) {
+        self.answer(Err(error), None);
+    }
+
     /// Answers the caller. If it is gone, the reply is dropped, and with it the transaction.
     pub(super) fn answer(
         self,
@@ -91,10 +96,16 @@ impl Writer {
     /// Starts the thread. It ends when the writer is closed or dropped.
     pub(super) fn start(
         connection: Connection,
+        transaction_idle: Duration,
         statistics: Arc<Statistics>,
     ) -> Result<Self, OpenError> {
         let (queue, messages) = mpsc::channel(WRITE_QUEUE_CAPACITY);
-        let worker = Worker::new(connection, messages, Arc::clone(&statistics));
+        let worker = Worker::new(
+            connection,
+            messages,
+            transaction_idle,
+            Arc::clone(&statistics),
+        );
         thread::Builder::new()
             .name("sql-writer".to_owned())
             .spawn(move || worker.run())

@@ -18,6 +18,7 @@ async fn endless_statements_end_at_their_deadline_and_the_session_goes_on() {
             assert_eq!(count(&mut session).await, 0);
         }
     }
+    assert_eq!(fixture.database.statistics().deadlines_exceeded.get(), 4);
     run(&mut session, "INSERT INTO item (name) VALUES ('a')")
         .await
         .unwrap();

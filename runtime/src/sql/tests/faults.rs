@@ -7,8 +7,9 @@ use rusqlite::Connection as Sqlite;
 use super::open::open_writer;
 use super::*;
 
-const HURRIED: Options = Options {
+pub(super) const HURRIED: Options = Options {
     open_timeout: Duration::from_millis(20),
+    transaction_idle: Duration::from_millis(20),
 };
 
 #[tokio::test]
@@ -126,7 +127,6 @@ async fn write_waits_for_another_process_until_its_deadline() {
         matches!(blocked, Err(Error::Busy | Error::DeadlineExceeded)),
         "{blocked:?}"
     );
-    assert!(fixture.database.statistics().lock_waits.get() > 0);
     let waiting = tokio::spawn(async move { run(&mut session, insert).await });
     let before = fixture.database.statistics().lock_waits.get();
     while fixture.database.statistics().lock_waits.get() == before {
@@ -145,7 +145,7 @@ fn small_database(folder: &TempDir) -> Database {
     connection
         .internally(|sqlite| sqlite.execute_batch("PRAGMA max_page_count = 40"))
         .unwrap();
-    Database::with_writer(&path, connection, statistics).unwrap()
+    Database::with_writer(&path, connection, Options::default(), statistics).unwrap()
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn full_database_fails_the_large_write_of_a_group_and_not_the_small() {
 }
 
 #[tokio::test]
-async fn closed_database_refuses_writes_and_leaves_no_log() {
+async fn closed_database_refuses_statements_and_leaves_no_log() {
     let fixture = Fixture::with_items().await;
     let mut session = fixture.database.session();
     run(&mut session, "INSERT INTO item (name) VALUES ('a')")
@@ -220,6 +220,7 @@ async fn closed_database_refuses_writes_and_leaves_no_log() {
         run(&mut session, "INSERT INTO item (name) VALUES ('b')").await,
         Err(Error::Closed)
     );
+    assert_eq!(run(&mut session, "SELECT 1").await, Err(Error::Closed));
     let log = fixture.folder.path().join("app.db-wal");
     assert_eq!(fs::metadata(log).map_or(0, |log| log.len()), 0);
     let again = Database::open(&fixture.path(), Options::default()).unwrap();

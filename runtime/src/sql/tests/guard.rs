@@ -170,6 +170,19 @@ async fn schema_changes_and_vacuum_work() {
 }
 
 #[tokio::test]
+async fn parameters_of_a_vacuum_are_not_ignored() {
+    let fixture = Fixture::with_items().await;
+    let result = run_with(&mut fixture.database.session(), "VACUUM", vec![Value::Null]).await;
+    assert_eq!(
+        result,
+        Err(Error::ParameterCount {
+            given: 1,
+            expected: 0
+        })
+    );
+}
+
+#[tokio::test]
 async fn changes_inside_a_trigger_is_refused() {
     let fixture = Fixture::with_items().await;
     let mut session = fixture.database.session();

@@ -235,3 +235,24 @@ async fn temporary_changes_of_one_transaction_do_not_leak_into_the_next_session(
     run(&mut other, "COMMIT").await.unwrap();
     assert_eq!(other.last_insert_rowid(), 0);
 }
+
+#[tokio::test]
+async fn idle_transaction_is_rolled_back_and_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("app.db"), super::faults::HURRIED).unwrap();
+    let mut idle = database.session();
+    run(&mut idle, "CREATE TABLE item (name TEXT)")
+        .await
+        .unwrap();
+    run(&mut idle, "BEGIN").await.unwrap();
+    run(&mut idle, "INSERT INTO item VALUES ('lost')")
+        .await
+        .unwrap();
+    let mut waiting = database.session();
+    run(&mut waiting, "INSERT INTO item VALUES ('kept')")
+        .await
+        .unwrap();
+    let insert = "INSERT INTO item VALUES ('late')";
+    assert_eq!(run(&mut idle, insert).await, Err(Error::TransactionLost));
+    assert_eq!(one(&mut idle, "SELECT name FROM item").await, "kept".into());
+}
