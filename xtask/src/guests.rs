@@ -13,7 +13,7 @@ use crate::{
 const TARGET_FOLDER: &str = "target";
 
 /// The linker's words for a guest that uses the network through `std::net`.
-const MISSING_SOCKETS: &str = "undefined symbol: getaddrinfo";
+const MISSING_SOCKETS: [&str; 2] = ["undefined symbol: getaddrinfo", "undefined symbol: socket"];
 
 /// Builds every guest and returns the folder that holds the `.wasm` files.
 ///
@@ -25,9 +25,7 @@ pub(crate) fn build(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome
         .current_dir(&workspace.root)
         .args(["build", "--profile", "guest"]);
     cargo.args(["--target", COMPONENT_TARGET, "--target-dir", TARGET_FOLDER]);
-    for guest in &workspace.guests {
-        cargo.args(["--package", &guest.name]);
-    }
+    cargo.args(packages(workspace));
     let (status, heard) = process::run_and_listen(&mut cargo)?;
     if status.success() {
         return Ok(workspace
@@ -44,9 +42,17 @@ pub(crate) fn build(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome
     .into())
 }
 
+/// The arguments that select all guests.
+pub(crate) fn packages(workspace: &Workspace) -> impl Iterator<Item = &str> {
+    workspace
+        .guests
+        .iter()
+        .flat_map(|guest| ["--package", guest])
+}
+
 /// What to do about a failure that is the toolchain's and not the guest's.
 fn advice(heard: &str) -> &'static str {
-    if heard.contains(MISSING_SOCKETS) {
+    if MISSING_SOCKETS.iter().any(|words| heard.contains(words)) {
         "\nA guest uses `std::net`, which Debian's C library for WASI does not have: use outbound HTTP \
          instead, or build where `rustup target add wasm32-wasip2` works."
     } else {

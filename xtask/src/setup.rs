@@ -86,7 +86,8 @@ pub(crate) fn guest_toolchain() -> Outcome<GuestToolchain> {
     let Err(no_download) = process::run_within(
         Command::new("rustup")
             .args(["target", "add"])
-            .args(GUEST_TARGETS),
+            .args(GUEST_TARGETS)
+            .env("RUST_BACKTRACE", "0"),
         MAX_DOWNLOAD_TIME,
     ) else {
         return Ok(GuestToolchain::Active);

@@ -12,7 +12,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Time to fetch the database of advisories, which comes from a git host that not every machine can reach.
+/// Time to fetch the database of advisories. Some seconds where its git host can be reached.
 const MAX_ADVISORIES_TIME: Duration = Duration::from_secs(120);
 
 /// Runs every stage, also after one failed, and returns whether all succeeded.
@@ -22,22 +22,16 @@ const MAX_ADVISORIES_TIME: Duration = Duration::from_secs(120);
 pub(crate) fn everything() -> Outcome<bool> {
     let workspace = Workspace::read()?;
     let mut report = Report::default();
-    report.stage("format", || {
-        process::run(workspace.cargo()?.args(["fmt", "--all", "--check"]))
-    });
+    report.stage("format", || format(&workspace));
     report.stage("lints", || lints(&workspace));
     report.stage("documentation", || documentation(&workspace));
     report.stage("dependencies", || dependencies(&workspace));
     let toolchain = report.stage("set-up", setup::guest_toolchain);
     let guests = toolchain.and_then(|toolchain| {
-        report.stage("lints of wasm-only guests", || {
-            guest_lints(&workspace, toolchain)
-        });
+        report.stage("lints of guests", || guest_lints(&workspace, toolchain));
         report.stage("guests", || guests::build(&workspace, toolchain))
     });
-    report.stage("documentation examples", || {
-        documentation_examples(&workspace)
-    });
+    report.stage("documentation examples", || examples(&workspace));
     if let Some(guests) = guests {
         let counts = report.stage("tests", || tests(&workspace, &guests));
         report.count(counts.unwrap_or_default());
@@ -46,65 +40,57 @@ pub(crate) fn everything() -> Outcome<bool> {
     Ok(report.is_success())
 }
 
-fn lints(workspace: &Workspace) -> Outcome {
-    let mut clippy = workspace.cargo()?;
-    clippy.arg("clippy").args(host_packages(workspace)).args([
-        "--all-targets",
-        "--",
-        "--deny",
-        "warnings",
-    ]);
-    process::run(&mut clippy)
+fn format(workspace: &Workspace) -> Outcome {
+    process::run(workspace.cargo()?.args(["fmt", "--all", "--check"]))
 }
 
-/// The guests that the host never compiles.
+fn lints(workspace: &Workspace) -> Outcome {
+    let mut clippy = workspace.cargo()?;
+    clippy.args(["clippy", "--workspace", "--all-targets"]);
+    process::run(clippy.args(["--", "--deny", "warnings"]))
+}
+
+/// What guests compile for WebAssembly only, which the lints of the host do not see.
 fn guest_lints(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
-    let names: Vec<&str> = wasm_only(workspace).collect();
-    if names.is_empty() || toolchain == GuestToolchain::Fallback {
-        eprintln!("nothing to do, or skipped: Debian's compiler has no clippy of the same version");
+    if toolchain == GuestToolchain::Fallback {
+        eprintln!("skipped: Debian has no clippy for the compiler that builds the guests here");
         return Ok(());
     }
     let mut clippy = workspace.cargo()?;
     clippy.args(["clippy", "--target", COMPONENT_TARGET]);
-    clippy.args(names.into_iter().flat_map(|name| ["--package", name]));
+    clippy.args(guests::packages(workspace));
     process::run(clippy.args(["--", "--deny", "warnings"]))
 }
 
 fn documentation(workspace: &Workspace) -> Outcome {
     let mut doc = workspace.cargo()?;
-    doc.arg("doc")
-        .args(host_packages(workspace))
-        .arg("--no-deps")
-        .env("RUSTDOCFLAGS", "--deny warnings");
-    process::run(&mut doc)
+    doc.args(["doc", "--workspace", "--no-deps"]);
+    process::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
-fn documentation_examples(workspace: &Workspace) -> Outcome {
-    process::run(
-        workspace
-            .cargo()?
-            .args(["test", "--doc"])
-            .args(host_packages(workspace)),
-    )
+fn examples(workspace: &Workspace) -> Outcome {
+    process::run(workspace.cargo()?.args(["test", "--doc", "--workspace"]))
 }
 
 fn dependencies(workspace: &Workspace) -> Outcome {
-    let deny = || -> Outcome<Command> {
-        let mut deny = tools::DENY.command()?;
-        deny.current_dir(&workspace.root).arg("check");
-        Ok(deny)
-    };
-    process::run(deny()?.args(["bans", "licenses", "sources"]))?;
-    match process::run_within(deny()?.arg("advisories"), MAX_ADVISORIES_TIME) {
+    process::run(deny(workspace)?.args(["bans", "licenses", "sources"]))?;
+    match process::run_within(deny(workspace)?.arg("advisories"), MAX_ADVISORIES_TIME) {
         Err(error) if is_unreachable(&error.to_string()) => {
-            eprintln!("skipped: the database of advisories cannot be fetched from here");
+            eprintln!("advisories skipped: their database cannot be fetched from here");
             Ok(())
         }
         outcome => outcome,
     }
 }
 
-/// Whether a check of advisories failed before it had any to compare with.
+fn deny(workspace: &Workspace) -> Outcome<Command> {
+    let mut deny = tools::DENY.command()?;
+    deny.current_dir(&workspace.root);
+    deny.args(["check", "--hide-inclusion-graph"]);
+    Ok(deny)
+}
+
+/// Whether the check of advisories failed before it had any to compare with.
 fn is_unreachable(error: &str) -> bool {
     error.contains("failed to fetch advisory database") || error.contains("did not end within")
 }
@@ -113,33 +99,33 @@ fn is_unreachable(error: &str) -> bool {
 fn tests(workspace: &Workspace, guests: &Path) -> Outcome<TestCounts> {
     process::run(workspace.cargo()?.args(["build", "--package", "terrace"]))?;
     let mut nextest = tools::NEXTEST.command()?;
-    nextest
-        .current_dir(&workspace.root)
-        .args(["run", "--no-fail-fast"])
-        .args(host_packages(workspace));
+    nextest.current_dir(&workspace.root);
+    nextest.args(["run", "--workspace", "--no-fail-fast"]);
     nextest.env("CARGO_TARGET_DIR", &workspace.target);
-    nextest
-        .env("TERRACE_BIN", workspace.target.join("debug/terrace"))
-        .env("TERRACE_GUESTS", guests);
+    nextest.env("TERRACE_BIN", workspace.target.join("debug/terrace"));
+    nextest.env("TERRACE_GUESTS", guests);
     let (status, heard) = process::run_and_listen(&mut nextest)?;
     let counts = TestCounts::parse(&heard).ok_or_else(|| format!("no test was run ({status})"))?;
     if status.success() || counts.failed > 0 {
-        Ok(counts)
-    } else {
-        Err(format!("`{}` failed ({status})", process::words(&nextest)).into())
+        return Ok(counts);
     }
+    Err(format!("`{}` failed ({status})", process::words(&nextest)).into())
 }
 
-/// The arguments that select what is compiled for the host.
-fn host_packages(workspace: &Workspace) -> Vec<&str> {
-    let excluded = wasm_only(workspace).flat_map(|name| ["--exclude", name]);
-    std::iter::once("--workspace").chain(excluded).collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::is_unreachable;
 
-fn wasm_only(workspace: &Workspace) -> impl Iterator<Item = &str> {
-    workspace
-        .guests
-        .iter()
-        .filter(|guest| guest.wasm_only)
-        .map(|guest| guest.name.as_str())
+    #[test]
+    fn advisories_that_were_found_are_no_network_failure() {
+        assert!(!is_unreachable(
+            "error[vulnerability]: Use after free in `some-crate`"
+        ));
+        assert!(is_unreachable(
+            "[ERROR] failed to fetch advisory database https://example.org/db"
+        ));
+        assert!(is_unreachable(
+            "`cargo-deny deny check advisories` did not end within 120s"
+        ));
+    }
 }

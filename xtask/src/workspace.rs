@@ -11,11 +11,7 @@ use serde_json::Value;
 use crate::{Outcome, process};
 
 /// Folders below which every package is a guest, that is, is built to WebAssembly.
-const GUEST_FOLDERS: [&str; 2] = ["functions", WASM_ONLY_FOLDER];
-
-/// Guests below this folder are built for WebAssembly only; the others are built for the host as well, where their
-/// unit tests run.
-const WASM_ONLY_FOLDER: &str = "tests/guests";
+const GUEST_FOLDERS: [&str; 2] = ["functions", "tests/guests"];
 
 /// The workspace as `cargo metadata` describes it.
 #[derive(Debug, PartialEq)]
@@ -24,17 +20,8 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// Where host builds go.
     pub(crate) target: PathBuf,
-    /// Packages that are built to WebAssembly.
-    pub(crate) guests: Vec<Guest>,
-}
-
-/// A package that is built to WebAssembly.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Guest {
-    /// The package's name.
-    pub(crate) name: String,
-    /// Whether it is built for WebAssembly only, not for the host.
-    pub(crate) wasm_only: bool,
+    /// Names of the packages that are built to WebAssembly.
+    pub(crate) guests: Vec<String>,
 }
 
 impl Workspace {
@@ -57,10 +44,9 @@ impl Workspace {
         let packages = metadata["packages"]
             .as_array()
             .map_or(&[][..], Vec::as_slice);
-        let guests = packages
-            .iter()
-            .filter_map(|package| Guest::parse(&root, package))
-            .collect();
+        let guests = packages.iter().filter(|package| is_guest(&root, package));
+        let guests = guests.filter_map(|package| package["name"].as_str().map(ToOwned::to_owned));
+        let guests = guests.collect();
         Ok(Self {
             target: path_of(&metadata, "target_directory")?,
             guests,
@@ -76,22 +62,6 @@ impl Workspace {
         let mut cargo = cargo()?;
         cargo.current_dir(&self.root);
         Ok(cargo)
-    }
-}
-
-impl Guest {
-    /// `None` for a package that is not a guest.
-    fn parse(root: &Path, package: &Value) -> Option<Self> {
-        let manifest = Path::new(package["manifest_path"].as_str()?)
-            .strip_prefix(root)
-            .ok()?;
-        let is_guest = GUEST_FOLDERS
-            .iter()
-            .any(|folder| manifest.starts_with(folder));
-        is_guest.then_some(Self {
-            name: package["name"].as_str()?.to_owned(),
-            wasm_only: manifest.starts_with(WASM_ONLY_FOLDER),
-        })
     }
 }
 
@@ -115,6 +85,13 @@ fn cargo() -> Outcome<Command> {
         cargo.env("CARGO_TARGET_DIR", cache_folder()?.join("target"));
     }
     Ok(cargo)
+}
+
+fn is_guest(root: &Path, package: &Value) -> bool {
+    let manifest = Path::new(package["manifest_path"].as_str().unwrap_or_default());
+    GUEST_FOLDERS
+        .iter()
+        .any(|folder| manifest.starts_with(root.join(folder)))
 }
 
 /// An environment variable that is set to something.
@@ -142,19 +119,7 @@ mod tests {
             {"name": "looper", "manifest_path": "/clone/tests/guests/looper/Cargo.toml"}
         ]}"#;
         let workspace = Workspace::parse(metadata).unwrap();
-        assert_eq!(
-            workspace.guests,
-            [
-                Guest {
-                    name: "hello".to_owned(),
-                    wasm_only: false
-                },
-                Guest {
-                    name: "looper".to_owned(),
-                    wasm_only: true
-                }
-            ]
-        );
+        assert_eq!(workspace.guests, ["hello", "looper"]);
     }
 
     #[test]
