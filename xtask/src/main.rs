@@ -3,6 +3,8 @@
 mod guests;
 mod process;
 mod setup;
+#[cfg(test)]
+mod tidy;
 mod tools;
 mod up;
 mod verify;
