@@ -254,3 +254,6 @@ fn remove(folder: &Path) -> Outcome {
 fn cannot(what: &str, path: &Path, error: &io::Error) -> String {
     format!("cannot {what} {}: {error}", path.display())
 }
+
+#[cfg(test)]
+mod tests;
