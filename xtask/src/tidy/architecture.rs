@@ -38,13 +38,10 @@ fn is_path(span: &str) -> bool {
     ends_like_one && is_plain && is_ours && !span.starts_with('/')
 }
 
-/// Whether a folder, or the one it is in, is named.
+/// Whether a folder, or one that it is in, is named.
 fn names_folder(page: &str, folder: &Path) -> bool {
-    let places = [Some(folder), folder.parent()];
-    places
-        .into_iter()
-        .flatten()
-        .any(|place| page.contains(&format!("`{}/`", place.display())))
+    let mut places = folder.ancestors();
+    places.any(|place| page.contains(&format!("`{}/`", place.display())))
 }
 
 /// The modules that a crate root declares.
