@@ -1,2 +1,71 @@
-//! Development tasks.
-fn main() {}
+//! The tasks of this repository, run as `cargo xtask TASK`. One file per task.
+
+mod guests;
+mod process;
+mod setup;
+#[cfg(test)]
+mod tidy;
+mod tools;
+mod up;
+mod verify;
+mod workspace;
+
+use std::{error::Error, ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// What every task returns. Errors are read by a person, so they are boxed messages and not types.
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Development tasks of Terrace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// One task; the doc comments are the help a person reads.
+#[derive(Subcommand)]
+enum Task {
+    /// Make sure that functions can be compiled to WebAssembly on this machine
+    Setup,
+    /// Build the functions, and the guests of the tests, to WebAssembly
+    Guests,
+    /// Set up, build everything, and serve the sample app of `spin.toml`
+    Up {
+        /// Passed on to `terrace up`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// All checks and tests: what CI runs
+    #[command(alias = "ci")]
+    Test,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a task and returns whether what it checked is in order.
+fn run(task: Task) -> Outcome<bool> {
+    match task {
+        Task::Setup => eprintln!("{}", setup::guest_toolchain()?),
+        Task::Guests => {
+            let folder = guests::build(&Workspace::read()?, setup::guest_toolchain()?)?;
+            println!("{}", folder.display());
+        }
+        Task::Up { arguments } => up::serve(&Workspace::read()?, &arguments)?,
+        Task::Test => return verify::everything(),
+    }
+    Ok(true)
+}

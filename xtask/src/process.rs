@@ -1,0 +1,188 @@
+//! Running other programs: what they printed, how they ended, and a message that names them when it went wrong.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Command, ExitStatus, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use crate::Outcome;
+
+/// Runs a program with its output shown as it comes.
+///
+/// # Errors
+/// When it cannot be started or ends otherwise than with exit code 0.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let status = command
+        .status()
+        .map_err(|error| cannot_start(command, &error))?;
+    expect_success(command, status)
+}
+
+/// Runs a program and returns what it printed on standard output, without the last line end.
+///
+/// # Errors
+/// When it cannot be started or ends otherwise than with exit code 0; the message holds its standard error.
+pub(crate) fn output(command: &mut Command) -> Outcome<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| cannot_start(command, &error))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned());
+    }
+    let printed = String::from_utf8_lossy(&output.stderr);
+    Err(format!(
+        "`{}` failed ({}):\n{}",
+        words(command),
+        output.status,
+        printed.trim_end()
+    )
+    .into())
+}
+
+/// Whether a program can be started and ends with exit code 0. What it prints is dropped.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    let quiet = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// Runs a program, shows its standard error line by line as it comes, and returns all of it with how it ended.
+///
+/// # Errors
+/// When it cannot be started or read from.
+pub(crate) fn run_and_listen(command: &mut Command) -> Outcome<(ExitStatus, String)> {
+    let mut child = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| cannot_start(command, &error))?;
+    let mut heard = String::new();
+    let mut lines = BufReader::new(child.stderr.take().expect("standard error was piped above"));
+    loop {
+        let mut line = Vec::new();
+        if lines.read_until(b'\n', &mut line)? == 0 {
+            return Ok((child.wait()?, heard));
+        }
+        let line = String::from_utf8_lossy(&line);
+        eprint!("{line}");
+        heard.push_str(&line);
+    }
+}
+
+/// Runs a program that may wait on a network for ever, for at most `limit`.
+///
+/// # Errors
+/// When it cannot be started, fails or is still running after `limit` (it is ended then); the message holds its
+/// standard error.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Outcome {
+    let quiet = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = quiet
+        .spawn()
+        .map_err(|error| cannot_start(command, &error))?;
+    let mut stderr = child.stderr.take().expect("standard error was piped above");
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut printed = String::new();
+        let read = stderr.read_to_string(&mut printed);
+        // The receiver is gone only when the limit was reached; then nobody asks any more.
+        drop(sender.send(read.map(|_| printed)));
+    });
+    let Ok(printed) = receiver.recv_timeout(limit) else {
+        child.kill()?;
+        child.wait()?;
+        return Err(format!("`{}` did not end within {limit:?}", words(command)).into());
+    };
+    let (status, printed) = (child.wait()?, printed?);
+    expect_success(command, status)
+        .map_err(|error| format!("{error}:\n{}", printed.trim_end()).into())
+}
+
+/// The program and its arguments, as one would type them.
+pub(crate) fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn expect_success(command: &Command, status: ExitStatus) -> Outcome {
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{}` failed ({status})", words(command)).into())
+    }
+}
+
+fn cannot_start(command: &Command, error: &std::io::Error) -> String {
+    format!(
+        "cannot start `{}`: {error}",
+        command.get_program().to_string_lossy()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn output_is_returned_without_the_last_line_end() {
+        assert_eq!(
+            output(&mut shell("echo one; echo two")).unwrap(),
+            "one\ntwo"
+        );
+    }
+
+    #[test]
+    fn failure_names_the_program_and_what_it_printed() {
+        let error = output(&mut shell("echo why >&2; exit 3"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("sh -c") && error.contains("exit status: 3") && error.contains("why"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn missing_program_is_named() {
+        let error = run(&mut Command::new("no-such-program"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("cannot start `no-such-program`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn program_that_hangs_ends_at_its_limit() {
+        // `exec` so that the process that is ended is the one that holds standard error open.
+        let error = run_within(&mut shell("exec sleep 600"), Duration::from_millis(50))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("did not end within 50ms"), "{error}");
+    }
+
+    #[test]
+    fn listening_keeps_standard_error_and_the_status() {
+        let (status, heard) = run_and_listen(&mut shell("echo a >&2; echo b >&2; exit 1")).unwrap();
+        assert_eq!((status.code(), heard.as_str()), (Some(1), "a\nb\n"));
+    }
+}

@@ -1,0 +1,140 @@
+//! `cargo xtask setup`: makes sure that functions can be compiled to WebAssembly.
+//!
+//! The normal way is `rustup target add`. Where its download is impossible, a Debian machine builds the targets from
+//! the library sources that Debian packages, into a rustup toolchain of its own.
+
+mod debian;
+mod sysroot;
+
+use std::{fmt, path::Path, process::Command, time::Duration};
+
+use crate::{Outcome, process};
+
+/// What guests are compiled for.
+pub(crate) const GUEST_TARGETS: &[&str] = &["wasm32-wasip2"];
+
+/// The target whose output the runtime loads.
+pub(crate) const COMPONENT_TARGET: &str = "wasm32-wasip2";
+
+/// The name under which rustup knows the toolchain that is built from Debian's sources.
+const FALLBACK_TOOLCHAIN: &str = "terrace-guest";
+
+/// Time for `rustup target add`. A download takes some seconds; a network that drops packets instead of refusing
+/// them would otherwise be waited for through all of rustup's retries.
+const MAX_DOWNLOAD_TIME: Duration = Duration::from_secs(90);
+
+/// The toolchain that compiles guests on this machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum GuestToolchain {
+    /// The active one: it has every guest target.
+    Active,
+    /// [`FALLBACK_TOOLCHAIN`], built here from Debian's sources.
+    Fallback,
+}
+
+impl GuestToolchain {
+    /// Its cargo.
+    pub(crate) fn cargo(self) -> Command {
+        match self {
+            Self::Active => {
+                Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            }
+            Self::Fallback => {
+                let mut cargo = Command::new("rustup");
+                cargo.args(["run", FALLBACK_TOOLCHAIN, "cargo"]);
+                without_outer_toolchain(&mut cargo);
+                cargo
+            }
+        }
+    }
+}
+
+impl fmt::Display for GuestToolchain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Active => write!(
+                formatter,
+                "guests: the active toolchain has {}",
+                GUEST_TARGETS.join(", ")
+            ),
+            Self::Fallback => {
+                write!(
+                    formatter,
+                    "guests: toolchain {FALLBACK_TOOLCHAIN} has {}",
+                    GUEST_TARGETS.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// Finds, installs or builds the toolchain for guests. When one is there this takes a few calls of `rustc --print`.
+///
+/// # Errors
+/// When the targets can neither be downloaded nor built; the message has both reasons.
+pub(crate) fn guest_toolchain() -> Outcome<GuestToolchain> {
+    if has_guest_targets(|| Command::new("rustc")) {
+        return Ok(GuestToolchain::Active);
+    }
+    if debian::rustc_version().is_some_and(|version| sysroot::is_current(&version)) {
+        return Ok(GuestToolchain::Fallback);
+    }
+    eprintln!(
+        "setup: downloading {} with rustup",
+        GUEST_TARGETS.join(", ")
+    );
+    let Err(no_download) = process::run_within(
+        Command::new("rustup")
+            .args(["target", "add"])
+            .args(GUEST_TARGETS)
+            .env("RUST_BACKTRACE", "0"),
+        MAX_DOWNLOAD_TIME,
+    ) else {
+        return Ok(GuestToolchain::Active);
+    };
+    eprintln!(
+        "setup: {no_download}\nsetup: so the targets are built from Debian's library sources instead"
+    );
+    build_fallback().map_err(|no_fallback| no_way(&*no_download, &*no_fallback))?;
+    Ok(GuestToolchain::Fallback)
+}
+
+fn build_fallback() -> Outcome {
+    debian::install_packages()?;
+    let version =
+        debian::rustc_version().ok_or("Debian's rustc is not there after its installation")?;
+    sysroot::build(&version)
+}
+
+/// Whether a compiler has the standard library of every guest target.
+fn has_guest_targets(rustc: impl Fn() -> Command) -> bool {
+    GUEST_TARGETS.iter().all(|target| {
+        let folder =
+            process::output(rustc().args(["--print", "target-libdir", "--target", target]));
+        folder.is_ok_and(|folder| has_standard_library(Path::new(&folder)))
+    })
+}
+
+/// Whether a folder of libraries holds `std`.
+fn has_standard_library(folder: &Path) -> bool {
+    let files = folder.read_dir().into_iter().flatten().flatten();
+    files
+        .into_iter()
+        .any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
+}
+
+/// `cargo run` points these at the toolchain that built this program; another toolchain must not load its libraries.
+fn without_outer_toolchain(command: &mut Command) {
+    for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH"] {
+        command.env_remove(name);
+    }
+}
+
+fn no_way(no_download: &dyn std::error::Error, no_fallback: &dyn std::error::Error) -> String {
+    format!(
+        "functions cannot be compiled to WebAssembly here.\n\
+         The download failed: {no_download}\n\
+         Building from Debian's sources failed: {no_fallback}\n\
+         Remove one of the two causes, then run `cargo xtask setup` again."
+    )
+}

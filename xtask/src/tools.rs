@@ -1,0 +1,62 @@
+//! Tools of the checks that cargo does not come with. Those that are missing are built once, into the cache folder.
+
+use std::process::Command;
+
+use crate::{Outcome, process, workspace::cache_folder};
+
+/// A cargo subcommand from crates.io.
+pub(crate) struct Tool {
+    /// Its package and program.
+    package: &'static str,
+    /// What follows `cargo` when it is called.
+    subcommand: &'static str,
+    /// What is installed when it is missing: a range, so that a later release that needs a newer compiler or has
+    /// other options does not break the checks.
+    version: &'static str,
+}
+
+/// Checks licences, sources and duplicates of the dependencies.
+pub(crate) const DENY: Tool = Tool {
+    package: "cargo-deny",
+    subcommand: "deny",
+    version: "^0.20",
+};
+
+/// Runs the tests.
+pub(crate) const NEXTEST: Tool = Tool {
+    package: "cargo-nextest",
+    subcommand: "nextest",
+    version: ">=0.9.143, <0.10",
+};
+
+impl Tool {
+    /// The command that runs it, installed if it was missing.
+    ///
+    /// # Errors
+    /// When it can be neither found nor installed.
+    pub(crate) fn command(&self) -> Outcome<Command> {
+        let installed = cache_folder()?.join("tools");
+        let program = installed.join("bin").join(self.package);
+        if self.works(Command::new(self.package)) {
+            return Ok(self.call(Command::new(self.package)));
+        }
+        if !self.works(Command::new(&program)) {
+            eprintln!("installing {} (some minutes, once)", self.package);
+            let mut install = Command::new("cargo");
+            install
+                .args(["install", "--locked", "--version", self.version, "--root"])
+                .arg(&installed);
+            process::run(install.arg(self.package).env_remove("CARGO_TARGET_DIR"))?;
+        }
+        Ok(self.call(Command::new(program)))
+    }
+
+    fn works(&self, program: Command) -> bool {
+        process::succeeds(self.call(program).arg("--version"))
+    }
+
+    fn call(&self, mut program: Command) -> Command {
+        program.arg(self.subcommand);
+        program
+    }
+}

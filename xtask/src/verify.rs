@@ -1,0 +1,131 @@
+//! `cargo xtask test`, also called `cargo xtask ci`: every check and test of the repository.
+
+mod report;
+
+use std::{path::Path, process::Command, time::Duration};
+
+use self::report::{Report, TestCounts};
+use crate::{
+    Outcome, guests, process,
+    setup::{self, COMPONENT_TARGET, GuestToolchain},
+    tools,
+    workspace::Workspace,
+};
+
+/// Time to fetch the database of advisories. Some seconds where its git host can be reached.
+const MAX_ADVISORIES_TIME: Duration = Duration::from_secs(120);
+
+/// Runs every stage, also after one failed, and returns whether all succeeded.
+///
+/// # Errors
+/// When the workspace cannot be read.
+pub(crate) fn everything() -> Outcome<bool> {
+    let workspace = Workspace::read()?;
+    let mut report = Report::default();
+    report.stage("format", || format(&workspace));
+    report.stage("lints", || lints(&workspace));
+    report.stage("documentation", || documentation(&workspace));
+    report.stage("dependencies", || dependencies(&workspace));
+    let toolchain = report.stage("set-up", setup::guest_toolchain);
+    let guests = toolchain.and_then(|toolchain| {
+        report.stage("lints of guests", || guest_lints(&workspace, toolchain));
+        report.stage("guests", || guests::build(&workspace, toolchain))
+    });
+    report.stage("documentation examples", || examples(&workspace));
+    if let Some(guests) = guests {
+        let counts = report.stage("tests", || tests(&workspace, &guests));
+        report.count(counts.unwrap_or_default());
+    }
+    println!("{report}");
+    Ok(report.is_success())
+}
+
+fn format(workspace: &Workspace) -> Outcome {
+    process::run(workspace.cargo()?.args(["fmt", "--all", "--check"]))
+}
+
+fn lints(workspace: &Workspace) -> Outcome {
+    let mut clippy = workspace.cargo()?;
+    clippy.args(["clippy", "--workspace", "--all-targets"]);
+    process::run(clippy.args(["--", "--deny", "warnings"]))
+}
+
+/// What guests compile for WebAssembly only, which the lints of the host do not see.
+fn guest_lints(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
+    if toolchain == GuestToolchain::Fallback {
+        eprintln!("skipped: Debian has no clippy for the compiler that builds the guests here");
+        return Ok(());
+    }
+    let mut clippy = workspace.cargo()?;
+    clippy.args(["clippy", "--target", COMPONENT_TARGET]);
+    clippy.args(guests::packages(workspace));
+    process::run(clippy.args(["--", "--deny", "warnings"]))
+}
+
+fn documentation(workspace: &Workspace) -> Outcome {
+    let mut doc = workspace.cargo()?;
+    doc.args(["doc", "--workspace", "--no-deps"]);
+    process::run(doc.env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+fn examples(workspace: &Workspace) -> Outcome {
+    process::run(workspace.cargo()?.args(["test", "--doc", "--workspace"]))
+}
+
+fn dependencies(workspace: &Workspace) -> Outcome {
+    process::run(deny(workspace)?.args(["bans", "licenses", "sources"]))?;
+    match process::run_within(deny(workspace)?.arg("advisories"), MAX_ADVISORIES_TIME) {
+        Err(error) if is_unreachable(&error.to_string()) => {
+            eprintln!("advisories skipped: their database cannot be fetched from here");
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+fn deny(workspace: &Workspace) -> Outcome<Command> {
+    let mut deny = tools::DENY.command()?;
+    deny.current_dir(&workspace.root);
+    deny.args(["check", "--hide-inclusion-graph"]);
+    Ok(deny)
+}
+
+/// Whether the check of advisories failed before it had any to compare with.
+fn is_unreachable(error: &str) -> bool {
+    error.contains("failed to fetch advisory database") || error.contains("did not end within")
+}
+
+/// The unit tests, and the end-to-end tests with the built server and guests.
+fn tests(workspace: &Workspace, guests: &Path) -> Outcome<TestCounts> {
+    process::run(workspace.cargo()?.args(["build", "--package", "terrace"]))?;
+    let mut nextest = tools::NEXTEST.command()?;
+    nextest.current_dir(&workspace.root);
+    nextest.args(["run", "--workspace", "--no-fail-fast"]);
+    nextest.env("CARGO_TARGET_DIR", &workspace.target);
+    nextest.env("TERRACE_BIN", workspace.target.join("debug/terrace"));
+    nextest.env("TERRACE_GUESTS", guests);
+    let (status, heard) = process::run_and_listen(&mut nextest)?;
+    let counts = TestCounts::parse(&heard).ok_or_else(|| format!("no test was run ({status})"))?;
+    if status.success() || counts.failed > 0 {
+        return Ok(counts);
+    }
+    Err(format!("`{}` failed ({status})", process::words(&nextest)).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unreachable;
+
+    #[test]
+    fn advisories_that_were_found_are_no_network_failure() {
+        assert!(!is_unreachable(
+            "error[vulnerability]: Use after free in `some-crate`"
+        ));
+        assert!(is_unreachable(
+            "[ERROR] failed to fetch advisory database https://example.org/db"
+        ));
+        assert!(is_unreachable(
+            "`cargo-deny deny check advisories` did not end within 120s"
+        ));
+    }
+}
