@@ -6,5 +6,6 @@ pub mod limits;
 pub mod manifest;
 pub mod outbound;
 pub mod router;
+pub mod settings;
 pub mod units;
 pub mod variables;
