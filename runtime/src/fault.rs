@@ -86,6 +86,15 @@ impl Fault {
         self.position = Some(position);
         self
     }
+
+    /// The same fault without the line, which may hold a secret.
+    #[must_use]
+    pub fn without_excerpt(mut self) -> Self {
+        if let Some(position) = &mut self.position {
+            position.excerpt.clear();
+        }
+        self
+    }
 }
 
 /// A place in a file, with the line that stands there.
@@ -98,7 +107,7 @@ pub struct Position {
     /// How many characters of the line are meant, at least 1.
     #[serde(skip)]
     pub width: usize,
-    /// The whole line, without its line break.
+    /// The whole line, without its line break; empty where it must not be shown.
     #[serde(skip)]
     pub excerpt: String,
 }

@@ -2,6 +2,7 @@
 //! What this installation adds belongs to `settings`, the values of variables to `variables`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ mod source;
 mod tests;
 mod tool;
 mod trigger;
+
+pub(crate) use name::check_label;
 
 /// The file that is read where only a directory is named.
 pub const MANIFEST_FILE: &str = "spin.toml";
@@ -93,8 +96,8 @@ enum Artefacts {
     ToBeBuilt,
 }
 
-/// An application variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An application variable. What `Debug` prints has no value in it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Variable {
     /// Its value where nothing else gives one; absent means that one must be given.
     pub default: Option<String>,
@@ -102,6 +105,16 @@ pub struct Variable {
     pub secret: bool,
     /// Where the manifest declares it.
     pub position: Position,
+}
+
+impl fmt::Debug for Variable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Variable")
+            .field("has_default", &self.default.is_some())
+            .field("secret", &self.secret)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A function and what it is granted.

@@ -74,6 +74,11 @@ impl<'d> Table<'d> {
             .unwrap_or_default()
     }
 
+    /// The number of a key, from `least` to `most`, if it is there.
+    pub(crate) fn number(&self, key: &'static str, least: u64, most: u64) -> Option<u64> {
+        self.get(key)?.number(least, most)
+    }
+
     /// What a string means, if the key is there and its value can be read.
     pub(crate) fn parsed<T>(
         &self,
@@ -111,7 +116,7 @@ impl<'d> Table<'d> {
     }
 
     /// Reports every key that nobody asked for.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(&self) {
         if self.open.get() {
             return;
         }

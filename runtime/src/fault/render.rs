@@ -59,7 +59,8 @@ fn write_fault(formatter: &mut fmt::Formatter<'_>, fault: &Fault, style: Style) 
     let (bold, green, reset) = (style.code(BOLD), style.code(GREEN), style.code(RESET));
     let place = place(fault);
     write!(formatter, "{bold}{place}: {}{reset}", fault.message)?;
-    if let Some(position) = &fault.position {
+    let shown = |position: &&Position| !position.excerpt.is_empty();
+    if let Some(position) = fault.position.as_ref().filter(shown) {
         write_excerpt(formatter, position, style)?;
     }
     match &fault.suggestion {

@@ -1,0 +1,199 @@
+//! `terrace.toml`: how this installation runs the app. Every key is optional, and so is the file.
+//! [`Settings`] is the file as written, [`Config`] what it means, judged in full.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::document::Document;
+use crate::fault::{Fault, Faults, Reason, Source};
+use crate::manifest::{App, LabelKind};
+
+mod listen;
+mod read;
+mod store;
+#[cfg(test)]
+mod tests;
+
+/// The file that is read where none is named.
+pub const SETTINGS_FILE: &str = "terrace.toml";
+
+/// Where state is kept where no directory is named.
+pub const STATE_DIRECTORY: &str = ".terrace";
+
+/// The label that every app may use.
+pub const DEFAULT_LABEL: &str = "default";
+
+/// `terrace.toml` as written.
+#[derive(Debug)]
+pub struct Settings {
+    document: Document,
+}
+
+impl Settings {
+    /// Reads a file that must be there.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(file: &Path) -> Result<Self, Faults> {
+        Ok(Self::new(Source::read(file)?))
+    }
+
+    /// Reads a file; one that is not there is as good as an empty one.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn read_if_present(file: &Path) -> Result<Self, Faults> {
+        if file.exists() {
+            return Self::read(file);
+        }
+        let (file, text) = (file.to_owned(), String::new());
+        Ok(Self::new(Source { file, text }))
+    }
+
+    fn new(source: Source) -> Self {
+        let document = Document::new(source);
+        Self { document }
+    }
+
+    /// What the file means. `state` is the directory of what keys leave to it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file.
+    pub fn judge(self, state: &Path) -> Result<Config, Faults> {
+        let parsed = self.document.parse()?;
+        let directory = self.document.file().parent().unwrap_or(Path::new(""));
+        let config = read::config(self.document.root(&parsed), directory, state);
+        self.document.take_faults().or(config)
+    }
+}
+
+/// How this installation runs an app. Not printable, because it holds the values of variables.
+#[derive(Clone)]
+pub struct Config {
+    /// Where and from whom requests are taken.
+    pub listen: Listen,
+    /// What bounds connections.
+    pub limits: ConnectionLimits,
+    /// What is logged.
+    pub log: Log,
+    /// The values of application variables.
+    pub variables: BTreeMap<String, String>,
+    /// The databases by label, among them always `default`.
+    pub sql: BTreeMap<String, Engine>,
+    /// The key-value stores by label, among them always `default`.
+    pub kv: BTreeMap<String, Engine>,
+    /// Where compiled code is kept.
+    pub cache_directory: PathBuf,
+    /// How much linear memory all instances may have together, in bytes.
+    pub instance_memory: u64,
+}
+
+/// Where and from whom requests are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// The address for clients.
+    pub http: SocketAddr,
+    /// The address for metrics and health; absent if switched off.
+    pub admin: Option<SocketAddr>,
+    /// How many threads serve requests.
+    pub workers: NonZeroUsize,
+    /// The networks whose word on the client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// What bounds connections. The reasons for the defaults are in [`crate::limits`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// How long a header section may be, in bytes.
+    pub header_bytes: u64,
+    /// How many header fields a request may have.
+    pub header_count: u64,
+    /// How long a client may take to send a header section.
+    pub header_timeout: Duration,
+    /// How long a client may pause while it sends content or takes a response.
+    pub body_timeout: Duration,
+    /// How long a connection is kept without a request.
+    pub keep_alive_timeout: Duration,
+    /// How many connections may be open at once.
+    pub connections: u64,
+    /// How long a shutdown waits for accepted requests.
+    pub drain_timeout: Duration,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// How each request is logged.
+    pub access: AccessLog,
+    /// The least severe level of other messages.
+    pub level: LogLevel,
+}
+
+/// How each request is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLog {
+    /// A line for people.
+    Human,
+    /// A JSON object on a line.
+    Json,
+    /// Not at all.
+    Off,
+}
+
+/// How severe a message is, the most severe first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Something was lost or refused that should not have been.
+    Error,
+    /// Something may be lost soon.
+    Warn,
+    /// What an operator wants to know.
+    Info,
+    /// What a developer wants to know.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// What keeps the state behind a label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Engine {
+    /// An SQLite file.
+    Sqlite(PathBuf),
+}
+
+impl Config {
+    /// Checks that each label that a component names is known here.
+    ///
+    /// # Errors
+    /// Each unknown label, at its line in the manifest.
+    pub fn check_labels(&self, app: &App) -> Result<(), Faults> {
+        let unknown = app.labels.iter().filter(|used| {
+            let (_, known) = self.stores(used.kind);
+            !known.contains_key(&used.label)
+        });
+        let faults = unknown.map(|used| {
+            let (section, _) = self.stores(used.kind);
+            let (kind, label) = (used.kind.key(), &used.label);
+            let help = format!(
+                "add `[{section}.{label}]` with `url = \"sqlite:PATH\"` to {SETTINGS_FILE}"
+            );
+            let reason = Reason::new(format!("unknown {kind} label `{label}`")).help(help);
+            Fault::new(&app.manifest, reason).at(used.position.clone())
+        });
+        Faults(faults.collect()).or(())
+    }
+
+    /// The section of the file and the stores for a kind of label.
+    fn stores(&self, kind: LabelKind) -> (&'static str, &BTreeMap<String, Engine>) {
+        match kind {
+            LabelKind::KeyValue => ("kv", &self.kv),
+            LabelKind::Sqlite => ("sql", &self.sql),
+        }
+    }
+}

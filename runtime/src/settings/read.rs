@@ -1,0 +1,119 @@
+//! The settings from top to bottom.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{AccessLog, Config, ConnectionLimits, Log, LogLevel, listen, store};
+use crate::document::Table;
+use crate::fault::{Reason, did_you_mean};
+use crate::limits::{
+    DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTIONS, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HEADER_BYTES,
+    DEFAULT_HEADER_COUNT, DEFAULT_HEADER_TIMEOUT, DEFAULT_INSTANCE_MEMORY,
+    DEFAULT_KEEP_ALIVE_TIMEOUT,
+};
+use crate::units::{duration, size};
+use crate::variables::check_name;
+
+/// The tables that later versions read, which must not be ignored by this one.
+const LATER: [&str; 3] = ["cache", "queue", "edge"];
+
+/// What the whole file means. Paths are relative to `directory`; what keys leave open is in `state`.
+pub(super) fn config(root: Table<'_>, directory: &Path, state: &Path) -> Config {
+    for key in LATER {
+        if let Some(value) = root.get(key) {
+            value.report_key(not_yet(&format!("`[{key}]`")));
+        }
+    }
+    let runtime = root.table("runtime", "[runtime]");
+    let config = Config {
+        listen: listen::listen(&root),
+        limits: limits(&root),
+        log: log(&root),
+        variables: variables(&root),
+        sql: store::stores(&root, "sql", directory, &state.join("default.db")),
+        kv: store::stores(&root, "kv", directory, &state.join("kv.db")),
+        cache_directory: runtime
+            .as_ref()
+            .and_then(|table| table.string("cache_dir"))
+            .map_or_else(|| state.join("cache"), |path| directory.join(path)),
+        instance_memory: runtime
+            .as_ref()
+            .and_then(|table| table.parsed("memory", size))
+            .unwrap_or(DEFAULT_INSTANCE_MEMORY),
+    };
+    runtime.iter().for_each(Table::finish);
+    root.finish();
+    config
+}
+
+/// Why a key of a later version is refused.
+pub(super) fn not_yet(what: &str) -> Reason {
+    Reason::new(format!("this version of Terrace does not have {what} yet")).help("remove it")
+}
+
+fn limits(root: &Table<'_>) -> ConnectionLimits {
+    let table = root.table("limits", "[limits]");
+    let table = table.as_ref();
+    let time = |key| table.and_then(|table| table.parsed(key, duration));
+    let count = |key| table.and_then(|table| table.number(key, 1, u32::MAX.into()));
+    let bytes = table.and_then(|table| table.parsed("header_bytes", size));
+    let limits = ConnectionLimits {
+        header_bytes: bytes.unwrap_or(DEFAULT_HEADER_BYTES),
+        header_count: count("header_count").unwrap_or(DEFAULT_HEADER_COUNT),
+        header_timeout: time("header_timeout").unwrap_or(DEFAULT_HEADER_TIMEOUT),
+        body_timeout: time("body_timeout").unwrap_or(DEFAULT_BODY_TIMEOUT),
+        keep_alive_timeout: time("keep_alive_timeout").unwrap_or(DEFAULT_KEEP_ALIVE_TIMEOUT),
+        connections: count("connections").unwrap_or(DEFAULT_CONNECTIONS),
+        drain_timeout: time("drain_timeout").unwrap_or(DEFAULT_DRAIN_TIMEOUT),
+    };
+    table.into_iter().for_each(Table::finish);
+    limits
+}
+
+fn log(root: &Table<'_>) -> Log {
+    const ACCESS: [(&str, AccessLog); 3] = [
+        ("human", AccessLog::Human),
+        ("json", AccessLog::Json),
+        ("off", AccessLog::Off),
+    ];
+    const LEVELS: [(&str, LogLevel); 5] = [
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ];
+    let table = root.table("log", "[log]");
+    let table = table.as_ref();
+    let access = table.and_then(|table| table.parsed("access", |text| choice(text, &ACCESS)));
+    let level = table.and_then(|table| table.parsed("level", |text| choice(text, &LEVELS)));
+    table.into_iter().for_each(Table::finish);
+    Log {
+        access: access.unwrap_or(AccessLog::Human),
+        level: level.unwrap_or(LogLevel::Info),
+    }
+}
+
+/// One of a few words.
+fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Reason> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let help = did_you_mean(text, &known, "possible values");
+        Reason::new(format!("`{text}` is not possible here")).help(help)
+    })
+}
+
+fn variables(root: &Table<'_>) -> BTreeMap<String, String> {
+    let entries = root
+        .table("variables", "[variables]")
+        .map(|table| table.string_entries());
+    let mut variables = BTreeMap::new();
+    for (entry, text) in entries.unwrap_or_default() {
+        if let Err(reason) = check_name(entry.key()) {
+            entry.report_key(reason);
+        }
+        variables.insert(entry.key().to_owned(), text.to_owned());
+    }
+    variables
+}

@@ -1,0 +1,232 @@
+//! Settings and what is found wrong with them.
+
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn judge(text: &str) -> Result<Config, Faults> {
+    let (file, text) = ("/etc/terrace/terrace.toml".into(), text.into());
+    Settings::new(Source { file, text }).judge(Path::new("/state"))
+}
+
+fn config(text: &str) -> Config {
+    judge(text).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// Checks that settings have exactly one fault, on their last line, that says `expected`.
+fn check(text: &str, expected: &str) {
+    let faults = judge(text).err().expect("the settings are wrong");
+    let said = faults.to_string();
+    assert_eq!(faults.0.len(), 1, "{said}");
+    assert!(
+        said.contains(expected),
+        "`{expected}` is not said by\n{said}"
+    );
+    let line = faults.0[0].position.as_ref().map(|position| position.line);
+    assert_eq!(line, Some(text.lines().count()), "{said}");
+}
+
+#[test]
+fn an_absent_file_is_the_smallest_installation() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings::read_if_present(&directory.path().join(SETTINGS_FILE)).unwrap();
+    let config = settings
+        .judge(Path::new(STATE_DIRECTORY))
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(config.listen.http.to_string(), "127.0.0.1:3000");
+    assert_eq!(config.listen.admin.unwrap().to_string(), "127.0.0.1:3001");
+    assert_eq!(
+        config.sql[DEFAULT_LABEL],
+        Engine::Sqlite(".terrace/default.db".into())
+    );
+    assert_eq!(
+        config.kv[DEFAULT_LABEL],
+        Engine::Sqlite(".terrace/kv.db".into())
+    );
+    assert_eq!(config.cache_directory, Path::new(".terrace/cache"));
+    assert_eq!(config.log.access, AccessLog::Human);
+    assert!(config.listen.trusted_proxies.is_empty() && config.variables.is_empty());
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let faults = Settings::read(Path::new("/nowhere/terrace.toml")).unwrap_err();
+    assert!(
+        faults
+            .to_string()
+            .contains("/nowhere/terrace.toml: cannot be read")
+    );
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = config(
+        r#"
+        [listen]
+        http = "0.0.0.0:80"
+        admin = "off"
+        workers = 3
+        trusted_proxies = ["10.0.0.0/8", "::1"]
+        [limits]
+        header_bytes = "8KiB"
+        header_count = 50
+        header_timeout = "1s"
+        body_timeout = "2s"
+        keep_alive_timeout = "3s"
+        connections = 4
+        drain_timeout = "5s"
+        [log]
+        access = "json"
+        level = "debug"
+        [variables]
+        host = "example.com"
+        [sql.default]
+        url = "sqlite:data/app.db"
+        [kv.sessions]
+        url = "sqlite:/var/sessions.db"
+        [runtime]
+        cache_dir = "compiled"
+        memory = "2GiB"
+        "#,
+    );
+    assert_eq!(
+        (config.listen.admin, config.listen.workers.get()),
+        (None, 3)
+    );
+    assert_eq!(config.listen.trusted_proxies.len(), 2);
+    let expected = ConnectionLimits {
+        header_bytes: 8192,
+        header_count: 50,
+        header_timeout: Duration::from_secs(1),
+        body_timeout: Duration::from_secs(2),
+        keep_alive_timeout: Duration::from_secs(3),
+        connections: 4,
+        drain_timeout: Duration::from_secs(5),
+    };
+    assert_eq!(config.limits, expected);
+    assert_eq!(
+        (config.log.access, config.log.level),
+        (AccessLog::Json, LogLevel::Debug)
+    );
+    assert_eq!(config.variables["host"], "example.com");
+    assert_eq!(
+        config.sql["default"],
+        Engine::Sqlite("/etc/terrace/data/app.db".into())
+    );
+    assert_eq!(
+        config.kv["sessions"],
+        Engine::Sqlite("/var/sessions.db".into())
+    );
+    assert!(config.kv.contains_key(DEFAULT_LABEL));
+    assert_eq!(config.cache_directory, Path::new("/etc/terrace/compiled"));
+    assert_eq!(config.instance_memory, 2 << 30);
+}
+
+#[test]
+fn unknown_keys_are_faults_with_the_nearest_known_one() {
+    check("[lisen]", "did you mean `listen`?");
+    check("[listen]\nhtpp = '127.0.0.1:1'", "did you mean `http`?");
+    check("[limits]\nconnection = 1", "did you mean `connections`?");
+    check("[log]\nlevle = 'info'", "did you mean `level`?");
+    check(
+        "[sql.default]\nurl = 'sqlite:a'\n[sql.other]\nurl = 'sqlite:a'\nulr = ''",
+        "did you mean `url`?",
+    );
+    check("[runtime]\nmemry = '1GiB'", "did you mean `memory`?");
+}
+
+#[test]
+fn keys_of_later_versions_are_refused_and_not_ignored() {
+    for table in ["cache", "queue", "edge"] {
+        check(&format!("[{table}]"), "does not have");
+    }
+    check(
+        "[sql.default]\nurl = 'sqlite:a'\nreplicas = []",
+        "does not have `replicas` yet",
+    );
+    check(
+        "[sql.default]\nurl = 'postgres://app@db/app'",
+        "does not have `postgres:` URLs yet",
+    );
+    check(
+        "[kv.default]\nurl = 'redis://cache:6379/0'",
+        "does not have `redis:` URLs yet",
+    );
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused() {
+    check(
+        "[listen]\nhttp = 'localhost:3000'",
+        "not an address to listen on",
+    );
+    check("[listen]\nadmin = 'on'", "not an address to listen on");
+    check("[listen]\nworkers = 0", "must be from 1 to 1024");
+    check(
+        "[listen]\ntrusted_proxies = ['10.0.0.0/33']",
+        "not a network",
+    );
+    check("[limits]\nheader_timeout = 10", "must be a string");
+    check("[limits]\nheader_bytes = '0B'", "is not a size");
+    check("[limits]\nconnections = 0", "must be from 1");
+    check("[log]\naccess = 'jsno'", "did you mean `json`?");
+    check("[log]\nlevel = 'loud'", "the possible values are");
+    check("[variables]\nA = 'x'", "cannot be a variable's name");
+    check("[sql.default]\nurl = 'sqlite:'", "has no path");
+    check("[sql.default]\nurl = 'app.db'", "has no scheme");
+    check(
+        "[sql.default]\nurl = 'ftp://x'",
+        "scheme of the URL is not known",
+    );
+    check("[sql.default]", "`url` is missing");
+    check("[sql]\n'b@d' = { url = 'sqlite:a' }", "cannot be a label");
+    check("listen = 1", "must be a table");
+    check(
+        "listen = { http = '127.0.0.1:9', admin = '127.0.0.1:9' }",
+        "the same address",
+    );
+}
+
+#[test]
+fn all_faults_come_at_once() {
+    let faults = judge("[lisen]\n[log]\nlevel = 1\n[queue]\n").err().unwrap();
+    assert_eq!(faults.0.len(), 3, "{faults}");
+}
+
+#[test]
+fn a_label_without_an_engine_is_a_fault_at_its_line_in_the_manifest() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifest = "spin_manifest_version = 2\napplication.name = 'a'\n[[trigger.http]]\nroute = '/'\n\
+        component = 'a'\n[component.a]\nsource = 'a.wasm'\nkey_value_stores = ['default', 'sessions']\n\
+        sqlite_databases = ['default', 'sessions']";
+    fs::write(directory.path().join("spin.toml"), manifest).unwrap();
+    let app = App::load_unbuilt(directory.path()).unwrap();
+    let text = config("").check_labels(&app).unwrap_err().to_string();
+    assert!(
+        text.contains("spin.toml:8:32: unknown key_value_stores label `sessions`"),
+        "{text}"
+    );
+    assert!(
+        text.contains("add `[kv.sessions]` with `url = \"sqlite:PATH\"` to terrace.toml"),
+        "{text}"
+    );
+    assert!(
+        text.contains("spin.toml:9:32: unknown sqlite_databases label `sessions`"),
+        "{text}"
+    );
+    let known = config("kv.sessions.url = 'sqlite:a'\nsql.sessions.url = 'sqlite:b'");
+    assert_eq!(known.check_labels(&app), Ok(()));
+}
+
+proptest! {
+    #[test]
+    fn any_text_gets_an_answer(text in "(?s).*", key in "(listen|limits|log|sql|kv|runtime)", value in "[ -~]{0,9}") {
+        for text in [text, format!("{key} = {value}"), format!("[{key}.{value}]\nurl = '{value}'")] {
+            if let Some(faults) = judge(&text).err() {
+                prop_assert!(!faults.0.is_empty());
+            }
+        }
+    }
+}
