@@ -1,7 +1,13 @@
 //! The databases and key-value stores of an installation, by label.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::PathBuf;
 
+use crate::clock;
+use crate::limits::STATE_OPEN_TIMEOUT;
+use crate::manifest::{App, LabelKind};
+use crate::settings::{Config, Engine};
 use crate::{kv, sql};
 
 /// Every database and store that the app may be granted, open.
@@ -9,9 +15,26 @@ use crate::{kv, sql};
 pub struct State {
     databases: BTreeMap<String, sql::Database>,
     stores: BTreeMap<String, kv::Store>,
+    /// The files behind the stores, which several labels may share.
+    store_files: BTreeMap<PathBuf, kv::Stores>,
 }
 
 impl State {
+    /// Opens what the components of `app` name. The labels are known to be configured.
+    ///
+    /// # Errors
+    /// The first file that can't be opened, with the reason.
+    pub fn open(config: &Config, app: &App) -> Result<Self, sql::OpenError> {
+        let mut state = Self::default();
+        for used in &app.labels {
+            match used.kind {
+                LabelKind::Sqlite => state.open_database(config, &used.label)?,
+                LabelKind::KeyValue => state.open_store(config, &used.label)?,
+            }
+        }
+        Ok(state)
+    }
+
     /// The database with that label.
     #[must_use]
     pub fn database(&self, label: &str) -> Option<sql::Database> {
@@ -23,4 +46,42 @@ impl State {
     pub fn store(&self, label: &str) -> Option<kv::Store> {
         self.stores.get(label).cloned()
     }
+
+    /// Puts every file in order. What can't be is reported; nothing acknowledged is lost by it.
+    pub async fn close(&self) {
+        let stores = self.store_files.values().map(kv::Stores::database);
+        for database in self.databases.values().chain(stores) {
+            if let Err(error) = database.close().await {
+                tracing::warn!("a database was not closed in order: {error}");
+            }
+        }
+    }
+
+    fn open_database(&mut self, config: &Config, label: &str) -> Result<(), sql::OpenError> {
+        if let (Entry::Vacant(entry), Some(Engine::Sqlite(path))) =
+            (self.databases.entry(label.to_owned()), config.sql.get(label))
+        {
+            entry.insert(sql::Database::open(path, options())?);
+        }
+        Ok(())
+    }
+
+    fn open_store(&mut self, config: &Config, label: &str) -> Result<(), sql::OpenError> {
+        let Some(Engine::Sqlite(path)) = config.kv.get(label) else { return Ok(()) };
+        let stores = match self.store_files.entry(path.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let deadline = clock::now() + STATE_OPEN_TIMEOUT;
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.map_err(|error| sql::OpenError::Thread { source: error })?;
+                entry.insert(runtime.block_on(kv::Stores::open(path, options(), deadline))?)
+            }
+        };
+        self.stores.insert(label.to_owned(), stores.store(label));
+        Ok(())
+    }
+}
+
+fn options() -> sql::Options {
+    sql::Options { open_timeout: STATE_OPEN_TIMEOUT, ..sql::Options::default() }
 }
