@@ -67,7 +67,7 @@ impl Settings {
     pub fn judge(self, state: &Path) -> Result<Config, Faults> {
         let parsed = self.document.parse()?;
         let directory = self.document.file().parent().unwrap_or(Path::new(""));
-        let config = read::config(self.document.root(&parsed), directory, state);
+        let config = read::config(&self.document.root(&parsed), directory, state);
         self.document.take_faults().or(config)
     }
 }

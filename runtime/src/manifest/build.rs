@@ -7,7 +7,7 @@ use crate::document::{Table, Value};
 use crate::fault::Reason;
 
 /// Reads how a component is built.
-pub(super) fn build(reader: &Reader<'_>, table: Table<'_>) -> Build {
+pub(super) fn build(reader: &Reader<'_>, table: &Table<'_>) -> Build {
     let command = table
         .required("command", "add `command = \"…\"`")
         .map(|value| commands(&value))
@@ -22,7 +22,7 @@ pub(super) fn build(reader: &Reader<'_>, table: Table<'_>) -> Build {
             .filter_map(|(place, text)| glob(&place, text))
             .map(|pattern| pattern.as_str().to_owned())
             .collect(),
-        environment: string_map(&table, "environment"),
+        environment: string_map(table, "environment"),
     };
     table.finish();
     build

@@ -31,7 +31,7 @@ pub(super) fn components<'d>(reader: &mut Reader<'d>, root: &Table<'d>) -> Vec<R
         let name = format!("[component.{}]", entry.key());
         // A component that is not a table is kept by name, so that its triggers are not blamed.
         components.push(match entry.table(name) {
-            Some(table) => component(reader, entry.key(), table),
+            Some(table) => component(reader, entry.key(), &table),
             None => unreadable(entry.key()),
         });
     }
@@ -42,27 +42,27 @@ pub(super) fn components<'d>(reader: &mut Reader<'d>, root: &Table<'d>) -> Vec<R
 pub(super) fn component<'d>(
     reader: &mut Reader<'d>,
     id: &str,
-    table: Table<'d>,
+    table: &Table<'d>,
 ) -> ReadComponent<'d> {
     let build = table
         .table("build", format!("[component.{id}.build]"))
-        .map(|build| build::build(reader, build));
-    let source = source::source(reader, id, &table, build.as_ref());
+        .map(|build| build::build(reader, &build));
+    let source = source::source(reader, id, table, build.as_ref());
     let mut read = unreadable(id);
     read.component = Component {
         id: id.to_owned(),
         source,
         description: table.string("description").unwrap_or_default().to_owned(),
-        environment: string_map(&table, "environment"),
-        files: files::files(reader, &table),
-        variables: variables(reader, &table),
-        allowed_outbound_hosts: hosts(reader, &table, &mut read.callees),
-        key_value_stores: labels(reader, id, &table, LabelKind::KeyValue),
-        sqlite_databases: labels(reader, id, &table, LabelKind::Sqlite),
+        environment: string_map(table, "environment"),
+        files: files::files(reader, table),
+        variables: variables(reader, table),
+        allowed_outbound_hosts: hosts(reader, table, &mut read.callees),
+        key_value_stores: labels(reader, id, table, LabelKind::KeyValue),
+        sqlite_databases: labels(reader, id, table, LabelKind::Sqlite),
         build,
-        limits: tool::limits(id, &table),
+        limits: tool::limits(id, table),
     };
-    unsupported(&table);
+    unsupported(table);
     table.finish();
     read
 }

@@ -121,10 +121,10 @@ impl Mounts<'_> {
         if self.excluded.iter().any(excluded) || !self.stays(place, &host) {
             return;
         }
-        if host.is_dir() {
-            let message = format!("`{}` is a link to a directory", relative.display());
+        if !host.is_file() {
+            let message = format!("`{}` is no regular file", relative.display());
             let help =
-                "such links are not followed: name the directory itself, or exclude the link";
+                "links to directories are not followed: name the directory itself, or exclude it";
             return place.report(Reason::new(message).help(help));
         }
         self.found.insert(FileMount { host, guest });

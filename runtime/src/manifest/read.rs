@@ -26,23 +26,23 @@ pub(super) fn app(source: Source, artefacts: Artefacts) -> Result<App, Faults> {
     application::check_version(&root);
     // Another version has other keys: faults against this one would only mislead.
     document.take_faults().or(())?;
-    let app = tables(&document, root, artefacts);
+    let app = tables(&document, &root, artefacts);
     document.take_faults().or(app)
 }
 
-fn tables<'d>(document: &'d Document, root: Table<'d>, artefacts: Artefacts) -> App {
-    let (name, version) = application::details(&root);
-    let variables = application::variables(&root);
+fn tables<'d>(document: &'d Document, root: &Table<'d>, artefacts: Artefacts) -> App {
+    let (name, version) = application::details(root);
+    let variables = application::variables(root);
     let mut reader = Reader {
         directory: directory_of(document.file()),
         artefacts,
         variables: variables.iter().map(|(name, _)| *name).collect(),
         labels: Vec::new(),
     };
-    let mut components = component::components(&mut reader, &root);
-    let triggers = trigger::triggers(&mut reader, &root, &mut components);
-    check::directory(&root, &reader.directory);
-    check::identifiers(&root, &components);
+    let mut components = component::components(&mut reader, root);
+    let triggers = trigger::triggers(&mut reader, root, &mut components);
+    check::directory(root, &reader.directory);
+    check::identifiers(root, &components);
     check::internal_hosts(&components);
     check::routes(document, &triggers);
     root.finish();

@@ -37,7 +37,7 @@ pub(super) fn triggers<'d>(
         other_kind(&table, kind);
     }
     table.finish();
-    let read = |value: Value<'d>| trigger(reader, value.table("[[trigger.http]]")?, components);
+    let read = |value: Value<'d>| trigger(reader, &value.table("[[trigger.http]]")?, components);
     http.unwrap_or_default()
         .into_iter()
         .filter_map(read)
@@ -53,12 +53,12 @@ fn other_kind(table: &Table<'_>, kind: &'static str) {
 
 fn trigger<'d>(
     reader: &mut Reader<'d>,
-    table: Table<'d>,
+    table: &Table<'d>,
     components: &mut Vec<ReadComponent<'d>>,
 ) -> Option<ReadTrigger<'d>> {
     let id = table.string("id").unwrap_or_default();
-    executor(&table);
-    let target = target(reader, id, &table, components);
+    executor(table);
+    let target = target(reader, id, table, components);
     let help =
         "add `route = \"/…\"`, or `route = { private = true }` for calls from other components";
     let place = table.required("route", help);
@@ -75,26 +75,25 @@ fn executor(table: &Table<'_>) {
     let Some(executor) = table.table("executor", "`executor`") else {
         return;
     };
-    let kind = executor.required("type", "add `type = \"http\"`, or remove `executor`");
-    if kind.as_ref().and_then(Value::string) == Some("wagi") {
-        // Its other keys are not worth a word then.
-        let reason = Reason::new("Wagi, HTTP by CGI, is not supported");
-        kind.iter().for_each(|kind| {
-            kind.report(
-                reason
-                    .clone()
-                    .help("export `wasi:http` instead and remove `executor`"),
-            )
-        });
+    let help = "add `type = \"http\"`, or remove `executor`";
+    let kind = executor.required("type", help);
+    let text = kind.as_ref().and_then(Value::string);
+    let (Some(kind), Some(text)) = (kind, text) else {
         return;
+    };
+    match text {
+        "http" => executor.finish(),
+        // The keys that belong to another executor are not worth a word.
+        "wagi" => kind.report(
+            Reason::new("Wagi, which is HTTP by CGI, is not supported")
+                .help("export `wasi:http` instead and remove `executor`"),
+        ),
+        _ => {
+            kind.report(
+                Reason::new(format!("unknown executor `{text}`")).help("remove `executor`"),
+            );
+        }
     }
-    kind.and_then(|kind| {
-        kind.parsed(|text| match text {
-            "http" => Ok(()),
-            _ => Err(Reason::new(format!("unknown executor `{text}`")).help("remove `executor`")),
-        })
-    });
-    executor.finish();
 }
 
 fn route(value: &Value<'_>) -> Option<Route> {
@@ -122,7 +121,7 @@ fn target<'d>(
         (Some(value), None) if value.is_table() => {
             let id = inline_id(id, components.len());
             let table = value.table("the component of [[trigger.http]]")?;
-            components.push(component(reader, &id, table));
+            components.push(component(reader, &id, &table));
             Some(Target::Component(components.len() - 1))
         }
         (Some(value), None) => reference(&value, components),

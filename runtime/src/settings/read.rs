@@ -18,7 +18,7 @@ use crate::variables::check_name;
 const LATER: [&str; 3] = ["cache", "queue", "edge"];
 
 /// What the whole file means. Paths are relative to `directory`; what keys leave open is in `state`.
-pub(super) fn config(root: Table<'_>, directory: &Path, state: &Path) -> Config {
+pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config {
     for key in LATER {
         if let Some(value) = root.get(key) {
             value.report_key(not_yet(&format!("`[{key}]`")));
@@ -26,12 +26,12 @@ pub(super) fn config(root: Table<'_>, directory: &Path, state: &Path) -> Config 
     }
     let runtime = root.table("runtime", "[runtime]");
     let config = Config {
-        listen: listen::listen(&root),
-        limits: limits(&root),
-        log: log(&root),
-        variables: variables(&root),
-        sql: store::stores(&root, "sql", directory, &state.join("default.db")),
-        kv: store::stores(&root, "kv", directory, &state.join("kv.db")),
+        listen: listen::listen(root),
+        limits: limits(root),
+        log: log(root),
+        variables: variables(root),
+        sql: store::stores(root, "sql", directory, &state.join("default.db")),
+        kv: store::stores(root, "kv", directory, &state.join("kv.db")),
         cache_directory: runtime
             .as_ref()
             .and_then(|table| table.string("cache_dir"))

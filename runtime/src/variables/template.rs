@@ -57,11 +57,11 @@ impl Template {
 
     /// The string with each variable replaced by what `value` says; where that is nothing, by nothing.
     pub fn render<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
-        let text = |part| match part {
-            &Part::Literal(ref text) => text.as_str(),
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Literal(text) => text.as_str(),
             Part::Variable(name) => value(name).unwrap_or_default(),
-        };
-        self.parts.iter().map(text).collect()
+        });
+        parts.collect()
     }
 }
 

@@ -43,12 +43,10 @@ pub(super) fn below(directory: &Path, levels: usize) -> Vec<PathBuf> {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             // The kind of the entry itself: a link to a directory is not a directory.
             let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            match levels.checked_sub(1) {
-                Some(levels) if is_directory && levels > 0 => {
-                    directories.push((entry.path(), levels))
-                }
-                _ if is_directory => {}
-                _ => found.push(entry.path()),
+            if !is_directory {
+                found.push(entry.path());
+            } else if levels > 1 {
+                directories.push((entry.path(), levels - 1));
             }
         }
     }

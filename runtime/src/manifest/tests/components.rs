@@ -6,10 +6,8 @@ use super::*;
 use crate::limits;
 use crate::router::Segment;
 
-#[test]
-fn every_supported_key_is_read() {
-    let app = load(
-        r#"
+/// A manifest with every key that is supported.
+const EVERYTHING: &str = r#"
         spin_manifest_version = 2
         [application]
         name = "shop"
@@ -50,14 +48,27 @@ fn every_supported_key_is_read() {
         workdir = "guest"
         watch = ["src/**/*.rs"]
         environment = { RUSTFLAGS = "-g" }
-        "#,
-    );
+        "#;
+
+#[test]
+fn every_key_of_the_app_is_read() {
+    let app = load(EVERYTHING);
     assert_eq!((&*app.name, &*app.version), ("shop", "1.2.3"));
     assert_eq!(
         app.variables["host"].default.as_deref(),
         Some("example.com")
     );
     assert!(app.variables["key"].secret && app.variables["key"].default.is_none());
+    let Route::Path(pattern) = &app.triggers[0].route else {
+        panic!("the route is a path");
+    };
+    assert_eq!(pattern.segments()[1], Segment::Parameter("id".into()));
+    assert!(pattern.is_wildcard());
+}
+
+#[test]
+fn every_key_of_a_component_is_read() {
+    let app = load(EVERYTHING);
     let (index, hello) = app.component("hello").unwrap();
     assert_eq!(index, 0);
     assert_eq!(hello.description, "Says hello");
@@ -83,11 +94,6 @@ fn every_supported_key_is_read() {
         ("sqlite_databases", "other-one"),
     ];
     assert_eq!(labels, expected);
-    let Route::Path(pattern) = &app.triggers[0].route else {
-        panic!("the route is a path");
-    };
-    assert_eq!(pattern.segments()[1], Segment::Parameter("id".into()));
-    assert!(pattern.is_wildcard());
 }
 
 #[test]
