@@ -3,7 +3,7 @@
 mod load;
 mod message;
 
-pub use load::Loader;
+pub use load::{Loader, Rendered};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::ResourceLimiter;
@@ -53,6 +54,8 @@ pub struct HostFactory {
     pub preopens: Vec<Preopen>,
     /// Bytes of memory that an instance may use.
     pub memory: usize,
+    /// The memory that the instances of all components share.
+    pub memory_budget: Arc<MemoryBudget>,
     /// What the manifest grants.
     pub grants: Arc<Grants>,
     /// The way to other servers and to other components.
@@ -76,7 +79,7 @@ impl HostFactory {
         }
         Ok(Host {
             table: ResourceTable::new(),
-            memory: MemoryLimiter::new(self.memory),
+            memory: MemoryLimiter::new(self.memory, Arc::clone(&self.memory_budget)),
             capabilities: Capabilities::new(Arc::clone(&self.grants)),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
@@ -115,20 +118,48 @@ impl WasiHttpView for Host {
     }
 }
 
+/// Linear memory that all instances have together, and may have.
+#[derive(Debug)]
+pub struct MemoryBudget {
+    limit: u64,
+    used: AtomicU64,
+}
+
+impl MemoryBudget {
+    /// A budget of `limit` bytes.
+    #[must_use]
+    pub fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self { limit, used: AtomicU64::new(0) })
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let fits = self.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= self.limit;
+        if !fits {
+            self.give_back(bytes);
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 /// Bounds the linear memories and tables of one instance, all together.
 #[derive(Debug)]
 pub struct MemoryLimiter {
     limit: usize,
     used: usize,
     exceeded: bool,
+    budget: Arc<MemoryBudget>,
 }
 
 impl MemoryLimiter {
-    fn new(limit: usize) -> Self {
-        Self { limit, used: 0, exceeded: false }
+    fn new(limit: usize, budget: Arc<MemoryBudget>) -> Self {
+        Self { limit, used: 0, exceeded: false, budget }
     }
 
-    /// Whether the guest ever asked for more than its limit.
+    /// Whether the guest was ever refused memory.
     #[must_use]
     pub fn was_exceeded(&self) -> bool {
         self.exceeded
@@ -139,17 +170,27 @@ impl MemoryLimiter {
     pub fn used(&self) -> usize {
         self.used
     }
+
+    fn grow(&mut self, by: usize) -> bool {
+        let used = self.used.saturating_add(by);
+        let allowed = used <= self.limit && self.budget.take(by as u64);
+        if allowed {
+            self.used = used;
+        }
+        allowed
+    }
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        self.budget.give_back(self.used as u64);
+    }
 }
 
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let used = self.used.saturating_add(desired.saturating_sub(current));
-        let allowed = used <= self.limit;
-        if allowed {
-            self.used = used;
-        } else {
-            self.exceeded = true;
-        }
+        let allowed = self.grow(desired.saturating_sub(current));
+        self.exceeded |= !allowed;
         Ok(allowed)
     }
 

@@ -17,6 +17,7 @@ pub mod observe;
 pub mod outbound;
 pub mod router;
 pub mod server;
+pub mod serving;
 pub mod settings;
 pub mod sql;
 pub mod state;

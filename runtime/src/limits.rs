@@ -44,32 +44,6 @@ pub const DEFAULT_REUSE_CONCURRENT: u32 = 1;
 /// bursts, short enough to give memory back.
 pub const DEFAULT_REUSE_IDLE: Duration = Duration::from_secs(10);
 
-/// How long a request's header section may be, in bytes. Twice what browsers and balancers send at
-/// most. Above it the request is refused with 431.
-pub const DEFAULT_HEADER_BYTES: u64 = 64 * KIB;
-
-/// How many header fields a request may have. Browsers send about 20, with proxies in between 40.
-/// Above it the request is refused with 431.
-pub const DEFAULT_HEADER_COUNT: u64 = 100;
-
-/// How long a client may take to send a header section. Enough for a bad mobile connection, short
-/// enough that half-sent requests do not gather. Then the connection is closed.
-pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a client may pause while it sends content or takes a response. Then the connection is closed.
-pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a connection is kept without a request. A little more than the 60 s after which
-/// balancers commonly drop theirs, so that they close first and no request meets a closed door.
-pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
-
-/// How many connections may be open at once. Each costs some 20 KiB and a file descriptor. Above it
-/// new ones wait in the kernel until one closes.
-pub const DEFAULT_CONNECTIONS: u64 = 10_000;
-
-/// How long a shutdown waits for accepted requests. As long as a request may take.
-pub const DEFAULT_DRAIN_TIMEOUT: Duration = DEFAULT_TIMEOUT;
-
 /// How much linear memory all instances may have together, in bytes. Fits the smallest machines
 /// that are rented; raise it with the machine. At it, new instances wait until others end.
 pub const DEFAULT_INSTANCE_MEMORY: u64 = 1024 * MIB;
@@ -148,3 +122,10 @@ pub const MAX_CALL_DEPTH: u32 = 16;
 
 /// Bytes that a guest of WASI 0.2 may print in one call.
 pub const GUEST_WRITE_BYTES: usize = 64 * 1024;
+
+/// How often a worker looks for instances that have been idle for too long.
+pub const REAP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a start waits for another process that locks a database file. A shutdown of the process before this one
+/// takes no longer to put its files in order.
+pub const STATE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ mod load;
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use crate::deployment::{Deployment, Loader};
 use crate::fault::Faults;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
-use crate::server::{Admin, Readiness, Server, ServerConfig, ServerLimits, Signals, TrustedProxies};
+use crate::server::{Admin, Readiness, Server, ServerConfig, Signals, TrustedProxies};
 use crate::settings::{AccessLog, Config};
 
 use app_service::AppService;
@@ -105,7 +105,7 @@ impl Serving {
         let admin = admin_address.map(|address| Admin::bind(address, Arc::clone(&metrics), readiness)).transpose();
         let admin = admin.map_err(failed)?;
         let loader = load::loader(&reading, workers, metrics, log)?;
-        let deployment = loader.load(&reading.app, reading.variables()?)?;
+        let deployment = loader.load(&reading.app, reading.rendered()?)?;
         Ok(Self {
             server,
             admin,
@@ -171,7 +171,7 @@ impl Reloader {
     /// As [`Serving::start`]; the app that is served stays.
     pub fn reload(&self) -> Result<(), StartError> {
         let reading = Reading::new(&self.options)?;
-        let deployment = self.loader.load(&reading.app, reading.variables()?)?;
+        let deployment = self.loader.load(&reading.app, reading.rendered()?)?;
         self.current.store(deployment);
         Ok(())
     }
@@ -190,20 +190,10 @@ fn log_format(config: &Config, json: bool) -> LogFormat {
 }
 
 fn server_config(config: &Config, listen: Option<SocketAddr>) -> ServerConfig {
-    let limits = &config.limits;
     ServerConfig {
         address: listen.unwrap_or(config.listen.http),
         workers: config.listen.workers,
         trusted_proxies: TrustedProxies::new(config.listen.trusted_proxies.clone()),
-        limits: ServerLimits {
-            max_header_bytes: limits.header_bytes,
-            max_header_count: limits.header_count,
-            header_timeout: limits.header_timeout,
-            body_progress_timeout: limits.body_timeout,
-            keep_alive_timeout: limits.keep_alive_timeout,
-            max_connections: limits.connections,
-            drain_timeout: limits.drain_timeout,
-            ..ServerLimits::standard()
-        },
+        limits: config.limits.clone(),
     }
 }

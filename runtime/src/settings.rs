@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::document::Document;
 use crate::fault::{Fault, Faults, Reason, Source};
 use crate::manifest::{App, LabelKind};
+use crate::server::ServerLimits;
 
 mod listen;
 mod read;
@@ -78,7 +78,7 @@ pub struct Config {
     /// Where and from whom requests are taken.
     pub listen: Listen,
     /// What bounds connections.
-    pub limits: ConnectionLimits,
+    pub limits: ServerLimits,
     /// What is logged.
     pub log: Log,
     /// The values of application variables.
@@ -104,25 +104,6 @@ pub struct Listen {
     pub workers: NonZeroUsize,
     /// The networks whose word on the client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
-}
-
-/// What bounds connections. The reasons for the defaults are in [`crate::limits`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectionLimits {
-    /// How long a header section may be, in bytes.
-    pub header_bytes: u64,
-    /// How many header fields a request may have.
-    pub header_count: u64,
-    /// How long a client may take to send a header section.
-    pub header_timeout: Duration,
-    /// How long a client may pause while it sends content or takes a response.
-    pub body_timeout: Duration,
-    /// How long a connection is kept without a request.
-    pub keep_alive_timeout: Duration,
-    /// How many connections may be open at once.
-    pub connections: u64,
-    /// How long a shutdown waits for accepted requests.
-    pub drain_timeout: Duration,
 }
 
 /// What is logged.

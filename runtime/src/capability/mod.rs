@@ -8,7 +8,6 @@ mod sqlite;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +16,7 @@ use wasmtime::component::{HasSelf, Linker};
 use crate::clock;
 use crate::function::CallState;
 use crate::host::Host;
+use crate::variables::ComponentVariables;
 use crate::{kv, sql};
 
 use sqlite::OpenSessions;
@@ -52,26 +52,14 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 }
 
 /// What the manifest grants to one component.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Grants {
-    /// Values of variables by name.
-    pub variables: BTreeMap<String, String>,
+    /// The variables that it may read.
+    pub variables: ComponentVariables,
     /// Key-value stores by label.
     pub key_value_stores: BTreeMap<String, kv::Store>,
     /// Databases by label.
     pub databases: BTreeMap<String, sql::Database>,
-}
-
-/// The values of variables may be secret, so only names are shown.
-impl fmt::Debug for Grants {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Grants")
-            .field("variables", &self.variables.keys())
-            .field("key_value_stores", &self.key_value_stores.keys())
-            .field("databases", &self.databases.keys())
-            .finish()
-    }
 }
 
 /// The grants of a component, and what its instance has open.

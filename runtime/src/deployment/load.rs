@@ -11,13 +11,14 @@ use crate::capability::Grants;
 use crate::engine::Engine;
 use crate::fault::{Fault, Faults, Reason};
 use crate::function::{Function, FunctionParts, InstanceBudget};
-use crate::host::{HostFactory, Preopen};
+use crate::host::{HostFactory, MemoryBudget, Preopen};
 use crate::manifest::{App, Component, Target as ManifestTarget};
 use crate::observe::{ComponentMetrics, Log, Metrics};
 use crate::outbound::Outbound;
 use crate::outbound::grants::AllowedHosts;
 use crate::router::Router;
 use crate::state::State;
+use crate::variables::ComponentVariables;
 
 /// What all deployments of one process share.
 pub struct Loader {
@@ -25,6 +26,8 @@ pub struct Loader {
     pub engine: Engine,
     /// The bound on instances.
     pub budget: Arc<InstanceBudget>,
+    /// The bound on the memory of all instances together.
+    pub memory: Arc<MemoryBudget>,
     /// The databases and key-value stores.
     pub state: State,
     /// Where files that a component may read are put together.
@@ -41,21 +44,21 @@ pub struct Loader {
 type AppLink = Arc<OnceLock<std::sync::Weak<Deployment>>>;
 
 impl Loader {
-    /// Loads every component of `app`. `variables` holds the values of each component's variables, by its id.
+    /// Loads every component of `app`. `rendered` holds what the templates of each component came to, by its id.
     ///
     /// # Errors
     /// Every component that can't be loaded, with the reason.
     pub fn load(
         &self,
         app: &App,
-        mut variables: BTreeMap<String, ComponentVariables>,
+        mut rendered: BTreeMap<String, Rendered>,
     ) -> Result<Arc<Deployment>, Faults> {
         let link = AppLink::default();
         let mut faults = Faults::default();
         let mut functions = BTreeMap::new();
         for component in &app.components {
-            let variables = variables.remove(&component.id).unwrap_or_default();
-            match self.function(component, variables, &link) {
+            let rendered = rendered.remove(&component.id).unwrap_or_default();
+            match self.function(component, rendered, &link) {
                 Ok(function) => {
                     functions.insert(component.id.clone(), function);
                 }
@@ -77,7 +80,7 @@ impl Loader {
     fn function(
         &self,
         component: &Component,
-        variables: ComponentVariables,
+        rendered: Rendered,
         link: &AppLink,
     ) -> Result<Arc<Function>, Reason> {
         let fault = |what: String| Reason::new(format!("component {:?}: {what}", component.id));
@@ -89,9 +92,10 @@ impl Loader {
             environment: component.environment.clone(),
             preopens: self.preopens(component).map_err(|error| fault(format!("its files: {error}")))?,
             memory: usize::try_from(component.limits.memory).unwrap_or(usize::MAX),
-            grants: Arc::new(self.grants(component, variables.values)),
+            memory_budget: Arc::clone(&self.memory),
+            grants: Arc::new(self.grants(component, rendered.variables)),
             outbound: Arc::new(Outbound {
-                allowed_hosts: AllowedHosts::parse(&variables.allowed_outbound_hosts)?,
+                allowed_hosts: rendered.allowed_hosts,
                 app: Arc::clone(link),
             }),
         };
@@ -106,7 +110,7 @@ impl Loader {
         Ok(Function::new(self.engine.clone(), handler, parts))
     }
 
-    fn grants(&self, component: &Component, variables: BTreeMap<String, String>) -> Grants {
+    fn grants(&self, component: &Component, variables: ComponentVariables) -> Grants {
         let stores = component.key_value_stores.iter();
         let databases = component.sqlite_databases.iter();
         Grants {
@@ -159,11 +163,11 @@ impl Loader {
 
 /// What a component's templates came to.
 #[derive(Clone, Default)]
-pub struct ComponentVariables {
-    /// The values of its variables by name. They may be secret.
-    pub values: BTreeMap<String, String>,
+pub struct Rendered {
+    /// The variables that it may read.
+    pub variables: ComponentVariables,
     /// The hosts that it may reach.
-    pub allowed_outbound_hosts: Vec<String>,
+    pub allowed_hosts: AllowedHosts,
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{ServingOptions, StartError, failed};
-use crate::deployment::{ComponentVariables, Loader};
+use crate::deployment::{Loader, Rendered};
 use crate::engine::{Engine, EngineSize};
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::function::InstanceBudget;
@@ -50,14 +50,14 @@ impl Reading {
     }
 
     /// What each component may read and reach, by its id.
-    pub(super) fn variables(&self) -> Result<BTreeMap<String, ComponentVariables>, Faults> {
+    pub(super) fn rendered(&self) -> Result<BTreeMap<String, Rendered>, Faults> {
         let mut faults = Faults::default();
         let mut all = BTreeMap::new();
         for component in &self.app.components {
             match self.variables.allowed_hosts(&self.app, component) {
                 Ok(allowed_hosts) => {
-                    let values = self.variables.for_component(component);
-                    all.insert(component.id.clone(), ComponentVariables { values, allowed_hosts });
+                    let variables = self.variables.for_component(component);
+                    all.insert(component.id.clone(), Rendered { variables, allowed_hosts });
                 }
                 Err(found) => faults.0.extend(found.0),
             }
@@ -125,7 +125,7 @@ pub(super) fn fault(reading: &Reading, error: &wasmtime::Error) -> Faults {
 
 /// Loads each component and throws it away.
 pub(super) fn check_components(engine: &Engine, reading: &Reading) -> Result<(), Faults> {
-    let mut faults = reading.variables().err().unwrap_or_default();
+    let mut faults = reading.rendered().err().unwrap_or_default();
     for component in &reading.app.components {
         if let Err(error) = engine.load(&component.source) {
             let reason = Reason::new(format!("component `{}`: {error}", component.id));

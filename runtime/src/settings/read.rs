@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{AccessLog, Config, ConnectionLimits, Log, LogLevel, listen, store};
+use super::{AccessLog, Config, Log, LogLevel, listen, store};
 use crate::document::Table;
 use crate::fault::{Reason, did_you_mean};
-use crate::limits::{
-    DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTIONS, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HEADER_BYTES,
-    DEFAULT_HEADER_COUNT, DEFAULT_HEADER_TIMEOUT, DEFAULT_INSTANCE_MEMORY,
-    DEFAULT_KEEP_ALIVE_TIMEOUT,
-};
+use crate::limits::DEFAULT_INSTANCE_MEMORY;
+use crate::server::ServerLimits;
 use crate::units::{duration, size};
 use crate::variables::check_name;
 
@@ -51,23 +48,35 @@ pub(super) fn not_yet(what: &str) -> Reason {
     Reason::new(format!("this version of Terrace does not have {what} yet")).help("remove it")
 }
 
-fn limits(root: &Table<'_>) -> ConnectionLimits {
-    let table = root.table("limits", "[limits]");
-    let table = table.as_ref();
-    let time = |key| table.and_then(|table| table.parsed(key, duration));
-    let count = |key| table.and_then(|table| table.number(key, 1, u32::MAX.into()));
-    let bytes = table.and_then(|table| table.parsed("header_bytes", size));
-    let limits = ConnectionLimits {
-        header_bytes: bytes.unwrap_or(DEFAULT_HEADER_BYTES),
-        header_count: count("header_count").unwrap_or(DEFAULT_HEADER_COUNT),
-        header_timeout: time("header_timeout").unwrap_or(DEFAULT_HEADER_TIMEOUT),
-        body_timeout: time("body_timeout").unwrap_or(DEFAULT_BODY_TIMEOUT),
-        keep_alive_timeout: time("keep_alive_timeout").unwrap_or(DEFAULT_KEEP_ALIVE_TIMEOUT),
-        connections: count("connections").unwrap_or(DEFAULT_CONNECTIONS),
-        drain_timeout: time("drain_timeout").unwrap_or(DEFAULT_DRAIN_TIMEOUT),
+fn limits(root: &Table<'_>) -> ServerLimits {
+    let standard = ServerLimits::standard();
+    let Some(table) = root.table("limits", "[limits]") else {
+        return standard;
     };
-    table.into_iter().for_each(Table::finish);
+    let time = |key, default| table.parsed(key, duration).unwrap_or(default);
+    let count = |key, default| {
+        let given = table.number(key, 1, u32::MAX.into());
+        given.map_or(default, whole)
+    };
+    let header_bytes = table.parsed("header_bytes", size);
+    let limits = ServerLimits {
+        max_header_bytes: header_bytes.map_or(standard.max_header_bytes, whole),
+        max_header_count: count("header_count", standard.max_header_count),
+        header_timeout: time("header_timeout", standard.header_timeout),
+        body_progress_timeout: time("body_timeout", standard.body_progress_timeout),
+        write_progress_timeout: time("write_timeout", standard.write_progress_timeout),
+        keep_alive_timeout: time("keep_alive_timeout", standard.keep_alive_timeout),
+        max_connections: count("connections", standard.max_connections),
+        drain_timeout: time("drain_timeout", standard.drain_timeout),
+        ..standard
+    };
+    table.finish();
     limits
+}
+
+/// A number from the file as a length in memory; one that no memory can have is as good as the longest.
+fn whole(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn log(root: &Table<'_>) -> Log {

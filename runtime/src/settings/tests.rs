@@ -1,9 +1,12 @@
 //! Settings and what is found wrong with them.
 
+use std::time::Duration;
+
 use std::fs;
 
 use proptest::prelude::*;
 
+use crate::server::ServerLimits;
 use super::*;
 
 fn judge(text: &str) -> Result<Config, Faults> {
@@ -96,14 +99,15 @@ fn every_key_is_read() {
         (None, 3)
     );
     assert_eq!(config.listen.trusted_proxies.len(), 2);
-    let expected = ConnectionLimits {
-        header_bytes: 8192,
-        header_count: 50,
+    let expected = ServerLimits {
+        max_header_bytes: 8192,
+        max_header_count: 50,
         header_timeout: Duration::from_secs(1),
-        body_timeout: Duration::from_secs(2),
+        body_progress_timeout: Duration::from_secs(2),
         keep_alive_timeout: Duration::from_secs(3),
-        connections: 4,
+        max_connections: 4,
         drain_timeout: Duration::from_secs(5),
+        ..ServerLimits::standard()
     };
     assert_eq!(config.limits, expected);
     assert_eq!(

@@ -79,6 +79,12 @@ impl Session {
         self.counters.changes
     }
 
+    /// Rolls back the transaction, if one is open.
+    pub fn roll_back(&mut self) {
+        // Dropping a transaction is what rolls it back.
+        self.mode = Mode::Autocommit;
+    }
+
     /// Whether a transaction is open.
     #[must_use]
     pub fn is_in_transaction(&self) -> bool {
