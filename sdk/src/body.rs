@@ -68,8 +68,11 @@ impl Body {
     /// [`BodyError::Incomplete`] if the sender failed; there is nothing to read after it.
     pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
-            let frame = poll_fn(|context| http_body::Body::poll_frame(Pin::new(self), context)).await;
-            let Some(frame) = frame.transpose()? else { return Ok(None) };
+            let frame =
+                poll_fn(|context| http_body::Body::poll_frame(Pin::new(self), context)).await;
+            let Some(frame) = frame.transpose()? else {
+                return Ok(None);
+            };
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
             }
@@ -83,9 +86,13 @@ impl Body {
     /// [`BodyError::TooLarge`] as soon as the content is known to exceed `limit`; the rest is not read.
     /// [`BodyError::Incomplete`] if the sender failed.
     pub async fn read(mut self, limit: usize) -> Result<Bytes, BodyError> {
-        let Some(first) = within(limit, 0, self.next().await?)? else { return Ok(Bytes::new()) };
+        let Some(first) = within(limit, 0, self.next().await?)? else {
+            return Ok(Bytes::new());
+        };
         // Content almost always arrives in one piece; only more than that is worth a copy.
-        let Some(second) = within(limit, first.len(), self.next().await?)? else { return Ok(first) };
+        let Some(second) = within(limit, first.len(), self.next().await?)? else {
+            return Ok(first);
+        };
         let mut all = BytesMut::from(first);
         all.extend_from_slice(&second);
         while let Some(piece) = within(limit, all.len(), self.next().await?)? {
@@ -98,14 +105,21 @@ impl Body {
 /// Passes a piece on if it still fits after what has been read.
 fn within(limit: usize, read: usize, piece: Option<Bytes>) -> Result<Option<Bytes>, BodyError> {
     let length = read + piece.as_ref().map_or(0, Bytes::len);
-    if length > limit { Err(BodyError::TooLarge { limit }) } else { Ok(piece) }
+    if length > limit {
+        Err(BodyError::TooLarge { limit })
+    } else {
+        Ok(piece)
+    }
 }
 
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
             Content::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -184,7 +198,10 @@ mod tests {
         type Data = Bytes;
         type Error = BodyError;
 
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
             if self.0.is_empty() {
                 return Poll::Ready(None);
             }
@@ -207,7 +224,10 @@ mod tests {
     #[test]
     fn content_longer_than_the_limit_is_refused() {
         for pieces in [&["abcdef"][..], &["abc", "def"], &["a", "bc", "def"]] {
-            assert!(matches!(read(pieces, 5), Err(BodyError::TooLarge { limit: 5 })));
+            assert!(matches!(
+                read(pieces, 5),
+                Err(BodyError::TooLarge { limit: 5 })
+            ));
         }
     }
 

@@ -10,7 +10,8 @@ use http::{HeaderValue, StatusCode};
 use crate::{Body, Response, log};
 
 /// RFC 9457 problem details that say no more than the status does.
-const INTERNAL_SERVER_ERROR: &str = r#"{"type":"about:blank","title":"Internal Server Error","status":500}"#;
+const INTERNAL_SERVER_ERROR: &str =
+    r#"{"type":"about:blank","title":"Internal Server Error","status":500}"#;
 
 /// Why a handler could not answer.
 ///
@@ -30,7 +31,10 @@ impl Error {
         log::error(format_args!("the handler failed: {self:?}"));
         let mut response = Response::new(Body::from(INTERNAL_SERVER_ERROR));
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         response
     }
 }

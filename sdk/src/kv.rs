@@ -6,7 +6,9 @@ use crate::host;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The component is not granted a store of that label.
-    #[error("access to the key-value store is denied; add its label to key_value_stores in spin.toml")]
+    #[error(
+        "access to the key-value store is denied; add its label to key_value_stores in spin.toml"
+    )]
     AccessDenied,
     /// The label is granted but no store of that name exists.
     #[error("there is no such key-value store")]

@@ -77,7 +77,7 @@ macro_rules! export {
         const _: () = {
             use $crate::exported::{serve, wasip3};
             struct Exported;
-            wasip3::http::service::export!(Exported with_types_in wasip3);
+    wasip3::http::service::export!(Exported with_types_in wasip3);
             impl wasip3::exports::http::handler::Guest for Exported {
                 async fn handle(
                     request: wasip3::http::types::Request,

@@ -29,6 +29,9 @@ pub fn error(message: impl Display) {
 
 /// Line ends are escaped: a message that quotes a request must not be able to forge a line of its own.
 fn write(level: &str, message: &dyn Display) {
-    let text = message.to_string().replace('\r', "\\r").replace('\n', "\\n");
+    let text = message
+        .to_string()
+        .replace('\r', "\\r")
+        .replace('\n', "\\n");
     host::write_log(&format!("{level} {text}\n"));
 }

@@ -31,5 +31,9 @@ pub async fn send<B: Into<Body>>(request: Request<B>) -> Result<Response, Error>
 /// How errors name the other side: without path and query, which may hold secrets.
 pub(crate) fn target(request: &Request) -> String {
     let uri = request.uri();
-    format!("{}://{}", uri.scheme_str().unwrap_or("http"), uri.authority().map_or("", |authority| authority.as_str()))
+    format!(
+        "{}://{}",
+        uri.scheme_str().unwrap_or("http"),
+        uri.authority().map_or("", |authority| authority.as_str())
+    )
 }

@@ -44,16 +44,6 @@ pub enum Error {
     NoRow,
 }
 
-impl Error {
-    /// Whether a uniqueness rule refused the statement, and it named `column` as `table.column`.
-    ///
-    /// The interface reports a violated constraint only as the engine's text, hence the comparison.
-    #[must_use]
-    pub fn is_unique_violation(&self, column: &str) -> bool {
-        matches!(self, Self::Statement(text) if text.contains("UNIQUE") && text.contains(column))
-    }
-}
-
 /// One statement with its parameters, for [`Connection::batch`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
@@ -64,7 +54,10 @@ pub struct Statement {
 impl Statement {
     /// A statement without parameters.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { text: text.into(), parameters: Vec::new() }
+        Self {
+            text: text.into(),
+            parameters: Vec::new(),
+        }
     }
 
     /// Appends the next parameter: the first call binds `?1`.
@@ -99,7 +92,11 @@ impl Connection {
     /// # Errors
     ///
     /// [`Error::Statement`] if the database refused it, with nothing changed.
-    pub async fn execute(&self, text: &str, parameters: impl Into<Vec<Value>>) -> Result<Rows, Error> {
+    pub async fn execute(
+        &self,
+        text: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> Result<Rows, Error> {
         self.0.execute(text, parameters.into()).await
     }
 
@@ -140,7 +137,8 @@ impl Connection {
     }
 
     async fn run(&self, statement: &Statement) -> Result<Rows, Error> {
-        self.execute(&statement.text, statement.parameters.clone()).await
+        self.execute(&statement.text, statement.parameters.clone())
+            .await
     }
 }
 
@@ -202,10 +200,12 @@ impl Row {
     /// [`Error::UnexpectedValue`] if the column holds something else, or does not exist.
     pub fn get<'row, T: FromValue<'row>>(&'row self, column: usize) -> Result<T, Error> {
         let value = self.0.get(column);
-        value.and_then(T::from_value).ok_or_else(|| Error::UnexpectedValue {
-            column,
-            found: value.map_or("nothing", Value::kind),
-            expected: std::any::type_name::<T>(),
-        })
+        value
+            .and_then(T::from_value)
+            .ok_or_else(|| Error::UnexpectedValue {
+                column,
+                found: value.map_or("nothing", Value::kind),
+                expected: std::any::type_name::<T>(),
+            })
     }
 }

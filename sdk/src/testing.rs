@@ -42,7 +42,9 @@ impl State {
         };
         connection.pragma_update(None, "foreign_keys", true)?;
         let connection = Rc::new(connection);
-        self.databases.borrow_mut().insert(label.to_owned(), connection.clone());
+        self.databases
+            .borrow_mut()
+            .insert(label.to_owned(), connection.clone());
         Ok(connection)
     }
 }
@@ -67,21 +69,30 @@ impl Host {
     /// Defines a variable.
     #[must_use]
     pub fn variable(self, name: &str, value: &str) -> Self {
-        self.0.variables.borrow_mut().insert(name.to_owned(), value.to_owned());
+        self.0
+            .variables
+            .borrow_mut()
+            .insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// Answers requests to `origin` (`https://host:port`); all others are denied.
     #[must_use]
     pub fn outbound(self, origin: &str, answer: impl Fn(Request) -> Response + 'static) -> Self {
-        self.0.outbound.borrow_mut().insert(origin.to_owned(), Rc::new(answer));
+        self.0
+            .outbound
+            .borrow_mut()
+            .insert(origin.to_owned(), Rc::new(answer));
         self
     }
 
     /// Keeps the database of that label in a file instead of in memory.
     #[must_use]
     pub fn database_file(self, label: &str, path: impl Into<PathBuf>) -> Self {
-        self.0.files.borrow_mut().insert(label.to_owned(), path.into());
+        self.0
+            .files
+            .borrow_mut()
+            .insert(label.to_owned(), path.into());
         self
     }
 
@@ -104,8 +115,15 @@ impl Host {
     {
         self.run(async {
             let (parts, body) = handler(request).await.into_response().into_parts();
-            let content = body.read(usize::MAX).await.expect("the handler's content is complete");
-            Answer { status: parts.status, headers: parts.headers, content }
+            let content = body
+                .read(usize::MAX)
+                .await
+                .expect("the handler's content is complete");
+            Answer {
+                status: parts.status,
+                headers: parts.headers,
+                content,
+            }
         })
     }
 
@@ -152,7 +170,10 @@ impl Answer {
     /// A header field's value, or `""` if it is absent or not text.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("")
     }
 }
 

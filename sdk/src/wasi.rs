@@ -17,11 +17,15 @@ use spin_sdk::variables::Error as VariableError;
 use crate::variables;
 
 pub(crate) async fn variable(name: &str) -> Result<String, variables::Error> {
-    spin_sdk::variables::get(name).await.map_err(|error| match error {
-        VariableError::Undefined(_) => variables::Error::Undefined(name.to_owned()),
-        VariableError::InvalidName(_) => variables::Error::InvalidName(name.to_owned()),
-        VariableError::Provider(reason) | VariableError::Other(reason) => variables::Error::Provider(reason),
-    })
+    spin_sdk::variables::get(name)
+        .await
+        .map_err(|error| match error {
+            VariableError::Undefined(_) => variables::Error::Undefined(name.to_owned()),
+            VariableError::InvalidName(_) => variables::Error::InvalidName(name.to_owned()),
+            VariableError::Provider(reason) | VariableError::Other(reason) => {
+                variables::Error::Provider(reason)
+            }
+        })
 }
 
 /// A log that cannot be written has nowhere to say so, and must not fail the request.

@@ -9,7 +9,9 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) async fn open(label: &str) -> Result<Self, Error> {
-        Ok(Self { label: label.to_owned() })
+        Ok(Self {
+            label: label.to_owned(),
+        })
     }
 
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -33,7 +35,11 @@ impl Store {
     pub(crate) async fn keys(&self) -> Result<Vec<String>, Error> {
         let host = installed();
         let stores = host.stores.borrow();
-        Ok(stores.keys().filter(|(label, _)| *label == self.label).map(|(_, key)| key.clone()).collect())
+        Ok(stores
+            .keys()
+            .filter(|(label, _)| *label == self.label)
+            .map(|(_, key)| key.clone())
+            .collect())
     }
 
     fn at(&self, key: &str) -> (String, String) {

@@ -24,10 +24,17 @@ impl Connection {
 
     fn query(&self, text: &str, parameters: &[Value]) -> rusqlite::Result<Rows> {
         let mut statement = self.0.prepare(text)?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement
+            .column_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         let width = columns.len();
         let rows = statement.query_map(params_from_iter(parameters), |row| {
-            (0..width).map(|column| row.get_ref(column).map(from_engine)).collect::<Result<_, _>>().map(Row::new)
+            (0..width)
+                .map(|column| row.get_ref(column).map(from_engine))
+                .collect::<Result<_, _>>()
+                .map(Row::new)
         })?;
         let rows = rows.collect::<Result<_, _>>()?;
         Ok(Rows::new(columns, rows))

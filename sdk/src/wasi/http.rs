@@ -21,7 +21,10 @@ use crate::{Body, BodyError, IntoResponse, Request, Response};
 /// # Errors
 ///
 /// Only for a message that HTTP does not allow; a handler's own failure is a response.
-pub async fn serve<H, F, R>(request: types::Request, handler: H) -> Result<types::Response, ErrorCode>
+pub async fn serve<H, F, R>(
+    request: types::Request,
+    handler: H,
+) -> Result<types::Response, ErrorCode>
 where
     H: FnOnce(Request) -> F,
     F: Future<Output = R>,
@@ -33,7 +36,10 @@ where
 
 fn from_host(incoming: types::Request) -> Result<Request, ErrorCode> {
     let mut request = Request::new(Body::empty());
-    *request.method_mut() = incoming.get_method().try_into().map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
+    *request.method_mut() = incoming
+        .get_method()
+        .try_into()
+        .map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
     *request.uri_mut() = uri(&incoming)?;
     let fields = incoming.get_headers().copy_all();
     request.headers_mut().reserve(fields.len());
@@ -48,12 +54,25 @@ fn from_host(incoming: types::Request) -> Result<Request, ErrorCode> {
 
 fn uri(incoming: &types::Request) -> Result<Uri, ErrorCode> {
     let mut parts = http::uri::Parts::default();
-    let path = incoming.get_path_with_query().unwrap_or_else(|| "/".to_owned());
-    parts.path_and_query = Some(path.try_into().map_err(|_| ErrorCode::HttpRequestUriInvalid)?);
+    let path = incoming
+        .get_path_with_query()
+        .unwrap_or_else(|| "/".to_owned());
+    parts.path_and_query = Some(
+        path.try_into()
+            .map_err(|_| ErrorCode::HttpRequestUriInvalid)?,
+    );
     if let Some(authority) = incoming.get_authority() {
-        parts.authority = Some(authority.try_into().map_err(|_| ErrorCode::HttpRequestUriInvalid)?);
+        parts.authority = Some(
+            authority
+                .try_into()
+                .map_err(|_| ErrorCode::HttpRequestUriInvalid)?,
+        );
         let scheme = incoming.get_scheme().unwrap_or(types::Scheme::Http);
-        parts.scheme = Some(scheme.try_into().map_err(|_| ErrorCode::HttpRequestUriInvalid)?);
+        parts.scheme = Some(
+            scheme
+                .try_into()
+                .map_err(|_| ErrorCode::HttpRequestUriInvalid)?,
+        );
     }
     Uri::from_parts(parts).map_err(|_| ErrorCode::HttpRequestUriInvalid)
 }
@@ -64,7 +83,9 @@ fn to_host(response: Response) -> Result<types::Response, ErrorCode> {
     let fields = Fields::try_from(parts.headers).map_err(internal)?;
     let outgoing = with_content(fields, body);
     if parts.status != StatusCode::OK {
-        outgoing.set_status_code(parts.status.as_u16()).map_err(|()| internal("the status is not one of HTTP"))?;
+        outgoing
+            .set_status_code(parts.status.as_u16())
+            .map_err(|()| internal("the status is not one of HTTP"))?;
     }
     Ok(outgoing)
 }
@@ -72,7 +93,8 @@ fn to_host(response: Response) -> Result<types::Response, ErrorCode> {
 /// A known length spares the host chunked encoding. RFC 9110 §8.6 forbids the field with 1xx and 204, and
 /// for 304 it would have to be the length of a 200.
 fn announce_length(status: StatusCode, headers: &mut HeaderMap, body: &Body) {
-    let without_content = status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let without_content = status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if let Some(content) = body.as_full()
         && !without_content
         && !headers.contains_key(CONTENT_LENGTH)
@@ -119,7 +141,9 @@ pub(super) enum Incoming<T> {
 impl<T: IncomingMessage> Incoming<T> {
     fn open(&mut self) -> Result<&mut IncomingBody<T>, ErrorCode> {
         if let Self::Unopened(message) = self {
-            let message = message.take().ok_or_else(|| internal("the content failed before"))?;
+            let message = message
+                .take()
+                .ok_or_else(|| internal("the content failed before"))?;
             *self = Self::Open(IncomingBody::new(message)?);
         }
         match self {
@@ -133,7 +157,10 @@ impl<T: IncomingMessage> http_body::Body for Incoming<T> {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let body = self.open().map_err(incomplete)?;
         Pin::new(body).poll_frame(context).map_err(incomplete)
     }

@@ -10,7 +10,12 @@ pub(crate) async fn send(request: Request) -> Result<Response, Error> {
     let target = target(&request);
     match spin_sdk::http::send(request).await {
         Ok(response) => Ok(response.map(|body| Body::stream(Incoming::Open(body)))),
-        Err(ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited) => Err(Error::Denied(target)),
-        Err(code) => Err(Error::Failed { target, reason: code.to_string() }),
+        Err(ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited) => {
+            Err(Error::Denied(target))
+        }
+        Err(code) => Err(Error::Failed {
+            target,
+            reason: code.to_string(),
+        }),
     }
 }

@@ -16,12 +16,20 @@ pub(crate) struct Connection(sqlite::Connection);
 
 impl Connection {
     pub(crate) async fn open(label: &str) -> Result<Self, Error> {
-        sqlite::Connection::open(label).await.map(Self).map_err(error)
+        sqlite::Connection::open(label)
+            .await
+            .map(Self)
+            .map_err(error)
     }
 
     pub(crate) async fn execute(&self, text: &str, parameters: Vec<Value>) -> Result<Rows, Error> {
         let parameters = parameters.into_iter().map(to_host);
-        let (columns, stream, finished) = self.0.execute(text, parameters).await.map_err(error)?.into_inner();
+        let (columns, stream, finished) = self
+            .0
+            .execute(text, parameters)
+            .await
+            .map_err(error)?
+            .into_inner();
         let rows = read(stream).await;
         finished.await.map_err(error)?;
         Ok(Rows::new(columns, rows))
@@ -32,7 +40,10 @@ async fn read(mut stream: StreamReader<RowResult>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     loop {
         let (result, read) = stream.read(Vec::with_capacity(ROWS_PER_READ)).await;
-        rows.extend(read.into_iter().map(|row| Row::new(row.values.into_iter().map(from_host).collect())));
+        rows.extend(
+            read.into_iter()
+                .map(|row| Row::new(row.values.into_iter().map(from_host).collect())),
+        );
         if !matches!(result, StreamResult::Complete(_)) {
             return rows;
         }
