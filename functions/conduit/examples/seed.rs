@@ -18,13 +18,13 @@ use terrace_sdk::testing::Host;
 const PASSWORD: &str = "password123";
 
 /// When the first article was written, in milliseconds since 1970: 1 January 2026.
-const FIRST_ARTICLE_MILLISECONDS: u64 = 1_767_225_600_000;
+const FIRST_ARTICLE_MILLISECONDS: i64 = 1_767_225_600_000;
 
 /// From one article to the next.
-const BETWEEN_ARTICLES_MILLISECONDS: u64 = 1_000;
+const BETWEEN_ARTICLES_MILLISECONDS: i64 = 1_000;
 
 /// Roughly the length of a short blog post, in words.
-const WORDS_PER_BODY: u64 = 300;
+const WORDS_PER_BODY: i64 = 300;
 
 const TAGS: [&str; 12] = [
     "rust", "wasm", "edge", "sql", "caching", "http", "queues", "testing", "design", "speed",
@@ -45,10 +45,10 @@ struct Options {
     database: PathBuf,
     /// How many users.
     #[arg(long, default_value_t = 100)]
-    users: u64,
+    users: i64,
     /// How many articles.
     #[arg(long, default_value_t = 1_000)]
-    articles: u64,
+    articles: i64,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     migrate(&options)?;
     let mut connection = Connection::open(&options.database)?;
-    let known: u64 = connection.query_row("SELECT count(*) FROM users", [], |row| row.get(0))?;
+    let known: i64 = connection.query_row("SELECT count(*) FROM users", [], |row| row.get(0))?;
     if known > 0 {
         let path = options.database.display();
         return Err(
@@ -110,7 +110,7 @@ fn fill(
     )?)
 }
 
-fn add_user(transaction: &Transaction<'_>, user: u64, hash: &str) -> rusqlite::Result<usize> {
+fn add_user(transaction: &Transaction<'_>, user: i64, hash: &str) -> rusqlite::Result<usize> {
     transaction
         .prepare_cached(
             "INSERT INTO users (id, username, email, password_hash, bio, created_at)
@@ -127,13 +127,13 @@ fn add_user(transaction: &Transaction<'_>, user: u64, hash: &str) -> rusqlite::R
 
 fn add_article(
     transaction: &Transaction<'_>,
-    article: u64,
-    users: u64,
+    article: i64,
+    users: i64,
     chance: &mut Chance,
 ) -> rusqlite::Result<()> {
-    let first_tag = chance.below(TAGS.len() as u64);
+    let first_tag = chance.place(TAGS.len());
     let tags: Vec<&str> = (0..3)
-        .map(|step| *chosen(&TAGS, first_tag + step))
+        .map(|step| TAGS[(first_tag + step) % TAGS.len()])
         .collect();
     let written = time_text(FIRST_ARTICLE_MILLISECONDS + article * BETWEEN_ARTICLES_MILLISECONDS);
     transaction
@@ -171,17 +171,9 @@ fn add_article(
     Ok(())
 }
 
-fn time_text(milliseconds: u64) -> String {
-    let time = i64::try_from(milliseconds)
-        .ok()
-        .and_then(|time| jiff::Timestamp::from_millisecond(time).ok());
-    time.map_or_else(String::new, |time| format!("{time:.3}"))
-}
-
-/// The element at that place, counting on from the start after the last.
-fn chosen<'a, T>(from: &'a [T], place: u64) -> &'a T {
-    let length = from.len() as u64;
-    &from[usize::try_from(place % length).expect("it is less than a length")]
+fn time_text(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .map_or_else(|_| String::new(), |time| format!("{time:.3}"))
 }
 
 /// Numbers that look random and are the same each time: SplitMix64.
@@ -195,12 +187,16 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
+    fn below(&mut self, limit: i64) -> i64 {
+        (self.next() >> 1).cast_signed() % limit
     }
 
-    fn words(&mut self, count: u64) -> String {
-        let words: Vec<&str> = (0..count).map(|_| *chosen(&WORDS, self.next())).collect();
+    fn place(&mut self, length: usize) -> usize {
+        usize::try_from(self.next() >> 32).unwrap_or(0) % length
+    }
+
+    fn words(&mut self, count: i64) -> String {
+        let words: Vec<&str> = (0..count).map(|_| WORDS[self.place(WORDS.len())]).collect();
         words.join(" ")
     }
 }

@@ -52,8 +52,7 @@ fn count_up(tags: &[String]) -> Statement {
         "INSERT INTO tags (name, articles) VALUES {} ON CONFLICT (name) DO UPDATE SET articles = tags.articles + 1",
         rows.join(", ")
     );
-    tags.iter()
-        .fold(Statement::new(text), |statement, tag| statement.bind(tag))
+    tags.iter().fold(Statement::new(text), Statement::bind)
 }
 
 fn link(slug: &str, tags: &[String]) -> Statement {

@@ -14,21 +14,21 @@ pub(crate) struct Connection(Rc<rusqlite::Connection>);
 
 impl Connection {
     pub(crate) async fn open(label: &str) -> Result<Self, Error> {
-        installed().database(label).map(Self).map_err(error)
+        installed()
+            .database(label)
+            .map(Self)
+            .map_err(|failure| error(&failure))
     }
 
     pub(crate) async fn execute(&self, text: &str, parameters: Vec<Value>) -> Result<Rows, Error> {
         installed().statements.borrow_mut().push(text.to_owned());
-        self.query(text, &parameters).map_err(error)
+        self.query(text, &parameters)
+            .map_err(|failure| error(&failure))
     }
 
     fn query(&self, text: &str, parameters: &[Value]) -> rusqlite::Result<Rows> {
         let mut statement = self.0.prepare(text)?;
-        let columns: Vec<String> = statement
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let width = columns.len();
         let rows = statement.query_map(params_from_iter(parameters), |row| {
             (0..width)
@@ -63,7 +63,7 @@ fn from_engine(value: ValueRef<'_>) -> Value {
     }
 }
 
-fn error(error: rusqlite::Error) -> Error {
+fn error(error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::DatabaseFull,
         _ => Error::Statement(error.to_string()),
