@@ -1,1 +1,94 @@
-//! terrace-sdk
+//! What a function needs to answer requests and to keep its state.
+//!
+//! A function is written once, against the types of the [`http`] crate and the modules below. Built for
+//! WASI it runs on `terrace up` and `spin up`; built natively it runs inside [`testing::Host`], so that a
+//! plain `cargo test` checks it without WebAssembly. Which routes, databases and hosts it may use is not
+//! decided here but by `spin.toml`.
+//!
+//! ```
+//! use terrace_sdk::{Body, Request, Response};
+//!
+//! async fn handle(_request: Request) -> Response {
+//!     Response::new(Body::from("Hello"))
+//! }
+//!
+//! terrace_sdk::export!(handle);
+//!
+//! # #[cfg(not(target_family = "wasm"))] {
+//! use terrace_sdk::testing::Host;
+//!
+//! let answer = Host::new().call(handle, Request::new(Body::empty()));
+//! assert_eq!(answer.text(), "Hello");
+//! # }
+//! ```
+
+mod body;
+mod error;
+mod response;
+
+pub mod kv;
+pub mod log;
+pub mod outbound;
+pub mod sql;
+pub mod variables;
+
+// One module per target, each with the same functions; everything above them is written once. A third
+// target (Cloudflare's `wasm32-unknown-unknown`) is one more module and one more line here.
+#[cfg(not(target_family = "wasm"))]
+mod native;
+#[cfg(target_os = "wasi")]
+mod wasi;
+
+#[cfg(not(target_family = "wasm"))]
+use native as host;
+#[cfg(target_os = "wasi")]
+use wasi as host;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+
+pub use body::{Body, BodyError};
+pub use error::Error;
+pub use http;
+pub use response::IntoResponse;
+
+/// A request with the body type of this crate.
+pub type Request<B = Body> = http::Request<B>;
+
+/// A response with the body type of this crate.
+pub type Response<B = Body> = http::Response<B>;
+
+#[cfg(target_os = "wasi")]
+#[doc(hidden)]
+pub mod exported {
+    //! What [`export!`](crate::export) expands to; not for use by hand.
+    pub use crate::host::serve;
+    pub use spin_sdk::wasip3;
+}
+
+/// Makes `async fn handler(Request) -> impl IntoResponse` what the component answers requests with.
+///
+/// For WASI it expands to the export of `wasi:http/handler@0.3.0`. Natively there is nothing to export, and
+/// it only checks that the handler exists.
+#[macro_export]
+macro_rules! export {
+    ($handler:path) => {
+        #[cfg(target_os = "wasi")]
+        const _: () = {
+            use $crate::exported::{serve, wasip3};
+            struct Exported;
+    wasip3::http::service::export!(Exported with_types_in wasip3);
+            impl wasip3::exports::http::handler::Guest for Exported {
+                async fn handle(
+                    request: wasip3::http::types::Request,
+                ) -> Result<wasip3::http::types::Response, wasip3::http::types::ErrorCode> {
+                    serve(request, $handler).await
+                }
+            }
+        };
+        #[cfg(not(target_os = "wasi"))]
+        const _: fn() = || {
+            let _ = $handler;
+        };
+    };
+}

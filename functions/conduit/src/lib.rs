@@ -1,1 +1,48 @@
-//! conduit
+//! The RealWorld API ("Conduit"): a blogging service with users, articles, comments, favourites and follows.
+//!
+//! A request passes the modules in the order below: [`cors`] answers browsers' questions, `routes` finds
+//! what is meant, `call` finds out who asks, and one module per noun does the work. How the API looks from
+//! outside is fixed by RealWorld's OpenAPI document; where its editions differ the newest is followed.
+
+pub mod cors;
+mod routes;
+
+mod body;
+mod call;
+mod failure;
+mod instance;
+mod limits;
+mod paging;
+mod reply;
+mod validation;
+
+mod articles;
+mod comments;
+mod favorites;
+mod profiles;
+mod tags;
+mod users;
+
+mod auth;
+mod clock;
+pub mod database;
+pub mod passwords;
+mod slug;
+
+#[cfg(test)]
+mod tests;
+
+use terrace_sdk::http::Method;
+use terrace_sdk::{IntoResponse, Request, Response};
+
+/// Answers one request to `/api/...`.
+pub async fn handle(request: Request) -> Response {
+    if request.method() == Method::OPTIONS {
+        return cors::preflight(&request);
+    }
+    let mut response = routes::answer(request).await.into_response();
+    cors::allow(&mut response);
+    response
+}
+
+terrace_sdk::export!(handle);

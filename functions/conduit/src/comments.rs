@@ -1,0 +1,145 @@
+//! Comments under articles.
+
+use serde::{Deserialize, Serialize};
+use terrace_sdk::http::StatusCode;
+use terrace_sdk::sql::{self, Row, Statement};
+use terrace_sdk::{Response, values};
+
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::limits::{MAX_BODY_CHARACTERS, MAX_LISTED_COMMENTS};
+use crate::profiles::Profile;
+use crate::validation::Validation;
+use crate::{clock, reply};
+
+/// `?1` is the viewer, `?2` the slug. An article without comments gives one row of NULLs, no article none.
+const LIST: &str = "
+    SELECT comments.id, comments.created_at, comments.updated_at, comments.body, users.username, users.bio, users.image,
+        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id)
+    FROM articles
+    LEFT JOIN comments ON comments.article_id = articles.id
+    LEFT JOIN users ON users.id = comments.author_id
+    WHERE articles.slug = ?2
+    ORDER BY comments.id DESC LIMIT ?3";
+
+const INSERT: &str = "
+    INSERT INTO comments (article_id, author_id, body, created_at, updated_at)
+    SELECT id, ?1, ?3, ?4, ?4 FROM articles WHERE slug = ?2
+    RETURNING id, created_at, updated_at, body";
+
+/// The author of a new comment is its viewer.
+const AUTHOR: &str = "
+    SELECT username, bio, image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1)
+    FROM users WHERE id = ?1";
+
+const FIND: &str = "
+    SELECT comments.author_id FROM articles
+    LEFT JOIN comments ON comments.article_id = articles.id AND comments.id = ?2
+    WHERE articles.slug = ?1";
+
+const DELETE: &str = "DELETE FROM comments WHERE id = ?1";
+
+#[derive(Deserialize)]
+struct Content {
+    comment: NewComment,
+}
+
+#[derive(Deserialize)]
+struct NewComment {
+    body: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Comment<'a> {
+    id: i64,
+    created_at: &'a str,
+    updated_at: &'a str,
+    body: &'a str,
+    author: Profile<'a>,
+}
+
+impl<'a> Comment<'a> {
+    fn read(row: &'a Row, author: Profile<'a>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            id: row.get(0)?,
+            created_at: row.get(1)?,
+            updated_at: row.get(2)?,
+            body: row.get(3)?,
+            author,
+        })
+    }
+}
+
+/// `GET /articles/{slug}/comments`: the newest first.
+pub(crate) async fn list(call: Call, slug: &str) -> Result<Response, Failure> {
+    #[derive(Serialize)]
+    struct Comments<'a> {
+        comments: Vec<Comment<'a>>,
+    }
+    let rows = call
+        .read(
+            LIST,
+            values![call.viewer_or_nobody(), slug, MAX_LISTED_COMMENTS],
+        )
+        .await?;
+    let first = rows.first().ok_or(Failure::NotFound("article"))?;
+    let any = first.get::<Option<i64>>(0)?.is_some();
+    let rows = if any { &rows[..] } else { &[] };
+    let comments: Result<Vec<Comment<'_>>, sql::Error> = rows
+        .iter()
+        .map(|row| Comment::read(row, Profile::read(row, 4)?))
+        .collect();
+    Ok(reply::ok(&Comments {
+        comments: comments?,
+    }))
+}
+
+/// `POST /articles/{slug}/comments`
+pub(crate) async fn create(mut call: Call, slug: &str) -> Result<Response, Failure> {
+    #[derive(Serialize)]
+    struct Created<'a> {
+        comment: Comment<'a>,
+    }
+    let viewer = call.viewer()?;
+    let Content { comment } = call.json::<Content>().await?;
+    let mut validation = Validation::default();
+    let body = validation.text("body", comment.body, MAX_BODY_CHARACTERS);
+    validation.finish()?;
+    let insert = Statement::new(INSERT)
+        .bind(viewer)
+        .bind(slug)
+        .bind(body)
+        .bind(clock::text(clock::now()));
+    let results = call
+        .batch(&[insert, Statement::new(AUTHOR).bind(viewer)])
+        .await?;
+    let [comment, author] = &results[..] else {
+        return Err(sql::Error::NoRow.into());
+    };
+    let comment = comment.first().ok_or(Failure::NotFound("article"))?;
+    let author = Profile::read(author.one()?, 0)?;
+    Ok(reply::json(
+        StatusCode::CREATED,
+        &Created {
+            comment: Comment::read(comment, author)?,
+        },
+    ))
+}
+
+/// `DELETE /articles/{slug}/comments/{id}`
+pub(crate) async fn delete(call: Call, slug: &str, id: &str) -> Result<Response, Failure> {
+    let viewer = call.viewer()?;
+    // What is no number is no comment, but the article is looked at first.
+    let id: Option<i64> = id.parse().ok();
+    let rows = call.read(FIND, values![slug, id]).await?;
+    let row = rows.first().ok_or(Failure::NotFound("article"))?;
+    match row.get::<Option<i64>>(0)? {
+        None => Err(Failure::NotFound("comment")),
+        Some(author) if author != viewer => Err(Failure::Forbidden("comment")),
+        Some(_) => {
+            call.change(DELETE, values![id]).await?;
+            Ok(reply::no_content())
+        }
+    }
+}

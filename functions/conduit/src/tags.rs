@@ -1,0 +1,71 @@
+//! Tags: how articles are found by subject, and how often each is used.
+//!
+//! The functions that write give statements for the batch of the article they belong to.
+
+use serde::Serialize;
+use terrace_sdk::sql::{self, Statement};
+use terrace_sdk::{Response, values};
+
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::limits::MAX_LISTED_TAGS;
+use crate::reply;
+
+const MOST_USED: &str =
+    "SELECT name FROM tags WHERE articles > 0 ORDER BY articles DESC, name DESC LIMIT ?1";
+
+const COUNT_DOWN: &str = "
+    UPDATE tags SET articles = articles - 1
+    WHERE name IN (SELECT tag FROM article_tags WHERE article_id = ?1)";
+
+const UNLINK: &str = "DELETE FROM article_tags WHERE article_id = ?1";
+
+/// `GET /tags`: the most used first.
+pub(crate) async fn list(call: Call) -> Result<Response, Failure> {
+    #[derive(Serialize)]
+    struct Content<'a> {
+        tags: Vec<&'a str>,
+    }
+    let rows = call.read(MOST_USED, values![MAX_LISTED_TAGS]).await?;
+    let tags: Result<Vec<&str>, sql::Error> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(reply::ok(&Content { tags: tags? }))
+}
+
+/// Takes all tags off an article.
+pub(crate) fn remove(article: i64) -> [Statement; 2] {
+    [COUNT_DOWN, UNLINK].map(|text| Statement::new(text).bind(article))
+}
+
+/// Puts tags on the article with that slug, which must have none.
+pub(crate) fn add(slug: &str, tags: &[String]) -> Vec<Statement> {
+    if tags.is_empty() {
+        return Vec::new();
+    }
+    vec![count_up(tags), link(slug, tags)]
+}
+
+fn count_up(tags: &[String]) -> Statement {
+    let rows: Vec<String> = (1..=tags.len())
+        .map(|number| format!("(?{number}, 1)"))
+        .collect();
+    let text = format!(
+        "INSERT INTO tags (name, articles) VALUES {} ON CONFLICT (name) DO UPDATE SET articles = tags.articles + 1",
+        rows.join(", ")
+    );
+    tags.iter().fold(Statement::new(text), Statement::bind)
+}
+
+fn link(slug: &str, tags: &[String]) -> Statement {
+    const ARTICLE: &str = "(SELECT id FROM articles WHERE slug = ?1)";
+    let rows: Vec<String> = (2..=tags.len() + 1)
+        .map(|number| format!("(?{number}, {ARTICLE})"))
+        .collect();
+    let text = format!(
+        "INSERT INTO article_tags (tag, article_id) VALUES {}",
+        rows.join(", ")
+    );
+    tags.iter()
+        .fold(Statement::new(text).bind(slug), |statement, tag| {
+            statement.bind(tag)
+        })
+}

@@ -1,0 +1,12 @@
+//! The API from outside: a request in, a response out, on the native host.
+
+mod support;
+
+mod articles;
+mod comments;
+mod favorites;
+mod http;
+mod lists;
+mod profiles;
+mod queries;
+mod users;

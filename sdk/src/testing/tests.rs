@@ -1,0 +1,168 @@
+//! The native host keeps to what the interfaces promise.
+
+use super::Host;
+use crate::sql::{Connection, Error, Statement, Value};
+use crate::{Body, Request, Response, kv, log, outbound, values, variables};
+
+fn request() -> Request {
+    Request::new(Body::empty())
+}
+
+#[test]
+fn a_variable_is_found_only_if_it_is_defined() {
+    let host = Host::new().variable("region", "north");
+    assert_eq!(host.run(variables::get("region")).unwrap(), "north");
+    assert!(
+        matches!(host.run(variables::get("other")), Err(variables::Error::Undefined(name)) if name == "other")
+    );
+}
+
+#[test]
+fn a_store_keeps_values_apart_from_other_labels() {
+    Host::new().run(async {
+        let store = kv::Store::open("default").await.unwrap();
+        store.set("key", "value").await.unwrap();
+        assert_eq!(store.get("key").await.unwrap().unwrap(), b"value");
+        assert_eq!(store.keys().await.unwrap(), ["key"]);
+        let other = kv::Store::open("other").await.unwrap();
+        assert!(!other.exists("key").await.unwrap());
+        store.delete("key").await.unwrap();
+        store.delete("key").await.unwrap();
+        assert_eq!(store.get("key").await.unwrap(), None);
+    });
+}
+
+async fn counter() -> Connection {
+    let connection = Connection::open("default").await.unwrap();
+    connection
+        .execute("CREATE TABLE counter (name TEXT UNIQUE, count INTEGER)", [])
+        .await
+        .unwrap();
+    connection
+}
+
+const INSERT: &str = "INSERT INTO counter (name, count) VALUES (?1, ?2)";
+
+#[test]
+fn rows_are_read_as_rust_types() {
+    Host::new().run(async {
+        let connection = counter().await;
+        connection.execute(INSERT, values!["a", 7]).await.unwrap();
+        let rows = connection
+            .execute("SELECT name, count, NULL FROM counter", [])
+            .await
+            .unwrap();
+        let row = rows.one().unwrap();
+        assert_eq!(rows.columns().len(), 3);
+        assert_eq!(row.get::<&str>(0).unwrap(), "a");
+        assert_eq!(row.get::<u64>(1).unwrap(), 7);
+        assert_eq!(row.get::<Option<String>>(2).unwrap(), None);
+        assert!(matches!(
+            row.get::<i64>(0),
+            Err(Error::UnexpectedValue {
+                column: 0,
+                found: "text",
+                ..
+            })
+        ));
+        assert!(matches!(
+            row.get::<i64>(9),
+            Err(Error::UnexpectedValue { column: 9, .. })
+        ));
+    });
+}
+
+#[test]
+fn a_batch_that_fails_changes_nothing() {
+    Host::new().run(async {
+        let connection = counter().await;
+        let insert = |name: &str| Statement::new(INSERT).bind(name).bind(1);
+        let error = connection
+            .batch(&[insert("a"), insert("b"), insert("a")])
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::Statement(text) if text.contains("counter.name")));
+        let rows = connection
+            .execute("SELECT count(*) FROM counter", [])
+            .await
+            .unwrap();
+        assert_eq!(rows.one().unwrap().get::<i64>(0).unwrap(), 0);
+        assert_eq!(
+            connection
+                .batch(&[insert("a"), insert("b")])
+                .await
+                .unwrap()
+                .len(),
+            2
+        );
+    });
+}
+
+#[test]
+fn a_null_parameter_is_bound_as_null() {
+    Host::new().run(async {
+        let connection = counter().await;
+        connection
+            .execute(INSERT, values!["a", None::<i64>])
+            .await
+            .unwrap();
+        let rows = connection
+            .execute(
+                "SELECT count FROM counter WHERE count IS NULL",
+                [Value::Null; 0],
+            )
+            .await
+            .unwrap();
+        assert_eq!(rows.len(), 1);
+    });
+}
+
+#[test]
+fn outbound_requests_reach_only_the_origins_that_were_granted() {
+    let host = Host::new().outbound("https://api.test", |request| {
+        Response::new(request.uri().path().to_owned().into())
+    });
+    let get = |uri: &str| outbound::send(Request::get(uri).body("").unwrap());
+    let response = host.run(get("https://api.test/path")).unwrap();
+    assert_eq!(response.body().as_full().unwrap(), "/path");
+    assert!(
+        matches!(host.run(get("https://other.test/")), Err(outbound::Error::Denied(target)) if target == "https://other.test")
+    );
+}
+
+#[test]
+fn a_failed_handler_gives_a_problem_that_names_no_internals() {
+    async fn handle(_: Request) -> Result<Response, crate::Error> {
+        Connection::open("default")
+            .await?
+            .execute("SELECT secret FROM nowhere", [])
+            .await?;
+        Ok(Response::default())
+    }
+    let host = Host::new();
+    let answer = host.call(handle, request());
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert!(!answer.text().contains("nowhere"));
+    assert!(
+        host.logs()[0]
+            .starts_with("ERROR the handler failed: the statement failed: no such table: nowhere")
+    );
+}
+
+#[test]
+fn a_log_message_cannot_forge_a_second_line() {
+    let host = Host::new();
+    host.run(async { log::info("one\nERROR two") });
+    assert_eq!(host.logs(), ["INFO one\\nERROR two"]);
+}
+
+#[test]
+fn hosts_do_not_see_each_other() {
+    let outer = Host::new().variable("name", "outer");
+    let inner = Host::new().variable("name", "inner");
+    outer.run(async {
+        assert_eq!(inner.run(variables::get("name")).unwrap(), "inner");
+        assert_eq!(variables::get("name").await.unwrap(), "outer");
+    });
+}

@@ -1,0 +1,26 @@
+//! The component's variables: settings and secrets from `[component.NAME.variables]` of `spin.toml`.
+
+use crate::host;
+
+/// Why a variable has no value.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such variable is granted to the component.
+    #[error("variable {0:?} is not defined; declare it in [component.NAME.variables] of spin.toml")]
+    Undefined(String),
+    /// The name is not made of lower-case letters, digits and `_`.
+    #[error("{0:?} is not the name of a variable: use lower-case letters, digits and '_'")]
+    InvalidName(String),
+    /// The host could not look the value up.
+    #[error("variable could not be read: {0}")]
+    Provider(String),
+}
+
+/// The value of a variable.
+///
+/// # Errors
+///
+/// [`Error::Undefined`] if `spin.toml` does not grant it, [`Error::Provider`] if its source failed.
+pub async fn get(name: &str) -> Result<String, Error> {
+    host::variable(name).await
+}

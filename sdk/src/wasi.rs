@@ -1,0 +1,34 @@
+//! Built for WASI: the interfaces of spin-sdk 7, which Terrace and Spin serve.
+
+mod http;
+mod kv;
+mod outbound;
+mod sql;
+
+pub use http::serve;
+pub(crate) use kv::Store;
+pub(crate) use outbound::send;
+pub(crate) use sql::Connection;
+
+use std::io::Write;
+
+use spin_sdk::variables::Error as VariableError;
+
+use crate::variables;
+
+pub(crate) async fn variable(name: &str) -> Result<String, variables::Error> {
+    spin_sdk::variables::get(name)
+        .await
+        .map_err(|error| match error {
+            VariableError::Undefined(_) => variables::Error::Undefined(name.to_owned()),
+            VariableError::InvalidName(_) => variables::Error::InvalidName(name.to_owned()),
+            VariableError::Provider(reason) | VariableError::Other(reason) => {
+                variables::Error::Provider(reason)
+            }
+        })
+}
+
+/// A log that cannot be written has nowhere to say so, and must not fail the request.
+pub(crate) fn write_log(line: &str) {
+    _ = std::io::stderr().write_all(line.as_bytes());
+}
