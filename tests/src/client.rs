@@ -158,8 +158,8 @@ impl Answer {
     ///
     /// # Panics
     /// When it is another one.
-    #[must_use]
     #[track_caller]
+    #[allow(clippy::must_use_candidate, reason = "the assertion alone is a use")]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "with the content: {}", self.text());
         self
