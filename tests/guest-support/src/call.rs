@@ -20,19 +20,24 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads the head of a request: the path behind the route when the host passes it, else the whole path.
+    /// Reads the head of a request. The path is what the parameter `as` says, for routes without a wildcard; else
+    /// what follows the route, when the host passes it; else the whole path.
     #[must_use]
     pub fn new(method: &str, path_and_query: &str, headers: Vec<(String, String)>) -> Self {
         let (path, query) = path_and_query
             .split_once('?')
             .unwrap_or((path_and_query, ""));
-        let info = headers.iter().find(|(name, _)| name == PATH_INFO);
-        let path = info.map_or(path, |(_, value)| value.as_str()).to_owned();
-        let query = query
+        let query: Vec<_> = query
             .split('&')
             .filter(|pair| !pair.is_empty())
             .map(parameter)
             .collect();
+        let asked = query.iter().find(|(name, _)| name == "as");
+        let info = headers.iter().find(|(name, _)| name == PATH_INFO);
+        let path = asked
+            .or(info)
+            .map_or(path, |(_, value)| value.as_str())
+            .to_owned();
         Self {
             method: method.to_owned(),
             path,
@@ -137,6 +142,15 @@ mod tests {
         assert_eq!(
             Call::new("GET", "/mounted/trap", headers).segments(),
             ["trap"]
+        );
+    }
+
+    #[test]
+    fn the_parameter_as_wins_over_the_path_info() {
+        let headers = vec![("spin-path-info".to_owned(), String::new())];
+        assert_eq!(
+            Call::new("GET", "/exact?as=/env", headers).segments(),
+            ["env"]
         );
     }
 
