@@ -3,6 +3,11 @@
 //! A test describes an app, starts it, and speaks HTTP with it. Nothing here knows the runtime's code; the names
 //! that tests take from its interface stand in [`contract`].
 
+#![allow(
+    clippy::panic,
+    reason = "a failed expectation of a test is a panic, here as in `assert!`"
+)]
+
 pub mod app;
 pub mod artefact;
 pub mod client;
