@@ -1,5 +1,7 @@
 //! The HTTP client of the tests: whole answers, streams, and what went wrong on the wire.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -26,7 +28,7 @@ pub enum Broken {
 }
 
 /// An answer that was read to its end.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
@@ -115,6 +117,20 @@ impl Client {
         within(&what, self.0.request(request))
             .await
             .unwrap_or_else(|error| panic!("{what}: {error:?}"))
+    }
+}
+
+impl fmt::Debug for Answer {
+    /// The beginning of the content is enough for a message about a failed test.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let beginning = &self.body[..self.body.len().min(200)];
+        let beginning = String::from_utf8_lossy(beginning);
+        let length = self.body.len();
+        write!(
+            formatter,
+            "{} {:?} {length} bytes: {beginning}",
+            self.status, self.headers
+        )
     }
 }
 

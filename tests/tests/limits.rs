@@ -180,7 +180,7 @@ async fn a_chunked_content_over_the_limit_is_refused() {
             .start()
             .await;
         let mut request =
-            "POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+            "POST /length HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
         for _ in 0..4 {
             request.push_str(&format!("200\r\n{}\r\n", "x".repeat(0x200)));
         }
@@ -193,11 +193,12 @@ async fn a_chunked_content_over_the_limit_is_refused() {
 async fn a_header_section_over_the_limit_is_refused_with_431() {
     let app = App::of("faults-p3").start().await;
     let one_large = format!(
-        "GET /ok HTTP/1.1\r\nHost: a\r\nx-large: {}\r\n\r\n",
+        "GET /ok HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx-large: {}\r\n\r\n",
         "x".repeat(256 << 10)
     );
     let many_small = "x-small: 1\r\n".repeat(2_000);
-    let many_small = format!("GET /ok HTTP/1.1\r\nHost: a\r\n{many_small}\r\n");
+    let many_small =
+        format!("GET /ok HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{many_small}\r\n");
     for request in [one_large, many_small] {
         let text = exchange(&app.http, request).await;
         assert_eq!(statuses(&text), [431], "{text}");

@@ -254,55 +254,6 @@ async fn a_component_set_to_fresh_gets_an_instance_for_each_request() {
 }
 
 #[tokio::test]
-async fn a_second_start_uses_the_compiled_code_of_the_first() {
-    let app = App::of("faults-p3").start().await;
-    let app = app.restart().await;
-    app.get("/ok").await.expect(200);
-}
-
-/// A cache file that was cut, or written by someone else, is compiled again.
-#[tokio::test]
-async fn a_damaged_compilation_cache_is_not_trusted() {
-    let app = App::of("faults-p3")
-        .environment("XDG_CACHE_HOME", "cache")
-        .start()
-        .await;
-    let folders = [app.app().folder().join("cache"), app.app().state()];
-    let damaged: usize = folders.iter().map(|folder| damage_all(folder)).sum();
-    assert!(damaged > 0, "no compiled code was kept in {folders:?}");
-    let app = app.restart().await;
-    app.get("/ok").await.expect(200);
-}
-
-/// Overwrites the middle of every file that holds machine code, which is an ELF image.
-fn damage_all(folder: &std::path::Path) -> usize {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    entries
-        .filter_map(Result::ok)
-        .map(|entry| damage(&entry.path()))
-        .sum()
-}
-
-fn damage(path: &std::path::Path) -> usize {
-    if path.is_dir() {
-        return damage_all(path);
-    }
-    let mut bytes = std::fs::read(path).expect("a kept file can be read");
-    let is_code = bytes
-        .windows(4)
-        .take(4096)
-        .any(|window| window == b"\x7fELF");
-    if is_code {
-        let middle = bytes.len() / 2;
-        bytes[middle..middle + 64].fill(0xff);
-        std::fs::write(path, bytes).expect("a kept file can be written");
-    }
-    usize::from(is_code)
-}
-
-#[tokio::test]
 async fn a_whole_content_may_follow_expect_continue() {
     let app = both().await;
     let mut connection = Connection::open(&app.http).await;
