@@ -1,1 +1,28 @@
-//! terrace-tests
+//! The end-to-end harness: the real binary, real components, real sockets.
+//!
+//! A test describes an app, starts it, and speaks HTTP with it. Nothing here knows the runtime's code; the names
+//! that tests take from its interface stand in [`contract`].
+
+#![allow(
+    clippy::panic,
+    reason = "a failed expectation of a test is a panic, here as in `assert!`"
+)]
+
+pub mod app;
+pub mod artefact;
+pub mod client;
+pub mod contract;
+pub mod load;
+pub mod log;
+pub mod metrics;
+pub mod process;
+pub mod raw;
+pub mod realworld;
+pub mod running;
+pub mod upstream;
+pub mod wait;
+
+pub use app::App;
+pub use artefact::guest;
+pub use client::{Answer, Client};
+pub use running::Running;

@@ -1,0 +1,13 @@
+//! The bindings, generated from the WIT of this guest.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    clippy::all,
+    reason = "generated"
+)]
+
+wit_bindgen::generate!({ path: "wit", world: "capabilities", generate_all });
+
+pub(crate) use fermyon::spin::{key_value, sqlite, variables};

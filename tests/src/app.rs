@@ -1,0 +1,298 @@
+//! An app as a test describes it: components, routes, grants and settings, in a folder of its own.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::process::{Ended, Process};
+use crate::running::Running;
+
+/// The manifest's file name.
+const MANIFEST: &str = "spin.toml";
+/// The settings' file name.
+const CONFIG: &str = "terrace.toml";
+
+/// An app that can be started. Lines are added to the component named last.
+#[derive(Debug)]
+pub struct App {
+    folder: TempDir,
+    components: Vec<Component>,
+    sections: String,
+    manifest: Option<String>,
+    config: String,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+struct Component {
+    id: String,
+    source: PathBuf,
+    routes: Vec<String>,
+    lines: String,
+    tool_lines: String,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl App {
+    /// An app without components.
+    ///
+    /// # Panics
+    /// When there is no room for a folder.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a test has room for a folder"),
+            components: Vec::new(),
+            sections: String::new(),
+            manifest: None,
+            config: String::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// An app with one guest at `/...`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self::new()
+            .component(name, crate::guest(name))
+            .route("/...")
+    }
+
+    /// Adds a component.
+    #[must_use]
+    pub fn component(mut self, id: &str, source: impl Into<PathBuf>) -> Self {
+        let id = id.to_owned();
+        let (lines, tool_lines) = (String::new(), String::new());
+        self.components.push(Component {
+            id,
+            source: source.into(),
+            routes: Vec::new(),
+            lines,
+            tool_lines,
+        });
+        self
+    }
+
+    /// Routes a path to the component.
+    #[must_use]
+    pub fn route(self, route: &str) -> Self {
+        self.trigger(&format!("route = {route:?}"))
+    }
+
+    /// Adds an HTTP trigger of the component with these lines.
+    #[must_use]
+    pub fn trigger(mut self, lines: &str) -> Self {
+        self.last().routes.push(lines.to_owned());
+        self
+    }
+
+    /// Adds a line to the component, such as a grant.
+    #[must_use]
+    pub fn grant(mut self, line: &str) -> Self {
+        let lines = &mut self.last().lines;
+        lines.push_str(line);
+        lines.push('\n');
+        self
+    }
+
+    /// Adds a line to the component's `[component.ID.tool.terrace]`.
+    #[must_use]
+    pub fn limit(mut self, line: &str) -> Self {
+        let lines = &mut self.last().tool_lines;
+        lines.push_str(line);
+        lines.push('\n');
+        self
+    }
+
+    /// Adds lines at the end of the manifest.
+    #[must_use]
+    pub fn section(mut self, lines: &str) -> Self {
+        self.sections.push_str(lines);
+        self.sections.push('\n');
+        self
+    }
+
+    /// Replaces the whole manifest.
+    #[must_use]
+    pub fn manifest(mut self, text: &str) -> Self {
+        self.manifest = Some(text.to_owned());
+        self
+    }
+
+    /// Adds lines to `terrace.toml`.
+    #[must_use]
+    pub fn config(mut self, lines: &str) -> Self {
+        self.config.push_str(lines);
+        self.config.push('\n');
+        self
+    }
+
+    /// Adds arguments of the command line.
+    #[must_use]
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Puts a file into the app's folder.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = self.folder().join(path);
+        let folder = path.parent().expect("a file lies in a folder");
+        std::fs::create_dir_all(folder).expect("a test's own folder can be written");
+        std::fs::write(path, content).expect("a test's own folder can be written");
+        self
+    }
+
+    /// The app's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the app keeps its state.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.folder().join("state")
+    }
+
+    /// Starts it with `terrace up` and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not get ready; the message shows what the process said.
+    pub async fn start(self) -> Running {
+        Running::start(self, "up").await
+    }
+
+    /// Starts it with `terrace dev` and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not get ready; the message shows what the process said.
+    pub async fn develop(self) -> Running {
+        Running::start(self, "dev").await
+    }
+
+    /// Starts it although it should refuse, and waits for its end.
+    ///
+    /// # Panics
+    /// When it serves instead.
+    pub async fn refuse(&self) -> Ended {
+        self.spawn("up").wait().await
+    }
+
+    /// Runs `terrace check` on it.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn check(&self) -> Ended {
+        self.write();
+        let arguments = ["check", "--from", MANIFEST];
+        Process::start(self.folder(), &arguments, &self.environment)
+            .wait()
+            .await
+    }
+
+    pub(crate) fn spawn(&self, command: &str) -> Process {
+        self.write();
+        let mut arguments: Vec<&str> = vec![command, "--from", MANIFEST];
+        if !self.config.is_empty() {
+            arguments.extend(["--config", CONFIG]);
+        }
+        arguments.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        arguments.extend(["--state-dir", "state", "--json"]);
+        arguments.extend(self.arguments.iter().map(String::as_str));
+        Process::start(self.folder(), &arguments, &self.environment)
+    }
+
+    fn last(&mut self) -> &mut Component {
+        self.components
+            .last_mut()
+            .expect("a component is named before its lines")
+    }
+
+    fn write(&self) {
+        let manifest = self
+            .manifest
+            .clone()
+            .unwrap_or_else(|| self.manifest_text());
+        std::fs::write(self.folder().join(MANIFEST), manifest)
+            .expect("a test's own folder can be written");
+        std::fs::write(self.folder().join(CONFIG), &self.config)
+            .expect("a test's own folder can be written");
+    }
+
+    fn manifest_text(&self) -> String {
+        let mut text = String::from(
+            "spin_manifest_version = 2\n[application]\nname = \"tested\"\nversion = \"1.0.0\"\n",
+        );
+        for component in &self.components {
+            component.print(&mut text);
+        }
+        text.push_str(&self.sections);
+        text
+    }
+}
+
+impl Component {
+    fn print(&self, text: &mut String) {
+        let Self {
+            id,
+            source,
+            routes,
+            lines,
+            tool_lines,
+        } = self;
+        for route in routes {
+            writeln!(text, "[[trigger.http]]\ncomponent = {id:?}\n{route}")
+                .expect("a string takes all text");
+        }
+        writeln!(text, "[component.{id}]\nsource = {source:?}\n{lines}")
+            .expect("a string takes all text");
+        if !tool_lines.is_empty() {
+            writeln!(text, "[component.{id}.tool.terrace]\n{tool_lines}")
+                .expect("a string takes all text");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_go_to_the_component_named_last() {
+        let app = App::new()
+            .component("a", "a.wasm")
+            .route("/a")
+            .component("b", "b.wasm")
+            .limit("timeout = \"1s\"");
+        let text = app.manifest_text();
+        assert!(
+            text.contains("route = \"/a\"\n[component.a]\nsource = \"a.wasm\"\n"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("[component.b.tool.terrace]\ntimeout = \"1s\"\n\n"),
+            "{text}"
+        );
+    }
+}

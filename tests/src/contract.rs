@@ -1,0 +1,92 @@
+//! The names of Terrace's outer interface that tests rely on, each in one place.
+//!
+//! A change here is a change that users and their dashboards notice.
+
+/// The member of the ready line, and of every other line, that says what it reports.
+pub const EVENT: &str = "event";
+/// The line that `terrace up --json` prints when it answers requests; it has `http` and `admin` with the addresses.
+pub const EVENT_READY: &str = "ready";
+/// The line of the access log.
+pub const EVENT_REQUEST: &str = "request";
+/// A line that a guest has printed.
+pub const EVENT_OUTPUT: &str = "output";
+/// The line that `terrace dev --json` prints when a new build serves.
+pub const EVENT_SWAPPED: &str = "swapped";
+/// The line that `terrace dev --json` prints when a build failed.
+pub const EVENT_BUILD_FAILED: &str = "build_failed";
+
+/// Members of an access log line that must be there for a request that a guest answered.
+pub const ACCESS_LOG_MEMBERS: [&str; 7] = [
+    "request_id",
+    "route",
+    "component",
+    "status",
+    "duration_ms",
+    "instance_reused",
+    "cpu_ms",
+];
+/// The member of a log line that names the request.
+pub const REQUEST_ID: &str = "request_id";
+/// The member of an output line that says where the guest printed: `stdout` or `stderr`.
+pub const STREAM: &str = "stream";
+/// The member of an output line that holds what was printed.
+pub const TEXT: &str = "text";
+/// The member of an access log line that names the failure, as the problem's type does.
+pub const FAILURE: &str = "failure";
+/// The response field with the request's id.
+pub const REQUEST_ID_FIELD: &str = "x-request-id";
+
+/// What the `type` of problem details begins with; the name of the failure follows.
+pub const PROBLEM_TYPE: &str = "urn:terrace:problem:";
+
+/// Failures by name.
+pub mod failure {
+    /// The guest trapped.
+    pub const TRAPPED: &str = "guest-trapped";
+    /// The guest answered with an error code.
+    pub const GUEST_FAILED: &str = "guest-failed";
+    /// The guest ended without a response.
+    pub const NO_RESPONSE: &str = "no-response";
+    /// The deadline passed.
+    pub const DEADLINE: &str = "deadline-exceeded";
+    /// The guest used up its CPU time.
+    pub const CPU: &str = "cpu-exceeded";
+    /// The guest wanted more memory than it may have.
+    pub const MEMORY: &str = "memory-exceeded";
+    /// The waiting queue is full.
+    pub const QUEUE_FULL: &str = "queue-full";
+    /// The content is too long.
+    pub const BODY_TOO_LARGE: &str = "body-too-large";
+    /// The header section is too large.
+    pub const HEADERS_TOO_LARGE: &str = "headers-too-large";
+    /// The client went away.
+    pub const CLIENT_DISCONNECTED: &str = "client-disconnected";
+    /// No route matches.
+    pub const NO_ROUTE: &str = "no-route";
+    /// The request is malformed.
+    pub const BAD_REQUEST: &str = "bad-request";
+}
+
+/// Metrics by name.
+pub mod metric {
+    /// Responses by component, route, method class and status class.
+    pub const REQUESTS: &str = "terrace_requests_total";
+    /// Requests that a component is working on.
+    pub const IN_FLIGHT: &str = "terrace_requests_in_flight";
+    /// Requests that wait for an instance.
+    pub const QUEUE_LENGTH: &str = "terrace_queue_length";
+    /// Instances by event: `created`, `reused`, `trapped`.
+    pub const INSTANCES: &str = "terrace_instances_total";
+    /// Failed requests by name of the failure.
+    pub const FAILURES: &str = "terrace_failures_total";
+}
+
+/// Exit codes.
+pub mod exit {
+    /// All went well.
+    pub const FINE: i32 = 0;
+    /// The operation failed.
+    pub const FAILED: i32 = 1;
+    /// What the user wrote is wrong.
+    pub const USAGE: i32 = 2;
+}

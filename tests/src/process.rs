@@ -1,0 +1,184 @@
+//! The `terrace` binary as a child process: found, started, signalled, and gone when the test ends.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use crate::log::Log;
+use crate::wait::within;
+
+/// The binary under test.
+///
+/// # Panics
+/// When there is none; the message says how to get it.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let given = env::var_os("TERRACE_BIN").map(PathBuf::from);
+    let path = given.unwrap_or_else(|| target_folder().join("debug/terrace"));
+    assert!(
+        path.is_file(),
+        "no binary to test at {}: run `cargo build -p terrace`, or set TERRACE_BIN",
+        path.display()
+    );
+    path
+}
+
+/// The target folder that this test was built into: tests lie in `TARGET/PROFILE/deps`.
+///
+/// # Panics
+/// When the test does not lie where cargo puts tests.
+#[must_use]
+pub fn target_folder() -> PathBuf {
+    let test = env::current_exe().expect("a running test knows its own file");
+    let target = test
+        .ancestors()
+        .nth(3)
+        .expect("cargo puts tests three folders deep");
+    target.to_owned()
+}
+
+/// The root of the workspace.
+///
+/// # Panics
+/// Never: this crate lies one folder below it.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this crate lies in the workspace")
+}
+
+/// A running child and what it has printed.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// What it has printed on either output.
+    pub log: Log,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// Both outputs.
+    pub text: String,
+}
+
+impl Process {
+    /// Starts `terrace` with these arguments in `folder`.
+    ///
+    /// A file that grows beyond its limit is an error to the process, as a full disk is, and not a signal.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start<A: AsRef<OsStr>>(
+        folder: &Path,
+        arguments: &[A],
+        environment: &[(String, String)],
+    ) -> Self {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
+            .arg(binary())
+            .args(arguments);
+        command
+            .current_dir(folder)
+            .envs(environment.iter().cloned())
+            .env("NO_COLOR", "1");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().expect("the shell is there");
+        let log = Log::default();
+        let stdout = log.follow(child.stdout.take().expect("stdout is piped"));
+        let stderr = log.follow(child.stderr.take().expect("stderr is piped"));
+        Self {
+            child,
+            log,
+            readers: vec![stdout, stderr],
+        }
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Ends it at once, as a lack of memory or a lost machine would.
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Limits the size of each file it writes from now on; none lifts the limit.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub fn limit_file_size(&self, bytes: Option<u64>) {
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        prlimit(Some(self.pid()), Resource::Fsize, limit).expect("one's own child can be limited");
+    }
+
+    /// Waits for its end and for the last of its output.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn wait(mut self) -> Ended {
+        let status = within("the end of the process", self.child.wait()).await;
+        let status = status.expect("the child is ours to wait for");
+        for reader in self.readers {
+            within("the end of its output", reader)
+                .await
+                .expect("reading does not panic");
+        }
+        Ended {
+            code: status.code(),
+            text: self.log.text(),
+        }
+    }
+
+    /// Waits for `line` to be printed.
+    ///
+    /// # Panics
+    /// When the process ends before; the message shows what it said.
+    pub(crate) async fn until_line<T>(
+        &mut self,
+        what: &str,
+        line: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        tokio::select! {
+            biased;
+            found = self.log.find(what, line) => found,
+            status = self.child.wait() => {
+                panic!("it ended ({status:?}) before it printed {what}:\n{}", self.log.text())
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal)
+            .expect("the child was not waited for, so its id is still its own");
+    }
+
+    fn pid(&self) -> Pid {
+        let id = self.child.id().expect("the child was not waited for");
+        Pid::from_raw(id.cast_signed()).expect("no process has the id 0")
+    }
+}
+
+/// Runs `terrace` to its end.
+pub async fn run<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Ended {
+    Process::start(folder, arguments, &[]).wait().await
+}

@@ -1,0 +1,176 @@
+//! A started app: where it listens, what it says, and how it is ended and started again.
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::client::{Answer, Broken, Client, request};
+use crate::contract::{EVENT, EVENT_READY, REQUEST_ID_FIELD};
+use crate::metrics::Metrics;
+use crate::process::{Ended, Process};
+use crate::wait::until;
+
+/// A started app. Its process ends with it.
+#[derive(Debug)]
+pub struct Running {
+    app: App,
+    command: &'static str,
+    /// The process.
+    pub process: Process,
+    /// Where requests go: `http://ADDRESS`.
+    pub http: String,
+    /// Where metrics and health are: `http://ADDRESS`.
+    pub admin: String,
+    /// A client with a pool.
+    pub client: Client,
+}
+
+impl Running {
+    pub(crate) async fn start(app: App, command: &'static str) -> Self {
+        let mut process = app.spawn(command);
+        let ready = until_ready(&mut process).await;
+        let address = |name: &str| {
+            ready[name]
+                .as_str()
+                .expect("the ready line has addresses")
+                .to_owned()
+        };
+        let (http, admin) = (address("http"), address("admin"));
+        Self {
+            app,
+            command,
+            process,
+            http,
+            admin,
+            client: Client::default(),
+        }
+    }
+
+    /// The app that was started.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The URL of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.http)
+    }
+
+    /// GETs a path.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, Bytes::new()).await
+    }
+
+    /// GETs a path with these fields.
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.client
+            .send(request(Method::GET, &self.url(path), headers, Bytes::new()))
+            .await
+    }
+
+    /// GETs a path, and gives the break of the connection where there is one.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn try_get(&self, path: &str) -> Result<Answer, Broken> {
+        self.client
+            .try_send(request(Method::GET, &self.url(path), &[], Bytes::new()))
+            .await
+    }
+
+    /// Calls a path with a content.
+    pub async fn call(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Answer {
+        self.client
+            .send(request(method, &self.url(path), &[], body))
+            .await
+    }
+
+    /// POSTs a content to a path.
+    pub async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
+        self.call(Method::POST, path, body).await
+    }
+
+    /// GETs a path of the admin listener.
+    pub async fn admin(&self, path: &str) -> Answer {
+        self.client
+            .send(request(
+                Method::GET,
+                &format!("{}{path}", self.admin),
+                &[],
+                Bytes::new(),
+            ))
+            .await
+    }
+
+    /// The metrics as they stand.
+    pub async fn metrics(&self) -> Metrics {
+        Metrics(self.admin("/metrics").await.expect(200).text())
+    }
+
+    /// Waits until the sum of a metric is what `holds` wants.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until_metric(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+        holds: impl Fn(f64) -> bool,
+    ) {
+        let what = format!("the metric {name} with {labels:?}");
+        until(&what, async || {
+            holds(self.metrics().await.sum(name, labels)).then_some(())
+        })
+        .await;
+    }
+
+    /// The log line with `event` about the request that got this answer.
+    ///
+    /// # Panics
+    /// When the answer names no request, or no such line comes.
+    pub async fn logged(&self, event: &str, answer: &Answer) -> Value {
+        let id = answer.header(REQUEST_ID_FIELD);
+        assert!(!id.is_empty(), "every response names its request");
+        self.process
+            .log
+            .event(event, |line| line[crate::contract::REQUEST_ID] == id)
+            .await
+    }
+
+    /// Asks it to end and waits for the end.
+    pub async fn terminate(self) -> Ended {
+        self.process.terminate();
+        self.process.wait().await
+    }
+
+    /// Ends it as a lost machine would, and starts it again on the same state.
+    ///
+    /// # Panics
+    /// When it does not get ready again.
+    pub async fn kill_and_restart(self) -> Self {
+        self.process.kill();
+        self.process.wait().await;
+        Self::start(self.app, self.command).await
+    }
+
+    /// Asks it to end, and starts it again on the same state.
+    ///
+    /// # Panics
+    /// When it does not get ready again.
+    pub async fn restart(self) -> Self {
+        self.process.terminate();
+        self.process.wait().await;
+        Self::start(self.app, self.command).await
+    }
+}
+
+async fn until_ready(process: &mut Process) -> Value {
+    let ready = |line: &str| {
+        let value: Value = serde_json::from_str(line).ok()?;
+        (value[EVENT] == EVENT_READY).then_some(value)
+    };
+    process.until_line("its ready line", ready).await
+}

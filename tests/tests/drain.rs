@@ -1,0 +1,165 @@
+//! Promise: SIGTERM cuts no accepted request, and new ones go elsewhere.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use terrace_tests::client::Broken;
+use terrace_tests::contract::{EVENT, EVENT_REQUEST, exit, metric};
+use terrace_tests::raw::{Connection, statuses};
+use terrace_tests::wait::until;
+use terrace_tests::{App, Running};
+
+async fn start() -> Running {
+    App::of("faults-p3")
+        .limit("timeout = \"20s\"")
+        .limit("concurrency = 256")
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_after_sigterm() {
+    let app = start().await;
+    let mut connection = Connection::open(&app.http).await;
+    connection
+        .send("GET /sleep/1000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
+    app.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
+        .await;
+    app.process.terminate();
+    let text = connection.read_to_end().await;
+    assert_eq!(statuses(&text), [200], "{text}");
+    assert!(text.ends_with("slept"), "{text}");
+    assert_eq!(app.process.wait().await.code, Some(exit::FINE));
+}
+
+#[tokio::test]
+async fn a_streamed_content_is_finished_after_sigterm() {
+    let app = start().await;
+    let mut connection = Connection::open(&app.http).await;
+    let head = "POST /slow-echo/100 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
+    connection.send(format!("{head}ab")).await;
+    app.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
+        .await;
+    app.process.terminate();
+    connection.send("cd").await;
+    let text = connection.read_to_end().await;
+    assert_eq!(statuses(&text), [200], "{text}");
+    assert_eq!(app.process.wait().await.code, Some(exit::FINE));
+}
+
+/// Clients that keep calling while the server ends. What the server's own log says it answered with 200 has reached
+/// a client whole, so a request that found the server gone is one that it had not accepted.
+#[tokio::test]
+async fn under_load_no_accepted_request_is_cut() {
+    let app = start().await;
+    let ending = AtomicBool::new(false);
+    let served = terrace_tests::load::at_once(32, |client| {
+        let (app, ending) = (&app, &ending);
+        async move {
+            let mut served = 0_usize;
+            while call_while_it_serves(app, ending).await {
+                served += 1;
+                if client == 0 && served == 50 {
+                    ending.store(true, Ordering::SeqCst);
+                    app.process.terminate();
+                }
+            }
+            served
+        }
+    })
+    .await;
+    let ended = app.process.wait().await;
+    assert_eq!(ended.code, Some(exit::FINE), "{}", ended.text);
+    let logged = ended
+        .text
+        .lines()
+        .filter(|line| answered_with_200(line))
+        .count();
+    assert_eq!(
+        served.into_iter().sum::<usize>(),
+        logged,
+        "clients saw fewer answers than were given"
+    );
+}
+
+/// One call: true when it was served, false when the server had ended or was about to.
+async fn call_while_it_serves(app: &Running, ending: &AtomicBool) -> bool {
+    let outcome = app.try_get("/sleep/5").await;
+    let served = matches!(&outcome, Ok(answer) if answer.status == 200);
+    let refused = match &outcome {
+        Ok(answer) => answer.status == 503,
+        Err(broken) => matches!(broken, Broken::BeforeHead(_)),
+    };
+    let ending = ending.load(Ordering::SeqCst);
+    assert!(
+        served || (refused && ending),
+        "a request was cut: {outcome:?}"
+    );
+    served
+}
+
+fn answered_with_200(line: &str) -> bool {
+    let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else {
+        return false;
+    };
+    line[EVENT] == EVENT_REQUEST && line["status"] == 200
+}
+
+#[tokio::test]
+async fn readiness_ends_before_the_listener_does() {
+    let app = start().await;
+    assert_eq!(app.admin("/readyz").await.status, 200);
+    let mut connection = Connection::open(&app.http).await;
+    connection
+        .send("GET /sleep/3000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
+    app.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
+        .await;
+    app.process.terminate();
+    until("unready while draining", async || {
+        (app.admin("/readyz").await.status == 503).then_some(())
+    })
+    .await;
+    assert_eq!(app.admin("/livez").await.status, 200);
+    assert_eq!(statuses(&connection.read_to_end().await), [200]);
+}
+
+#[tokio::test]
+async fn an_idle_connection_does_not_hold_up_the_end() {
+    let app = start().await;
+    let mut idle = Connection::open(&app.http).await;
+    idle.send("GET /ok HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    idle.read_until("ok").await;
+    let begun = Instant::now();
+    assert_eq!(app.terminate().await.code, Some(exit::FINE));
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+/// A request without an end does not keep the process for ever: `drain_timeout` ends it, with exit code 1.
+#[tokio::test]
+async fn the_drain_is_bounded() {
+    let app = App::of("faults-p3")
+        .limit("timeout = \"300s\"")
+        .config("drain_timeout = \"500ms\"")
+        .start()
+        .await;
+    let mut connection = Connection::open(&app.http).await;
+    connection
+        .send("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
+    app.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
+        .await;
+    let begun = Instant::now();
+    let ended = app.terminate().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
+}

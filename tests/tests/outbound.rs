@@ -1,0 +1,125 @@
+//! Promise: a function calls the hosts and components that it is granted, and no others.
+
+use terrace_tests::upstream::Upstream;
+use terrace_tests::{App, guest};
+
+const FAULTS: [&str; 2] = ["faults-p2", "faults-p3"];
+
+#[tokio::test]
+async fn outbound_requests_need_a_grant_for_their_host() {
+    let upstream = Upstream::start().await;
+    for name in FAULTS {
+        let url = format!("{}/reached", upstream.url);
+        let denied = App::of(name).start().await;
+        let answer = denied.get(&format!("/chain?url={url}")).await.expect(502);
+        assert!(
+            answer.text().contains("HttpRequestDenied"),
+            "{}",
+            answer.text()
+        );
+        let before = upstream.seen().len();
+        let allowed = App::of(name)
+            .grant(&format!("allowed_outbound_hosts = [{:?}]", upstream.url))
+            .start()
+            .await;
+        assert_eq!(
+            allowed
+                .get(&format!("/chain?url={url}"))
+                .await
+                .expect(200)
+                .text(),
+            "upstream /reached"
+        );
+        assert_eq!(upstream.seen().len(), before + 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_never_answers_ends_with_the_request() {
+    let upstream = Upstream::start().await;
+    for name in FAULTS {
+        let app = App::of(name).limit("timeout = \"1s\"");
+        let app = app
+            .grant(&format!("allowed_outbound_hosts = [{:?}]", upstream.url))
+            .start()
+            .await;
+        let answer = app.get(&format!("/chain?url={}/never", upstream.url)).await;
+        assert!(
+            [502, 504].contains(&answer.status),
+            "{name}: {}",
+            answer.status
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_not_there_is_an_error_of_the_interface() {
+    let upstream = Upstream::start().await;
+    let url = upstream.url.clone();
+    drop(upstream);
+    for name in FAULTS {
+        let app = App::of(name)
+            .grant("allowed_outbound_hosts = [\"http://127.0.0.1:*\"]")
+            .start()
+            .await;
+        let answer = app.get(&format!("/chain?url={url}/")).await.expect(502);
+        assert!(answer.text().contains("Connection"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_component_calls_another_only_with_a_grant() {
+    for name in FAULTS {
+        let app = App::new()
+            .component("caller", guest(name))
+            .route("/caller/...");
+        let app = app.grant("allowed_outbound_hosts = [\"http://called.spin.internal\"]");
+        let app = app
+            .component("called", guest("faults-p3"))
+            .trigger("route = { private = true }");
+        let app = app
+            .component("stranger", guest(name))
+            .route("/stranger/...")
+            .start()
+            .await;
+        let call = "chain?url=http://called.spin.internal/status/207";
+        assert_eq!(
+            app.get(&format!("/caller/{call}")).await.status,
+            207,
+            "{name}"
+        );
+        assert_eq!(
+            app.get(&format!("/stranger/{call}")).await.status,
+            502,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn components_that_call_each_other_in_a_circle_end() {
+    let app =
+        App::of("faults-p3").grant("allowed_outbound_hosts = [\"http://faults-p3.spin.internal\"]");
+    let app = app
+        .limit("timeout = \"2s\"")
+        .limit("concurrency = 4")
+        .limit("queue = 4")
+        .start()
+        .await;
+    let call = |url: &str| format!("http://faults-p3.spin.internal/chain?url={}", encode(url));
+    let mut url = "http://faults-p3.spin.internal/ok".to_owned();
+    for _ in 0..12 {
+        url = call(&url);
+    }
+    let answer = app.get(&format!("/chain?url={}", encode(&url))).await;
+    assert!(
+        [200, 500, 502, 503, 504, 508].contains(&answer.status),
+        "{}",
+        answer.status
+    );
+    app.get("/ok").await.expect(200);
+}
+
+fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,121 @@
+//! Promise: `terrace dev` swaps components in place, and no request notices.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use terrace_tests::contract::{EVENT_BUILD_FAILED, EVENT_SWAPPED};
+use terrace_tests::wait::until;
+use terrace_tests::{App, Running, guest};
+
+const REQUESTS: usize = 10_000;
+const SWAPS: usize = 100;
+const CLIENTS: usize = 16;
+
+/// An app whose build copies a component into place, so that a swap takes no compiler; the marker file is what is
+/// watched and, as the environment of a guest cannot change, only the component tells the builds apart.
+async fn start(first: &str) -> Running {
+    let app = App::new();
+    let source = app.folder().join("built.wasm");
+    std::fs::copy(guest(first), &source).expect("a test's own folder can be written");
+    let build = "[component.swapped.build]\ncommand = \"sh build.sh\"\nwatch = [\"build.sh\"]";
+    let app = app
+        .component("swapped", "built.wasm")
+        .route("/...")
+        .section(build);
+    app.file("build.sh", script(first)).develop().await
+}
+
+fn script(name: &str) -> String {
+    format!(
+        "set -e\ncp {:?} built.new\nmv built.new built.wasm\n",
+        guest(name)
+    )
+}
+
+fn rebuild_as(folder: &Path, script: &str) {
+    // Written aside and moved, as editors do: the watcher never sees half a file.
+    let aside = folder.join("build.sh.new");
+    std::fs::write(&aside, script).expect("a test's own folder can be written");
+    std::fs::rename(aside, folder.join("build.sh")).expect("a test's own folder can be written");
+}
+
+/// Swaps between two components that answer `/concurrent/1` alike and differ in their WASI version.
+#[tokio::test]
+async fn ten_thousand_requests_across_a_hundred_swaps_all_succeed() {
+    let app = start("faults-p3").await;
+    let done = AtomicBool::new(false);
+    let served = AtomicUsize::new(0);
+    let swapping = async {
+        for swap in 0..SWAPS {
+            let before = swaps_logged(&app);
+            rebuild_as(
+                app.app().folder(),
+                &script(["faults-p2", "faults-p3"][swap % 2]),
+            );
+            until("the swap", async || {
+                (swaps_logged(&app) > before).then_some(())
+            })
+            .await;
+        }
+        done.store(true, Ordering::SeqCst);
+    };
+    let calling = terrace_tests::load::at_once(CLIENTS, |_| async {
+        while !done.load(Ordering::SeqCst) || served.load(Ordering::Relaxed) < REQUESTS {
+            assert_eq!(app.get("/ok").await.expect(200).text(), "ok");
+            served.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    tokio::join!(swapping, calling);
+    assert!(served.load(Ordering::Relaxed) >= REQUESTS);
+}
+
+fn swaps_logged(app: &Running) -> usize {
+    let mark = format!("\"{EVENT_SWAPPED}\"");
+    app.process
+        .log
+        .text()
+        .lines()
+        .filter(|line| line.contains(&mark))
+        .count()
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_finished_by_the_build_that_began_it() {
+    let app = start("faults-p3").await;
+    let client = app.client.clone();
+    let url = app.url("/sleep/2000");
+    let request = terrace_tests::client::request(http::Method::GET, &url, &[], "");
+    let slow = tokio::spawn(async move { client.send(request).await });
+    app.until_metric(terrace_tests::contract::metric::IN_FLIGHT, &[], |count| {
+        count >= 1.0
+    })
+    .await;
+    rebuild_as(app.app().folder(), &script("faults-p2"));
+    app.process.log.event(EVENT_SWAPPED, |_| true).await;
+    assert_eq!(slow.await.expect("no panic").expect(200).text(), "slept");
+}
+
+#[tokio::test]
+async fn a_failed_build_keeps_the_last_good_one_and_shows_why() {
+    let app = start("faults-p3").await;
+    rebuild_as(app.app().folder(), "echo 'error: the reason' >&2\nexit 1\n");
+    app.process.log.event(EVENT_BUILD_FAILED, |_| true).await;
+    app.process
+        .log
+        .find("the compiler's words", |line| {
+            line.contains("the reason").then_some(())
+        })
+        .await;
+    app.get("/ok").await.expect(200);
+    rebuild_as(app.app().folder(), &script("faults-p2"));
+    app.process.log.event(EVENT_SWAPPED, |_| true).await;
+    app.get("/ok").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_build_that_gives_no_component_keeps_the_last_good_one() {
+    let app = start("faults-p3").await;
+    rebuild_as(app.app().folder(), "echo nonsense > built.wasm\n");
+    app.process.log.event(EVENT_BUILD_FAILED, |_| true).await;
+    app.get("/ok").await.expect(200);
+}
