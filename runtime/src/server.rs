@@ -8,6 +8,7 @@ mod connection;
 mod context;
 mod drain;
 mod exchange;
+mod guard;
 pub mod limits;
 mod message;
 mod phase;

@@ -24,7 +24,8 @@ pub struct GuestLog {
     stream: GuestStream,
     request_id: Option<RequestId>,
     line: Vec<u8>,
-    remaining_bytes: usize,
+    /// `None` once it was said that the rest is lost.
+    remaining_bytes: Option<usize>,
 }
 
 impl GuestLog {
@@ -37,7 +38,7 @@ impl GuestLog {
             stream,
             request_id: None,
             line: Vec::new(),
-            remaining_bytes: MAX_GUEST_OUTPUT_BYTES,
+            remaining_bytes: Some(MAX_GUEST_OUTPUT_BYTES),
         }
     }
 
@@ -45,18 +46,19 @@ impl GuestLog {
     pub fn begin_request(&mut self, request_id: RequestId) {
         self.end_line();
         self.request_id = Some(request_id);
-        self.remaining_bytes = MAX_GUEST_OUTPUT_BYTES;
+        self.remaining_bytes = Some(MAX_GUEST_OUTPUT_BYTES);
     }
 
     /// Takes output of the guest. Bytes beyond the bounds are lost.
     pub fn write(&mut self, bytes: &[u8]) {
-        if self.remaining_bytes == 0 {
+        let Some(remaining) = self.remaining_bytes else {
             return;
-        }
-        let taken = bytes.len().min(self.remaining_bytes);
-        self.remaining_bytes -= taken;
+        };
+        let taken = bytes.len().min(remaining);
         self.take(&bytes[..taken]);
+        self.remaining_bytes = Some(remaining - taken);
         if taken < bytes.len() {
+            self.remaining_bytes = None;
             self.end_line();
             self.emit(&format!(
                 "[output beyond {MAX_GUEST_OUTPUT_BYTES} bytes is not logged]"

@@ -16,23 +16,23 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::drain::DrainSignal;
-use super::limits::{DEFAULT_MAX_HEADER_COUNT, DRAIN_FIRST_BYTE_TIMEOUT, ServerLimits};
+use super::limits::{
+    DEFAULT_MAX_HEADER_COUNT, DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT, ServerLimits,
+};
 use super::phase::{ConnectionPhase, Phase};
 use super::refusal;
 use super::socket::Socket;
 use super::stack::{Arrival, InnerService, Stack};
 use crate::clock;
 use crate::failure::Failure;
-use crate::observe::Observer;
 
-/// The buffer for one head and for content on its way. Hyper demands 8 KiB at least, and refuses heads that do
-/// not fit.
+/// The buffer for one head and for content on its way.
 const MIN_BUFFER_BYTES: usize = 64 * 1024;
 
 /// How a connection ended.
 enum End {
-    /// Hyper is done with it.
-    Finished(hyper::Result<()>),
+    /// Hyper is done with it. Whatever error it met, the exchange or the socket knows of it.
+    Finished,
     /// A head was not completed in time.
     HeaderTimeout,
     /// It was not used in time.
@@ -43,8 +43,8 @@ enum End {
 pub(crate) fn protocol(limits: &ServerLimits) -> http1::Builder {
     let mut protocol = http1::Builder::new();
     protocol
+        // The guard bounds heads; hyper only has to have room for what the guard lets through.
         .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES))
-        .max_header_size(limits.max_header_bytes)
         // The waits of a connection are ended by its keeper, without a timer per request.
         .header_read_timeout(None)
         // A client that closes is noticed only while no half-open connection is allowed; it cancels the guest.
@@ -69,16 +69,13 @@ pub(crate) async fn serve<S>(
     let config = Arc::clone(&stack.config);
     let observer = Arc::clone(&stack.observer);
     let phase = Rc::new(ConnectionPhase::new(clock::now()));
-    let socket = Socket::new(
-        stream,
-        Rc::clone(&phase),
-        config.limits.write_progress_timeout,
-    );
+    let socket = Socket::new(stream, Rc::clone(&phase), &config.limits);
     let peer_is_trusted = config.trusted_proxies.contains(peer.ip());
     let arrival = Arrival {
         peer,
         peer_is_trusted,
         phase: Rc::clone(&phase),
+        drain: Rc::clone(&drain),
     };
     let service = service_fn(move |request: Request<Incoming>| {
         Rc::clone(&stack).serve(request, arrival.clone())
@@ -91,7 +88,14 @@ pub(crate) async fn serve<S>(
     };
     let end = keeper.keep(&mut connection).await;
     let socket = connection.into_parts().io.into_inner();
-    socket.close(&last_words(&end, peer, &observer)).await;
+    let last_words = match failure(&end, &socket) {
+        Some(failure) => {
+            observer.refuse(peer, &failure);
+            refusal::to_bytes(&failure)
+        }
+        None => Vec::new(),
+    };
+    socket.close(&last_words).await;
 }
 
 /// Decides how long a connection may go on.
@@ -109,33 +113,39 @@ impl Keeper<'_> {
         loop {
             tokio::select! {
                 biased;
-                result = &mut *connection => return End::Finished(result),
-                () = &mut timer => match self.overdue(draining) {
-                    Some(end) => return end,
-                    None => timer.as_mut().reset(self.next_look()),
-                },
+                // First, so that a response that is ready now says that it is the last.
                 () = &mut drained, if !draining => {
                     draining = true;
                     self.begin_drain(Pin::new(connection), timer.as_mut());
                 }
+                _ = &mut *connection => return End::Finished,
+                () = &mut timer => match self.overdue(draining) {
+                    Some(end) => return end,
+                    None => timer.as_mut().reset(self.next_look()),
+                },
             }
         }
     }
 
-    /// Requests that have arrived are still served, with `Connection: close`; hyper closes an idle connection
-    /// at once. One that has been silent so far may have its first request on the way.
+    /// Requests that have arrived are still served, and their responses say `Connection: close`; one whose
+    /// response has begun already is the last by hyper's doing. Hyper would close any other connection at once,
+    /// also one whose request is on its way.
     fn begin_drain<C: Serving>(&self, connection: Pin<&mut C>, timer: Pin<&mut Sleep>) {
-        connection.graceful_shutdown();
-        if self.phase.get() == Phase::Silent {
-            timer.reset(Instant::from_std(clock::now() + DRAIN_FIRST_BYTE_TIMEOUT));
-        }
+        let patience = match self.phase.get() {
+            Phase::Silent => DRAIN_FIRST_BYTE_TIMEOUT,
+            Phase::Idle => DRAIN_IDLE_TIMEOUT,
+            Phase::Exchange => return connection.graceful_shutdown(),
+            Phase::Head => return,
+        };
+        timer.reset(Instant::from_std(clock::now() + patience));
     }
 
     /// How the connection ends if what it is waiting for is overdue.
     fn overdue(&self, draining: bool) -> Option<End> {
         let phase = self.phase.get();
         let deadline = self.phase.deadline(self.limits)?;
-        if deadline > clock::now() && !(draining && phase == Phase::Silent) {
+        let unwanted = draining && matches!(phase, Phase::Silent | Phase::Idle);
+        if deadline > clock::now() && !unwanted {
             return None;
         }
         Some(if phase == Phase::Head {
@@ -145,9 +155,11 @@ impl Keeper<'_> {
         })
     }
 
+    /// When to look at the phase again: at its deadline, or earlier if by then another phase can be overdue.
     fn next_look(&self) -> Instant {
-        let shortest = || clock::now() + ConnectionPhase::shortest_wait(self.limits);
-        Instant::from_std(self.phase.deadline(self.limits).unwrap_or_else(shortest))
+        let shortest = clock::now() + ConnectionPhase::shortest_wait(self.limits);
+        let deadline = self.phase.deadline(self.limits);
+        Instant::from_std(deadline.map_or(shortest, |deadline| deadline.min(shortest)))
     }
 }
 
@@ -168,28 +180,10 @@ where
     }
 }
 
-/// Records a request that never reached the stack, and says what to tell its client.
-fn last_words(end: &End, peer: SocketAddr, observer: &Observer) -> Vec<u8> {
+/// Why a request that never reached the stack was refused.
+fn failure(end: &End, socket: &Socket) -> Option<Failure> {
     match end {
-        End::HeaderTimeout => {
-            observer.refuse(peer, &Failure::RequestTimeout);
-            refusal::to_bytes(&Failure::RequestTimeout)
-        }
-        // Hyper has told the client already.
-        End::Finished(Err(error)) if error.is_parse() => {
-            observer.refuse(peer, &unreadable(error));
-            Vec::new()
-        }
-        End::Finished(_) | End::Unused => Vec::new(),
-    }
-}
-
-fn unreadable(error: &hyper::Error) -> Failure {
-    if error.is_parse_too_large() {
-        Failure::HeadersTooLarge
-    } else {
-        Failure::BadRequest {
-            detail: "the head cannot be read",
-        }
+        End::HeaderTimeout => Some(Failure::RequestTimeout),
+        End::Finished | End::Unused => socket.refusal().cloned(),
     }
 }

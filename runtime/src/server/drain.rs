@@ -21,6 +21,11 @@ impl DrainSignal {
         self.notify.notify_waiters();
     }
 
+    /// Whether the server drains.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.get()
+    }
+
     /// Resolves once the server drains.
     pub(crate) async fn begun(&self) {
         // All on one thread, so nothing can begin between the look and the wait.

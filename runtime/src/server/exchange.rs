@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, Method, Response, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 
 use super::body::ResponseBody;
@@ -61,10 +61,12 @@ impl Exchange {
         }
     }
 
-    /// Turns what the inner service answered into the response that the client gets.
+    /// Turns what the inner service answered into the response that the client gets, after which the
+    /// connection closes if it `is_last`.
     pub(crate) fn respond(
         mut self,
         outcome: Result<Response<ResponseBody>, Failure>,
+        is_last: bool,
     ) -> Response<ExchangeBody> {
         let outcome = self.prefer_content_failure(outcome).and_then(require_final);
         let response = outcome.unwrap_or_else(|failure| self.failure_response(failure));
@@ -74,6 +76,10 @@ impl Exchange {
         self.remove_false_length(&mut head.headers, &content);
         head.headers
             .insert(X_REQUEST_ID.clone(), self.context.id.to_header_value());
+        if is_last {
+            head.headers
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         Response::from_parts(
             head,
             ExchangeBody {
@@ -112,7 +118,7 @@ impl Exchange {
     fn record(&self) {
         let now = clock::now();
         if !self.complete {
-            self.context.fail(Failure::ClientDisconnected);
+            self.context.fail(self.phase.why_cut());
         }
         self.observer.end(&Outcome {
             context: &self.context,

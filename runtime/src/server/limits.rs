@@ -9,6 +9,9 @@ pub const DEFAULT_MAX_HEADER_BYTES: usize = 32 * 1024;
 /// Fields of a header section. The parser keeps this many in place without allocating.
 pub const DEFAULT_MAX_HEADER_COUNT: usize = 100;
 
+/// What [`ServerLimits::max_header_count`] can be raised to: room for this many is kept on the stack.
+pub const HEADER_COUNT_CEILING: usize = 256;
+
 /// Content of a request until the component's own limit is known.
 pub const DEFAULT_MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
 
@@ -31,6 +34,10 @@ pub const DEFAULT_MAX_CONNECTIONS: usize = 10_000;
 
 /// How long requests in flight may go on once the server was asked to end.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a draining server keeps a connection that is between two requests: long enough to read a request
+/// that has already reached the socket.
+pub const DRAIN_IDLE_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// How long a draining server waits for the first byte of a connection that has sent nothing yet: its request
 /// may be on the way, or the client may have opened it only to have one at hand.

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::limits::ServerLimits;
+use crate::failure::Failure;
 
 /// What a connection is waiting for. Shared by its socket, its exchange and its keeper, all on one thread.
 ///
@@ -14,6 +15,7 @@ use super::limits::ServerLimits;
 pub(crate) struct ConnectionPhase {
     phase: Cell<Phase>,
     since: Cell<Instant>,
+    stalled: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,7 @@ impl ConnectionPhase {
         Self {
             phase: Cell::new(Phase::Silent),
             since: Cell::new(now),
+            stalled: Cell::new(false),
         }
     }
 
@@ -57,6 +60,20 @@ impl ConnectionPhase {
         self.set(Phase::Idle, now);
     }
 
+    /// Notes that the client has stopped reading, which ends the connection.
+    pub(crate) fn stall(&self) {
+        self.stalled.set(true);
+    }
+
+    /// Why an exchange ends early.
+    pub(crate) fn why_cut(&self) -> Failure {
+        if self.stalled.get() {
+            Failure::ResponseTimeout
+        } else {
+            Failure::ClientDisconnected
+        }
+    }
+
     /// When the wait is over; `None` while an exchange is in the works.
     pub(crate) fn deadline(&self, limits: &ServerLimits) -> Option<Instant> {
         let patience = match self.phase.get() {
@@ -67,7 +84,7 @@ impl ConnectionPhase {
         Some(self.since.get() + patience)
     }
 
-    /// How long the keeper can sleep before any deadline that may be set meanwhile.
+    /// How long the keeper can sleep without missing a deadline that is set meanwhile.
     pub(crate) fn shortest_wait(limits: &ServerLimits) -> Duration {
         limits.header_timeout.min(limits.keep_alive_timeout)
     }

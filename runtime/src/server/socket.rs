@@ -1,19 +1,21 @@
-//! Owns the socket of one connection: notices when bytes arrive, and gives up on a client that stops reading.
-//! Understanding the bytes is left to hyper.
+//! Owns the socket of one connection: shows what arrives to the guard, and gives up on a client that stops
+//! reading. Understanding the bytes is left to hyper.
 
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use super::limits::LINGER_TIMEOUT;
-use super::phase::ConnectionPhase;
+use super::guard::Guard;
+use super::limits::{LINGER_TIMEOUT, ServerLimits};
+use super::phase::{ConnectionPhase, Phase};
 use crate::clock;
+use crate::failure::Failure;
 
 /// Bytes read at a time from a connection whose content nobody wants.
 const DISCARD_BYTES: usize = 4096;
@@ -22,28 +24,39 @@ const DISCARD_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: TcpStream,
+    guard: Guard,
     phase: Rc<ConnectionPhase>,
     write_timeout: Duration,
     /// Runs while the client's receive window is full; made at the first time that it is.
     blocked: Option<Pin<Box<Sleep>>>,
     is_blocked: bool,
+    /// Whether there is nobody left to write to.
     ended: bool,
+    /// Whether hyper ended the connection because the guard refused what came next.
+    refused: bool,
 }
 
 impl Socket {
     pub(crate) fn new(
         stream: TcpStream,
         phase: Rc<ConnectionPhase>,
-        write_timeout: Duration,
+        limits: &ServerLimits,
     ) -> Self {
         Self {
             stream,
+            guard: Guard::new(limits),
             phase,
-            write_timeout,
+            write_timeout: limits.write_progress_timeout,
             blocked: None,
             is_blocked: false,
             ended: false,
+            refused: false,
         }
+    }
+
+    /// Why the connection ended, if it did so for a request that the guard refused.
+    pub(crate) fn refusal(&self) -> Option<&Failure> {
+        self.guard.refusal().filter(|_| self.refused)
     }
 
     /// Closes unless the client has done so already; see [`close`].
@@ -51,6 +64,34 @@ impl Socket {
         if !self.ended {
             close(self.stream, last_words).await;
         }
+    }
+
+    /// What hyper reads once the guard has refused a request: an end, so that it finishes. While it still works
+    /// on a request before that one it must not learn of the end, which it would take for a client that left;
+    /// it reads again when the response is done.
+    fn poll_read_refused(&mut self) -> Poll<io::Result<()>> {
+        if self.phase.get() == Phase::Exchange {
+            return Poll::Pending;
+        }
+        self.refused = true;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Judges the bytes of `buffer` behind `before`, and hides from hyper what it must not see.
+    fn inspect(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> Poll<io::Result<()>> {
+        let new = &buffer.filled()[before..];
+        if new.is_empty() {
+            self.ended = true;
+            return Poll::Ready(Ok(()));
+        }
+        self.phase.receive(clock::now);
+        let passed = self.guard.inspect(new);
+        if passed == 0 {
+            buffer.set_filled(before);
+            return self.poll_read_refused();
+        }
+        buffer.set_filled(before + passed);
+        Poll::Ready(Ok(()))
     }
 
     /// Passes on the result of a write, and ends the wait for one that makes no progress.
@@ -75,6 +116,7 @@ impl Socket {
         }
         blocked.as_mut().poll(cx).map(|()| {
             self.ended = true;
+            self.phase.stall();
             Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the client stopped reading",
@@ -89,14 +131,17 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        match &read {
-            Poll::Pending => {}
-            Poll::Ready(Ok(())) if buffer.filled().len() > before => self.phase.receive(clock::now),
-            Poll::Ready(_) => self.ended = true,
+        if self.guard.refusal().is_some() {
+            return self.poll_read_refused();
         }
-        read
+        let before = buffer.filled().len();
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, buffer)) {
+            Ok(()) => self.inspect(buffer, before),
+            Err(error) => {
+                self.ended = true;
+                Poll::Ready(Err(error))
+            }
+        }
     }
 }
 
@@ -127,8 +172,9 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    /// Does nothing: there may be last words to say, so [`Self::close`] ends the sending.
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -14,6 +14,7 @@ use hyper::service::Service;
 use super::ServerConfig;
 use super::body::{RequestBody, ResponseBody};
 use super::context::RequestContext;
+use super::drain::DrainSignal;
 use super::exchange::{Exchange, ExchangeBody, X_REQUEST_ID};
 use super::message;
 use super::phase::ConnectionPhase;
@@ -40,6 +41,7 @@ pub(crate) struct Arrival {
     /// Whether the peer is a trusted proxy: decided once per connection.
     pub(crate) peer_is_trusted: bool,
     pub(crate) phase: Rc<ConnectionPhase>,
+    pub(crate) drain: Rc<DrainSignal>,
 }
 
 /// What answers the requests of one worker thread. Anything that fits this shape of hyper's [`Service`] is one.
@@ -68,7 +70,7 @@ impl<S: InnerService> Stack<S> {
         arrival.phase.begin_exchange(received);
         let (mut head, content) = request.into_parts();
         // The head as it came is judged before any of it is removed.
-        let judged = message::check(&head, self.config.limits.max_header_count);
+        let judged = message::check(&head);
         let trusted = &self.config.trusted_proxies;
         let client = sanitise(
             &mut head.headers,
@@ -80,12 +82,17 @@ impl<S: InnerService> Stack<S> {
         let trace = TraceContext::join(&mut head.headers, &self.ids);
         let context = Arc::new(RequestContext::new(id, client, trace, received));
         let observer = Arc::clone(&self.observer);
-        let exchange = Exchange::begin(Arc::clone(&context), &head, arrival.phase, observer);
+        let exchange = Exchange::begin(
+            Arc::clone(&context),
+            &head,
+            Rc::clone(&arrival.phase),
+            observer,
+        );
         let outcome = match judged {
             Ok(()) => self.call_inner(head, content, context).await,
             Err(failure) => Err(failure),
         };
-        Ok(exchange.respond(outcome))
+        Ok(exchange.respond(outcome, arrival.drain.has_begun()))
     }
 
     /// The id that a trusted proxy gave the request, else a new one; the guest sees it as well.

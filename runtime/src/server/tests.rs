@@ -1,5 +1,7 @@
 //! A real server on a free port with an inner service made for the test, and clients that write raw bytes.
 
+mod admin;
+mod bind;
 mod client;
 mod disconnect;
 mod drain;
@@ -24,9 +26,10 @@ use super::{
     Readiness, RequestBody, RequestContext, ResponseBody, Server, ServerConfig, ServerLimits,
     TrustedProxies,
 };
+use crate::clock;
 use crate::failure::Failure;
 use crate::observe::{Metrics, Observer};
-use client::Client;
+use client::{Client, PATIENCE};
 
 type Outcome = Result<Response<ResponseBody>, Failure>;
 
@@ -96,9 +99,14 @@ impl TestServer {
 
     /// Waits until the text of the metrics contains `line`.
     fn await_metric(&self, line: &str) {
-        while !self.metrics.to_text().contains(line) {
-            std::thread::yield_now();
-        }
+        await_that(line, || self.metrics.to_text().contains(line));
+    }
+
+    /// Waits until nothing more is accepted, after which the workers are told to drain.
+    fn await_drain(&self) {
+        await_that("drain", || {
+            std::net::TcpStream::connect(self.address).is_err()
+        });
     }
 }
 
@@ -109,6 +117,15 @@ impl Drop for TestServer {
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
+    }
+}
+
+/// Lets other threads run until `happened`, and fails when it does not.
+fn await_that(what: &str, happened: impl Fn() -> bool) {
+    let deadline = clock::now() + PATIENCE;
+    while !happened() {
+        assert!(clock::now() < deadline, "waited in vain for {what}");
+        std::thread::yield_now();
     }
 }
 

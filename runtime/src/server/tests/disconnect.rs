@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Request;
 use tokio::sync::Semaphore;
 
-use super::{RequestBody, ServerLimits, TestServer, text};
+use super::{RequestBody, ServerLimits, TestServer, await_that, text};
 
 /// Says when it is dropped.
 struct Dropped(Arc<Semaphore>);
@@ -35,13 +35,9 @@ fn a_client_that_leaves_cancels_its_request_only() {
     let server = TestServer::start(ServerLimits::standard(), &[], waits);
     let mut leaver = server.connect();
     leaver.send("GET /for-ever HTTP/1.1\r\nHost: a\r\n\r\n");
-    while begun.available_permits() == 0 {
-        std::thread::yield_now();
-    }
+    await_that("begun", || begun.available_permits() > 0);
     drop(leaver);
-    while dropped.available_permits() == 0 {
-        std::thread::yield_now();
-    }
+    await_that("dropped", || dropped.available_permits() > 0);
     server.await_metric("failure=\"client-disconnected\"} 1");
     assert_eq!(server.connect().get("/").status, 200);
 }
