@@ -1,3 +1,7 @@
-//! The `terrace` command.
+//! The `terrace` command. What it does is in [`terrace_runtime::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    terrace_runtime::cli::run()
+}
