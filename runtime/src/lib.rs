@@ -1,6 +1,7 @@
 //! The Terrace runtime: serves HTTP functions compiled to WebAssembly.
 
 pub mod capability;
+pub mod cli;
 pub mod clock;
 pub mod deployment;
 mod document;

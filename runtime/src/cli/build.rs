@@ -1,0 +1,222 @@
+//! `terrace build`: runs the build commands of components, shows that it goes on, and what compilers say.
+//! Which command comes first is in `order`, what a component is built from in `inputs`.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::arguments::BuildArguments;
+use super::console::Console;
+use super::error::CommandError;
+use super::event::Event;
+use super::selection;
+use crate::clock;
+use crate::fault::Reason;
+use crate::manifest::{App, Build, Component};
+
+mod inputs;
+mod order;
+mod shell;
+mod toolchain;
+
+pub(crate) use inputs::{Inputs, parent, resolved_file, watch_unknown};
+pub(crate) use order::Order;
+use shell::Output;
+
+/// How often a spinner moves: often enough to look alive.
+const SPINNER_TICK: Duration = Duration::from_millis(100);
+
+/// Builds the components that are named, or all.
+pub(crate) fn run(arguments: &BuildArguments, console: Console) -> Result<(), CommandError> {
+    let app = App::load_unbuilt(&arguments.manifest.from)?;
+    let components = selection::components(&app, "COMPONENT", &arguments.components)?;
+    if !components.iter().any(|component| component.build.is_some()) {
+        console.tell(&Event::NothingToBuild);
+        return Ok(());
+    }
+    let mut builder = Builder::new(console);
+    if arguments.verbose {
+        builder = builder.verbose();
+    }
+    Ok(builder.build_all(&components)?)
+}
+
+/// The build of a component failed.
+#[derive(Debug)]
+pub(crate) struct BuildFailure {
+    component: String,
+    reason: Reason,
+    /// What the commands printed, unless that was shown already.
+    output: String,
+}
+
+impl BuildFailure {
+    /// The same as something to tell: what the compiler said comes first.
+    pub(crate) fn event(&self) -> Event<'_> {
+        let component = &self.component;
+        let mut message = format!(
+            "{}\nterrace: building `{component}` failed: {}",
+            self.output.trim_end(),
+            self.reason.message
+        );
+        if let Some(suggestion) = &self.reason.suggestion {
+            message.push_str("\n    help: ");
+            message.push_str(suggestion);
+        }
+        Event::BuildFailed {
+            component,
+            message: message.trim_start_matches('\n').to_owned(),
+        }
+    }
+}
+
+/// Runs build commands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Builder {
+    console: Console,
+    output: Output,
+    spinner: bool,
+}
+
+impl Builder {
+    /// A builder that shows a spinner where a person watches, and else what the commands print.
+    pub(crate) fn new(console: Console) -> Self {
+        let captured = console.interactive() || console.json();
+        Self {
+            console,
+            output: match captured {
+                true => Output::Captured,
+                false => Output::Streamed,
+            },
+            spinner: console.interactive(),
+        }
+    }
+
+    /// The same, showing all that the commands print.
+    fn verbose(mut self) -> Self {
+        self.output = Output::Streamed;
+        self.spinner = false;
+        self
+    }
+
+    /// The same without a spinner, for when other lines appear beside it.
+    pub(crate) fn without_spinner(mut self) -> Self {
+        self.spinner = false;
+        self
+    }
+
+    /// Builds those components that have a build command, in the order of their dependencies.
+    ///
+    /// # Errors
+    /// The first build that fails.
+    pub(crate) fn build_all(&self, components: &[&Component]) -> Result<(), BuildFailure> {
+        let order = Order::of(components);
+        let mut ordered = order.components();
+        ordered.try_for_each(|component| self.build(component))
+    }
+
+    /// Builds a component, if it has a build command.
+    ///
+    /// # Errors
+    /// The command that failed, or that its source is not there afterwards.
+    pub(crate) fn build(&self, component: &Component) -> Result<(), BuildFailure> {
+        let Some(build) = &component.build else {
+            return Ok(());
+        };
+        let started = clock::now();
+        let spinner = self.begin(&component.id);
+        let result = self.run(component, build);
+        spinner.finish_and_clear();
+        result?;
+        self.console.tell(&Event::Built {
+            component: &component.id,
+            milliseconds: clock::now().duration_since(started).as_millis(),
+        });
+        Ok(())
+    }
+
+    fn begin(&self, id: &str) -> ProgressBar {
+        if !self.spinner {
+            self.console.tell(&Event::Building { component: id });
+            return ProgressBar::hidden();
+        }
+        let template = "{spinner} {msg} {elapsed}";
+        let style = ProgressStyle::with_template(template);
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let spinner = ProgressBar::new_spinner()
+            .with_style(style)
+            .with_message(format!("building {id} …"));
+        spinner.enable_steady_tick(SPINNER_TICK);
+        spinner
+    }
+
+    fn run(&self, component: &Component, build: &Build) -> Result<(), BuildFailure> {
+        let mut output = String::new();
+        let failure = |reason, output| BuildFailure {
+            component: component.id.clone(),
+            reason,
+            output,
+        };
+        for command in &build.command {
+            let result = self.run_command(component, build, command, &mut output);
+            result.map_err(|reason| failure(reason, std::mem::take(&mut output)))?;
+        }
+        match component.source.is_file() {
+            true => Ok(()),
+            false => Err(failure(no_source(component), output)),
+        }
+    }
+
+    fn run_command(
+        &self,
+        component: &Component,
+        build: &Build,
+        command: &str,
+        output: &mut String,
+    ) -> Result<(), Reason> {
+        let toolchain = self.toolchain(component, build, command)?;
+        let mut shell = shell::command(build, command)?;
+        if let Some(toolchain) = toolchain {
+            shell.env(toolchain::VARIABLE, toolchain);
+        }
+        if self.output == Output::Captured && self.console.coloured() {
+            // Cargo sees a pipe, but its words end on a terminal.
+            shell.env("CARGO_TERM_COLOR", "always");
+        }
+        shell::run(shell, command, self.output, output)
+    }
+
+    /// The toolchain to use instead of the active one, if need be.
+    fn toolchain(
+        &self,
+        component: &Component,
+        build: &Build,
+        command: &str,
+    ) -> Result<Option<&'static str>, Reason> {
+        let Some(target) = toolchain::guest_target(command, &component.source) else {
+            return Ok(None);
+        };
+        let toolchain = toolchain::choose(&target, |toolchain| {
+            toolchain::has_target(toolchain, &target, &build.workdir)
+        })?;
+        if let Some(toolchain) = toolchain {
+            self.console.tell(&Event::OtherToolchain {
+                component: &component.id,
+                toolchain,
+                target: &target,
+            });
+        }
+        Ok(toolchain)
+    }
+}
+
+fn no_source(component: &Component) -> Reason {
+    let source = component.source.display();
+    Reason::new(format!(
+        "its commands ran, but its source `{source}` is not there"
+    ))
+    .help("make `source` name the file that the build commands write")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! The files that the operating system watches for us.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::Sender;
+
+use notify::event::EventKind;
+use notify::{RecommendedWatcher, Watcher as _};
+
+use super::debounce::Changes;
+use super::project::Project;
+
+type Events = Sender<notify::Result<notify::Event>>;
+
+/// Watches the files of a project as long as it lives.
+pub(super) struct Watcher {
+    events: Events,
+    /// Dropped when the next one has taken over.
+    current: RecommendedWatcher,
+}
+
+impl Watcher {
+    /// Watches all that a project is made from, and tells `events`.
+    ///
+    /// # Errors
+    /// The operating system refuses, usually because other programs watch too much.
+    pub(super) fn start(project: &Project, events: Events) -> notify::Result<Self> {
+        let current = watch(project, events.clone())?;
+        Ok(Self { events, current })
+    }
+
+    /// Watches anew, because directories have come or the project is another. On an error nothing changes.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub(super) fn restart(&mut self, project: &Project) -> notify::Result<()> {
+        self.current = watch(project, self.events.clone())?;
+        Ok(())
+    }
+}
+
+fn watch(project: &Project, events: Events) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(events)?;
+    for (root, mode) in project.roots() {
+        if root.is_dir() {
+            tolerate_missing(watcher.watch(&root, mode))?;
+        }
+    }
+    Ok(watcher)
+}
+
+/// A directory may go away between two looks, as build directories do.
+fn tolerate_missing(result: notify::Result<()>) -> notify::Result<()> {
+    match result {
+        Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => Ok(()),
+        result => result,
+    }
+}
+
+/// What an event says about the files that matter; nothing, if it does not concern them.
+pub(super) fn changes(event: notify::Result<notify::Event>, project: &Project) -> Option<Changes> {
+    let Ok(event) = event else {
+        return Some(Changes::Unknown);
+    };
+    if event.need_rescan() {
+        return Some(Changes::Unknown);
+    }
+    // Builds read their inputs; if that counted, they would never end.
+    if matches!(event.kind, EventKind::Access(_)) {
+        return None;
+    }
+    let concerned = event
+        .paths
+        .into_iter()
+        .filter(|path| project.concerns(path));
+    let files: BTreeSet<_> = concerned.collect();
+    (!files.is_empty()).then_some(Changes::Files(files))
+}

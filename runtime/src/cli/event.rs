@@ -1,0 +1,199 @@
+//! What can happen, as a sentence for people and as an object for programs.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::fault::{Fault, Reason};
+
+/// Something worth telling.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum Event<'e> {
+    /// The app is served.
+    Ready {
+        /// The name of the app.
+        #[serde(skip)]
+        app: &'e str,
+        /// Where.
+        http: String,
+        /// Where metrics and health are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        admin: Option<String>,
+    },
+    /// A build begins.
+    Building { component: &'e str },
+    /// A build uses another toolchain than the active one.
+    OtherToolchain {
+        component: &'e str,
+        toolchain: &'e str,
+        target: &'e str,
+    },
+    /// A build is done.
+    Built {
+        component: &'e str,
+        milliseconds: u128,
+    },
+    /// A build failed. The message holds what the compiler said, if that was not shown already.
+    BuildFailed { component: &'e str, message: String },
+    /// There was nothing to build.
+    NothingToBuild,
+    /// New code is served.
+    Swapped {
+        components: Vec<&'e str>,
+        milliseconds: u128,
+    },
+    /// New code could not be served, so that the old goes on.
+    SwapFailed { message: String },
+    /// The settings changed, which only a restart takes up.
+    RestartNeeded { file: &'e Path },
+    /// Changes of a component's sources go unseen.
+    NotWatched { component: &'e str },
+    /// `check` found nothing.
+    Fine {
+        manifest: &'e Path,
+        components: usize,
+        routes: usize,
+    },
+    /// Something that the user wrote is wrong.
+    Fault(&'e Fault),
+    /// The command failed.
+    Failed {
+        message: &'e str,
+        suggestion: Option<&'e str>,
+    },
+}
+
+impl Event<'_> {
+    /// Whether this is what the command was run for, rather than news on the way.
+    pub(crate) fn is_result(&self) -> bool {
+        matches!(self, Self::Ready { .. } | Self::Fine { .. })
+    }
+}
+
+impl<'e> From<&'e Fault> for Event<'e> {
+    fn from(fault: &'e Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl<'e> From<&'e Reason> for Event<'e> {
+    fn from(reason: &'e Reason) -> Self {
+        Self::Failed {
+            message: &reason.message,
+            suggestion: reason.suggestion.as_deref(),
+        }
+    }
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready { app, http, admin } => ready(formatter, app, http, admin.as_deref()),
+            Self::Building { component } => write!(formatter, "building {component} …"),
+            Self::OtherToolchain {
+                component,
+                toolchain,
+                target,
+            } => write!(
+                formatter,
+                "building {component} with the toolchain `{toolchain}`, because the active one has no `{target}`"
+            ),
+            Self::Built {
+                component,
+                milliseconds,
+            } => {
+                let took = seconds(*milliseconds);
+                write!(formatter, "building {component} … done in {took}")
+            }
+            Self::BuildFailed { message, .. } => formatter.write_str(message),
+            Self::NothingToBuild => formatter.write_str("no component has a build command"),
+            Self::Swapped {
+                components,
+                milliseconds,
+            } => swapped(formatter, components, *milliseconds),
+            Self::SwapFailed { message } => write!(
+                formatter,
+                "{message}\nnot swapped: the last good build goes on serving"
+            ),
+            Self::RestartNeeded { file } => {
+                let file = file.display();
+                write!(formatter, "{file} changed: restart `terrace dev` to use it")
+            }
+            Self::NotWatched { component } => write!(
+                formatter,
+                "changes of {component} are not seen: name its sources in `watch` of [component.{component}.build]"
+            ),
+            Self::Fine {
+                manifest,
+                components,
+                routes,
+            } => {
+                let manifest = manifest.display();
+                let components = count(*components, "component");
+                let routes = count(*routes, "route");
+                write!(formatter, "{manifest} is fine: {components}, {routes}")
+            }
+            Self::Fault(fault) => write!(formatter, "{}: {}", fault.file.display(), fault.message),
+            Self::Failed {
+                message,
+                suggestion,
+            } => failed(formatter, message, *suggestion),
+        }
+    }
+}
+
+fn ready(
+    formatter: &mut fmt::Formatter<'_>,
+    app: &str,
+    http: &str,
+    admin: Option<&str>,
+) -> fmt::Result {
+    write!(formatter, "terrace: serving {app} at {http}")?;
+    match admin {
+        Some(admin) => write!(formatter, " (admin {admin})"),
+        None => Ok(()),
+    }
+}
+
+fn swapped(
+    formatter: &mut fmt::Formatter<'_>,
+    components: &[&str],
+    milliseconds: u128,
+) -> fmt::Result {
+    match components {
+        [] => write!(formatter, "swapped the manifest in {milliseconds} ms"),
+        _ => {
+            let components = components.join(", ");
+            write!(formatter, "swapped {components} in {milliseconds} ms")
+        }
+    }
+}
+
+fn failed(
+    formatter: &mut fmt::Formatter<'_>,
+    message: &str,
+    suggestion: Option<&str>,
+) -> fmt::Result {
+    write!(formatter, "terrace: {message}")?;
+    match suggestion {
+        Some(suggestion) => write!(formatter, "\n    help: {suggestion}"),
+        None => Ok(()),
+    }
+}
+
+/// A span as people read it: tenths of a second are what they notice.
+fn seconds(milliseconds: u128) -> String {
+    format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
+}
+
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
