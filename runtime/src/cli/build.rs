@@ -14,6 +14,7 @@ use crate::clock;
 use crate::fault::Reason;
 use crate::manifest::{App, Build, Component};
 
+mod artefact;
 mod inputs;
 mod order;
 mod shell;
@@ -118,16 +119,23 @@ impl Builder {
     /// Builds a component, if it has a build command.
     ///
     /// # Errors
-    /// The command that failed, or that its source is not there afterwards.
+    /// The command that failed, or that there is no WebAssembly afterwards.
     pub(crate) fn build(&self, component: &Component) -> Result<(), BuildFailure> {
         let Some(build) = &component.build else {
             return Ok(());
         };
+        let failure = |(reason, output)| BuildFailure {
+            component: component.id.clone(),
+            reason,
+            output,
+        };
+        let toolchain = self.toolchain(component, build);
+        let toolchain = toolchain.map_err(|reason| failure((reason, String::new())))?;
         let started = clock::now();
         let spinner = self.begin(&component.id);
-        let result = self.run(component, build);
+        let result = self.run(component, build, toolchain);
         spinner.finish_and_clear();
-        result?;
+        result.map_err(failure)?;
         self.console.tell(&Event::Built {
             component: &component.id,
             milliseconds: clock::now().duration_since(started).as_millis(),
@@ -150,31 +158,28 @@ impl Builder {
         spinner
     }
 
-    fn run(&self, component: &Component, build: &Build) -> Result<(), BuildFailure> {
+    /// Runs the commands; an error comes with what they printed.
+    fn run(
+        &self,
+        component: &Component,
+        build: &Build,
+        toolchain: Option<&str>,
+    ) -> Result<(), (Reason, String)> {
         let mut output = String::new();
-        let failure = |reason, output| BuildFailure {
-            component: component.id.clone(),
-            reason,
-            output,
-        };
         for command in &build.command {
-            let result = self.run_command(component, build, command, &mut output);
-            result.map_err(|reason| failure(reason, std::mem::take(&mut output)))?;
+            let result = self.run_command(build, command, toolchain, &mut output);
+            result.map_err(|reason| (reason, std::mem::take(&mut output)))?;
         }
-        match component.source.is_file() {
-            true => Ok(()),
-            false => Err(failure(no_source(component), output)),
-        }
+        artefact::check(&component.source).map_err(|reason| (reason, output))
     }
 
     fn run_command(
         &self,
-        component: &Component,
         build: &Build,
         command: &str,
+        toolchain: Option<&str>,
         output: &mut String,
     ) -> Result<(), Reason> {
-        let toolchain = self.toolchain(component, build, command)?;
         let mut shell = shell::command(build, command)?;
         if let Some(toolchain) = toolchain {
             shell.env(toolchain::VARIABLE, toolchain);
@@ -186,14 +191,18 @@ impl Builder {
         shell::run(shell, command, self.output, output)
     }
 
-    /// The toolchain to use instead of the active one, if need be.
+    /// The toolchain to use instead of the active one, if need be. Who chose one is not second-guessed.
     fn toolchain(
         &self,
         component: &Component,
         build: &Build,
-        command: &str,
     ) -> Result<Option<&'static str>, Reason> {
-        let Some(target) = toolchain::guest_target(command, &component.source) else {
+        let mut variables = build.environment.iter().map(|(name, _)| name);
+        if variables.any(|name| name == toolchain::VARIABLE) {
+            return Ok(None);
+        }
+        let target = |command: &String| toolchain::guest_target(command, &component.source);
+        let Some(target) = build.command.iter().find_map(target) else {
             return Ok(None);
         };
         let toolchain = toolchain::choose(&target, |toolchain| {
@@ -208,14 +217,6 @@ impl Builder {
         }
         Ok(toolchain)
     }
-}
-
-fn no_source(component: &Component) -> Reason {
-    let source = component.source.display();
-    Reason::new(format!(
-        "its commands ran, but its source `{source}` is not there"
-    ))
-    .help("make `source` name the file that the build commands write")
 }
 
 #[cfg(test)]

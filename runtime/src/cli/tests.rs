@@ -40,7 +40,7 @@ pub(super) fn load(directory: &Path) -> App {
 /// A component whose source is `ID.wasm`.
 pub(super) fn component_built_by(id: &str, command: &str, watch: &[&str]) -> String {
     format!(
-        "[component.{id}]\nsource = '{id}.wasm'\n[component.{id}.build]\ncommand = \"{command}\"\nwatch = {watch:?}\n"
+        "[component.{id}]\nsource = '{id}.wasm'\n[component.{id}.build]\ncommand = '''{command}'''\nwatch = {watch:?}\n"
     )
 }
 

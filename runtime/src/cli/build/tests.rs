@@ -19,10 +19,8 @@ fn build(components: &str) -> Result<(), String> {
 
 #[test]
 fn command_runs_in_the_folder_of_the_manifest() {
-    assert_eq!(
-        build(&component_built_by("hello", "touch hello.wasm", &[])),
-        Ok(())
-    );
+    let command = r"printf '\0asm' > hello.wasm";
+    assert_eq!(build(&component_built_by("hello", command, &[])), Ok(()));
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) struct Session {
     pub(super) builder: Builder,
     pub(super) project: Project,
     pub(super) watcher: Watcher,
-    /// How the sources were when they were loaded. One that is otherwise now is not served yet.
+    /// How the sources were when they were loaded, or found to be no use. One that is otherwise now is new.
     pub(super) served: Stamps,
     /// The components to be built as soon as the manifest is right.
     pub(super) pending: BTreeSet<String>,
@@ -66,11 +66,17 @@ impl Session {
         if pending.is_empty() {
             return;
         }
+        let mut failed = Vec::new();
         for component in Order::of(&self.project.components()).with_dependents(&pending) {
             if let Err(failure) = self.builder.build(component) {
                 self.console.tell(&failure.event());
+                failed.push(component.id.clone());
             }
         }
+        // What they left behind, if anything, is not worth a try.
+        let mut stamps = self.project.stamps();
+        let left = |id| stamps.remove_entry(&id);
+        self.served.extend(failed.into_iter().filter_map(left));
         self.watch();
     }
 

@@ -16,9 +16,9 @@ struct Bench {
 }
 
 impl Bench {
-    /// `hello.wasm` is a copy of `hello.rs`; what contains `error` does not compile, and `broken` does not load.
+    /// `hello.wasm` is made from `hello.rs`. What contains `error` does not compile, `broken` does not load.
     fn new() -> Self {
-        let directory = directory(&hello("cp hello.rs hello.wasm"));
+        let directory = directory(&hello("cat hello.rs"));
         let source = directory.path().join("hello.wasm");
         let (sender, _) = mpsc::channel();
         let project = load(directory.path());
@@ -26,7 +26,8 @@ impl Bench {
         let seen = Arc::clone(&reloads);
         let reload = move || {
             let text = fs::read_to_string(&source).unwrap_or_default();
-            seen.lock().unwrap().push(text.clone());
+            let code = text.trim_start_matches("\0asm").to_owned();
+            seen.lock().unwrap().push(code);
             match text.contains("broken") {
                 true => Err(StartError::Failed("it does not load".into())),
                 false => Ok(()),
@@ -65,8 +66,9 @@ impl Bench {
     }
 }
 
+/// The component whose source is WebAssembly's first bytes and what a command prints.
 fn hello(command: &str) -> String {
-    let command = format!("! grep error hello.rs && {command}");
+    let command = format!(r"! grep error hello.rs && (printf '\0asm'; {command}) > hello.wasm");
     component_built_by("hello", &command, &["*.rs"])
 }
 
@@ -98,6 +100,20 @@ fn failed_build_swaps_nothing_and_the_next_one_does() {
 }
 
 #[test]
+fn build_that_leaves_no_webassembly_swaps_nothing() {
+    let mut bench = Bench::new();
+    write_manifest(
+        bench.directory.path(),
+        &component_built_by("hello", "cp hello.rs hello.wasm", &["*.rs"]),
+    );
+    bench.take_up("spin.toml");
+    let before = bench.reloads();
+    bench.change("hello.rs", "nonsense");
+    bench.take_up("hello.wasm");
+    assert_eq!(bench.reloads(), before);
+}
+
+#[test]
 fn source_that_something_else_built_is_swapped_in() {
     let mut bench = Bench::new();
     bench.change("hello.wasm", "from elsewhere");
@@ -124,10 +140,7 @@ fn half_written_source_is_tried_again_once_it_is_whole() {
 fn changed_manifest_is_swapped_in_and_builds_what_it_changes() {
     let mut bench = Bench::new();
     fs::write(bench.directory.path().join("hello.rs"), "one").unwrap();
-    write_manifest(
-        bench.directory.path(),
-        &hello("cat hello.rs hello.rs > hello.wasm"),
-    );
+    write_manifest(bench.directory.path(), &hello("cat hello.rs hello.rs"));
     bench.take_up("spin.toml");
     assert_eq!(bench.reloads(), ["oneone"]);
     bench.take_up("spin.toml");
