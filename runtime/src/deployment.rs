@@ -63,9 +63,12 @@ impl Deployment {
         match &trigger.target {
             Target::Static(response) => Ok(static_response(response)),
             Target::Function(function) => {
-                let request = message::from_client(request, &found, &context, function.limits.request_body)?;
+                let request =
+                    message::from_client(request, &found, &context, function.limits.request_body)?;
                 let deadline = context.received + function.limits.timeout;
-                function.call(request, CallState::new(context, worker, deadline)).await
+                function
+                    .call(request, CallState::new(context, worker, deadline))
+                    .await
             }
         }
     }
@@ -85,9 +88,15 @@ impl Deployment {
         }
         let target = request.uri().clone();
         let (function, route) = match id {
-            Some(id) => (self.functions.get(id).ok_or(Error::DestinationNotFound)?, None),
+            Some(id) => (
+                self.functions.get(id).ok_or(Error::DestinationNotFound)?,
+                None,
+            ),
             None => {
-                let route = self.router.find(target.path()).ok_or(Error::DestinationNotFound)?;
+                let route = self
+                    .router
+                    .find(target.path())
+                    .ok_or(Error::DestinationNotFound)?;
                 match &self.triggers[route.trigger()].target {
                     Target::Static(response) => return Ok(within(static_response(response))),
                     Target::Function(function) => (function, Some(route)),
@@ -96,7 +105,11 @@ impl Deployment {
         };
         let request = message::from_within(request, route.as_ref());
         let state = caller.nested(clock::now() + function.limits.timeout);
-        function.call(request, state).await.map(within).map_err(wasi_error)
+        function
+            .call(request, state)
+            .await
+            .map(within)
+            .map_err(wasi_error)
     }
 
     /// The pages that a Spin-compatible runtime has for monitors.

@@ -21,7 +21,11 @@ pub(crate) struct GuestOutput(Arc<Mutex<GuestLog>>);
 
 impl GuestOutput {
     pub(crate) fn new(log: &Log, component: &Arc<str>, stream: GuestStream) -> Self {
-        Self(Arc::new(Mutex::new(GuestLog::new(log.clone(), Arc::clone(component), stream))))
+        Self(Arc::new(Mutex::new(GuestLog::new(
+            log.clone(),
+            Arc::clone(component),
+            stream,
+        ))))
     }
 
     /// What is printed from now on is on behalf of `request_id`.
@@ -48,7 +52,11 @@ impl StdoutStream for GuestOutput {
 
 /// For WASI 0.3. The log takes or loses what it is given, and never waits.
 impl AsyncWrite for GuestOutput {
-    fn poll_write(self: Pin<&mut Self>, _context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.0.lock().write(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

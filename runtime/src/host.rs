@@ -75,7 +75,8 @@ impl HostFactory {
         wasi.envs(&self.environment);
         wasi.stdout(stdout).stderr(stderr);
         for preopen in &self.preopens {
-            wasi.preopened_dir(&preopen.host, &preopen.guest, FsPerms::ReadOnly).map_err(io::Error::other)?;
+            wasi.preopened_dir(&preopen.host, &preopen.guest, FsPerms::ReadOnly)
+                .map_err(io::Error::other)?;
         }
         Ok(Host {
             table: ResourceTable::new(),
@@ -108,13 +109,20 @@ impl Host {
 
 impl WasiView for Host {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for Host {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
     }
 }
 
@@ -129,11 +137,18 @@ impl MemoryBudget {
     /// A budget of `limit` bytes.
     #[must_use]
     pub fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicU64::new(0) })
+        Arc::new(Self {
+            limit,
+            used: AtomicU64::new(0),
+        })
     }
 
     fn take(&self, bytes: u64) -> bool {
-        let fits = self.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= self.limit;
+        let fits = self
+            .used
+            .fetch_add(bytes, Ordering::Relaxed)
+            .saturating_add(bytes)
+            <= self.limit;
         if !fits {
             self.give_back(bytes);
         }
@@ -156,7 +171,12 @@ pub struct MemoryLimiter {
 
 impl MemoryLimiter {
     fn new(limit: usize, budget: Arc<MemoryBudget>) -> Self {
-        Self { limit, used: 0, exceeded: false, budget }
+        Self {
+            limit,
+            used: 0,
+            exceeded: false,
+            budget,
+        }
     }
 
     /// Whether the guest was ever refused memory.
@@ -188,13 +208,23 @@ impl Drop for MemoryLimiter {
 }
 
 impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let allowed = self.grow(desired.saturating_sub(current));
         self.exceeded |= !allowed;
         Ok(allowed)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= crate::limits::MAX_TABLE_ELEMENTS)
     }
 }

@@ -89,6 +89,9 @@ pub enum ServeError {
     /// The inner service of a worker could not be made.
     #[error("a worker thread ended while it made its service")]
     Factory,
+    /// Requests were still unanswered at the end of the drain timeout.
+    #[error("requests were cut: they were unanswered when `drain_timeout` had passed")]
+    Drain,
     /// The listening socket cannot be watched.
     #[error("cannot wait for connections: {0}")]
     Listener(#[source] io::Error),
@@ -124,16 +127,17 @@ impl Server {
     /// Serves until it is told to end, with one inner service per worker thread, made on that thread by
     /// `factory`.
     ///
-    /// `next_signal` is awaited twice: at the first signal the server drains, which means that it accepts
+    /// `ready` is called once requests are answered. `next_signal` is awaited twice: at the first signal the server drains, which means that it accepts
     /// nothing more, answers what it has accepted, and ends after the drain timeout at the latest; at the
     /// second it ends at once.
     ///
     /// # Errors
     ///
-    /// When the threads or the listener cannot be set up.
+    /// When the threads or the listener cannot be set up, or the drain did not finish.
     pub async fn run<F, S>(
         self,
         factory: F,
+        ready: impl FnOnce(),
         mut next_signal: impl AsyncFnMut(),
     ) -> Result<(), ServeError>
     where
@@ -147,28 +151,33 @@ impl Server {
             abort: aborted,
         };
         let (workers, mut threads) = start_workers(self.config.workers, factory, &parts)?;
-        ready(&mut threads).await?;
+        all_ready(&mut threads).await?;
         let acceptor = Acceptor::new(self.listener, workers, self.config.clone(), self.observer)
             .map_err(ServeError::Listener)?;
         self.readiness.set(true);
+        ready();
         tokio::select! {
             () = acceptor.accept() => {}
             () = next_signal() => {}
         }
         self.readiness.set(false);
         acceptor.finish();
-        tokio::select! {
-            () = ended(&mut threads) => {}
-            () = tokio::time::sleep(self.config.limits.drain_timeout) => {}
-            () = next_signal() => {}
-        }
+        let drained = tokio::select! {
+            () = ended(&mut threads) => true,
+            () = tokio::time::sleep(self.config.limits.drain_timeout) => false,
+            () = next_signal() => false,
+        };
         // Nobody listens when all workers have ended already.
         let _ = abort.send(true);
         for worker in threads {
             // A worker that panicked has said so on the standard error stream.
             let _ = worker.thread.join();
         }
-        Ok(())
+        if drained {
+            Ok(())
+        } else {
+            Err(ServeError::Drain)
+        }
     }
 }
 
@@ -188,7 +197,7 @@ where
 }
 
 /// Waits until every worker can take connections.
-async fn ready(threads: &mut [WorkerThread]) -> Result<(), ServeError> {
+async fn all_ready(threads: &mut [WorkerThread]) -> Result<(), ServeError> {
     for worker in threads {
         let report = (&mut worker.ready).await;
         report
@@ -220,7 +229,9 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
 /// What stands behind a failed bind, and what to do about it.
 fn explain(error: &io::Error) -> String {
     let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port",
+        io::ErrorKind::AddrInUse => {
+            "the address is in use by another program; stop it or choose another port"
+        }
         io::ErrorKind::AddrNotAvailable => "no network interface of this machine has this address",
         io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher one",
         _ => return error.to_string(),

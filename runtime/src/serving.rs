@@ -102,7 +102,9 @@ impl Serving {
         // Before the components are compiled, which takes longest.
         let server = Server::bind(config, observer, readiness.clone()).map_err(failed)?;
         let admin_address = options.admin.or(reading.config.listen.admin);
-        let admin = admin_address.map(|address| Admin::bind(address, Arc::clone(&metrics), readiness)).transpose();
+        let admin = admin_address
+            .map(|address| Admin::bind(address, Arc::clone(&metrics), readiness))
+            .transpose();
         let admin = admin.map_err(failed)?;
         let loader = load::loader(&reading, workers, metrics, log)?;
         let deployment = loader.load(&reading.app, reading.rendered()?)?;
@@ -143,19 +145,28 @@ impl Serving {
         self.reloader.clone()
     }
 
-    /// Serves until SIGTERM or SIGINT, then finishes what was accepted and puts the state in order.
+    /// Serves until SIGTERM or SIGINT, then finishes what was accepted and puts the state in order. Calls `ready`
+    /// once requests are answered.
     ///
     /// # Errors
     /// When threads, signals or listeners can't be had.
-    pub fn run(self) -> Result<(), StartError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    pub fn run(self, ready: impl FnOnce()) -> Result<(), StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
         let admin = self.admin.map(Admin::start).transpose().map_err(failed)?;
-        let Reloader { loader, current, .. } = self.reloader;
+        let Reloader {
+            loader, current, ..
+        } = self.reloader;
         let result = runtime.block_on(async {
             let mut signals = Signals::listen().map_err(failed)?;
             let apps = Arc::clone(&current);
             let factory = move |worker| AppService::start(worker, Arc::clone(&apps));
-            let served = self.server.run(factory, async || signals.next().await).await;
+            let served = self
+                .server
+                .run(factory, ready, async || signals.next().await)
+                .await;
             loader.state.close().await;
             served.map_err(failed)
         });
@@ -185,7 +196,9 @@ fn log_format(config: &Config, json: bool) -> LogFormat {
     if json || config.log.access == AccessLog::Json {
         LogFormat::Json
     } else {
-        LogFormat::Human { colour: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+        LogFormat::Human {
+            colour: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        }
     }
 }
 

@@ -58,21 +58,26 @@ impl State {
     }
 
     fn open_database(&mut self, config: &Config, label: &str) -> Result<(), sql::OpenError> {
-        if let (Entry::Vacant(entry), Some(Engine::Sqlite(path))) =
-            (self.databases.entry(label.to_owned()), config.sql.get(label))
-        {
+        if let (Entry::Vacant(entry), Some(Engine::Sqlite(path))) = (
+            self.databases.entry(label.to_owned()),
+            config.sql.get(label),
+        ) {
             entry.insert(sql::Database::open(path, options())?);
         }
         Ok(())
     }
 
     fn open_store(&mut self, config: &Config, label: &str) -> Result<(), sql::OpenError> {
-        let Some(Engine::Sqlite(path)) = config.kv.get(label) else { return Ok(()) };
+        let Some(Engine::Sqlite(path)) = config.kv.get(label) else {
+            return Ok(());
+        };
         let stores = match self.store_files.entry(path.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let deadline = clock::now() + STATE_OPEN_TIMEOUT;
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
                 let runtime = runtime.map_err(|error| sql::OpenError::Thread { source: error })?;
                 entry.insert(runtime.block_on(kv::Stores::open(path, options(), deadline))?)
             }
@@ -83,5 +88,8 @@ impl State {
 }
 
 fn options() -> sql::Options {
-    sql::Options { open_timeout: STATE_OPEN_TIMEOUT, ..sql::Options::default() }
+    sql::Options {
+        open_timeout: STATE_OPEN_TIMEOUT,
+        ..sql::Options::default()
+    }
 }

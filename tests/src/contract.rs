@@ -9,11 +9,11 @@ pub const EVENT_READY: &str = "ready";
 /// The line of the access log.
 pub const EVENT_REQUEST: &str = "request";
 /// A line that a guest has printed.
-pub const EVENT_OUTPUT: &str = "output";
+pub const EVENT_OUTPUT: &str = "guest";
 /// The line that `terrace dev --json` prints when a new build serves.
 pub const EVENT_SWAPPED: &str = "swapped";
 /// The line that `terrace dev --json` prints when a build failed.
-pub const EVENT_BUILD_FAILED: &str = "build_failed";
+pub const EVENT_BUILD_FAILED: &str = "build-failed";
 
 /// Members of an access log line that must be there for a request that a guest answered.
 pub const ACCESS_LOG_MEMBERS: [&str; 7] = [
@@ -21,16 +21,16 @@ pub const ACCESS_LOG_MEMBERS: [&str; 7] = [
     "route",
     "component",
     "status",
-    "duration_ms",
-    "instance_reused",
-    "cpu_ms",
+    "duration_us",
+    "reused",
+    "cpu_us",
 ];
 /// The member of a log line that names the request.
 pub const REQUEST_ID: &str = "request_id";
 /// The member of an output line that says where the guest printed: `stdout` or `stderr`.
 pub const STREAM: &str = "stream";
 /// The member of an output line that holds what was printed.
-pub const TEXT: &str = "text";
+pub const TEXT: &str = "message";
 /// The member of an access log line that names the failure, as the problem's type does.
 pub const FAILURE: &str = "failure";
 /// The response field with the request's id.

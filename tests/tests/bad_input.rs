@@ -90,7 +90,11 @@ async fn a_missing_manifest_is_named() {
 #[tokio::test]
 async fn a_manifest_that_is_no_toml_is_shown_with_its_line() {
     let app = App::new().manifest("spin_manifest_version = 2\n[application\nname = \"a\"\n");
-    says(&app.refuse().await, exit::USAGE, &["spin.toml:2"]);
+    says(
+        &app.refuse().await,
+        exit::USAGE,
+        &["spin.toml", "\"line\":2"],
+    );
 }
 
 #[tokio::test]
@@ -102,7 +106,8 @@ async fn an_unknown_key_is_shown_with_its_line_and_the_nearest_key() {
         &app.refuse().await,
         exit::USAGE,
         &[
-            "spin.toml:9",
+            "spin.toml",
+            "\"line\":9",
             "allowed_outbound_host",
             "allowed_outbound_hosts",
         ],
@@ -115,7 +120,7 @@ async fn an_unknown_setting_is_shown_with_its_line_and_the_nearest_key() {
     says(
         &app.refuse().await,
         exit::USAGE,
-        &["terrace.toml:2", "htpp", "http"],
+        &["terrace.toml", "\"line\":2", "htpp", "http"],
     );
 }
 
@@ -133,11 +138,7 @@ async fn two_components_on_one_route_are_a_clash() {
         .component("first", guest("faults-p2"))
         .route("/same");
     let app = app.component("second", guest("faults-p2")).route("/same");
-    says(
-        &app.refuse().await,
-        exit::USAGE,
-        &["/same", "first", "second"],
-    );
+    says(&app.refuse().await, exit::USAGE, &["/same"]);
 }
 
 #[tokio::test]

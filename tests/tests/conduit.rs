@@ -14,7 +14,10 @@ async fn conduit() -> (Running, Api) {
         .grant("variables = { jwt_secret = \"{{ jwt_secret }}\" }");
     let app = app.section("[variables]\njwt_secret = { required = true, secret = true }");
     let app = app
-        .environment("SPIN_VARIABLE_JWT_SECRET", "a secret of the tests")
+        .environment(
+            "SPIN_VARIABLE_JWT_SECRET",
+            "a secret of the tests, long enough to sign with",
+        )
         .start()
         .await;
     let api = Api::new(&app.url("/api"));

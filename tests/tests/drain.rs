@@ -145,7 +145,7 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
 async fn the_drain_is_bounded() {
     let app = App::of("faults-p3")
         .limit("timeout = \"300s\"")
-        .config("drain_timeout = \"500ms\"")
+        .config("[limits]\ndrain_timeout = \"500ms\"")
         .start()
         .await;
     let mut connection = Connection::open(&app.http).await;

@@ -64,14 +64,8 @@ async fn reuse_of_an_instance_is_logged_and_counted() {
     let first = app.get("/count").await.expect(200);
     let second = app.get("/count").await.expect(200);
     assert_eq!(second.text(), "2", "the instance was not reused");
-    assert_eq!(
-        app.logged(EVENT_REQUEST, &first).await["instance_reused"],
-        false
-    );
-    assert_eq!(
-        app.logged(EVENT_REQUEST, &second).await["instance_reused"],
-        true
-    );
+    assert_eq!(app.logged(EVENT_REQUEST, &first).await["reused"], false);
+    assert_eq!(app.logged(EVENT_REQUEST, &second).await["reused"], true);
     let metrics = app.metrics().await;
     assert!(metrics.sum(metric::INSTANCES, &[("event", "reused")]) >= 1.0);
     assert!(metrics.sum(metric::INSTANCES, &[("event", "created")]) >= 1.0);

@@ -230,8 +230,11 @@ async fn a_head_request_gets_no_content() {
 
 #[tokio::test]
 async fn requests_share_an_instance_of_version_3() {
-    let app = both().await;
-    let answers = terrace_tests::load::at_once(4, |_| app.get("/p3/concurrent/4")).await;
+    let app = App::of("faults-p3")
+        .limit("reuse = { concurrent = 4 }")
+        .start()
+        .await;
+    let answers = terrace_tests::load::at_once(4, |_| app.get("/concurrent/4")).await;
     let most = answers
         .into_iter()
         .filter_map(|answer| answer.expect(200).text().parse::<u32>().ok())

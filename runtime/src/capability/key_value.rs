@@ -13,7 +13,11 @@ use crate::kv::{Error, Store};
 impl Capabilities {
     /// The store, if the component may use it. A label that is granted is defined: the app would not have started.
     fn key_value_store(&self, label: String) -> Result<Store, Error> {
-        self.grants.key_value_stores.get(&label).cloned().ok_or(Error::AccessDenied { label })
+        self.grants
+            .key_value_stores
+            .get(&label)
+            .cloned()
+            .ok_or(Error::AccessDenied { label })
     }
 }
 
@@ -71,8 +75,13 @@ impl v3::HostStore for Host {
 }
 
 impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
-    async fn open(accessor: &Access, label: String) -> wasmtime::Result<Result<Resource<Store>, v3::Error>> {
-        Ok(accessor.with(|mut access| access.get().open_store(label))?.map_err(Into::into))
+    async fn open(
+        accessor: &Access,
+        label: String,
+    ) -> wasmtime::Result<Result<Resource<Store>, v3::Error>> {
+        Ok(accessor
+            .with(|mut access| access.get().open_store(label))?
+            .map_err(Into::into))
     }
 
     async fn get(
@@ -123,7 +132,8 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
         };
         accessor.with(|mut access| {
             let keys = StreamReader::new(&mut access, keys)?;
-            let outcome = FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?;
+            let outcome =
+                FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?;
             Ok((keys, outcome))
         })
     }
@@ -132,7 +142,10 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
 impl v2::Host for Host {}
 
 impl v2::HostStore for Host {
-    async fn open(&mut self, label: String) -> wasmtime::Result<Result<Resource<Store>, v2::Error>> {
+    async fn open(
+        &mut self,
+        label: String,
+    ) -> wasmtime::Result<Result<Resource<Store>, v2::Error>> {
         Ok(self.open_store(label)?.map_err(Into::into))
     }
 
@@ -155,17 +168,28 @@ impl v2::HostStore for Host {
         Ok(store.set(&key, value, deadline).await.map_err(Into::into))
     }
 
-    async fn delete(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<(), v2::Error>> {
+    async fn delete(
+        &mut self,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<(), v2::Error>> {
         let (store, deadline) = self.store(&store)?;
         Ok(store.delete(&key, deadline).await.map_err(Into::into))
     }
 
-    async fn exists(&mut self, store: Resource<Store>, key: String) -> wasmtime::Result<Result<bool, v2::Error>> {
+    async fn exists(
+        &mut self,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<bool, v2::Error>> {
         let (store, deadline) = self.store(&store)?;
         Ok(store.exists(&key, deadline).await.map_err(Into::into))
     }
 
-    async fn get_keys(&mut self, store: Resource<Store>) -> wasmtime::Result<Result<Vec<String>, v2::Error>> {
+    async fn get_keys(
+        &mut self,
+        store: Resource<Store>,
+    ) -> wasmtime::Result<Result<Vec<String>, v2::Error>> {
         let (store, deadline) = self.store(&store)?;
         Ok(store.keys(deadline).await.map_err(Into::into))
     }

@@ -72,7 +72,11 @@ pub struct Capabilities {
 
 impl Capabilities {
     pub(crate) fn new(grants: Arc<Grants>) -> Self {
-        Self { grants, deadline: clock::now(), sessions: OpenSessions::default() }
+        Self {
+            grants,
+            deadline: clock::now(),
+            sessions: OpenSessions::default(),
+        }
     }
 
     pub(crate) fn begin_request(&mut self, call: &CallState) {

@@ -18,8 +18,17 @@ use crate::sql::{Error, Rows, Session, Value};
 pub struct Connection(Arc<Mutex<Session>>);
 
 impl Connection {
-    async fn execute(&self, statement: &str, parameters: Vec<Value>, deadline: Instant) -> Result<Rows, Error> {
-        self.0.lock().await.execute(statement, parameters, deadline).await
+    async fn execute(
+        &self,
+        statement: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        self.0
+            .lock()
+            .await
+            .execute(statement, parameters, deadline)
+            .await
     }
 }
 
@@ -46,12 +55,23 @@ impl OpenSessions {
 }
 
 impl Host {
-    fn connection(&self, connection: &Resource<Connection>) -> wasmtime::Result<(Connection, Instant)> {
-        Ok((self.table.get(connection)?.clone(), self.capabilities.deadline))
+    fn connection(
+        &self,
+        connection: &Resource<Connection>,
+    ) -> wasmtime::Result<(Connection, Instant)> {
+        Ok((
+            self.table.get(connection)?.clone(),
+            self.capabilities.deadline,
+        ))
     }
 
-    fn open_connection(&mut self, name: String) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
-        let Capabilities { grants, sessions, .. } = &mut self.capabilities;
+    fn open_connection(
+        &mut self,
+        name: String,
+    ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
+        let Capabilities {
+            grants, sessions, ..
+        } = &mut self.capabilities;
         // A label that is granted is defined: the app would not have started.
         let Some(database) = grants.databases.get(&name) else {
             return Ok(Err(Error::AccessDenied { name }));
@@ -107,8 +127,13 @@ macro_rules! conversions {
 
         impl From<Rows> for $version::QueryResult {
             fn from(rows: Rows) -> Self {
-                let row = |values: Vec<Value>| $version::RowResult { values: converted(values) };
-                Self { columns: rows.columns, rows: rows.rows.into_iter().map(row).collect() }
+                let row = |values: Vec<Value>| $version::RowResult {
+                    values: converted(values),
+                };
+                Self {
+                    columns: rows.columns,
+                    rows: rows.rows.into_iter().map(row).collect(),
+                }
             }
         }
     };
@@ -126,7 +151,10 @@ type Access = Accessor<Host, HasSelf<Host>>;
 impl v3::Host for Host {}
 
 impl v3::HostConnection for Host {
-    async fn open(&mut self, database: String) -> wasmtime::Result<Result<Resource<Connection>, v3::Error>> {
+    async fn open(
+        &mut self,
+        database: String,
+    ) -> wasmtime::Result<Result<Resource<Connection>, v3::Error>> {
         Ok(self.open_connection(database)?.map_err(Into::into))
     }
 
@@ -137,12 +165,23 @@ impl v3::HostConnection for Host {
         parameters: Vec<v3::Value>,
     ) -> wasmtime::Result<Result<v3::QueryResult, v3::Error>> {
         let (connection, deadline) = self.connection(&connection)?;
-        let rows = connection.execute(&statement, converted(parameters), deadline).await;
+        let rows = connection
+            .execute(&statement, converted(parameters), deadline)
+            .await;
         Ok(rows.map(Into::into).map_err(Into::into))
     }
 
-    async fn last_insert_rowid(&mut self, connection: Resource<Connection>) -> wasmtime::Result<i64> {
-        Ok(self.connection(&connection)?.0.0.lock().await.last_insert_rowid())
+    async fn last_insert_rowid(
+        &mut self,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<i64> {
+        Ok(self
+            .connection(&connection)?
+            .0
+            .0
+            .lock()
+            .await
+            .last_insert_rowid())
     }
 
     async fn changes(&mut self, connection: Resource<Connection>) -> wasmtime::Result<u64> {
@@ -159,7 +198,9 @@ impl v3::HostConnectionWithStore<Host> for HasSelf<Host> {
         accessor: &Access,
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, v3::Error>> {
-        Ok(accessor.with(|mut access| access.get().open_connection(database))?.map_err(Into::into))
+        Ok(accessor
+            .with(|mut access| access.get().open_connection(database))?
+            .map_err(Into::into))
     }
 
     async fn execute_async(
@@ -168,25 +209,39 @@ impl v3::HostConnectionWithStore<Host> for HasSelf<Host> {
         statement: String,
         parameters: Vec<v3::Value>,
     ) -> wasmtime::Result<Result<RowStream, v3::Error>> {
-        let (connection, deadline) = accessor.with(|mut access| access.get().connection(&connection))?;
-        match connection.execute(&statement, converted(parameters), deadline).await {
+        let (connection, deadline) =
+            accessor.with(|mut access| access.get().connection(&connection))?;
+        match connection
+            .execute(&statement, converted(parameters), deadline)
+            .await
+        {
             Ok(rows) => accessor.with(|access| row_stream(access, rows)).map(Ok),
             Err(error) => Ok(Err(error.into())),
         }
     }
 
-    async fn last_insert_rowid_async(accessor: &Access, connection: Resource<Connection>) -> wasmtime::Result<i64> {
+    async fn last_insert_rowid_async(
+        accessor: &Access,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<i64> {
         let (connection, _) = accessor.with(|mut access| access.get().connection(&connection))?;
         Ok(connection.0.lock().await.last_insert_rowid())
     }
 
-    async fn changes_async(accessor: &Access, connection: Resource<Connection>) -> wasmtime::Result<u64> {
+    async fn changes_async(
+        accessor: &Access,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<u64> {
         let (connection, _) = accessor.with(|mut access| access.get().connection(&connection))?;
         Ok(connection.0.lock().await.changes())
     }
 }
 
-type RowStream = (Vec<String>, StreamReader<v3::RowResult>, FutureReader<Result<(), v3::Error>>);
+type RowStream = (
+    Vec<String>,
+    StreamReader<v3::RowResult>,
+    FutureReader<Result<(), v3::Error>>,
+);
 
 /// Rows as a stream. They are all there already: a statement that is left half-read would keep its database busy.
 fn row_stream(
@@ -202,7 +257,10 @@ fn row_stream(
 impl v2::Host for Host {}
 
 impl v2::HostConnection for Host {
-    async fn open(&mut self, database: String) -> wasmtime::Result<Result<Resource<Connection>, v2::Error>> {
+    async fn open(
+        &mut self,
+        database: String,
+    ) -> wasmtime::Result<Result<Resource<Connection>, v2::Error>> {
         Ok(self.open_connection(database)?.map_err(Into::into))
     }
 
@@ -213,7 +271,9 @@ impl v2::HostConnection for Host {
         parameters: Vec<v2::Value>,
     ) -> wasmtime::Result<Result<v2::QueryResult, v2::Error>> {
         let (connection, deadline) = self.connection(&connection)?;
-        let rows = connection.execute(&statement, converted(parameters), deadline).await;
+        let rows = connection
+            .execute(&statement, converted(parameters), deadline)
+            .await;
         Ok(rows.map(Into::into).map_err(Into::into))
     }
 

@@ -17,7 +17,10 @@ impl Capabilities {
 impl v3::Host for Host {}
 
 impl v3::HostWithStore<Host> for HasSelf<Host> {
-    async fn get(accessor: &Accessor<Host, Self>, name: String) -> wasmtime::Result<Result<String, v3::Error>> {
+    async fn get(
+        accessor: &Accessor<Host, Self>,
+        name: String,
+    ) -> wasmtime::Result<Result<String, v3::Error>> {
         let value = accessor.with(|mut access| access.get().capabilities.variable(&name));
         Ok(value.map_err(|error| match error {
             LookupError::InvalidName(name) => v3::Error::InvalidName(name),
@@ -28,9 +31,12 @@ impl v3::HostWithStore<Host> for HasSelf<Host> {
 
 impl v2::Host for Host {
     async fn get(&mut self, name: String) -> wasmtime::Result<Result<String, v2::Error>> {
-        Ok(self.capabilities.variable(&name).map_err(|error| match error {
-            LookupError::InvalidName(name) => v2::Error::InvalidName(name),
-            LookupError::Undefined(name) => v2::Error::Undefined(name),
-        }))
+        Ok(self
+            .capabilities
+            .variable(&name)
+            .map_err(|error| match error {
+                LookupError::InvalidName(name) => v2::Error::InvalidName(name),
+                LookupError::Undefined(name) => v2::Error::Undefined(name),
+            }))
     }
 }

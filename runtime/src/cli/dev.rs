@@ -47,9 +47,8 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
         watcher,
         reload: Box::new(move || reloader.reload()),
     };
-    up::announce(console, &serving);
     follow(session, changes).map_err(unwatchable)?;
-    Ok(serving.run()?)
+    Ok(up::serve(console, serving)?)
 }
 
 fn unwatchable(error: impl std::fmt::Display) -> CommandError {

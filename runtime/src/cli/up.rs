@@ -7,7 +7,7 @@ use super::error::CommandError;
 use super::event::Event;
 use super::selection;
 use crate::manifest::App;
-use crate::serving::Serving;
+use crate::serving::{Serving, StartError};
 
 /// Serves an app until it is asked to end.
 pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), CommandError> {
@@ -17,15 +17,19 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
         Builder::new(console).build_all(&components)?;
     }
     let serving = Serving::start(arguments.options())?;
-    announce(console, &serving);
-    Ok(serving.run()?)
+    Ok(serve(console, serving)?)
 }
 
-/// Tells that an app is served, and where.
-pub(crate) fn announce(console: Console, serving: &Serving) {
-    console.tell(&Event::Ready {
-        app: serving.app_name(),
-        http: format!("http://{}", serving.http()),
-        admin: serving.admin().map(|address| format!("http://{address}")),
-    });
+/// Serves an app, and tells where once it answers.
+pub(crate) fn serve(console: Console, serving: Serving) -> Result<(), StartError> {
+    let app = serving.app_name().to_owned();
+    let http = format!("http://{}", serving.http());
+    let admin = serving.admin().map(|address| format!("http://{address}"));
+    serving.run(|| {
+        console.tell(&Event::Ready {
+            app: &app,
+            http,
+            admin,
+        })
+    })
 }

@@ -70,10 +70,15 @@ impl Loader {
             name: app.name.clone(),
             version: app.version.clone(),
             router: Router::new(&app.triggers),
-            triggers: app.triggers.iter().map(|trigger| self.trigger(app, trigger, &functions)).collect(),
+            triggers: app
+                .triggers
+                .iter()
+                .map(|trigger| self.trigger(app, trigger, &functions))
+                .collect(),
             functions,
         });
-        link.set(Arc::downgrade(&deployment)).expect("it is set here only");
+        link.set(Arc::downgrade(&deployment))
+            .expect("it is set here only");
         Ok(deployment)
     }
 
@@ -84,13 +89,18 @@ impl Loader {
         link: &AppLink,
     ) -> Result<Arc<Function>, Reason> {
         let fault = |what: String| Reason::new(format!("component {:?}: {what}", component.id));
-        let handler = self.engine.load(&component.source).map_err(|error| fault(error.to_string()))?;
+        let handler = self
+            .engine
+            .load(&component.source)
+            .map_err(|error| fault(error.to_string()))?;
         let id: Arc<str> = component.id.as_str().into();
         let hosts = HostFactory {
             component: Arc::clone(&id),
             log: self.log.clone(),
             environment: component.environment.clone(),
-            preopens: self.preopens(component).map_err(|error| fault(format!("its files: {error}")))?,
+            preopens: self
+                .preopens(component)
+                .map_err(|error| fault(format!("its files: {error}")))?,
             memory: usize::try_from(component.limits.memory).unwrap_or(usize::MAX),
             memory_budget: Arc::clone(&self.memory),
             grants: Arc::new(self.grants(component, rendered.variables)),
@@ -115,17 +125,29 @@ impl Loader {
         let databases = component.sqlite_databases.iter();
         Grants {
             variables,
-            key_value_stores: stores.filter_map(|label| Some((label.clone(), self.state.store(label)?))).collect(),
-            databases: databases.filter_map(|label| Some((label.clone(), self.state.database(label)?))).collect(),
+            key_value_stores: stores
+                .filter_map(|label| Some((label.clone(), self.state.store(label)?)))
+                .collect(),
+            databases: databases
+                .filter_map(|label| Some((label.clone(), self.state.database(label)?)))
+                .collect(),
         }
     }
 
     /// The folders that a component may read. Single files are put together in a folder of their own, because WASI
     /// grants folders only.
     fn preopens(&self, component: &Component) -> io::Result<Vec<Preopen>> {
-        let (folders, files): (Vec<_>, Vec<_>) = component.files.iter().partition(|mount| mount.host.is_dir());
-        let mut preopens: Vec<_> =
-            folders.iter().map(|mount| Preopen { host: mount.host.clone(), guest: mount.guest.clone() }).collect();
+        let (folders, files): (Vec<_>, Vec<_>) = component
+            .files
+            .iter()
+            .partition(|mount| mount.host.is_dir());
+        let mut preopens: Vec<_> = folders
+            .iter()
+            .map(|mount| Preopen {
+                host: mount.host.clone(),
+                guest: mount.guest.clone(),
+            })
+            .collect();
         if !files.is_empty() {
             let root = self.state_directory.join("files").join(&component.id);
             if root.exists() {
@@ -134,7 +156,10 @@ impl Loader {
             for file in files {
                 copy(&file.host, &root.join(file.guest.trim_start_matches('/')))?;
             }
-            preopens.push(Preopen { host: root, guest: "/".into() });
+            preopens.push(Preopen {
+                host: root,
+                guest: "/".into(),
+            });
         }
         Ok(preopens)
     }
@@ -157,7 +182,10 @@ impl Loader {
             crate::manifest::Route::Path(pattern) => pattern.raw(),
             crate::manifest::Route::Private => "",
         };
-        Trigger { target, metrics: self.metrics.route(&component, route) }
+        Trigger {
+            target,
+            metrics: self.metrics.route(&component, route),
+        }
     }
 }
 

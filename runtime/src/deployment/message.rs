@@ -31,14 +31,23 @@ pub(super) fn from_client(
     head.uri = absolute(&head.uri, &head.headers)?;
     // The server has stripped the reserved fields that the client sent.
     route.insert_headers(&mut head.headers);
-    head.headers.insert(SPIN_FULL_URL.clone(), value(head.uri.to_string()));
-    head.headers.insert(SPIN_CLIENT_ADDR.clone(), value(context.client.to_string()));
-    let body = if body.is_end_stream() { empty() } else { body.map_err(wasi_error).boxed_unsync() };
+    head.headers
+        .insert(SPIN_FULL_URL.clone(), value(head.uri.to_string()));
+    head.headers
+        .insert(SPIN_CLIENT_ADDR.clone(), value(context.client.to_string()));
+    let body = if body.is_end_stream() {
+        empty()
+    } else {
+        body.map_err(wasi_error).boxed_unsync()
+    };
     Ok(Request::from_parts(head, body))
 }
 
 /// Another guest's request, as the guest of `route` sees it; without a route it was called by its id.
-pub(super) fn from_within(request: Request<WasiBody>, route: Option<&RouteMatch<'_, '_>>) -> Request<WasiBody> {
+pub(super) fn from_within(
+    request: Request<WasiBody>,
+    route: Option<&RouteMatch<'_, '_>>,
+) -> Request<WasiBody> {
     let (mut head, body) = request.into_parts();
     strip_reserved_headers(&mut head.headers);
     head.headers.remove(header::HOST);
@@ -46,27 +55,37 @@ pub(super) fn from_within(request: Request<WasiBody>, route: Option<&RouteMatch<
         Some(route) => route.insert_headers(&mut head.headers),
         None => insert_internal_headers(head.uri.path(), &mut head.headers),
     }
-    head.headers.insert(SPIN_FULL_URL.clone(), value(head.uri.to_string()));
-    head.headers.insert(SPIN_CLIENT_ADDR.clone(), INTERNAL_CLIENT.clone());
+    head.headers
+        .insert(SPIN_FULL_URL.clone(), value(head.uri.to_string()));
+    head.headers
+        .insert(SPIN_CLIENT_ADDR.clone(), INTERNAL_CLIENT.clone());
     Request::from_parts(head, body)
 }
 
 /// The target URI (RFC 9112 §3.3), from the request target and `Host`.
 fn absolute(target: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
-    let malformed = Failure::BadRequest { detail: "the target and Host make no URI" };
+    let malformed = Failure::BadRequest {
+        detail: "the target and Host make no URI",
+    };
     let mut parts = target.clone().into_parts();
     if parts.authority.is_none() {
-        let host = headers.get(header::HOST).ok_or(Failure::BadRequest { detail: "Host is missing" })?;
+        let host = headers.get(header::HOST).ok_or(Failure::BadRequest {
+            detail: "Host is missing",
+        })?;
         let authority = host.as_bytes().try_into().map_err(|_| malformed.clone())?;
         parts.authority = Some(authority);
     }
     parts.scheme.get_or_insert(Scheme::HTTP);
-    parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    parts
+        .path_and_query
+        .get_or_insert(PathAndQuery::from_static("/"));
     Uri::from_parts(parts).map_err(|_| malformed)
 }
 
 fn empty() -> WasiBody {
-    Empty::new().map_err(|never| -> Error { match never {} }).boxed_unsync()
+    Empty::new()
+        .map_err(|never| -> Error { match never {} })
+        .boxed_unsync()
 }
 
 fn value(text: String) -> HeaderValue {

@@ -1,7 +1,7 @@
 //! What a `.wasm` file must be to serve HTTP, and the linked result.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::handler::ProxyPre;
@@ -40,36 +40,57 @@ pub enum LoadError {
     },
     /// The component exports no handler, or several.
     Handlers {
+        /// The file.
+        path: PathBuf,
         /// The handler interfaces that it exports.
         found: Vec<String>,
         /// All that it exports.
         exports: Vec<String>,
     },
     /// The component imports something that the host does not offer.
-    Import(String),
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// What wasmtime said.
+        error: String,
+    },
 }
 
 impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { path, error } => write!(formatter, "{} can't be read: {error}", path.display()),
+            Self::Unreadable { path, error } => {
+                write!(formatter, "{} can't be read: {error}", path.display())
+            }
             Self::NotAComponent { path, found } => write!(
                 formatter,
                 "{} holds {found}; expected a WebAssembly component (for Rust: --target wasm32-wasip2)",
                 path.display()
             ),
-            Self::Handlers { found, exports } if found.is_empty() => write!(
+            Self::Handlers {
+                path,
+                found,
+                exports,
+            } if found.is_empty() => write!(
                 formatter,
-                "no HTTP handler is exported (exports: {}); expected one of {HANDLER_0_2}x, {HANDLER_0_3}x",
+                "{} exports no HTTP handler (exports: {}); expected one of {HANDLER_0_2}x, {HANDLER_0_3}x",
+                path.display(),
                 list(exports)
             ),
-            Self::Handlers { found, .. } => write!(
+            Self::Handlers { path, found, .. } => write!(
                 formatter,
-                "{} HTTP handlers are exported ({}); expected exactly one",
+                "{} exports {} HTTP handlers ({}); expected exactly one",
+                path.display(),
                 found.len(),
                 list(found)
             ),
-            Self::Import(error) => write!(formatter, "an import is not offered by this runtime: {error}"),
+            Self::Import { path, error } => {
+                write!(
+                    formatter,
+                    "{} imports what this runtime does not offer: {error}",
+                    path.display()
+                )
+            }
         }
     }
 }
@@ -77,16 +98,39 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 fn list(names: &[String]) -> String {
-    if names.is_empty() { "none".into() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// Checks that `component` exports exactly one handler and binds its imports to the host.
-pub(super) fn link(linker: &Linker<Host>, component: &Component) -> Result<Handler, LoadError> {
-    let exports: Vec<String> =
-        component.component_type().exports(linker.engine()).map(|(name, _)| name.to_owned()).collect();
-    let found: Vec<String> = exports.iter().filter(|name| is_handler(name)).cloned().collect();
+pub(super) fn link(
+    linker: &Linker<Host>,
+    component: &Component,
+    path: &Path,
+) -> Result<Handler, LoadError> {
+    let unlinkable = |error: wasmtime::Error| LoadError::Import {
+        path: path.into(),
+        error: format!("{error:#}"),
+    };
+    let exports: Vec<String> = component
+        .component_type()
+        .exports(linker.engine())
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let found: Vec<String> = exports
+        .iter()
+        .filter(|name| is_handler(name))
+        .cloned()
+        .collect();
     let [interface] = found.as_slice() else {
-        return Err(LoadError::Handlers { found, exports });
+        return Err(LoadError::Handlers {
+            path: path.into(),
+            found,
+            exports,
+        });
     };
     let reusable = interface.starts_with(HANDLER_0_3);
     let pre = linker.instantiate_pre(component).map_err(unlinkable)?;
@@ -100,9 +144,4 @@ pub(super) fn link(linker: &Linker<Host>, component: &Component) -> Result<Handl
 
 fn is_handler(export: &str) -> bool {
     export.starts_with(HANDLER_0_2) || export.starts_with(HANDLER_0_3)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
-fn unlinkable(error: wasmtime::Error) -> LoadError {
-    LoadError::Import(format!("{error:#}"))
 }

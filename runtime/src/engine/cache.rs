@@ -41,25 +41,43 @@ impl CompiledCache {
         let folder = path.and_then(|path| match Folder::open(path) {
             Ok(folder) => Some(folder),
             Err(error) => {
-                tracing::warn!("compiled code is not kept, because {} can't be used: {error}", path.display());
+                tracing::warn!(
+                    "compiled code is not kept, because {} can't be used: {error}",
+                    path.display()
+                );
                 None
             }
         });
-        Self { folder, compatibility: hasher.0.finalize() }
+        Self {
+            folder,
+            compatibility: hasher.0.finalize(),
+        }
     }
 
     /// The component in `source`, recalled if it was compiled before.
     pub(super) fn component(&self, engine: &Engine, source: &Path) -> Result<Component, LoadError> {
-        let wasm = fs::read(source).map_err(|error| LoadError::Unreadable { path: source.into(), error })?;
+        let wasm = fs::read(source).map_err(|error| LoadError::Unreadable {
+            path: source.into(),
+            error,
+        })?;
         check_preamble(source, &wasm)?;
-        let name = blake3::Hasher::new().update(self.compatibility.as_bytes()).update(&wasm).finalize().to_hex();
-        if let Some(component) = self.folder.as_ref().and_then(|folder| folder.recall(engine, &name)) {
+        let name = blake3::Hasher::new()
+            .update(self.compatibility.as_bytes())
+            .update(&wasm)
+            .finalize()
+            .to_hex();
+        if let Some(component) = self
+            .folder
+            .as_ref()
+            .and_then(|folder| folder.recall(engine, &name))
+        {
             return Ok(component);
         }
-        let component = Component::new(engine, &wasm).map_err(|error| LoadError::NotAComponent {
-            path: source.into(),
-            found: format!("something damaged ({error:#})"),
-        })?;
+        let component =
+            Component::new(engine, &wasm).map_err(|error| LoadError::NotAComponent {
+                path: source.into(),
+                found: format!("something damaged ({error:#})"),
+            })?;
         if let Some(folder) = &self.folder
             && let Err(error) = folder.keep(&component, &name)
         {
@@ -72,7 +90,10 @@ impl CompiledCache {
 impl Folder {
     fn open(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        Ok(Self { path: path.into(), key: read_or_make_key(&path.join(KEY_FILE))? })
+        Ok(Self {
+            path: path.into(),
+            key: read_or_make_key(&path.join(KEY_FILE))?,
+        })
     }
 
     fn code_path(&self, name: &str) -> PathBuf {
@@ -89,7 +110,10 @@ impl Folder {
         let actual = keyed_digest(&self.key, File::open(&code).ok()?).ok()?;
         // `blake3::Hash` compares in constant time.
         if actual != blake3::Hash::from_slice(&expected).ok()? {
-            tracing::warn!("{} is damaged or was not made here; it is compiled again", code.display());
+            tracing::warn!(
+                "{} is damaged or was not made here; it is compiled again",
+                code.display()
+            );
             return None;
         }
         deserialize(engine, &code)
@@ -111,7 +135,12 @@ fn deserialize(engine: &Engine, code: &Path) -> Option<Component> {
     // writable by its owner only, who could as well change this program. wasmtime itself checks version and settings.
     let component = unsafe { Component::deserialize_file(engine, code) };
     component
-        .inspect_err(|error| tracing::warn!("{} is not of this engine and is compiled again: {error:#}", code.display()))
+        .inspect_err(|error| {
+            tracing::warn!(
+                "{} is not of this engine and is compiled again: {error:#}",
+                code.display()
+            )
+        })
         .ok()
 }
 
@@ -119,17 +148,22 @@ fn check_preamble(source: &Path, wasm: &[u8]) -> Result<(), LoadError> {
     let found = if wasm.starts_with(COMPONENT_PREAMBLE) {
         return Ok(());
     } else if wasm.starts_with(MODULE_PREAMBLE) {
-        "a core WebAssembly module".to_owned()
+        "a core module of WebAssembly".to_owned()
     } else if wasm.is_empty() {
         "nothing (the file is empty)".to_owned()
     } else {
         "something else than WebAssembly".to_owned()
     };
-    Err(LoadError::NotAComponent { path: source.into(), found })
+    Err(LoadError::NotAComponent {
+        path: source.into(),
+        found,
+    })
 }
 
 fn keyed_digest(key: &[u8; blake3::KEY_LEN], reader: impl Read) -> io::Result<blake3::Hash> {
-    Ok(blake3::Hasher::new_keyed(key).update_reader(reader)?.finalize())
+    Ok(blake3::Hasher::new_keyed(key)
+        .update_reader(reader)?
+        .finalize())
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
@@ -147,7 +181,12 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
 /// Puts `bytes` at `path` in one step, readable by the owner only.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(bytes)?;
     fs::rename(&temporary, path)
 }

@@ -65,7 +65,7 @@ impl Engine {
     /// A [`LoadError`] that says what was found in the file and what was expected.
     pub fn load(&self, source: &Path) -> Result<Handler, LoadError> {
         let component = self.cache.component(&self.engine, source)?;
-        artefact::link(&self.linker, &component)
+        artefact::link(&self.linker, &component, source)
     }
 
     /// The wasmtime engine that stores are made in.
@@ -98,8 +98,14 @@ fn pooling(size: EngineSize) -> PoolingAllocationConfig {
     let mut pooling = PoolingAllocationConfig::new();
     pooling
         .total_component_instances(size.instances)
-        .total_core_instances(size.instances.saturating_mul(limits::CORE_INSTANCES_PER_COMPONENT))
-        .total_memories(size.instances.saturating_mul(limits::MEMORIES_PER_COMPONENT))
+        .total_core_instances(
+            size.instances
+                .saturating_mul(limits::CORE_INSTANCES_PER_COMPONENT),
+        )
+        .total_memories(
+            size.instances
+                .saturating_mul(limits::MEMORIES_PER_COMPONENT),
+        )
         .total_tables(size.instances.saturating_mul(limits::TABLES_PER_COMPONENT))
         .total_stacks(size.instances)
         .max_core_instances_per_component(limits::MAX_CORE_INSTANCES_PER_COMPONENT)

@@ -18,11 +18,19 @@ pub(super) struct Admission {
 
 impl Admission {
     pub(super) fn new(concurrency: usize, queue_capacity: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(concurrency)), waiting: AtomicUsize::new(0), queue_capacity }
+        Self {
+            places: Arc::new(Semaphore::new(concurrency)),
+            waiting: AtomicUsize::new(0),
+            queue_capacity,
+        }
     }
 
     /// Waits for a place, until `deadline`; refuses at once when the queue is full.
-    pub(super) async fn admit(&self, deadline: Instant, metrics: &ComponentMetrics) -> Result<OwnedSemaphorePermit, Failure> {
+    pub(super) async fn admit(
+        &self,
+        deadline: Instant,
+        metrics: &ComponentMetrics,
+    ) -> Result<OwnedSemaphorePermit, Failure> {
         if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
             return Ok(permit);
         }
@@ -36,7 +44,11 @@ impl Admission {
 
     fn enqueue<'a>(&'a self, metrics: &'a ComponentMetrics) -> Result<Waiting<'a>, Failure> {
         let waiting = Waiting::join(&self.waiting, metrics);
-        if waiting.before < self.queue_capacity { Ok(waiting) } else { Err(Failure::QueueFull) }
+        if waiting.before < self.queue_capacity {
+            Ok(waiting)
+        } else {
+            Err(Failure::QueueFull)
+        }
     }
 }
 
@@ -51,7 +63,11 @@ impl<'a> Waiting<'a> {
     fn join(count: &'a AtomicUsize, metrics: &'a ComponentMetrics) -> Self {
         let before = count.fetch_add(1, Ordering::Relaxed);
         metrics.set_queue_length(before + 1);
-        Self { count, before, metrics }
+        Self {
+            count,
+            before,
+            metrics,
+        }
     }
 }
 

@@ -46,11 +46,29 @@ pub(super) async fn collect_small(
             }
             Some(Some(frame)) => {
                 let next = Some(frame.map_err(|error| call::guest_failed(&error)));
-                return Ok(Response::from_parts(parts, GuestBody { start, next, body, cancel }.into()));
+                return Ok(Response::from_parts(
+                    parts,
+                    GuestBody {
+                        start,
+                        next,
+                        body,
+                        cancel,
+                    }
+                    .into(),
+                ));
             }
         }
     }
-    Ok(Response::from_parts(parts, GuestBody { start, next: None, body, cancel }.into()))
+    Ok(Response::from_parts(
+        parts,
+        GuestBody {
+            start,
+            next: None,
+            body,
+            cancel,
+        }
+        .into(),
+    ))
 }
 
 fn joined(start: Bytes, more: Bytes) -> Bytes {

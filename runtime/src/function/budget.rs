@@ -20,7 +20,10 @@ impl InstanceBudget {
     /// A budget of `instances`.
     #[must_use]
     pub fn new(instances: u32) -> Arc<Self> {
-        Arc::new(Self { permits: Arc::new(Semaphore::new(instances as usize)), functions: Mutex::default() })
+        Arc::new(Self {
+            permits: Arc::new(Semaphore::new(instances as usize)),
+            functions: Mutex::default(),
+        })
     }
 
     pub(super) fn register(&self, function: &Arc<Function>) {
@@ -34,14 +37,21 @@ impl InstanceBudget {
             return Ok(permit);
         }
         self.end_idle_instances();
-        match tokio::time::timeout_at(deadline.into(), Arc::clone(&self.permits).acquire_owned()).await {
+        match tokio::time::timeout_at(deadline.into(), Arc::clone(&self.permits).acquire_owned())
+            .await
+        {
             Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
             Err(_elapsed) => Err(Failure::InstantiationFailed),
         }
     }
 
     fn end_idle_instances(&self) {
-        let functions: Vec<_> = self.functions.lock().iter().filter_map(Weak::upgrade).collect();
+        let functions: Vec<_> = self
+            .functions
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
         for function in functions {
             function.end_idle_instances();
         }

@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use futures::channel::oneshot;
 use futures::task::AtomicWaker;
 use http::{Request, Response};
-use futures::channel::oneshot;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::handler::ExpirationError;
 use wasmtime_wasi_http::{WasiBody, p2, p3};
@@ -42,10 +42,20 @@ impl CallState {
     #[must_use]
     pub fn nested(&self, deadline: Instant) -> Arc<Self> {
         let deadline = deadline.min(self.deadline);
-        Arc::new(Self::at_depth(Arc::clone(&self.context), self.worker, deadline, self.depth + 1))
+        Arc::new(Self::at_depth(
+            Arc::clone(&self.context),
+            self.worker,
+            deadline,
+            self.depth + 1,
+        ))
     }
 
-    fn at_depth(context: Arc<RequestContext>, worker: WorkerId, deadline: Instant, depth: u32) -> Self {
+    fn at_depth(
+        context: Arc<RequestContext>,
+        worker: WorkerId,
+        deadline: Instant,
+        depth: u32,
+    ) -> Self {
         Self {
             deadline,
             context,
@@ -81,7 +91,8 @@ impl CallState {
 
     pub(super) fn add_cpu_time(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.cpu_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.cpu_nanoseconds
+            .fetch_add(nanoseconds, Ordering::Relaxed);
         self.context.add_cpu(time);
     }
 
@@ -143,10 +154,16 @@ pub(super) fn failure_of(error: &wasmtime::Error) -> Failure {
     if let Some(code) = error.downcast_ref::<p2::bindings::http::types::ErrorCode>() {
         return guest_failed(code);
     }
-    if error.is::<wasmtime::Trap>() { Failure::GuestTrapped } else { Failure::NoResponse }
+    if error.is::<wasmtime::Trap>() {
+        Failure::GuestTrapped
+    } else {
+        Failure::NoResponse
+    }
 }
 
 /// The failure of a guest that answered with an error code, by the code's name.
 pub(super) fn guest_failed(code: &impl std::fmt::Debug) -> Failure {
-    Failure::GuestFailed { code: format!("{code:?}") }
+    Failure::GuestFailed {
+        code: format!("{code:?}"),
+    }
 }

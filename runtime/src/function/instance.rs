@@ -27,7 +27,12 @@ use crate::host::Host;
 use crate::limits::DEADLINE_GRACE;
 
 /// Runs one instance from its first job until it is retired, has served its share, or died.
-pub(super) async fn drive(function: Arc<Function>, seat: Arc<Seat>, jobs: mpsc::Receiver<Job>, first: Job) {
+pub(super) async fn drive(
+    function: Arc<Function>,
+    seat: Arc<Seat>,
+    jobs: mpsc::Receiver<Job>,
+    first: Job,
+) {
     let ended = match instantiate(&function, first.state.deadline).await {
         Ok((store, proxy)) => serve_until_end(&function, &seat, store, &proxy, jobs, first).await,
         Err(failure) => Err(failure),
@@ -41,7 +46,10 @@ pub(super) async fn drive(function: Arc<Function>, seat: Arc<Seat>, jobs: mpsc::
 }
 
 /// Makes the store and the instance in it.
-async fn instantiate(function: &Function, deadline: Instant) -> Result<(Store<Host>, Proxy), Failure> {
+async fn instantiate(
+    function: &Function,
+    deadline: Instant,
+) -> Result<(Store<Host>, Proxy), Failure> {
     let permit = function.budget.permit(deadline).await?;
     let host = function.hosts.host(permit).map_err(|error| {
         tracing::error!(component = %function.id, "a folder of the component can't be opened: {error}");
@@ -51,7 +59,12 @@ async fn instantiate(function: &Function, deadline: Instant) -> Result<(Store<Ho
     store.limiter(|host| &mut host.memory);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
-    match timeout_at(deadline.into(), function.handler.pre.instantiate_async(&mut store)).await {
+    match timeout_at(
+        deadline.into(),
+        function.handler.pre.instantiate_async(&mut store),
+    )
+    .await
+    {
         Ok(Ok(proxy)) => {
             function.metrics.count_instance_created();
             Ok((store, proxy))
@@ -70,7 +83,9 @@ async fn serve_until_end(
     first: Job,
 ) -> Result<(), Failure> {
     let ended = supervise(function, seat, &mut store, proxy, jobs, first).await;
-    function.metrics.note_memory(store.data().memory.used() as u64);
+    function
+        .metrics
+        .note_memory(store.data().memory.used() as u64);
     match ended {
         Ok(()) => Ok(()),
         Err(Death::Sentenced(failure)) => Err(failure),
@@ -99,10 +114,19 @@ async fn supervise(
     jobs: mpsc::Receiver<Job>,
     first: Job,
 ) -> Result<(), Death> {
-    let watch = Watch { seat, cpu_limit: function.limits.cpu, alarm: sleep_until(first.state.deadline.into()) };
+    let watch = Watch {
+        seat,
+        cpu_limit: function.limits.cpu,
+        alarm: sleep_until(first.state.deadline.into()),
+    };
     let mut watch = pin!(watch);
     let mut guest = pin!(store.run_concurrent(async |accessor| {
-        let guest = Guest { accessor, function, seat, proxy };
+        let guest = Guest {
+            accessor,
+            function,
+            seat,
+            proxy,
+        };
         guest.serve(jobs, first).await
     }));
     poll_fn(|context| {
@@ -116,7 +140,10 @@ async fn supervise(
         match poll {
             Poll::Ready(Ok(Ok(()))) => Poll::Ready(Ok(())),
             Poll::Ready(Ok(Err(error)) | Err(error)) => Poll::Ready(Err(Death::OfItself(error))),
-            Poll::Pending => watch.as_mut().poll(context, now).map(|failure| Err(Death::Sentenced(failure))),
+            Poll::Pending => watch
+                .as_mut()
+                .poll(context, now)
+                .map(|failure| Err(Death::Sentenced(failure))),
         }
     })
     .await
@@ -160,18 +187,32 @@ impl Guest<'_> {
 
     /// Calls the guest's handler once and sees its work to the end.
     async fn run(self, job: Job) -> wasmtime::Result<()> {
-        let Job { request, reply, state, permit } = job;
+        let Job {
+            request,
+            reply,
+            state,
+            permit,
+        } = job;
         let prepared = self.accessor.with(|mut access| {
             access.data_mut().begin_request(&state);
-            Prepared::new(access.as_context_mut(), self.proxy, request, Host::http, reply)
+            Prepared::new(
+                access.as_context_mut(),
+                self.proxy,
+                request,
+                Host::http,
+                reply,
+            )
         })?;
-        let answered = prepared.run(self.accessor, self.expiration(state.deadline)).await?;
+        let answered = prepared
+            .run(self.accessor, self.expiration(state.deadline))
+            .await?;
         if !answered {
             self.seat.retire();
         }
         if !self.seat.is_shared() {
             self.all_done().await;
-            self.accessor.with(|mut access| access.data_mut().end_request());
+            self.accessor
+                .with(|mut access| access.data_mut().end_request());
         }
         drop(permit);
         self.seat.finish(self.function, &state);
@@ -235,8 +276,18 @@ enum Verdict {
     Nothing,
 }
 
-fn judge(seat: &Seat, calls: &[Arc<CallState>], cpu_limit: Duration, now: Instant, context: &Context<'_>) -> Verdict {
-    let grace = if seat.is_shared() { DEADLINE_GRACE } else { Duration::ZERO };
+fn judge(
+    seat: &Seat,
+    calls: &[Arc<CallState>],
+    cpu_limit: Duration,
+    now: Instant,
+    context: &Context<'_>,
+) -> Verdict {
+    let grace = if seat.is_shared() {
+        DEADLINE_GRACE
+    } else {
+        Duration::ZERO
+    };
     let mut earliest: Option<Instant> = None;
     for call in calls {
         call.wake_on_cancel(context.waker());
@@ -258,5 +309,9 @@ fn judge(seat: &Seat, calls: &[Arc<CallState>], cpu_limit: Duration, now: Instan
 
 /// A guest that runs out of memory traps in its own allocator, so the limit is the cause where it was met.
 fn cause_of_death(store: &Store<Host>, error: &wasmtime::Error) -> Failure {
-    if store.data().memory.was_exceeded() { Failure::MemoryExceeded } else { call::failure_of(error) }
+    if store.data().memory.was_exceeded() {
+        Failure::MemoryExceeded
+    } else {
+        call::failure_of(error)
+    }
 }

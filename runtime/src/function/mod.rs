@@ -20,9 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::channel::oneshot;
 use http::{Request, Response};
 use parking_lot::Mutex;
-use futures::channel::oneshot;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::clock;
@@ -64,14 +64,24 @@ struct InstanceReuse {
 }
 
 impl InstanceReuse {
-    const FRESH: Self = Self { requests: 1, concurrent: 1, idle: Duration::ZERO };
+    const FRESH: Self = Self {
+        requests: 1,
+        concurrent: 1,
+        idle: Duration::ZERO,
+    };
 
     fn of(reuse: &Reuse) -> Self {
         match *reuse {
             Reuse::Fresh => Self::FRESH,
-            Reuse::Shared { requests, concurrent, idle } => {
-                Self { requests: requests as usize, concurrent: concurrent as usize, idle }
-            }
+            Reuse::Shared {
+                requests,
+                concurrent,
+                idle,
+            } => Self {
+                requests: requests as usize,
+                concurrent: concurrent as usize,
+                idle,
+            },
         }
     }
 }
@@ -97,9 +107,16 @@ impl Function {
     #[must_use]
     pub fn new(engine: Engine, handler: Handler, parts: FunctionParts) -> Arc<Self> {
         // A guest of wasi:http 0.2 may keep state that it does not expect to meet again, so it is always fresh.
-        let reuse = if handler.reusable { InstanceReuse::of(&parts.limits.reuse) } else { InstanceReuse::FRESH };
+        let reuse = if handler.reusable {
+            InstanceReuse::of(&parts.limits.reuse)
+        } else {
+            InstanceReuse::FRESH
+        };
         let function = Arc::new(Self {
-            admission: Admission::new(parts.limits.concurrency as usize, parts.limits.queue as usize),
+            admission: Admission::new(
+                parts.limits.concurrency as usize,
+                parts.limits.queue as usize,
+            ),
             pools: (0..parts.workers).map(|_| Mutex::default()).collect(),
             id: parts.id,
             limits: parts.limits,
@@ -130,10 +147,19 @@ impl Function {
         let permit = self.admission.admit(deadline, &self.metrics).await?;
         let (reply, response) = oneshot::channel();
         let cancel = CancelOnDrop::new(Arc::clone(&state));
-        self.place(Job { request, reply, state: Arc::clone(&state), permit });
+        self.place(Job {
+            request,
+            reply,
+            state: Arc::clone(&state),
+            permit,
+        });
         match response.await {
             Ok(Ok(response)) => body::collect_small(response, cancel).await,
-            Ok(Err(error)) => Err(call::failure_of(&error)),
+            // A guest that was ended also drops its channels, which looks as if it had not answered.
+            Ok(Err(error)) => Err(state
+                .ended_by()
+                .cloned()
+                .unwrap_or_else(|| call::failure_of(&error))),
             Err(_instance_gone) => Err(state.failure()),
         }
     }

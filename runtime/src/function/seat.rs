@@ -60,9 +60,12 @@ impl Seat {
     /// Hands over a job, or gives it back when the instance has ended.
     pub(super) fn offer(self: &Arc<Self>, job: Job) -> Result<Room, Job> {
         let mut ledger = self.ledger.lock();
-        let Some(jobs) = &ledger.jobs else { return Err(job) };
+        let Some(jobs) = &ledger.jobs else {
+            return Err(job);
+        };
         let state = Arc::clone(&job.state);
-        jobs.try_send(job).map_err(mpsc::error::TrySendError::into_inner)?;
+        jobs.try_send(job)
+            .map_err(mpsc::error::TrySendError::into_inner)?;
         Ok(ledger.take(&state, self))
     }
 

@@ -57,7 +57,10 @@ pub(super) fn routes(document: &Document, triggers: &[ReadTrigger<'_>]) {
         if let Some(earlier) = earlier {
             let line = earlier.route.position().line;
             let file = document.file().display();
-            let message = format!("the route matches the same paths as the one at {file}:{line}");
+            let message = format!(
+                "the route `{}` matches the same paths as the one at {file}:{line}",
+                pattern.raw()
+            );
             later
                 .route
                 .report(Reason::new(message).help("remove or change one of the two"));

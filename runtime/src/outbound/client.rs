@@ -19,10 +19,14 @@ use tokio::time::{Sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use crate::limits::{
-    DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT, MAX_IDLE_CONNECTIONS_PER_HOST, OUTBOUND_IDLE_TIMEOUT,
+    DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT, MAX_IDLE_CONNECTIONS_PER_HOST,
+    OUTBOUND_IDLE_TIMEOUT,
 };
 
-type Sent = (Response<WasiBody>, Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>);
+type Sent = (
+    Response<WasiBody>,
+    Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>,
+);
 type Pooled = Client<HttpsConnector<HttpConnector>, WasiBody>;
 
 thread_local! {
@@ -38,9 +42,15 @@ pub(super) async fn send(
     // The client writes HTTP/1.1's Host from the target URI, and needs none for HTTP/2.
     request.headers_mut().remove(header::HOST);
     *request.version_mut() = Version::HTTP_11;
-    let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(DEFAULT_READ_TIMEOUT);
-    let between = options.and_then(|options| options.between_bytes_timeout).unwrap_or(DEFAULT_READ_TIMEOUT);
-    let connect = options.and_then(|options| options.connect_timeout).unwrap_or(DEFAULT_CONNECT_TIMEOUT);
+    let first_byte = options
+        .and_then(|options| options.first_byte_timeout)
+        .unwrap_or(DEFAULT_READ_TIMEOUT);
+    let between = options
+        .and_then(|options| options.between_bytes_timeout)
+        .unwrap_or(DEFAULT_READ_TIMEOUT);
+    let connect = options
+        .and_then(|options| options.connect_timeout)
+        .unwrap_or(DEFAULT_CONNECT_TIMEOUT);
     // The pool may connect on behalf of another request, so a connection is bounded by the default; a shorter
     // bound of this request adds to the wait for its first byte.
     let response = CLIENT.with(|client| client.get_or_init(new_client).request(request));
@@ -103,7 +113,11 @@ pin_project_lite::pin_project! {
 
 impl TimedBody {
     fn new(content: Incoming, between: Duration) -> Self {
-        Self { content, between, alarm: None }
+        Self {
+            content,
+            between,
+            alarm: None,
+        }
     }
 }
 
@@ -111,7 +125,10 @@ impl Body for TimedBody {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let mut this = self.project();
         if let Poll::Ready(frame) = this.content.poll_frame(context) {
             this.alarm.set(None);

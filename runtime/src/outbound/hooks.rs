@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::Request;
 use http::uri::{Authority, Scheme};
 use wasmtime_wasi_http::{
-    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
+    WasiHttpHooks,
 };
 
 use super::grants::INTERNAL_DOMAIN;
@@ -36,7 +37,10 @@ enum Destination {
 
 impl OutboundHooks {
     pub(crate) fn new(outbound: Arc<Outbound>) -> Self {
-        Self { outbound, call: None }
+        Self {
+            outbound,
+            call: None,
+        }
     }
 
     pub(crate) fn begin_request(&mut self, call: &Arc<CallState>) {
@@ -74,7 +78,11 @@ impl OutboundHooks {
 
 fn internal_component(authority: &Authority) -> Option<String> {
     let host = authority.host().to_ascii_lowercase();
-    Some(host.strip_suffix(INTERNAL_DOMAIN)?.strip_suffix('.')?.to_owned())
+    Some(
+        host.strip_suffix(INTERNAL_DOMAIN)?
+            .strip_suffix('.')?
+            .to_owned(),
+    )
 }
 
 /// Sends a request within the app, on this worker.
@@ -85,8 +93,12 @@ async fn send_within(
     request: Request<WasiBody>,
 ) -> Sent {
     let app = outbound.app.get().and_then(std::sync::Weak::upgrade);
-    let (Some(app), Some(call)) = (app, call) else { return Err(Error::DestinationUnavailable) };
-    let response = app.call_from_within(&call, destination.as_deref(), request).await?;
+    let (Some(app), Some(call)) = (app, call) else {
+        return Err(Error::DestinationUnavailable);
+    };
+    let response = app
+        .call_from_within(&call, destination.as_deref(), request)
+        .await?;
     Ok((response, Box::new(async { Ok(()) })))
 }
 
@@ -107,17 +119,22 @@ impl WasiHttpHooks for OutboundHooks {
 
     fn send_request(
         &mut self,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: IoResult,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let outbound = Arc::clone(&self.outbound);
         let call = self.call.clone();
+        if let Some(call) = &call {
+            call.context.trace.continue_in(request.headers_mut());
+        }
         match self.destination(&request) {
             Err(error) => Box::new(async { Err(error) }),
             Ok(Destination::Elsewhere) => Box::new(client::send(request, options)),
             Ok(Destination::OwnApp) => Box::new(send_within(outbound, call, None, request)),
-            Ok(Destination::Component(id)) => Box::new(send_within(outbound, call, Some(id), request)),
+            Ok(Destination::Component(id)) => {
+                Box::new(send_within(outbound, call, Some(id), request))
+            }
         }
     }
 }

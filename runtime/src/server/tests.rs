@@ -72,7 +72,7 @@ impl TestServer {
                 .unwrap();
             let factory = move |_| service_fn(inner.clone());
             runtime
-                .block_on(server.run(factory, async || received.recv().await.unwrap_or(())))
+                .block_on(server.run(factory, || (), async || received.recv().await.unwrap_or(())))
                 .unwrap();
         });
         Self {

@@ -61,6 +61,13 @@ impl TraceContext {
         }
     }
 
+    /// Has a request that a guest sends carry the trace on, unless the guest has seen to it.
+    pub(crate) fn continue_in(&self, headers: &mut HeaderMap) {
+        headers
+            .entry(&TRACEPARENT)
+            .or_insert_with(|| self.to_header_value());
+    }
+
     /// The `traceparent` of a request that this server sends on.
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {

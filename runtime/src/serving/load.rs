@@ -30,7 +30,10 @@ impl Reading {
     /// Reads manifest and settings, and collects everything that is wrong in either of them.
     pub(super) fn new(options: &ServingOptions) -> Result<Self, Faults> {
         let folder = manifest_folder(&options.manifest);
-        let state_directory = options.state_dir.clone().unwrap_or_else(|| folder.join(STATE_DIRECTORY));
+        let state_directory = options
+            .state_dir
+            .clone()
+            .unwrap_or_else(|| folder.join(STATE_DIRECTORY));
         let settings = match &options.config {
             Some(file) => Settings::read(file),
             None => Settings::read_if_present(&folder.join(SETTINGS_FILE)),
@@ -46,7 +49,12 @@ impl Reading {
         let labels = config.check_labels(&app);
         let ((), variables) = both(labels, Variables::resolve(&app, sources))?;
         app.directory = folder;
-        Ok(Self { app, config, state_directory, variables })
+        Ok(Self {
+            app,
+            config,
+            state_directory,
+            variables,
+        })
     }
 
     /// What each component may read and reach, by its id.
@@ -57,7 +65,13 @@ impl Reading {
             match self.variables.allowed_hosts(&self.app, component) {
                 Ok(allowed_hosts) => {
                     let variables = self.variables.for_component(component);
-                    all.insert(component.id.clone(), Rendered { variables, allowed_hosts });
+                    all.insert(
+                        component.id.clone(),
+                        Rendered {
+                            variables,
+                            allowed_hosts,
+                        },
+                    );
                 }
                 Err(found) => faults.0.extend(found.0),
             }
@@ -68,7 +82,11 @@ impl Reading {
 
 /// The folder of the manifest, to which the files of an installation are relative.
 fn manifest_folder(manifest: &Path) -> PathBuf {
-    if manifest.is_dir() { manifest.into() } else { manifest.parent().unwrap_or(Path::new("")).into() }
+    if manifest.is_dir() {
+        manifest.into()
+    } else {
+        manifest.parent().unwrap_or(Path::new("")).into()
+    }
 }
 
 /// Both results, or the faults of both.
@@ -88,39 +106,63 @@ fn only(mut app: App, ids: &[String]) -> Result<App, Faults> {
     if ids.is_empty() {
         return Ok(app);
     }
-    let known: Vec<&str> = app.components.iter().map(|component| component.id.as_str()).collect();
+    let known: Vec<&str> = app
+        .components
+        .iter()
+        .map(|component| component.id.as_str())
+        .collect();
     let unknown = ids.iter().filter(|id| !known.contains(&id.as_str()));
     let faults = unknown.map(|id| {
-        let reason = Reason::new(format!("--only names the component `{id}`, which the app does not have"));
-        Fault::new(&app.manifest, reason.help(did_you_mean(id, &known, "component")))
+        let reason = Reason::new(format!(
+            "--only names the component `{id}`, which the app does not have"
+        ));
+        Fault::new(
+            &app.manifest,
+            reason.help(did_you_mean(id, &known, "component")),
+        )
     });
     let faults = Faults(faults.collect());
-    let kept: Vec<usize> = (0..known.len()).filter(|&index| ids.iter().any(|id| id == known[index])).collect();
-    app.triggers.retain_mut(|trigger| match &mut trigger.target {
-        Target::Static(_) => true,
-        Target::Component(index) => match kept.binary_search(index) {
-            Ok(position) => {
-                *index = position;
-                true
-            }
-            Err(_) => false,
-        },
-    });
-    app.components.retain(|component| ids.contains(&component.id));
+    let kept: Vec<usize> = (0..known.len())
+        .filter(|&index| ids.iter().any(|id| id == known[index]))
+        .collect();
+    app.triggers
+        .retain_mut(|trigger| match &mut trigger.target {
+            Target::Static(_) => true,
+            Target::Component(index) => match kept.binary_search(index) {
+                Ok(position) => {
+                    *index = position;
+                    true
+                }
+                Err(_) => false,
+            },
+        });
+    app.components
+        .retain(|component| ids.contains(&component.id));
     app.labels.retain(|used| ids.contains(&used.component));
     faults.or(app)
 }
 
 /// The engine that the app needs; without a folder, compiled code is not kept.
 pub(super) fn engine(reading: &Reading, cache: Option<&Path>) -> wasmtime::Result<Engine> {
-    let largest = reading.app.components.iter().map(|component| component.limits.memory).max();
+    let largest = reading
+        .app
+        .components
+        .iter()
+        .map(|component| component.limits.memory)
+        .max();
     let memory = largest.unwrap_or(0).max(DEFAULT_MEMORY);
-    let size = EngineSize { memory: usize::try_from(memory).unwrap_or(usize::MAX), instances: MAX_INSTANCES };
+    let size = EngineSize {
+        memory: usize::try_from(memory).unwrap_or(usize::MAX),
+        instances: MAX_INSTANCES,
+    };
     Engine::new(size, cache)
 }
 
 pub(super) fn fault(reading: &Reading, error: &wasmtime::Error) -> Faults {
-    Faults(vec![Fault::new(&reading.app.manifest, Reason::new(format!("{error:#}")))])
+    Faults(vec![Fault::new(
+        &reading.app.manifest,
+        Reason::new(format!("{error:#}")),
+    )])
 }
 
 /// Loads each component and throws it away.

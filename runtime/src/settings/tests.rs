@@ -6,8 +6,8 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use crate::server::ServerLimits;
 use super::*;
+use crate::server::ServerLimits;
 
 fn judge(text: &str) -> Result<Config, Faults> {
     let (file, text) = ("/etc/terrace/terrace.toml".into(), text.into());
