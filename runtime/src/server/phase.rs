@@ -43,8 +43,9 @@ impl ConnectionPhase {
         self.phase.get()
     }
 
-    /// Notes that bytes arrived. The clock is asked only when they begin a head.
-    pub(crate) fn receive(&self, now: impl FnOnce() -> Instant) {
+    /// Notes that a part of a head arrived; the first part starts the clock. (A head that arrives whole begins an
+    /// exchange before anyone looks.)
+    pub(crate) fn begin_head(&self, now: impl FnOnce() -> Instant) {
         if matches!(self.phase.get(), Phase::Silent | Phase::Idle) {
             self.set(Phase::Head, now());
         }

@@ -84,8 +84,10 @@ impl Socket {
             self.ended = true;
             return Poll::Ready(Ok(()));
         }
-        self.phase.receive(clock::now);
         let passed = self.guard.inspect(new);
+        if self.guard.has_partial_head() {
+            self.phase.begin_head(clock::now);
+        }
         if passed == 0 {
             buffer.set_filled(before);
             return self.poll_read_refused();
