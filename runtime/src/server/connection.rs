@@ -20,7 +20,7 @@ use super::limits::{
     DEFAULT_MAX_HEADER_COUNT, DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT, ServerLimits,
 };
 use super::phase::{ConnectionPhase, Phase};
-use super::refusal;
+use super::refusal::Refusal;
 use super::socket::Socket;
 use super::stack::{Arrival, InnerService, Stack};
 use crate::clock;
@@ -88,10 +88,10 @@ pub(crate) async fn serve<S>(
     };
     let end = keeper.keep(&mut connection).await;
     let socket = connection.into_parts().io.into_inner();
-    let last_words = match failure(&end, &socket) {
-        Some(failure) => {
-            observer.refuse(peer, &failure);
-            refusal::to_bytes(&failure)
+    let last_words = match failure(&end, &socket).map(Refusal::new) {
+        Some(refusal) => {
+            observer.refuse(peer, &refusal);
+            refusal.to_bytes()
         }
         None => Vec::new(),
     };

@@ -84,6 +84,7 @@ fn every_refusal_of_a_head_is_problem_details() {
             "{}",
             reply.content
         );
+        assert!(reply.head.contains("\r\ndate: "), "{}", reply.head);
         server.await_metric("terrace_failures_total{component=\"\",failure=\"bad-request\"} 1");
     }
 }
