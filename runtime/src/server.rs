@@ -33,6 +33,8 @@ pub use body::{RequestBody, ResponseBody};
 pub use context::RequestContext;
 pub use drain::Readiness;
 pub use limits::ServerLimits;
+pub(crate) use refusal::Refusal;
+pub(crate) use request_id::hex;
 pub use request_id::{IdSource, RequestId};
 pub use sanitise::TrustedProxies;
 pub use signals::Signals;

@@ -60,7 +60,7 @@ impl EncodeMetric for DurationHistogram {
         let bounds = BOUNDS_NANOSECONDS
             .iter()
             .map(|bound| seconds(*bound))
-            .chain([f64::MAX]);
+            .chain([f64::INFINITY]);
         let counts = self
             .0
             .counts

@@ -13,6 +13,7 @@ use super::metrics::Metrics;
 use super::sink::{Sink, Writer};
 use super::timestamp;
 use crate::clock;
+use crate::server::hex;
 
 /// How lines are spelt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,15 +69,6 @@ pub(crate) struct GuestLine<'a> {
     pub(crate) component: &'a str,
     pub(crate) stream: &'static str,
     pub(crate) message: &'a str,
-}
-
-/// A JSON line: when, what kind, and the fields of the kind.
-#[derive(Serialize)]
-struct JsonLine<'a, T> {
-    ts: &'a str,
-    event: &'static str,
-    #[serde(flatten)]
-    fields: &'a T,
 }
 
 /// A kind of line.
@@ -143,19 +135,25 @@ impl Log {
     }
 }
 
-fn write_json<L: Line>(text: &mut Vec<u8>, ts: &str, fields: &L) {
-    let line = JsonLine {
-        ts,
-        event: L::EVENT,
-        fields,
-    };
-    serde_json::to_writer(text, &line).expect("plain fields serialise, and a vector takes them");
+/// When, what kind, and the fields of the kind, as one object.
+fn write_json<L: Line>(text: &mut Vec<u8>, time: &str, line: &L) {
+    for part in ["{\"ts\":\"", time, "\",\"event\":\"", L::EVENT, "\""] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    let fields = text.len();
+    serde_json::to_writer(&mut *text, line)
+        .expect("plain fields serialise, and a vector takes them");
+    // The brace that opens the fields' object; joining by hand takes half the time of serde's `flatten`.
+    text[fields] = b',';
 }
 
 #[allow(clippy::ref_option, reason = "the signature that serde calls")]
 fn as_hex<S: Serializer>(number: &Option<u128>, serializer: S) -> Result<S::Ok, S::Error> {
     match number {
-        Some(number) => serializer.collect_str(&format_args!("{number:032x}")),
+        Some(number) => {
+            let digits = [hex((number >> 64) as u64), hex(*number as u64)].concat();
+            serializer.serialize_str(std::str::from_utf8(&digits).expect("digits are ASCII"))
+        }
         None => serializer.serialize_none(),
     }
 }

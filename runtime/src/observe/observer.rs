@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use super::log::{AccessLine, Log};
 use super::metrics::Metrics;
 use crate::failure::Failure;
-use crate::server::RequestContext;
+use crate::server::{Refusal, RequestContext};
 
 /// What became of a request.
 #[derive(Debug)]
@@ -68,11 +68,11 @@ impl Observer {
     }
 
     /// Records a request that was refused before its head could be read.
-    pub(crate) fn refuse(&self, peer: SocketAddr, failure: &Failure) {
+    pub(crate) fn refuse(&self, peer: SocketAddr, refusal: &Refusal) {
         let unrouted = self.metrics.unrouted().component().component();
-        self.metrics.count_failure(unrouted, failure);
+        self.metrics.count_failure(unrouted, &refusal.failure);
         if let Some(log) = &self.access_log {
-            log.access(&refusal_line(peer, failure));
+            log.access(&refusal_line(peer, refusal));
         }
     }
 }
@@ -98,10 +98,10 @@ fn access_line<'a>(outcome: &Outcome<'a>) -> AccessLine<'a> {
     }
 }
 
-fn refusal_line(peer: SocketAddr, failure: &Failure) -> AccessLine<'static> {
-    let problem = failure.problem();
+fn refusal_line(peer: SocketAddr, refusal: &Refusal) -> AccessLine<'_> {
+    let problem = refusal.failure.problem();
     AccessLine {
-        request_id: None,
+        request_id: Some(refusal.id.as_str()),
         trace_id: None,
         client: peer.ip(),
         method: None,
@@ -114,7 +114,7 @@ fn refusal_line(peer: SocketAddr, failure: &Failure) -> AccessLine<'static> {
         cpu_us: 0,
         reused: None,
         failure: Some(problem.name),
-        detail: Some(failure.to_string()),
+        detail: Some(refusal.failure.to_string()),
     }
 }
 

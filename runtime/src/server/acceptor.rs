@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::ServerConfig;
 use super::limits::{ACCEPT_PAUSE, MAX_REFUSALS_IN_FLIGHT};
-use super::refusal;
+use super::refusal::Refusal;
 use super::socket::close;
 use super::worker::Worker;
 use crate::failure::Failure;
@@ -102,7 +102,8 @@ impl Admission {
 
     fn refuse(&self, stream: TcpStream, peer: SocketAddr) {
         self.observer.metrics().connections_refused().inc();
-        self.observer.refuse(peer, &Failure::ConnectionLimit);
+        let refusal = Refusal::new(Failure::ConnectionLimit);
+        self.observer.refuse(peer, &refusal);
         let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
             return;
         };
@@ -110,7 +111,7 @@ impl Admission {
             return;
         };
         tokio::spawn(async move {
-            close(stream, &refusal::to_bytes(&Failure::ConnectionLimit)).await;
+            close(stream, &refusal.to_bytes()).await;
             drop(permit);
         });
     }

@@ -20,9 +20,9 @@ use super::limits::{
     DEFAULT_MAX_HEADER_COUNT, DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT, ServerLimits,
 };
 use super::phase::{ConnectionPhase, Phase};
-use super::refusal;
+use super::refusal::Refusal;
 use super::socket::Socket;
-use super::stack::{Arrival, InnerService, Stack};
+use super::stack::{Arrival, ConnectionFacts, InnerService, Stack};
 use crate::clock;
 use crate::failure::Failure;
 
@@ -70,15 +70,20 @@ pub(crate) async fn serve<S>(
     let observer = Arc::clone(&stack.observer);
     let phase = Rc::new(ConnectionPhase::new(clock::now()));
     let socket = Socket::new(stream, Rc::clone(&phase), &config.limits);
-    let peer_is_trusted = config.trusted_proxies.contains(peer.ip());
-    let arrival = Arrival {
+    let facts = Rc::new(ConnectionFacts {
         peer,
-        peer_is_trusted,
+        peer_is_trusted: config.trusted_proxies.contains(peer.ip()),
         phase: Rc::clone(&phase),
         drain: Rc::clone(&drain),
-    };
+    });
     let service = service_fn(move |request: Request<Incoming>| {
-        Rc::clone(&stack).serve(request, arrival.clone())
+        let arrival = Arrival {
+            connection: Rc::clone(&facts),
+            received: clock::now(),
+        };
+        // Not in the future, which hyper polls only after it has tried to read what follows the request.
+        facts.phase.begin_exchange(arrival.received);
+        Rc::clone(&stack).serve(request, arrival)
     });
     let mut connection = protocol.serve_connection(TokioIo::new(socket), service);
     let keeper = Keeper {
@@ -88,10 +93,10 @@ pub(crate) async fn serve<S>(
     };
     let end = keeper.keep(&mut connection).await;
     let socket = connection.into_parts().io.into_inner();
-    let last_words = match failure(&end, &socket) {
-        Some(failure) => {
-            observer.refuse(peer, &failure);
-            refusal::to_bytes(&failure)
+    let last_words = match failure(&end, &socket).map(Refusal::new) {
+        Some(refusal) => {
+            observer.refuse(peer, &refusal);
+            refusal.to_bytes()
         }
         None => Vec::new(),
     };
@@ -134,7 +139,7 @@ impl Keeper<'_> {
         let patience = match self.phase.get() {
             Phase::Silent => DRAIN_FIRST_BYTE_TIMEOUT,
             Phase::Idle => DRAIN_IDLE_TIMEOUT,
-            Phase::Exchange => return connection.graceful_shutdown(),
+            Phase::Exchange | Phase::Sending => return connection.graceful_shutdown(),
             Phase::Head => return,
         };
         timer.reset(Instant::from_std(clock::now() + patience));

@@ -72,7 +72,7 @@ impl Exchange {
         let response = outcome.unwrap_or_else(|failure| self.failure_response(failure));
         let (mut head, content) = response.into_parts();
         self.status = Some(head.status);
-        self.complete = content.is_end_stream() || self.method == Method::HEAD;
+        self.complete = content.is_end_stream() || self.has_no_content(head.status);
         self.remove_false_length(&mut head.headers, &content);
         head.headers
             .insert(X_REQUEST_ID.clone(), self.context.id.to_header_value());
@@ -113,6 +113,12 @@ impl Exchange {
         if known && self.method != Method::HEAD && self.status != Some(StatusCode::NOT_MODIFIED) {
             headers.remove(header::CONTENT_LENGTH);
         }
+    }
+
+    /// Whether HTTP forbids content here (RFC 9110 §6.4.1), so that hyper drops what there is.
+    fn has_no_content(&self, status: StatusCode) -> bool {
+        self.method == Method::HEAD
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
 
     fn record(&self) {

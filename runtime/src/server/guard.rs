@@ -61,6 +61,11 @@ impl Guard {
         }
     }
 
+    /// Whether a head has begun whose rest is still to come.
+    pub(crate) fn has_partial_head(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
     /// Judges bytes that were read, and says how many of them hyper may see. Fewer than all means a refusal.
     pub(crate) fn inspect(&mut self, bytes: &[u8]) -> usize {
         let mut seen = 0;

@@ -49,14 +49,34 @@ fn check_host(head: &Parts) -> Result<(), Failure> {
     }
 }
 
-/// Plain names are judged at a glance; anything else (IPv6, a port, escapes) by the parser of URIs.
+/// Plain names and ports are judged at a glance; anything else (IPv6, escapes) by the parser of URIs.
 fn host_is_valid(host: &[u8]) -> bool {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'.' || *byte == b'-';
-    if !host.is_empty() && host.iter().all(plain) {
+    let rest = skip(host, |byte| {
+        byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
+    });
+    if rest.len() < host.len() && (rest.is_empty() || port_is_valid(rest)) {
         return true;
     }
-    Authority::try_from(host)
-        .is_ok_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+    Authority::try_from(host).is_ok_and(|authority| {
+        let (name, rest) = authority.as_str().split_at(authority.host().len());
+        !name.is_empty()
+            && name == authority.host()
+            && (rest.is_empty() || port_is_valid(rest.as_bytes()))
+    })
+}
+
+/// At most five digits behind a colon.
+fn port_is_valid(port: &[u8]) -> bool {
+    port[0] == b':' && port.len() <= 6 && skip(&port[1..], |byte| byte.is_ascii_digit()).is_empty()
+}
+
+/// What follows the first bytes that are `allowed`.
+fn skip(bytes: &[u8], allowed: impl Fn(u8) -> bool) -> &[u8] {
+    let end = bytes
+        .iter()
+        .position(|&byte| !allowed(byte))
+        .unwrap_or(bytes.len());
+    &bytes[end..]
 }
 
 /// RFC 9110 §10.1.1: 417 is for expectations other than `100-continue`; there are no others.
@@ -92,6 +112,10 @@ mod tests {
         for (uri, hosts, expected) in [
             ("/", &["example.com"] as &[&str], true),
             ("/", &["example.com:8080"], true),
+            ("/", &["example.com:"], true),
+            ("/", &["example.com:port"], false),
+            ("/", &["example.com:80:80"], false),
+            ("/", &[":80"], false),
             ("/", &["[2001:db8::1]:80"], true),
             ("/", &[], false),
             ("/", &[""], false),

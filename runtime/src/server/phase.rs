@@ -28,6 +28,8 @@ pub(crate) enum Phase {
     Head,
     /// A request is in the works; its own limits apply.
     Exchange,
+    /// The end of a response waits for the client to read; the socket's limit applies.
+    Sending,
 }
 
 impl ConnectionPhase {
@@ -43,8 +45,9 @@ impl ConnectionPhase {
         self.phase.get()
     }
 
-    /// Notes that bytes arrived. The clock is asked only when they begin a head.
-    pub(crate) fn receive(&self, now: impl FnOnce() -> Instant) {
+    /// Notes that a part of a head arrived; the first part starts the clock. (A head that arrives whole begins an
+    /// exchange before anyone looks.)
+    pub(crate) fn begin_head(&self, now: impl FnOnce() -> Instant) {
         if matches!(self.phase.get(), Phase::Silent | Phase::Idle) {
             self.set(Phase::Head, now());
         }
@@ -55,9 +58,26 @@ impl ConnectionPhase {
         self.set(Phase::Exchange, now);
     }
 
-    /// Notes that a response is handed over.
+    /// Notes that a response is handed over to hyper's buffer.
     pub(crate) fn end_exchange(&self, now: Instant) {
-        self.set(Phase::Idle, now);
+        self.set(Phase::Sending, now);
+    }
+
+    /// Notes that the client took some of a response that it had kept waiting.
+    pub(crate) fn progress(&self, now: Instant) {
+        self.since.set(now);
+    }
+
+    /// Notes that the buffer is empty. The connection is idle since its last progress.
+    pub(crate) fn flush(&self) {
+        if self.phase.get() == Phase::Sending {
+            self.phase.set(Phase::Idle);
+        }
+    }
+
+    /// Whether a request is still being answered.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.phase.get(), Phase::Exchange | Phase::Sending)
     }
 
     /// Notes that the client has stopped reading, which ends the connection.
@@ -74,12 +94,12 @@ impl ConnectionPhase {
         }
     }
 
-    /// When the wait is over; `None` while an exchange is in the works.
+    /// When the wait is over; `None` while a request is being answered.
     pub(crate) fn deadline(&self, limits: &ServerLimits) -> Option<Instant> {
         let patience = match self.phase.get() {
             Phase::Silent | Phase::Head => limits.header_timeout,
             Phase::Idle => limits.keep_alive_timeout,
-            Phase::Exchange => return None,
+            Phase::Exchange | Phase::Sending => return None,
         };
         Some(self.since.get() + patience)
     }

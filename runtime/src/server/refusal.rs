@@ -1,22 +1,56 @@
 //! Owns the responses that are written without hyper, on connections where no request could be read.
 //! What they say is left to [`Failure`].
 
-use http::header;
+use http::{HeaderValue, Response, header};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::exchange::X_REQUEST_ID;
 use super::request_id::{IdSource, RequestId};
+use crate::clock;
 use crate::failure::Failure;
 
-/// A whole HTTP/1.1 response that tells `failure` and that the connection ends.
-pub(crate) fn to_bytes(failure: &Failure) -> Vec<u8> {
-    // Refusals are rare, so that a source of ids of their own costs nothing that matters.
-    let id = RequestId::generate(&IdSource::from_system());
-    let mut response = failure.response(id.as_str());
-    let length = response.body().len();
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, http::HeaderValue::from_static("close"));
-    headers.insert(header::CONTENT_LENGTH, length.into());
-    headers.insert(X_REQUEST_ID.clone(), id.to_header_value());
+/// A request that was refused before its head could be read.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) id: RequestId,
+    pub(crate) failure: Failure,
+}
+
+impl Refusal {
+    pub(crate) fn new(failure: Failure) -> Self {
+        // Refusals are rare, so that a source of ids for each costs nothing that matters.
+        Self {
+            id: RequestId::generate(&IdSource::from_system()),
+            failure,
+        }
+    }
+
+    /// A whole HTTP/1.1 response that tells the failure and that the connection ends.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut response = self.failure.response(self.id.as_str());
+        let length = response.body().len();
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        headers.insert(header::CONTENT_LENGTH, length.into());
+        headers.insert(X_REQUEST_ID.clone(), self.id.to_header_value());
+        if let Some(date) = date() {
+            headers.insert(header::DATE, date);
+        }
+        encode(&response)
+    }
+}
+
+/// The time as RFC 9110 §5.6.7 wants it; `None` on a machine whose clock is far beyond every calendar.
+fn date() -> Option<HeaderValue> {
+    let now = Timestamp::try_from(clock::time_of_day()).ok()?;
+    let date = DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&now)
+        .ok()?;
+    HeaderValue::try_from(date).ok()
+}
+
+fn encode(response: &Response<bytes::Bytes>) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
     for (name, value) in response.headers() {
         bytes.extend_from_slice(name.as_str().as_bytes());

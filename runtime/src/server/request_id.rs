@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-use bytes::Bytes;
 use http::HeaderValue;
 
 /// The longest id that is taken over from a trusted proxy, so that log lines stay short.
@@ -30,12 +29,11 @@ impl RequestId {
     /// A new id: 128 random bits in hexadecimal.
     #[must_use]
     pub fn generate(source: &IdSource) -> Self {
-        let mut text = Vec::with_capacity(32);
-        write_hex(&mut text, &source.next().to_be_bytes());
-        write_hex(&mut text, &source.next().to_be_bytes());
-        let value = HeaderValue::from_maybe_shared(Bytes::from(text))
-            .expect("hexadecimal digits are valid in a field value");
-        Self(value)
+        let mut text = [0; 32];
+        text[..16].copy_from_slice(&hex(source.next()));
+        text[16..].copy_from_slice(&hex(source.next()));
+        let value = HeaderValue::from_bytes(&text);
+        Self(value.expect("hexadecimal digits are valid in a field value"))
     }
 
     /// The id that a trusted proxy gave the request, if it is one that may stand in a log line.
@@ -102,12 +100,14 @@ impl IdSource {
     }
 }
 
-/// Appends `bytes` as lower-case hexadecimal digits.
-pub(crate) fn write_hex(text: &mut Vec<u8>, bytes: &[u8]) {
-    for byte in bytes {
-        text.push(HEX_DIGITS[usize::from(byte >> 4)]);
-        text.push(HEX_DIGITS[usize::from(byte & 0xf)]);
+/// `number` as 16 lower-case hexadecimal digits.
+pub(crate) fn hex(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
+        pair[1] = HEX_DIGITS[usize::from(byte & 0xf)];
     }
+    digits
 }
 
 #[cfg(test)]

@@ -9,8 +9,6 @@ use ipnet::IpNet;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// The networks of the proxies in front of this server, whose forwarding fields are believed.
 #[derive(Clone, Debug, Default)]
@@ -32,15 +30,19 @@ impl TrustedProxies {
     }
 }
 
-/// Removes from `headers` what the peer may not set, and says who the client is.
+/// Removes from `headers` what the peer may not set, and says who the client is. `spin-*` is set by this server
+/// alone; forwarding fields are set by trusted proxies.
 pub(crate) fn sanitise(
     headers: &mut HeaderMap,
     peer: SocketAddr,
     peer_is_trusted: bool,
     trusted: &TrustedProxies,
 ) -> SocketAddr {
-    remove_hop_by_hop(headers);
-    remove_reserved(headers, peer_is_trusted);
+    remove_fields(headers, |name| {
+        is_hop_by_hop(name)
+            || name.starts_with("spin-")
+            || (!peer_is_trusted && is_forwarding(name))
+    });
     if peer_is_trusted {
         client_address(headers, peer, trusted)
     } else {
@@ -50,19 +52,31 @@ pub(crate) fn sanitise(
 
 /// Removes the fields that concern one connection only (RFC 9110 §7.6.1).
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
+    remove_fields(headers, is_hop_by_hop);
+}
+
+/// Removes what `Connection` names and what is `unwanted`. One pass over the names, since most requests have
+/// nothing to remove and looking each unwanted name up would cost a hash of each.
+fn remove_fields(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
+    let is_unwanted = |name: &&HeaderName| unwanted(name.as_str());
+    let unwanted: Vec<HeaderName> = headers.keys().filter(is_unwanted).cloned().collect();
+    if unwanted.contains(&header::CONNECTION) {
         remove_nominated(headers);
-        headers.remove(header::CONNECTION);
     }
-    for name in [
-        &KEEP_ALIVE,
-        &PROXY_CONNECTION,
-        &header::TE,
-        &header::TRANSFER_ENCODING,
-        &header::UPGRADE,
-    ] {
+    for name in unwanted {
         headers.remove(name);
     }
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
+    )
+}
+
+fn is_forwarding(name: &str) -> bool {
+    name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-")
 }
 
 /// Removes the fields that `Connection` names. `Host` and `Content-Length` stay: they are part of the
@@ -78,21 +92,6 @@ fn remove_nominated(headers: &mut HeaderMap) {
     for name in nominated {
         headers.remove(name);
     }
-}
-
-/// `spin-*` is set by this server alone; forwarding fields are set by trusted proxies.
-fn remove_reserved(headers: &mut HeaderMap, peer_is_trusted: bool) {
-    let reserved = |name: &&HeaderName| {
-        name.as_str().starts_with("spin-") || (!peer_is_trusted && is_forwarding(name))
-    };
-    let reserved: Vec<HeaderName> = headers.keys().filter(reserved).cloned().collect();
-    for name in reserved {
-        headers.remove(name);
-    }
-}
-
-fn is_forwarding(name: &HeaderName) -> bool {
-    *name == FORWARDED || *name == X_REAL_IP || name.as_str().starts_with("x-forwarded-")
 }
 
 /// The right-most hop that is not itself a trusted proxy. Every hop appends whom it was called by, so what

@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 
 use super::guard::Guard;
 use super::limits::{LINGER_TIMEOUT, ServerLimits};
-use super::phase::{ConnectionPhase, Phase};
+use super::phase::ConnectionPhase;
 use crate::clock;
 use crate::failure::Failure;
 
@@ -70,7 +70,7 @@ impl Socket {
     /// on a request before that one it must not learn of the end, which it would take for a client that left;
     /// it reads again when the response is done.
     fn poll_read_refused(&mut self) -> Poll<io::Result<()>> {
-        if self.phase.get() == Phase::Exchange {
+        if self.phase.is_busy() {
             return Poll::Pending;
         }
         self.refused = true;
@@ -84,8 +84,10 @@ impl Socket {
             self.ended = true;
             return Poll::Ready(Ok(()));
         }
-        self.phase.receive(clock::now);
         let passed = self.guard.inspect(new);
+        if self.guard.has_partial_head() {
+            self.phase.begin_head(clock::now);
+        }
         if passed == 0 {
             buffer.set_filled(before);
             return self.poll_read_refused();
@@ -101,7 +103,9 @@ impl Socket {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
-            self.is_blocked = false;
+            if std::mem::take(&mut self.is_blocked) {
+                self.phase.progress(clock::now());
+            }
             return written;
         }
         let timeout = self.write_timeout;
@@ -168,7 +172,9 @@ impl AsyncWrite for Socket {
         self.stream.is_write_vectored()
     }
 
+    /// Called by hyper when its buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.phase.flush();
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::request::Parts;
 use http::{Request, Response};
@@ -21,7 +22,6 @@ use super::phase::ConnectionPhase;
 use super::request_id::{IdSource, RequestId};
 use super::sanitise::sanitise;
 use super::trace::TraceContext;
-use crate::clock;
 use crate::failure::Failure;
 use crate::observe::Observer;
 
@@ -34,9 +34,16 @@ pub(crate) struct Stack<S> {
     pub(crate) observer: Arc<Observer>,
 }
 
-/// Where a request came in.
-#[derive(Clone, Debug)]
+/// Where and when a request came in.
+#[derive(Debug)]
 pub(crate) struct Arrival {
+    pub(crate) connection: Rc<ConnectionFacts>,
+    pub(crate) received: Instant,
+}
+
+/// What the requests of one connection have in common.
+#[derive(Debug)]
+pub(crate) struct ConnectionFacts {
     pub(crate) peer: SocketAddr,
     /// Whether the peer is a trusted proxy: decided once per connection.
     pub(crate) peer_is_trusted: bool,
@@ -66,33 +73,35 @@ impl<S: InnerService> Stack<S> {
         request: Request<Incoming>,
         arrival: Arrival,
     ) -> Result<Response<ExchangeBody>, Infallible> {
-        let received = clock::now();
-        arrival.phase.begin_exchange(received);
+        let Arrival {
+            connection,
+            received,
+        } = arrival;
         let (mut head, content) = request.into_parts();
         // The head as it came is judged before any of it is removed.
         let judged = message::check(&head);
         let trusted = &self.config.trusted_proxies;
         let client = sanitise(
             &mut head.headers,
-            arrival.peer,
-            arrival.peer_is_trusted,
+            connection.peer,
+            connection.peer_is_trusted,
             trusted,
         );
-        let id = self.request_id(&mut head, arrival.peer_is_trusted);
+        let id = self.request_id(&mut head, connection.peer_is_trusted);
         let trace = TraceContext::join(&mut head.headers, &self.ids);
         let context = Arc::new(RequestContext::new(id, client, trace, received));
         let observer = Arc::clone(&self.observer);
         let exchange = Exchange::begin(
             Arc::clone(&context),
             &head,
-            Rc::clone(&arrival.phase),
+            Rc::clone(&connection.phase),
             observer,
         );
         let outcome = match judged {
             Ok(()) => self.call_inner(head, content, context).await,
             Err(failure) => Err(failure),
         };
-        Ok(exchange.respond(outcome, arrival.drain.has_begun()))
+        Ok(exchange.respond(outcome, connection.drain.has_begun()))
     }
 
     /// The id that a trusted proxy gave the request, else a new one; the guest sees it as well.

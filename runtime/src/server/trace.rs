@@ -1,11 +1,10 @@
 //! Owns W3C Trace Context: reading `traceparent` and `tracestate`, and writing them for the guest.
 //! Recording spans is left to a later stage of the platform.
 
-use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
-use super::request_id::{IdSource, write_hex};
+use super::request_id::{IdSource, hex};
 
 /// The field that carries the trace and its caller.
 pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -71,15 +70,13 @@ impl TraceContext {
     /// The `traceparent` of a request that this server sends on.
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
-        let mut text = Vec::with_capacity(TRACEPARENT_BYTES);
-        text.extend_from_slice(b"00-");
-        write_hex(&mut text, &self.trace_id.to_be_bytes());
-        text.push(b'-');
-        write_hex(&mut text, &self.span_id.to_be_bytes());
-        text.push(b'-');
-        write_hex(&mut text, &[self.flags]);
-        HeaderValue::from_maybe_shared(Bytes::from(text))
-            .expect("hexadecimal digits and hyphens are valid in a field value")
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        text[3..19].copy_from_slice(&hex((self.trace_id >> 64) as u64));
+        text[19..35].copy_from_slice(&hex(self.trace_id as u64));
+        text[36..52].copy_from_slice(&hex(self.span_id));
+        text[53..].copy_from_slice(&hex(u64::from(self.flags))[14..]);
+        let value = HeaderValue::from_bytes(&text);
+        value.expect("hexadecimal digits and hyphens are valid in a field value")
     }
 }
 
@@ -99,16 +96,16 @@ fn received(headers: &HeaderMap) -> Option<TraceContext> {
 
 fn parse(value: &[u8]) -> Option<TraceContext> {
     let (known, rest) = value.split_at_checked(TRACEPARENT_BYTES)?;
-    let version = hex(known.get(0..2)?)?;
+    let version = unhex(known.get(0..2)?)?;
     // Version ff is forbidden. A later version may append fields, and only after a hyphen (§3.2.2.1, §4.3).
     let rest_allowed = rest.is_empty() || (version != 0 && rest[0] == b'-');
     let hyphens = known[2] == b'-' && known[35] == b'-' && known[52] == b'-';
     if version == 0xff || !rest_allowed || !hyphens {
         return None;
     }
-    let trace_id = hex(&known[3..35])?;
-    let parent_id = u64::try_from(hex(&known[36..52])?).ok()?;
-    let flags = u8::try_from(hex(&known[53..55])?).ok()?;
+    let trace_id = unhex(&known[3..35])?;
+    let parent_id = u64::try_from(unhex(&known[36..52])?).ok()?;
+    let flags = u8::try_from(unhex(&known[53..55])?).ok()?;
     // Of the flags only bit 0 has a meaning in version 00; the others are not handed on (§3.2.2.5).
     (trace_id != 0 && parent_id != 0).then_some(TraceContext {
         trace_id,
@@ -119,7 +116,7 @@ fn parse(value: &[u8]) -> Option<TraceContext> {
 }
 
 /// A number in lower-case hexadecimal digits, the only ones allowed.
-fn hex(digits: &[u8]) -> Option<u128> {
+fn unhex(digits: &[u8]) -> Option<u128> {
     digits.iter().try_fold(0_u128, |number, digit| {
         let value = match digit {
             b'0'..=b'9' => digit - b'0',

@@ -40,6 +40,7 @@ fn a_request_in_flight_is_answered_and_its_connection_closed() {
     let reply = client.reply();
     assert_eq!((reply.status, reply.content.as_str()), (200, "served"));
     assert_eq!(client.rest(), "");
+    drop(client);
     server.join();
 }
 
@@ -54,6 +55,7 @@ fn responses_say_close_while_the_server_drains() {
     let reply = client.send("t: a\r\n\r\n").reply();
     assert!(reply.head.contains("connection: close"), "{}", reply.head);
     assert_eq!(client.rest(), "");
+    drop(client);
     server.join();
 }
 
@@ -97,6 +99,7 @@ fn no_request_that_was_sent_before_the_signal_is_lost() {
         assert_eq!(client.reply().status, 200);
         assert_eq!(client.rest(), "");
     }
+    drop((clients, kept));
     server.join();
 }
 

@@ -173,6 +173,38 @@ fn a_client_that_never_reads_is_cut_off() {
     server.await_metric("failure=\"response-timeout\"} 1");
 }
 
+/// More than the sockets of both ends hold.
+const LONG: usize = 32 * 1024 * 1024;
+
+async fn long(_: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
+    Ok(Response::new(ResponseBody::Full(Bytes::from(vec![
+        b'a';
+        LONG
+    ]))))
+}
+
+#[test]
+fn a_long_response_is_not_an_unused_connection() {
+    let mut limits = ServerLimits::standard();
+    limits.keep_alive_timeout = Duration::from_millis(1);
+    limits.header_timeout = Duration::from_millis(10);
+    let server = TestServer::start(limits, &[], long);
+    assert_eq!(server.connect().get("/").content.len(), LONG);
+}
+
+#[test]
+fn a_long_response_is_sent_to_its_end_while_the_server_drains() {
+    let mut server = TestServer::start(ServerLimits::standard(), &[], long);
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    server.await_metric("method=\"safe\",status=\"2xx\"} 1");
+    server.signal();
+    server.await_drain();
+    assert_eq!(client.reply().content.len(), LONG);
+    drop(client);
+    server.join();
+}
+
 #[test]
 fn a_connection_beyond_the_limit_is_told_so() {
     let server = server(|limits| limits.max_connections = 1);

@@ -84,8 +84,29 @@ fn every_refusal_of_a_head_is_problem_details() {
             "{}",
             reply.content
         );
+        assert!(reply.head.contains("\r\ndate: "), "{}", reply.head);
         server.await_metric("terrace_failures_total{component=\"\",failure=\"bad-request\"} 1");
     }
+}
+
+#[test]
+fn a_good_request_before_a_bad_one_is_answered() {
+    let server = echo_server();
+    let mut client = server.connect();
+    client.send("POST /good HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcnonsense\r\n\r\n");
+    let (good, bad) = (client.reply(), client.reply());
+    assert_eq!((good.status, bad.status), (200, 400));
+    assert!(good.content.contains("/good"), "{}", good.content);
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
+fn what_follows_the_last_request_of_a_connection_is_not_answered() {
+    let server = echo_server();
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nnonsense\r\n\r\n");
+    assert_eq!(client.reply().status, 200);
+    assert_eq!(client.rest(), "");
 }
 
 #[test]
