@@ -154,6 +154,10 @@ fn within(response: Response<ResponseBody>) -> Response<WasiBody> {
 }
 
 /// What a guest gets to see of a failure.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err asks for"
+)]
 fn wasi_error(failure: Failure) -> Error {
     match failure {
         Failure::NoRoute => Error::DestinationNotFound,

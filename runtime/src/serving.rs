@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tracing::Level;
 
 use crate::deployment::{Deployment, Loader};
 use crate::fault::Faults;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::server::{Admin, Readiness, Server, ServerConfig, Signals, TrustedProxies};
-use crate::settings::{AccessLog, Config};
+use crate::settings::{AccessLog, Config, LogLevel};
 
 use app_service::AppService;
 use load::Reading;
@@ -91,6 +92,7 @@ impl Serving {
     /// All that is wrong with what the user wrote, else what prevents it from being served.
     pub fn start(options: ServingOptions) -> Result<Self, StartError> {
         let reading = Reading::new(&options)?;
+        report_to_stderr(reading.config.log.level);
         let metrics = Arc::new(Metrics::new());
         let format = log_format(&reading.config, options.json);
         let (log, writer) = Log::start(io::stdout(), format, &metrics).map_err(failed)?;
@@ -190,6 +192,23 @@ impl Reloader {
 
 fn failed(error: impl std::fmt::Display) -> StartError {
     StartError::Failed(error.to_string())
+}
+
+/// What the runtime has to say beside the log of requests goes to standard error.
+fn report_to_stderr(level: LogLevel) {
+    let level = match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
+    };
+    // A program that embeds the runtime may have a subscriber already; then that one is told.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .try_init();
 }
 
 fn log_format(config: &Config, json: bool) -> LogFormat {

@@ -2,15 +2,16 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 use crate::log::Log;
-use crate::wait::within;
+use crate::wait::{within, within_a_build};
 
 /// The binary under test.
 ///
@@ -137,6 +138,19 @@ impl Process {
     /// When it does not end in time.
     pub async fn wait(mut self) -> Ended {
         let status = within("the end of the process", self.child.wait()).await;
+        self.ended(status).await
+    }
+
+    /// Waits for the end of a process that builds.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn wait_for_build(mut self) -> Ended {
+        let status = within_a_build("the end of the build", self.child.wait()).await;
+        self.ended(status).await
+    }
+
+    async fn ended(self, status: io::Result<ExitStatus>) -> Ended {
         let status = status.expect("the child is ours to wait for");
         for reader in self.readers {
             within("the end of its output", reader)

@@ -49,7 +49,9 @@ async fn a_new_project_builds_and_serves() {
     let folder = tempfile::tempdir().expect("there is room");
     make(folder.path()).await;
     let project = folder.path().join(NAME);
-    let ended = process::run(&project, &["build"]).await;
+    let ended = Process::start(&project, &["build"], &[])
+        .wait_for_build()
+        .await;
     assert_eq!(ended.code, Some(exit::FINE), "{}", ended.text);
     let arguments = [
         "up",

@@ -32,7 +32,7 @@ async fn each_request_leaves_one_access_log_line() {
         assert_eq!(line["component"], version);
         assert_eq!(line["route"], "/...");
         assert!(
-            line["duration_ms"]
+            line["duration_us"]
                 .as_f64()
                 .is_some_and(|duration| duration >= 0.0),
             "{line}"

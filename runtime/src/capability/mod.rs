@@ -23,8 +23,6 @@ use sqlite::OpenSessions;
 
 /// The host's side of the interfaces in `wit/`, generated.
 mod bindings {
-    #![expect(clippy::all, reason = "generated code")]
-
     wasmtime::component::bindgen!({
         path: "wit",
         world: "terrace:runtime/capabilities",

@@ -30,6 +30,6 @@ pub(crate) fn serve(console: Console, serving: Serving) -> Result<(), StartError
             app: &app,
             http,
             admin,
-        })
+        });
     })
 }

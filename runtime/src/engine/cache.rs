@@ -4,10 +4,10 @@
 //! counts only if the digest beside it was made with a key that lies, readable by its owner alone, in the same
 //! folder (keyed BLAKE3). A file that is damaged, cut short, or copied from elsewhere is compiled anew.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
@@ -19,6 +19,8 @@ use super::LoadError;
 const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 /// The first bytes of a core module: magic, version 1, layer 0.
 const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
+/// The folder is for its owner's eyes and hands.
+const OWNER_ONLY: u32 = 0o700;
 /// The name of the file that holds the key.
 const KEY_FILE: &str = "key";
 
@@ -139,7 +141,7 @@ fn deserialize(engine: &Engine, code: &Path) -> Option<Component> {
             tracing::warn!(
                 "{} is not of this engine and is compiled again: {error:#}",
                 code.display()
-            )
+            );
         })
         .ok()
 }

@@ -140,25 +140,14 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// The failure behind an error that came instead of a response.
-pub(super) fn failure_of(error: &wasmtime::Error) -> Failure {
-    if let Some(failure) = error.downcast_ref::<Failure>() {
-        return failure.clone();
-    }
+/// The failure behind an error that came instead of a response, where the error tells.
+pub(super) fn failure_of(error: &wasmtime::Error) -> Option<Failure> {
     if error.is::<ExpirationError>() {
-        return Failure::DeadlineExceeded;
+        return Some(Failure::DeadlineExceeded);
     }
-    if let Some(code) = error.downcast_ref::<p3::bindings::http::types::ErrorCode>() {
-        return guest_failed(code);
-    }
-    if let Some(code) = error.downcast_ref::<p2::bindings::http::types::ErrorCode>() {
-        return guest_failed(code);
-    }
-    if error.is::<wasmtime::Trap>() {
-        Failure::GuestTrapped
-    } else {
-        Failure::NoResponse
-    }
+    let p3 = error.downcast_ref::<p3::bindings::http::types::ErrorCode>();
+    let p2 = error.downcast_ref::<p2::bindings::http::types::ErrorCode>();
+    p3.map(guest_failed).or_else(|| p2.map(guest_failed))
 }
 
 /// The failure of a guest that answered with an error code, by the code's name.

@@ -312,6 +312,6 @@ fn cause_of_death(store: &Store<Host>, error: &wasmtime::Error) -> Failure {
     if store.data().memory.was_exceeded() {
         Failure::MemoryExceeded
     } else {
-        call::failure_of(error)
+        call::failure_of(error).unwrap_or(Failure::GuestTrapped)
     }
 }

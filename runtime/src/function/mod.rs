@@ -156,10 +156,11 @@ impl Function {
         match response.await {
             Ok(Ok(response)) => body::collect_small(response, cancel).await,
             // A guest that was ended also drops its channels, which looks as if it had not answered.
-            Ok(Err(error)) => Err(state
-                .ended_by()
-                .cloned()
-                .unwrap_or_else(|| call::failure_of(&error))),
+            Ok(Err(error)) => {
+                let cause = state.ended_by().cloned();
+                let cause = cause.or_else(|| call::failure_of(&error));
+                Err(cause.unwrap_or(Failure::NoResponse))
+            }
             Err(_instance_gone) => Err(state.failure()),
         }
     }

@@ -58,6 +58,10 @@ impl Seat {
     }
 
     /// Hands over a job, or gives it back when the instance has ended.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a refused job goes on to the next seat; a box would cost every request an allocation"
+    )]
     pub(super) fn offer(self: &Arc<Self>, job: Job) -> Result<Room, Job> {
         let mut ledger = self.ledger.lock();
         let Some(jobs) = &ledger.jobs else {

@@ -64,6 +64,7 @@ fn a_file_that_was_named_must_be_there() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one line for each key")]
 fn every_key_is_read() {
     let config = config(
         r#"

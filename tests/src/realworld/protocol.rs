@@ -56,9 +56,10 @@ pub async fn content_of_any_language_comes_back(api: &Api) {
     let author = api.register().await;
     let text =
         "Zwölf Boxkämpfer, 日本語, العربية, 🦀, \"quotes\", \\, <b>, \u{200b}, \n, ' OR 1=1 --";
+    let tag = "日本語 العربية 🦀 <b> ' OR 1=1";
     let title = unique("Languages ");
     let article =
-        json!({"article": {"title": title, "description": text, "body": text, "tagList": [text]}});
+        json!({"article": {"title": title, "description": text, "body": text, "tagList": [tag]}});
     let answer = api
         .post("/articles", &author.token, &article)
         .await
@@ -67,7 +68,7 @@ pub async fn content_of_any_language_comes_back(api: &Api) {
         .clone();
     assert_eq!(answer["body"], text);
     assert_eq!(answer["description"], text);
-    assert_eq!(answer["tagList"], json!([text]));
+    assert_eq!(answer["tagList"], json!([tag]));
 }
 
 /// A front end of another origin may call (Fetch §3.2), also with a token.
