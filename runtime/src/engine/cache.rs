@@ -91,7 +91,12 @@ impl CompiledCache {
 
 impl Folder {
     fn open(path: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(OWNER_ONLY)
+            .create(path)?;
+        // Also where somebody else has made the folder.
+        fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY))?;
         Ok(Self {
             path: path.into(),
             key: read_or_make_key(&path.join(KEY_FILE))?,
