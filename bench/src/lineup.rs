@@ -32,6 +32,15 @@ const AIM_WITH_FRESH_INSTANCES: f64 = 2.0;
 /// What Terrace is to be compared with native code, at least.
 const AIM_OF_NATIVE: f64 = 0.45;
 
+/// Terrace as it is without settings.
+const WITH_LOG: &str = "terrace, access log on";
+
+/// The limit with another way to share the work among threads.
+const STEALING: &str = "native hyper, work stealing";
+
+/// Contestants that start as another one does.
+const SAME_START: [&str; 2] = [WITH_LOG, STEALING];
+
 /// Makes contestants, each with a folder of its own.
 pub(crate) struct Lineup<'a> {
     files: &'a Files,
@@ -56,13 +65,20 @@ impl<'a> Lineup<'a> {
         let app = |settings| App::new(settings).with("hello", "/hello", &hello, "");
         Ok(vec![
             self.terrace("terrace", &app(WITHOUT_ACCESS_LOG))?,
-            self.terrace("terrace, access log on", &app(WITH_ACCESS_LOG))?,
+            self.terrace(WITH_LOG, &app(WITH_ACCESS_LOG))?,
             self.wasmtime("wasmtime serve", &[], AIM_WITH_REUSE)?,
             self.peer("workerd, JavaScript", "workerd", Kind::Workerd)?,
             self.peer("nginx, return 200", "nginx", Kind::Nginx)?,
             self.native("native hyper, thread per core", "per-core")?,
-            self.native("native hyper, work stealing", "stealing")?,
+            self.native(STEALING, "stealing")?,
         ])
+    }
+
+    /// Those of [`Self::hello`] whose start differs from that of the others.
+    pub(crate) fn starts(&self) -> Outcome<Vec<Contestant>> {
+        let mut contestants = self.hello()?;
+        contestants.retain(|contestant| !SAME_START.contains(&contestant.name.as_str()));
+        Ok(contestants)
     }
 
     /// Hello with an instance for each request.

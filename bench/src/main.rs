@@ -142,7 +142,7 @@ async fn starts(options: &Options, lineup: &Lineup<'_>) -> Outcome<Option<Starts
     if !options.settings.includes(Part::Start) {
         return Ok(None);
     }
-    let contestants = lineup.hello()?;
+    let contestants = lineup.starts()?;
     Ok(Some(
         start::measure(&contestants, options.settings.starts).await,
     ))

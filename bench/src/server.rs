@@ -44,8 +44,8 @@ impl Server {
         let address = free_address()?;
         let errors = contestant.folder.join("stderr.log");
         let mut command = contestant.command(address)?;
-        let mut server = Self::spawn(&mut command, address, &errors)?;
         let began = Instant::now();
+        let mut server = Self::spawn(&mut command, address, &errors)?;
         match server.wait_for(contestant, began + limit).await {
             Ok(()) => server.started_in = began.elapsed(),
             Err(error) => return Err(format!("{error}{}", last_lines(&errors)).into()),
