@@ -1,5 +1,6 @@
 //! The tasks of this repository, run as `cargo xtask TASK`. One file per task.
 
+mod bench;
 mod guests;
 mod process;
 mod setup;
@@ -40,6 +41,15 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure Terrace side by side with its peers: see docs/bench.md
+    Bench {
+        /// First install the peers that are missing
+        #[arg(long)]
+        install_peers: bool,
+        /// Passed on to the bench: `cargo xtask bench -- --help` shows them
+        #[arg(allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// All checks and tests: what CI runs
     #[command(alias = "ci")]
     Test,
@@ -65,6 +75,10 @@ fn run(task: Task) -> Outcome<bool> {
             println!("{}", folder.display());
         }
         Task::Up { arguments } => up::serve(&Workspace::read()?, &arguments)?,
+        Task::Bench {
+            install_peers,
+            arguments,
+        } => bench::run(install_peers, &arguments)?,
         Task::Test => return verify::everything(),
     }
     Ok(true)

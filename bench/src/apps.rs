@@ -1,0 +1,101 @@
+//! The folders of the apps that `terrace up` serves here.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// `terrace.toml` of a comparison: no peer writes an access log.
+pub(crate) const WITHOUT_ACCESS_LOG: &str = "[log]\naccess = \"off\"\n";
+
+/// `terrace.toml` as it is without one, but said so.
+pub(crate) const WITH_ACCESS_LOG: &str = "[log]\naccess = \"json\"\n";
+
+/// What is served.
+#[derive(Debug)]
+pub(crate) struct App {
+    manifest: String,
+    settings: &'static str,
+}
+
+impl App {
+    /// An app that has no function yet.
+    pub(crate) fn new(settings: &'static str) -> Self {
+        let manifest =
+            "spin_manifest_version = 2\n[application]\nname = \"bench\"\nversion = \"1.0.0\"\n";
+        Self {
+            manifest: manifest.to_owned(),
+            settings,
+        }
+    }
+
+    /// With the function in `component` at `route`. `keys` are further keys of its table, and further tables.
+    pub(crate) fn with(mut self, id: &str, route: &str, component: &Path, keys: &str) -> Self {
+        let trigger = format!("[[trigger.http]]\nroute = {route:?}\ncomponent = {id:?}\n");
+        let table = format!("[component.{id}]\nsource = {component:?}\n{keys}\n");
+        self.manifest.push_str(&trigger);
+        self.manifest.push_str(&table);
+        self
+    }
+
+    /// Writes the app into a folder.
+    pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("spin.toml"), &self.manifest)?;
+        fs::write(folder.join("terrace.toml"), self.settings)
+    }
+}
+
+/// Hello with an instance for each request.
+pub(crate) const FRESH: &str = "[component.hello.tool.terrace]\nreuse = \"fresh\"\n";
+
+/// Conduit as the sample app grants it.
+pub(crate) const CONDUIT: &str = "sqlite_databases = [\"default\"]\n\
+    [component.conduit.variables]\njwt_secret = \"only-for-measuring-and-never-signed-with\"\n";
+
+/// An app of `count` functions at `/f0`, `/f1` and so on, each a copy of `component` that differs in its content.
+pub(crate) fn distinct_functions(folder: &Path, component: &Path, count: usize) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let bytes = fs::read(component)?;
+    let mut app = App::new(WITHOUT_ACCESS_LOG);
+    let mut id = String::new();
+    for number in 0..count {
+        id.clear();
+        write!(id, "f{number}").map_err(io::Error::other)?;
+        let copy: PathBuf = folder.join(&id).with_extension("wasm");
+        fs::write(&copy, [&bytes[..], &custom_section(&id)].concat())?;
+        app = app.with(&id, &format!("/{id}"), &copy, "");
+    }
+    app.write(folder)
+}
+
+/// A section that engines skip: id 0, its size, and its name, each size in LEB128, which is one byte below 128.
+fn custom_section(name: &str) -> Vec<u8> {
+    let name_size = u8::try_from(name.len()).unwrap_or(u8::MAX).min(126);
+    let name = &name.as_bytes()[..usize::from(name_size)];
+    [&[0, name_size + 1, name_size], name].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn custom_section_is_id_size_and_name() {
+        assert_eq!(custom_section("f12"), [0, 4, 3, b'f', b'1', b'2']);
+    }
+
+    #[test]
+    fn copies_differ_and_keep_what_they_are_made_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let original = folder.path().join("hello.wasm");
+        fs::write(&original, b"\0asm").unwrap();
+        distinct_functions(folder.path(), &original, 2).unwrap();
+        let [first, second] =
+            ["f0.wasm", "f1.wasm"].map(|name| fs::read(folder.path().join(name)).unwrap());
+        assert!(first.starts_with(b"\0asm") && second.starts_with(b"\0asm") && first != second);
+        let manifest = fs::read_to_string(folder.path().join("spin.toml")).unwrap();
+        assert!(manifest.contains("route = \"/f1\"\ncomponent = \"f1\""));
+    }
+}

@@ -1,0 +1,112 @@
+//! The limit: the response of `functions/hello` from a native hyper server, without WebAssembly, routing, limits or
+//! logs. What Terrace adds to this is the price of a function.
+
+use std::{convert::Infallible, io, net::SocketAddr, num::NonZeroUsize, thread};
+
+use bytes::Bytes;
+use clap::{Parser, ValueEnum};
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+    sync::mpsc,
+    task::LocalSet,
+};
+
+/// What `functions/hello` answers.
+const BODY: &[u8] = b"Hello from Terrace\n";
+
+/// As long as the request id that Terrace adds, so that the same number of bytes is sent.
+const REQUEST_ID: HeaderValue = HeaderValue::from_static("00000000000000000000000000000000");
+
+/// Answers every request with a greeting.
+#[derive(Parser)]
+struct Options {
+    /// Where to listen.
+    #[arg(long)]
+    listen: SocketAddr,
+    /// How threads share the work.
+    #[arg(long)]
+    threads: Threads,
+}
+
+/// How threads share the work.
+#[derive(Clone, Copy, ValueEnum)]
+enum Threads {
+    /// One runtime per core, each with connections of its own, as Terrace does.
+    PerCore,
+    /// Tokio's multi-threaded runtime, whose threads steal work from each other.
+    Stealing,
+}
+
+fn main() -> io::Result<()> {
+    let options = Options::parse();
+    match options.threads {
+        Threads::PerCore => serve_per_core(options.listen),
+        Threads::Stealing => Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+            .block_on(serve_stealing(options.listen)),
+    }
+}
+
+async fn serve_stealing(address: SocketAddr) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(serve(stream));
+    }
+}
+
+/// Accepts on this thread and deals connections out to one worker thread per core.
+fn serve_per_core(address: SocketAddr) -> io::Result<()> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = (0..cores).map(|_| start_worker());
+    let workers: Vec<_> = workers.collect::<io::Result<_>>()?;
+    let listener = std::net::TcpListener::bind(address)?;
+    for worker in workers.iter().cycle() {
+        let (stream, _) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        worker
+            .send(stream)
+            .map_err(|_| io::Error::other("a worker has ended"))?;
+    }
+    Ok(())
+}
+
+fn start_worker() -> io::Result<mpsc::UnboundedSender<std::net::TcpStream>> {
+    let (sender, mut accepted) = mpsc::unbounded_channel();
+    let runtime: Runtime = Builder::new_current_thread().enable_all().build()?;
+    thread::spawn(move || {
+        let connections = async move {
+            while let Some(stream) = accepted.recv().await {
+                // A socket that the runtime cannot take is closed by dropping it; its client sees that.
+                if let Ok(stream) = TcpStream::from_std(stream) {
+                    tokio::task::spawn_local(serve(stream));
+                }
+            }
+        };
+        LocalSet::new().block_on(&runtime, connections);
+    });
+    Ok(sender)
+}
+
+async fn serve(stream: TcpStream) {
+    let connection =
+        http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
+    // It ends when its client goes, which is no error of this server.
+    drop(connection.await);
+}
+
+async fn answer(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::new(Full::new(Bytes::from_static(BODY)));
+    let plain_text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain_text);
+    response.headers_mut().insert("x-request-id", REQUEST_ID);
+    Ok(response)
+}

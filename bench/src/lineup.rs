@@ -1,0 +1,204 @@
+//! Who stands against whom, and what Terrace is to reach.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tokio::{process::Command, time::timeout};
+
+use crate::{
+    Outcome,
+    apps::{self, App, CONDUIT, FRESH, WITH_ACCESS_LOG, WITHOUT_ACCESS_LOG},
+    contestant::{Contestant, GREETING, Kind},
+    limits::MAX_SEED_TIME,
+    options::Files,
+    programs::Peers,
+};
+
+/// Users of the seeded database.
+const USERS: &str = "100";
+
+/// Articles of the seeded database.
+const ARTICLES: &str = "1000";
+
+/// What Terrace is to be compared with `wasmtime serve`, at least, when instances are reused.
+const AIM_WITH_REUSE: f64 = 1.8;
+
+/// The same with an instance for each request.
+const AIM_WITH_FRESH_INSTANCES: f64 = 2.0;
+
+/// What Terrace is to be compared with native code, at least.
+const AIM_OF_NATIVE: f64 = 0.45;
+
+/// Terrace as it is without settings.
+const WITH_LOG: &str = "terrace, access log on";
+
+/// The limit with another way to share the work among threads.
+const STEALING: &str = "native hyper, work stealing";
+
+/// Contestants that start as another one does.
+const SAME_START: [&str; 2] = [WITH_LOG, STEALING];
+
+/// Makes contestants, each with a folder of its own.
+pub(crate) struct Lineup<'a> {
+    files: &'a Files,
+    peers: &'a Peers,
+    /// The folder of the contestants' folders.
+    folder: PathBuf,
+}
+
+impl<'a> Lineup<'a> {
+    /// With folders below `folder`, which must be an absolute path: servers are started in their own.
+    pub(crate) fn new(files: &'a Files, peers: &'a Peers, folder: &Path) -> Self {
+        Self {
+            files,
+            peers,
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Everyone who says hello, with instances that are reused where there are any.
+    pub(crate) fn hello(&self) -> Outcome<Vec<Contestant>> {
+        let hello = self.guest("hello");
+        let app = |settings| App::new(settings).with("hello", "/hello", &hello, "");
+        Ok(vec![
+            self.terrace("terrace", &app(WITHOUT_ACCESS_LOG))?,
+            self.terrace(WITH_LOG, &app(WITH_ACCESS_LOG))?,
+            self.wasmtime("wasmtime serve", &[], AIM_WITH_REUSE)?,
+            self.peer("workerd, JavaScript", "workerd", Kind::Workerd)?,
+            self.peer("nginx, return 200", "nginx", Kind::Nginx)?,
+            self.native("native hyper, thread per core", "per-core")?,
+            self.native(STEALING, "stealing")?,
+        ])
+    }
+
+    /// Those of [`Self::hello`] whose start differs from that of the others.
+    pub(crate) fn starts(&self) -> Outcome<Vec<Contestant>> {
+        let mut contestants = self.hello()?;
+        contestants.retain(|contestant| !SAME_START.contains(&contestant.name.as_str()));
+        Ok(contestants)
+    }
+
+    /// Hello with an instance for each request.
+    pub(crate) fn fresh(&self) -> Outcome<Vec<Contestant>> {
+        let hello = self.guest("hello");
+        let app = App::new(WITHOUT_ACCESS_LOG).with("hello", "/hello", &hello, FRESH);
+        let once = &["--max-instance-reuse-count", "1"];
+        Ok(vec![
+            self.terrace("terrace, fresh instances", &app)?,
+            self.wasmtime(
+                "wasmtime serve, fresh instances",
+                once,
+                AIM_WITH_FRESH_INSTANCES,
+            )?,
+        ])
+    }
+
+    /// Conduit on a seeded database, asked for a list of articles and for one of them.
+    pub(crate) async fn conduit(&self) -> Outcome<[Contestant; 2]> {
+        let conduit = self.guest("conduit");
+        let app = App::new(WITHOUT_ACCESS_LOG).with("conduit", "/api/...", &conduit, CONDUIT);
+        let terrace = self.terrace("terrace, conduit", &app)?;
+        self.seed(&terrace.state_folder()).await?;
+        let list = Contestant {
+            path: "/api/articles?limit=20",
+            expects: "\"articlesCount\":1000",
+            ..terrace.clone()
+        };
+        let one = Contestant {
+            path: "/api/articles/article-500",
+            expects: "\"slug\":\"article-500\"",
+            ..terrace
+        };
+        Ok([list, one])
+    }
+
+    /// An app of many functions.
+    pub(crate) fn functions(&self, count: usize) -> Outcome<Contestant> {
+        let contestant = Contestant {
+            path: "/f0",
+            ..self.contestant(
+                "terrace, functions",
+                Ok(self.files.terrace.clone()),
+                Kind::Terrace,
+            )?
+        };
+        apps::distinct_functions(&contestant.folder, &self.guest("hello"), count)?;
+        Ok(contestant)
+    }
+
+    fn terrace(&self, name: &str, app: &App) -> Outcome<Contestant> {
+        let contestant = self.contestant(name, Ok(self.files.terrace.clone()), Kind::Terrace)?;
+        app.write(&contestant.folder)?;
+        Ok(contestant)
+    }
+
+    fn wasmtime(
+        &self,
+        name: &str,
+        arguments: &'static [&'static str],
+        aim: f64,
+    ) -> Outcome<Contestant> {
+        let component = self.guest("hello");
+        let kind = Kind::WasmtimeServe {
+            component,
+            arguments,
+        };
+        let contestant = self.peer(name, "wasmtime", kind)?;
+        Ok(Contestant {
+            aim: Some(aim),
+            ..contestant
+        })
+    }
+
+    fn peer(&self, name: &str, program: &str, kind: Kind) -> Outcome<Contestant> {
+        self.contestant(name, self.peers.path(program), kind)
+    }
+
+    fn native(&self, name: &str, threads: &'static str) -> Outcome<Contestant> {
+        let kind = Kind::Native { threads };
+        let contestant = self.contestant(name, Ok(self.files.native.clone()), kind)?;
+        Ok(Contestant {
+            aim: Some(AIM_OF_NATIVE),
+            ..contestant
+        })
+    }
+
+    fn contestant(
+        &self,
+        name: &str,
+        program: Result<PathBuf, String>,
+        kind: Kind,
+    ) -> Outcome<Contestant> {
+        let folder = self.folder.join(name.replace([' ', ','], "-"));
+        fs::create_dir_all(&folder)?;
+        Ok(Contestant {
+            name: name.to_owned(),
+            program,
+            kind,
+            folder,
+            path: "/hello",
+            expects: GREETING,
+            aim: None,
+        })
+    }
+
+    fn guest(&self, name: &str) -> PathBuf {
+        self.files.guests.join(name).with_extension("wasm")
+    }
+
+    async fn seed(&self, state: &Path) -> Outcome {
+        let mut seeder = Command::new(&self.files.seeder);
+        seeder.arg("--database").arg(state.join("default.db"));
+        seeder.args(["--users", USERS, "--articles", ARTICLES]);
+        seeder.stdin(Stdio::null()).kill_on_drop(true);
+        let output = timeout(MAX_SEED_TIME, seeder.output()).await??;
+        if output.status.success() {
+            return Ok(());
+        }
+        let printed = String::from_utf8_lossy(&output.stderr);
+        Err(format!("the seeder of conduit failed: {}", printed.trim_end()).into())
+    }
+}

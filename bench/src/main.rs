@@ -1,0 +1,160 @@
+//! `terrace-bench`: Terrace side by side with its peers. `cargo xtask bench` builds what it needs and starts it;
+//! docs/bench.md says how it measures and how to read what it prints.
+
+mod apps;
+mod client;
+mod contestant;
+mod finding;
+mod functions;
+mod limits;
+mod lineup;
+mod load;
+mod machine;
+mod memory;
+mod options;
+mod plot;
+mod programs;
+mod results;
+mod server;
+mod start;
+mod statistics;
+mod table;
+mod throughput;
+
+use std::{error::Error, fs, path::Path, process::ExitCode};
+
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    functions::Functions,
+    lineup::Lineup,
+    machine::Machine,
+    options::{Options, Part},
+    programs::Peers,
+    results::Results,
+    start::Starts,
+    throughput::{Plan, Workload},
+};
+
+/// What every step returns. Errors are read by a person, so they are boxed messages and not types.
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// How wrk reports.
+const REPORT_SCRIPT: &str = include_str!("report.lua");
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run_until_signal(&Options::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the bench. A signal drops it where it stands, and every process that it has started ends with it.
+async fn run_until_signal(options: &Options) -> Outcome<bool> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = run(options) => outcome,
+        _ = interrupt.recv() => Err("interrupted".into()),
+        _ = terminate.recv() => Err("asked to end".into()),
+    }
+}
+
+/// Measures, prints and writes; returns whether everything of Terrace was measured.
+async fn run(options: &Options) -> Outcome<bool> {
+    let output = &options.files.output;
+    fs::create_dir_all(output)?;
+    let output = output.canonicalize()?;
+    let work = output.join("work");
+    let results = measure(options, &work).await?;
+    results.write(&output)?;
+    println!("{results}");
+    println!("{}", output.join("results.json").display());
+    println!("{}", output.join("bench.svg").display());
+    fs::remove_dir_all(&work)?;
+    Ok(results.has_all_of_terrace())
+}
+
+/// Every part in turn.
+async fn measure(options: &Options, work: &Path) -> Outcome<Results> {
+    if work.exists() {
+        fs::remove_dir_all(work)?;
+    }
+    fs::create_dir_all(work)?;
+    let script = work.join("report.lua");
+    fs::write(&script, REPORT_SCRIPT)?;
+    let machine = Machine::here();
+    eprintln!("{machine}");
+    let peers = Peers::find().await;
+    peers.path("wrk")?;
+    let lineup = Lineup::new(&options.files, &peers, work);
+    let workloads = workloads(options, &lineup, &script).await?;
+    let starts = starts(options, &lineup).await?;
+    let functions = functions(options, &lineup).await?;
+    Ok(Results {
+        machine,
+        settings: options.settings.clone(),
+        peers,
+        workloads,
+        starts,
+        functions,
+    })
+}
+
+async fn workloads(
+    options: &Options,
+    lineup: &Lineup<'_>,
+    script: &Path,
+) -> Outcome<Vec<Workload>> {
+    let settings = &options.settings;
+    let plan = Plan {
+        rounds: settings.rounds,
+        load: settings.load(),
+        warm_up: settings.warm_up(),
+        script,
+    };
+    let mut workloads = Vec::new();
+    if settings.includes(Part::Hello) {
+        let contestants = lineup.hello()?;
+        workloads.push(throughput::measure("hello, reused instances", &contestants, &plan).await);
+    }
+    if settings.includes(Part::Fresh) {
+        let contestants = lineup.fresh()?;
+        let title = "hello, an instance per request";
+        workloads.push(throughput::measure(title, &contestants, &plan).await);
+    }
+    if settings.includes(Part::Conduit) {
+        for contestant in lineup.conduit().await? {
+            let title = format!("conduit, GET {}, 1,000 articles", contestant.path);
+            workloads.push(throughput::measure(&title, &[contestant], &plan).await);
+        }
+    }
+    Ok(workloads)
+}
+
+async fn starts(options: &Options, lineup: &Lineup<'_>) -> Outcome<Option<Starts>> {
+    if !options.settings.includes(Part::Start) {
+        return Ok(None);
+    }
+    let contestants = lineup.starts()?;
+    Ok(Some(
+        start::measure(&contestants, options.settings.starts).await,
+    ))
+}
+
+async fn functions(options: &Options, lineup: &Lineup<'_>) -> Outcome<Option<Functions>> {
+    let settings = &options.settings;
+    if !settings.includes(Part::Functions) {
+        return Ok(None);
+    }
+    let contestant = lineup.functions(settings.functions)?;
+    Ok(Some(
+        functions::measure(&contestant, settings.functions).await,
+    ))
+}

@@ -1,0 +1,114 @@
+//! What is measured and how long, as given on the command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, ValueEnum};
+use serde::Serialize;
+
+use crate::load::Load;
+
+/// Measures Terrace side by side with its peers, in one run on this machine.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench")]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// What was built for the bench. `cargo xtask bench` fills these in.
+#[derive(Args)]
+pub(crate) struct Files {
+    /// The program `terrace`
+    #[arg(long, hide = true)]
+    pub(crate) terrace: PathBuf,
+    /// The folder of the functions' `.wasm` files
+    #[arg(long, hide = true)]
+    pub(crate) guests: PathBuf,
+    /// The program `native_hello`
+    #[arg(long, hide = true)]
+    pub(crate) native: PathBuf,
+    /// The program that fills the database of conduit
+    #[arg(long, hide = true)]
+    pub(crate) seeder: PathBuf,
+    /// The folder for results and for what is made on the way
+    #[arg(long, hide = true)]
+    pub(crate) output: PathBuf,
+}
+
+/// How it is measured.
+#[derive(Args, Clone, Debug, Serialize)]
+pub(crate) struct Settings {
+    /// Seconds of load in each round
+    #[arg(long, default_value_t = 4)]
+    pub(crate) seconds: u64,
+    /// Rounds, of which the median counts
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rounds: u32,
+    /// Connections of the load generator
+    #[arg(long, default_value_t = 32)]
+    pub(crate) connections: u32,
+    /// Threads of the load generator
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: u32,
+    /// Starts of each server
+    #[arg(long, default_value_t = 10)]
+    pub(crate) starts: u32,
+    /// Distinct functions of the app that shows what many functions cost
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) functions: usize,
+    /// Measure these parts only
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
+    pub(crate) only: Vec<Part>,
+}
+
+/// A part of the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Part {
+    /// Hello, with instances that are reused
+    Hello,
+    /// Hello, with an instance for each request
+    Fresh,
+    /// Conduit: a list of articles, and one article
+    Conduit,
+    /// Start-up time, and memory at rest
+    Start,
+    /// One app of many functions
+    Functions,
+}
+
+impl Part {
+    const ALL: [Self; 5] = [
+        Self::Hello,
+        Self::Fresh,
+        Self::Conduit,
+        Self::Start,
+        Self::Functions,
+    ];
+}
+
+impl Settings {
+    /// Whether a part is to be measured.
+    pub(crate) fn includes(&self, part: Part) -> bool {
+        self.only.contains(&part)
+    }
+
+    /// The load that is measured.
+    pub(crate) fn load(&self) -> Load {
+        Load {
+            threads: self.threads,
+            connections: self.connections,
+            duration: Duration::from_secs(self.seconds),
+        }
+    }
+
+    /// The load before it: a second, so that connections, pools and just-in-time compilers are as they stay.
+    pub(crate) fn warm_up(&self) -> Load {
+        Load {
+            duration: Duration::from_secs(1),
+            ..self.load()
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The programs that are measured or measure: where they are, and which version.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use serde::Serialize;
+use tokio::{process::Command, time::timeout};
+
+use crate::limits::MAX_VERSION_TIME;
+
+/// Peers, the option that makes them print their version, and where they come from.
+const PEERS: [(&str, &str, &str); 4] = [
+    ("wasmtime", "--version", "crates.io: wasmtime-cli 48"),
+    ("workerd", "--version", "npm: workerd"),
+    ("nginx", "-v", "apt: nginx-light"),
+    ("wrk", "-v", "apt: wrk"),
+];
+
+/// A program that was found, or a word on where to get it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    /// Nothing when it is not on this machine.
+    pub(crate) path: Option<PathBuf>,
+    /// As it prints it; empty when it is not known.
+    pub(crate) version: String,
+    /// Where to get it.
+    pub(crate) source: &'static str,
+}
+
+/// All peers, in the order in which they are looked for.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Peers(Vec<Program>);
+
+impl Peers {
+    /// Looks for each of them on `PATH`.
+    pub(crate) async fn find() -> Self {
+        let mut found = Vec::new();
+        for (name, option, source) in PEERS {
+            let path = on_path(name);
+            let version = match &path {
+                Some(path) => version(path, option).await,
+                None => String::new(),
+            };
+            found.push(Program {
+                name,
+                path,
+                version,
+                source,
+            });
+        }
+        Self(found)
+    }
+
+    /// Where a peer is, or how to get it.
+    pub(crate) fn path(&self, name: &str) -> Result<PathBuf, String> {
+        let program = self.0.iter().find(|program| program.name == name);
+        let source = program.map_or("an unknown place", |program| program.source);
+        let path = program.and_then(|program| program.path.clone());
+        path.ok_or_else(|| format!("{name} is not installed ({source})"))
+    }
+
+    /// Each of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Program> {
+        self.0.iter()
+    }
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let folders = env::var_os("PATH")?;
+    // Where Debian installs nginx, which is not on everybody's path.
+    let folders = env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]);
+    let mut files = folders.into_iter().map(|folder| folder.join(name));
+    files.find(|file| file.is_file())
+}
+
+/// The line that names a version. Some programs print it to standard error, some before their usage.
+async fn version(program: &Path, option: &str) -> String {
+    let mut command = Command::new(program);
+    command.arg(option).stdin(Stdio::null()).kill_on_drop(true);
+    let Ok(Ok(output)) = timeout(MAX_VERSION_TIME, command.output()).await else {
+        return String::new();
+    };
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    printed.lines().next().unwrap_or_default().to_owned()
+}

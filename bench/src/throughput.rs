@@ -1,0 +1,167 @@
+//! How many requests per second, and how long each takes: contestants in turn, round after round.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::{
+    Outcome,
+    contestant::Contestant,
+    finding::{Finding, Row, Series},
+    limits::MAX_START_TIME,
+    load::{Load, Measured},
+    memory::Memory,
+    plot::Chart,
+    server::Server,
+    statistics::Summary,
+    table::{Table, count, figure, mebibytes, ratio},
+};
+
+/// How a workload is measured.
+pub(crate) struct Plan<'a> {
+    /// Rounds; in each of them every contestant has its turn.
+    pub(crate) rounds: u32,
+    /// What is measured.
+    pub(crate) load: Load,
+    /// What goes before it, unmeasured.
+    pub(crate) warm_up: Load,
+    /// The script that makes wrk report as JSON.
+    pub(crate) script: &'a Path,
+}
+
+/// One thing that is asked of several contestants. The first one is Terrace.
+#[derive(Serialize)]
+pub(crate) struct Workload {
+    /// What is asked.
+    pub(crate) title: String,
+    /// One row per contestant.
+    pub(crate) rows: Vec<Row<Rates>>,
+}
+
+/// What the rounds of one contestant say together.
+#[derive(Clone, Serialize)]
+pub(crate) struct Rates {
+    pub(crate) requests_per_second: Summary,
+    pub(crate) p50_microseconds: Summary,
+    pub(crate) p99_microseconds: Summary,
+    /// Right after the last round, with its connections just closed.
+    pub(crate) memory_after_load: Memory,
+    /// The requests per second of the first contestant, divided by these.
+    pub(crate) terrace_ratio: Option<f64>,
+    /// What that ratio is to be at least.
+    pub(crate) aim: Option<f64>,
+}
+
+struct Sample {
+    measured: Measured,
+    memory: Memory,
+}
+
+/// Measures every contestant in every round: A B C, A B C, and so on, so that what disturbs the machine for a while
+/// disturbs all of them.
+pub(crate) async fn measure(title: &str, contestants: &[Contestant], plan: &Plan<'_>) -> Workload {
+    let mut series: Vec<Series<Sample>> = contestants.iter().map(Series::of).collect();
+    for round in 1..=plan.rounds {
+        for (contestant, series) in contestants.iter().zip(&mut series) {
+            if series.goes_on() {
+                let name = &contestant.name;
+                eprintln!("{title}: round {round} of {}, {name}", plan.rounds);
+                series.note(name, take_turn(contestant, plan).await);
+            }
+        }
+    }
+    let pairs = contestants.iter().zip(series);
+    let rows = pairs.map(|(contestant, series)| Row {
+        name: contestant.name.clone(),
+        finding: series.conclude(|samples| summarise(samples, contestant.aim)),
+    });
+    let mut rows: Vec<_> = rows.collect();
+    compare_with_first(&mut rows);
+    Workload {
+        title: title.to_owned(),
+        rows,
+    }
+}
+
+/// A new process for each turn, so that no contestant runs while another one is measured.
+async fn take_turn(contestant: &Contestant, plan: &Plan<'_>) -> Outcome<Sample> {
+    let server = Server::start(contestant, MAX_START_TIME).await?;
+    let url = server.url(contestant.path);
+    plan.warm_up.press(&url, plan.script).await?;
+    let measured = plan.load.press(&url, plan.script).await?;
+    let memory = server.memory()?;
+    Ok(Sample { measured, memory })
+}
+
+fn summarise(samples: &[Sample], aim: Option<f64>) -> Option<Rates> {
+    let of = |value: fn(&Measured) -> f64| {
+        Summary::of(samples.iter().map(|sample| value(&sample.measured)))
+    };
+    Some(Rates {
+        requests_per_second: of(|measured| measured.requests_per_second)?,
+        p50_microseconds: of(|measured| measured.p50_microseconds)?,
+        p99_microseconds: of(|measured| measured.p99_microseconds)?,
+        memory_after_load: samples.last()?.memory,
+        terrace_ratio: None,
+        aim,
+    })
+}
+
+fn compare_with_first(rows: &mut [Row<Rates>]) {
+    let first = rows.first().and_then(|row| row.finding.measured());
+    let Some(first) = first.map(|rates| rates.requests_per_second.median) else {
+        return;
+    };
+    for row in rows.iter_mut().skip(1) {
+        if let Finding::Measured(rates) = &mut row.finding {
+            rates.terrace_ratio = Some(first / rates.requests_per_second.median);
+        }
+    }
+}
+
+impl Workload {
+    /// For the terminal.
+    pub(crate) fn table(&self) -> Table {
+        let header = [
+            "requests/s",
+            "least",
+            "most",
+            "p50 ms",
+            "p99 ms",
+            "terrace ÷ this",
+            "aim",
+            "RSS MiB",
+        ];
+        let mut table = Table::new(&self.title, &header);
+        for row in &self.rows {
+            table.add(&row.name, &row.finding, cells);
+        }
+        table
+    }
+
+    /// For the plot.
+    pub(crate) fn chart(&self) -> Chart {
+        let mut chart = Chart::new(&self.title, "requests/s");
+        for row in &self.rows {
+            chart.add(&row.name, &row.finding, |rates| {
+                rates.requests_per_second.median
+            });
+        }
+        chart
+    }
+}
+
+fn cells(rates: &Rates) -> Vec<String> {
+    vec![
+        count(rates.requests_per_second.median),
+        count(rates.requests_per_second.least),
+        count(rates.requests_per_second.most),
+        figure(rates.p50_microseconds.median / 1000.0),
+        figure(rates.p99_microseconds.median / 1000.0),
+        rates.terrace_ratio.map_or_else(String::new, ratio),
+        rates
+            .aim
+            .map_or_else(String::new, |aim| format!("≥ {}", ratio(aim))),
+        mebibytes(rates.memory_after_load.rss_kib),
+    ]
+}

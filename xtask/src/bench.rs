@@ -1,0 +1,71 @@
+//! `cargo xtask bench`: builds what is compared, then becomes the bench, which measures and reports.
+
+mod peers;
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    os::unix::process::CommandExt as _,
+    path::PathBuf,
+    process::Command,
+};
+
+use crate::{Outcome, guests, process, setup, workspace::Workspace};
+
+/// Names a built `terrace` that is to be measured instead of the one of this clone.
+const TERRACE_VARIABLE: &str = "TERRACE_BIN";
+
+/// Names the folder of built functions that are to be measured instead of those of this clone.
+const GUESTS_VARIABLE: &str = "TERRACE_GUESTS";
+
+/// Builds and then becomes the bench, so that signals reach it and it can end what it started. Returns only on
+/// failure. `arguments` are the bench's.
+///
+/// # Errors
+/// When something does not build, or a peer cannot be installed.
+pub(crate) fn run(install_peers: bool, arguments: &[OsString]) -> Outcome {
+    if install_peers {
+        peers::install()?;
+    }
+    let workspace = Workspace::read()?;
+    let terrace = match variable(TERRACE_VARIABLE) {
+        Some(program) => program,
+        None => build(&workspace, &["--package", "terrace"])?.join("terrace"),
+    };
+    let guests = match variable(GUESTS_VARIABLE) {
+        Some(folder) => folder,
+        None => guests::build(&workspace, setup::guest_toolchain()?)?,
+    };
+    // Each in a call of its own: together they would share the features of their dependencies, and the server that
+    // is measured would not be the one that is shipped.
+    let examples = build(&workspace, &["--package", "conduit", "--example", "seed"])?;
+    let built = build(&workspace, &["--package", "terrace-bench"])?;
+    let mut bench = Command::new(built.join("terrace-bench"));
+    bench.arg("--terrace").arg(terrace.canonicalize()?);
+    bench.arg("--guests").arg(guests.canonicalize()?);
+    bench.arg("--native").arg(built.join("native_hello"));
+    bench.arg("--seeder").arg(examples.join("examples/seed"));
+    bench.arg("--output").arg(workspace.target.join("bench"));
+    bench.args(arguments).env("PATH", path_with_peers()?);
+    let error = bench.exec();
+    Err(format!("cannot start {}: {error}", process::words(&bench)).into())
+}
+
+/// Builds a release and returns the folder of its programs.
+fn build(workspace: &Workspace, selection: &[&str]) -> Outcome<PathBuf> {
+    let mut cargo = workspace.cargo()?;
+    process::run(cargo.args(["build", "--release"]).args(selection))?;
+    Ok(workspace.target.join("release"))
+}
+
+/// The user's `PATH`, and behind it the folders in which peers are installed here.
+fn path_with_peers() -> Outcome<OsString> {
+    let own = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&own).chain(peers::folders()?);
+    Ok(env::join_paths(folders)?)
+}
+
+fn variable(name: impl AsRef<OsStr>) -> Option<PathBuf> {
+    let value = env::var_os(name).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
+}
