@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// A request makes some hundred short-lived allocations, of which the system's allocator made a tenth of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     terrace_runtime::cli::run()
 }
