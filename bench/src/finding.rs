@@ -27,6 +27,11 @@ pub(crate) struct Row<T> {
 }
 
 impl<T> Finding<T> {
+    /// Of something that was tried once.
+    pub(crate) fn of(outcome: Outcome<T>) -> Self {
+        outcome.map_or_else(|error| Self::Failed(error.to_string()), Self::Measured)
+    }
+
     pub(crate) fn measured(&self) -> Option<&T> {
         match self {
             Self::Measured(measured) => Some(measured),

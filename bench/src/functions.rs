@@ -21,55 +21,65 @@ const WARM_START_AIM: &str = "< 5000";
 /// What 1,000 functions are to hold in memory, in MiB.
 const MEMORY_AIM: &str = "< 1024";
 
-/// The outcome for an app of so many functions.
+/// The outcomes for an app of so many functions.
 #[derive(Serialize)]
 pub(crate) struct Functions {
     /// How many distinct functions the app has.
     pub(crate) count: usize,
-    /// What was found.
-    #[serde(flatten)]
-    pub(crate) finding: Finding<Figures>,
+    /// The first start, which compiles every function, in milliseconds.
+    first_start: Finding<f64>,
+    /// A later one, which finds all of them compiled.
+    warm_start: Finding<WarmStart>,
+    /// After one request to each function.
+    memory_after_requests: Finding<Memory>,
 }
 
-/// What was measured.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Figures {
-    /// The first start, which compiles every function.
-    first_start_milliseconds: f64,
-    /// A later one, which finds all of them compiled.
-    warm_start_milliseconds: f64,
-    /// After the first answer of the warm start.
-    memory_at_start: Memory,
-    /// After one request to each function.
-    memory_after_requests: Memory,
+struct WarmStart {
+    milliseconds: f64,
+    /// After the first answer.
+    memory: Memory,
 }
 
 /// Starts the app without and with compiled code, and then asks every function once.
 pub(crate) async fn measure(contestant: &Contestant, count: usize) -> Functions {
-    let finding = match start_twice(contestant, count).await {
-        Ok(figures) => Finding::Measured(figures),
-        Err(error) => Finding::Failed(error.to_string()),
+    let first_start = compile(contestant, count).await;
+    let first_start = Finding::of(first_start.map(|server| server.started_in_milliseconds()));
+    eprintln!("{count} functions: starting again, then one request to each");
+    let server = Server::start(contestant, MAX_START_TIME).await;
+    let (warm_start, memory_after_requests) = match server {
+        Ok(server) => (
+            Finding::of(warm_start(&server)),
+            Finding::of(ask_each(&server, count).await),
+        ),
+        Err(error) => (
+            Finding::Failed(error.to_string()),
+            Finding::Missing("a start".to_owned()),
+        ),
     };
-    Functions { count, finding }
+    Functions {
+        count,
+        first_start,
+        warm_start,
+        memory_after_requests,
+    }
 }
 
-async fn start_twice(contestant: &Contestant, count: usize) -> Outcome<Figures> {
-    let first = compile(contestant, count).await?.started_in;
-    eprintln!("{count} functions: starting again, then one request to each");
-    let server = Server::start(contestant, MAX_START_TIME).await?;
-    let memory_at_start = server.memory()?;
+fn warm_start(server: &Server) -> Outcome<WarmStart> {
+    Ok(WarmStart {
+        milliseconds: server.started_in_milliseconds(),
+        memory: server.memory()?,
+    })
+}
+
+async fn ask_each(server: &Server, count: usize) -> Outcome<Memory> {
     for number in 0..count {
         let (status, content) = client::get(server.address, &format!("/f{number}")).await?;
         if status != 200 || !content.contains(GREETING) {
-            return Err(format!("function {number} answers {status}: {content}").into());
+            return Err(format!("function {number} of {count} answers {status}: {content}").into());
         }
     }
-    Ok(Figures {
-        first_start_milliseconds: first.as_secs_f64() * 1000.0,
-        warm_start_milliseconds: server.started_in.as_secs_f64() * 1000.0,
-        memory_at_start,
-        memory_after_requests: server.memory()?,
-    })
+    server.memory()
 }
 
 /// The first start, with progress.
@@ -113,30 +123,37 @@ impl Functions {
         let title = format!("{} distinct functions in one process", self.count);
         let header = ["start ms", "aim", "RSS MiB", "PSS MiB", "aim"];
         let mut table = Table::new(&title, &header);
-        let Functions { finding, .. } = self;
-        table.add("first start, compiling all", finding, |figures| {
-            vec![figure(figures.first_start_milliseconds)]
+        table.add("first start, compiling all", &self.first_start, |start| {
+            vec![figure(*start)]
         });
-        table.add("warm start", finding, |figures| {
-            let Memory { rss_kib, pss_kib } = figures.memory_at_start;
-            vec![
-                figure(figures.warm_start_milliseconds),
-                WARM_START_AIM.to_owned(),
-                mebibytes(rss_kib),
-                mebibytes(pss_kib),
-                String::new(),
-            ]
+        table.add("warm start", &self.warm_start, |start| {
+            let memory = memory_cells(start.memory, "");
+            let start = [figure(start.milliseconds), WARM_START_AIM.to_owned()];
+            start.into_iter().chain(memory).collect()
         });
-        table.add("after one request to each", finding, |figures| {
-            let Memory { rss_kib, pss_kib } = figures.memory_after_requests;
-            vec![
-                String::new(),
-                String::new(),
-                mebibytes(rss_kib),
-                mebibytes(pss_kib),
-                MEMORY_AIM.to_owned(),
-            ]
+        let name = "after one request to each";
+        table.add(name, &self.memory_after_requests, |memory| {
+            let memory = memory_cells(*memory, MEMORY_AIM);
+            [String::new(), String::new()]
+                .into_iter()
+                .chain(memory)
+                .collect()
         });
         table
     }
+
+    /// Whether nothing failed.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.first_start.measured().is_some()
+            && self.warm_start.measured().is_some()
+            && self.memory_after_requests.measured().is_some()
+    }
+}
+
+fn memory_cells(memory: Memory, aim: &str) -> [String; 3] {
+    [
+        mebibytes(memory.rss_kib),
+        mebibytes(memory.pss_kib),
+        aim.to_owned(),
+    ]
 }

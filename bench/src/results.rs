@@ -54,7 +54,7 @@ impl Results {
             .chain(starts)
             .any(|(name, reason)| name.starts_with("terrace") && reason.is_some());
         let functions = self.functions.as_ref();
-        !failed && functions.is_none_or(|functions| functions.finding.reason().is_none())
+        !failed && functions.is_none_or(Functions::is_complete)
     }
 }
 

@@ -31,8 +31,7 @@ pub(crate) struct Server {
     id: u32,
     /// Where it answers.
     pub(crate) address: SocketAddr,
-    /// From the start of its process to its first answer.
-    pub(crate) started_in: Duration,
+    started_in: Duration,
 }
 
 impl Server {
@@ -87,6 +86,11 @@ impl Server {
             }
             sleep(START_POLL_INTERVAL).await;
         }
+    }
+
+    /// From the start of its process to its first answer.
+    pub(crate) fn started_in_milliseconds(&self) -> f64 {
+        self.started_in.as_secs_f64() * 1000.0
     }
 
     /// Where `path` is on this server.

@@ -100,7 +100,7 @@ impl Runner {
         }
         let server = Server::start(&self.contestant, MAX_START_TIME).await?;
         Ok(Sample {
-            milliseconds: server.started_in.as_secs_f64() * 1000.0,
+            milliseconds: server.started_in_milliseconds(),
             memory: server.memory()?,
         })
     }

@@ -18,13 +18,16 @@ const TERRACE_VARIABLE: &str = "TERRACE_BIN";
 /// Names the folder of built functions that are to be measured instead of those of this clone.
 const GUESTS_VARIABLE: &str = "TERRACE_GUESTS";
 
+/// The one option that is not the bench's own.
+const INSTALL_PEERS: &str = "--install-peers";
+
 /// Builds and then becomes the bench, so that signals reach it and it can end what it started. Returns only on
-/// failure. `arguments` are the bench's.
+/// failure. `arguments` are the bench's, but for [`INSTALL_PEERS`].
 ///
 /// # Errors
 /// When something does not build, or a peer cannot be installed.
-pub(crate) fn run(install_peers: bool, arguments: &[OsString]) -> Outcome {
-    if install_peers {
+pub(crate) fn run(mut arguments: Vec<OsString>) -> Outcome {
+    if take(&mut arguments, INSTALL_PEERS) {
         peers::install()?;
     }
     let workspace = Workspace::read()?;
@@ -58,6 +61,13 @@ fn build(workspace: &Workspace, selection: &[&str]) -> Outcome<PathBuf> {
     Ok(workspace.target.join("release"))
 }
 
+/// Removes an option and returns whether it was there.
+fn take(arguments: &mut Vec<OsString>, option: &str) -> bool {
+    let given = arguments.len();
+    arguments.retain(|argument| argument != option);
+    arguments.len() < given
+}
+
 /// The user's `PATH`, and behind it the folders in which peers are installed here.
 fn path_with_peers() -> Outcome<OsString> {
     let own = env::var_os("PATH").unwrap_or_default();
@@ -68,4 +78,19 @@ fn path_with_peers() -> Outcome<OsString> {
 fn variable(name: impl AsRef<OsStr>) -> Option<PathBuf> {
     let value = env::var_os(name).filter(|value| !value.is_empty());
     value.map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_option_is_taken_out_wherever_it_stands() {
+        let mut arguments = ["--rounds", "5", INSTALL_PEERS]
+            .map(OsString::from)
+            .to_vec();
+        assert!(take(&mut arguments, INSTALL_PEERS));
+        assert_eq!(arguments, ["--rounds", "5"]);
+        assert!(!take(&mut arguments, INSTALL_PEERS));
+    }
 }

@@ -43,11 +43,9 @@ enum Task {
     },
     /// Measure Terrace side by side with its peers: see docs/bench.md
     Bench {
-        /// First install the peers that are missing
-        #[arg(long)]
-        install_peers: bool,
-        /// Passed on to the bench: `cargo xtask bench -- --help` shows them
-        #[arg(allow_hyphen_values = true)]
+        /// `--install-peers` first installs the peers that are missing. All others are passed on to the bench:
+        /// `cargo xtask bench -- --help` shows them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
     /// All checks and tests: what CI runs
@@ -75,10 +73,7 @@ fn run(task: Task) -> Outcome<bool> {
             println!("{}", folder.display());
         }
         Task::Up { arguments } => up::serve(&Workspace::read()?, &arguments)?,
-        Task::Bench {
-            install_peers,
-            arguments,
-        } => bench::run(install_peers, &arguments)?,
+        Task::Bench { arguments } => bench::run(arguments)?,
         Task::Test => return verify::everything(),
     }
     Ok(true)
