@@ -68,6 +68,9 @@ pub enum Failure {
     /// The guest asked for more memory than its component may have.
     #[error("the guest needs more memory than its limit")]
     MemoryExceeded,
+    /// The instances of all components together have all the memory that they may have.
+    #[error("the instances of all components have used up the memory that they share")]
+    OutOfMemory,
     /// The component's waiting queue is full.
     #[error("the component's queue is full")]
     QueueFull,
@@ -162,6 +165,7 @@ impl Failure {
             Self::DeadlineExceeded => (504, "deadline-exceeded", "The function took too long", "http_response_timeout", Guest, Never),
             Self::CpuExceeded => (504, "cpu-exceeded", "The function used up its CPU time", "http_response_timeout", Guest, Never),
             Self::MemoryExceeded => (503, "memory-exceeded", "The function used up its memory", "http_response_incomplete", Guest, Never),
+            Self::OutOfMemory => (503, "out-of-memory", "The server is short of memory", "destination_unavailable", Load, Later),
             Self::QueueFull => (503, "queue-full", "Too many requests are waiting for this function", "connection_limit_reached", Load, Later),
             Self::ConcurrencyTimeout => (503, "concurrency-timeout", "This function is busy", "connection_limit_reached", Load, Later),
             Self::ConnectionLimit => (503, "connection-limit", "The server has too many connections", "connection_limit_reached", Load, Later),

@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::Notify;
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::ResourceLimiter;
+use wasmtime::ResourceLimiterAsync;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::capability::{Capabilities, Grants};
-use crate::function::CallState;
+use crate::function::{CallState, InstanceBudget};
 use crate::guest_output::GuestOutput;
+use crate::limits::{MAX_TABLE_ELEMENTS, MEMORY_WAIT};
 use crate::observe::{GuestStream, Log};
 use crate::outbound::{Outbound, OutboundHooks};
 
@@ -127,46 +129,73 @@ impl WasiHttpView for Host {
 }
 
 /// Linear memory that all instances have together, and may have.
-#[derive(Debug)]
 pub struct MemoryBudget {
     limit: u64,
     used: AtomicU64,
+    given_back: Notify,
+    instances: Arc<InstanceBudget>,
 }
 
 impl MemoryBudget {
-    /// A budget of `limit` bytes.
+    /// A budget of `limit` bytes, for the instances within `instances`.
     #[must_use]
-    pub fn new(limit: u64) -> Arc<Self> {
+    pub fn new(limit: u64, instances: Arc<InstanceBudget>) -> Arc<Self> {
         Arc::new(Self {
             limit,
             used: AtomicU64::new(0),
+            given_back: Notify::new(),
+            instances,
         })
     }
 
-    fn take(&self, bytes: u64) -> bool {
-        let fits = self
-            .used
-            .fetch_add(bytes, Ordering::Relaxed)
-            .saturating_add(bytes)
-            <= self.limit;
+    /// Takes memory. When none is left, idle instances are ended and this waits a moment for what they give back.
+    async fn take(&self, bytes: u64) -> bool {
+        if self.try_take(bytes) {
+            return true;
+        }
+        let waited = tokio::time::timeout(MEMORY_WAIT, async {
+            loop {
+                let given_back = self.given_back.notified();
+                self.instances.end_idle_instances();
+                if self.try_take(bytes) {
+                    break;
+                }
+                given_back.await;
+            }
+        });
+        waited.await.is_ok()
+    }
+
+    fn try_take(&self, bytes: u64) -> bool {
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed);
+        let fits = used.saturating_add(bytes) <= self.limit;
         if !fits {
-            self.give_back(bytes);
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
         }
         fits
     }
 
     fn give_back(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.given_back.notify_waiters();
     }
 }
 
 /// Bounds the linear memories and tables of one instance, all together.
-#[derive(Debug)]
 pub struct MemoryLimiter {
     limit: usize,
     used: usize,
-    exceeded: bool,
+    refusal: Option<MemoryRefusal>,
     budget: Arc<MemoryBudget>,
+}
+
+/// Why a guest was refused memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryRefusal {
+    /// It has all that its component may have.
+    OwnLimit,
+    /// The instances of all components together have all that there is.
+    NoneLeft,
 }
 
 impl MemoryLimiter {
@@ -174,15 +203,15 @@ impl MemoryLimiter {
         Self {
             limit,
             used: 0,
-            exceeded: false,
+            refusal: None,
             budget,
         }
     }
 
-    /// Whether the guest was ever refused memory.
+    /// Why the guest was last refused memory, if it was.
     #[must_use]
-    pub fn was_exceeded(&self) -> bool {
-        self.exceeded
+    pub fn refusal(&self) -> Option<MemoryRefusal> {
+        self.refusal
     }
 
     /// Bytes of linear memory that the instance has.
@@ -191,13 +220,16 @@ impl MemoryLimiter {
         self.used
     }
 
-    fn grow(&mut self, by: usize) -> bool {
+    async fn grow(&mut self, by: usize) -> Result<(), MemoryRefusal> {
         let used = self.used.saturating_add(by);
-        let allowed = used <= self.limit && self.budget.take(by as u64);
-        if allowed {
-            self.used = used;
+        if used > self.limit {
+            return Err(MemoryRefusal::OwnLimit);
         }
-        allowed
+        if !self.budget.take(by as u64).await {
+            return Err(MemoryRefusal::NoneLeft);
+        }
+        self.used = used;
+        Ok(())
     }
 }
 
@@ -207,24 +239,25 @@ impl Drop for MemoryLimiter {
     }
 }
 
-impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(
+#[wasmtime_wasi::async_trait]
+impl ResourceLimiterAsync for MemoryLimiter {
+    async fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = self.grow(desired.saturating_sub(current));
-        self.exceeded |= !allowed;
-        Ok(allowed)
+        let grown = self.grow(desired.saturating_sub(current)).await;
+        self.refusal = grown.err().or(self.refusal);
+        Ok(grown.is_ok())
     }
 
-    fn table_growing(
+    async fn table_growing(
         &mut self,
         _current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= crate::limits::MAX_TABLE_ELEMENTS)
+        Ok(desired <= MAX_TABLE_ELEMENTS)
     }
 }

@@ -45,8 +45,12 @@ pub const DEFAULT_REUSE_CONCURRENT: u32 = 1;
 pub const DEFAULT_REUSE_IDLE: Duration = Duration::from_secs(10);
 
 /// How much linear memory all instances may have together, in bytes. Fits the smallest machines
-/// that are rented; raise it with the machine. At it, new instances wait until others end.
+/// that are rented; raise it with the machine. At it, idle instances are ended.
 pub const DEFAULT_INSTANCE_MEMORY: u64 = 1024 * MIB;
+
+/// How long an instance waits for memory when all instances together have all that they may have, while idle ones are
+/// ended. Then its request is refused with 503.
+pub const MEMORY_WAIT: Duration = Duration::from_secs(1);
 
 /// One kibibyte, in bytes.
 pub const KIB: u64 = 1024;

@@ -21,6 +21,7 @@ fn all() -> Vec<Failure> {
         Failure::DeadlineExceeded,
         Failure::CpuExceeded,
         Failure::MemoryExceeded,
+        Failure::OutOfMemory,
         Failure::QueueFull,
         Failure::ConcurrencyTimeout,
         Failure::ConnectionLimit,

@@ -45,7 +45,7 @@ impl InstanceBudget {
         }
     }
 
-    fn end_idle_instances(&self) {
+    pub(crate) fn end_idle_instances(&self) {
         let functions: Vec<_> = self
             .functions
             .lock()

@@ -23,7 +23,7 @@ use super::call::{self, CallState, Job};
 use super::seat::Seat;
 use crate::clock;
 use crate::failure::Failure;
-use crate::host::Host;
+use crate::host::{Host, MemoryRefusal};
 use crate::limits::DEADLINE_GRACE;
 
 /// Runs one instance from its first job until it is retired, has served its share, or died.
@@ -56,7 +56,7 @@ async fn instantiate(
         Failure::InstantiationFailed
     })?;
     let mut store = Store::new(function.engine.inner(), host);
-    store.limiter(|host| &mut host.memory);
+    store.limiter_async(|host| &mut host.memory);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     match timeout_at(
@@ -309,9 +309,9 @@ fn judge(
 
 /// A guest that runs out of memory traps in its own allocator, so the limit is the cause where it was met.
 fn cause_of_death(store: &Store<Host>, error: &wasmtime::Error) -> Failure {
-    if store.data().memory.was_exceeded() {
-        Failure::MemoryExceeded
-    } else {
-        call::failure_of(error).unwrap_or(Failure::GuestTrapped)
+    match store.data().memory.refusal() {
+        Some(MemoryRefusal::OwnLimit) => Failure::MemoryExceeded,
+        Some(MemoryRefusal::NoneLeft) => Failure::OutOfMemory,
+        None => call::failure_of(error).unwrap_or(Failure::GuestTrapped),
     }
 }

@@ -193,10 +193,11 @@ pub(super) fn loader(
     })?;
     let state = State::open(&reading.config, &reading.app).map_err(failed)?;
     let engine = engine(reading, Some(&reading.config.cache_directory)).map_err(failed)?;
+    let budget = InstanceBudget::new(MAX_INSTANCES);
     Ok(Loader {
         engine,
-        budget: InstanceBudget::new(MAX_INSTANCES),
-        memory: MemoryBudget::new(reading.config.instance_memory),
+        memory: MemoryBudget::new(reading.config.instance_memory, Arc::clone(&budget)),
+        budget,
         state,
         state_directory: directory.clone(),
         metrics,
