@@ -40,7 +40,12 @@ fn keys(source: &str) -> BTreeSet<String> {
         .iter()
         .flat_map(|read| source.split(read).skip(1))
         .filter_map(|rest| rest.split('"').next());
-    names.map(str::to_owned).collect()
+    // What is not written like a key is the name that messages give a table.
+    let is_key = |name: &&str| {
+        name.chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter == '_')
+    };
+    names.filter(is_key).map(str::to_owned).collect()
 }
 
 /// The words in code, inline and fenced.

@@ -28,6 +28,9 @@ fn defined(source: &str) -> Limits {
     let mut limits = Limits::new();
     for declaration in source.split("pub const ").skip(1) {
         let (name, rest) = declaration.split_once(": ").unwrap();
+        if name.starts_with("fn ") {
+            continue;
+        }
         let (kind, rest) = rest.split_once(" = ").unwrap();
         let (expression, _) = rest.split_once(';').unwrap();
         if UNITS.iter().any(|(unit, _)| *unit == name) {
