@@ -1,7 +1,10 @@
 //! Rules that no compiler checks, as ordinary tests over the files of the repository.
 
 mod architecture;
+mod keys;
+mod limits;
 mod pages;
+mod problems;
 
 use std::{
     fs,

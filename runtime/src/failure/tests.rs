@@ -1,3 +1,5 @@
+//! What clients see of failures.
+
 use super::{Failure, Fault, Retry};
 
 fn all() -> Vec<Failure> {

@@ -1,3 +1,5 @@
+//! Articles: made, read, changed, deleted.
+
 use serde_json::{Value, json};
 
 use super::support::Api;

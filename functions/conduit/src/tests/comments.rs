@@ -1,3 +1,5 @@
+//! Comments under articles.
+
 use serde_json::json;
 
 use super::support::Api;

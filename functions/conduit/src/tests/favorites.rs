@@ -1,3 +1,5 @@
+//! Favouring articles.
+
 use serde_json::json;
 
 use super::support::Api;

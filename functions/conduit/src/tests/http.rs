@@ -1,3 +1,5 @@
+//! What holds for all endpoints: methods, unknown routes, CORS, malformed content.
+
 use serde_json::json;
 use terrace_sdk::{Body, Request};
 

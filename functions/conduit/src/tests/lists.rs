@@ -1,3 +1,5 @@
+//! Lists of articles: order, filters, paging, the feed.
+
 use serde_json::{Value, json};
 
 use super::support::{Api, Reply};

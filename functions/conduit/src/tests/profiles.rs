@@ -1,3 +1,5 @@
+//! Profiles, and following them.
+
 use serde_json::json;
 
 use super::support::Api;

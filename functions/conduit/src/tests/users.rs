@@ -1,3 +1,5 @@
+//! Registration, sign-in, and the current user.
+
 use serde_json::{Value, json};
 
 use super::support::{Api, PASSWORD};

@@ -1,3 +1,5 @@
+//! What a line of the log looks like, for programs and for people.
+
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 

@@ -1,3 +1,5 @@
+//! Which heads and framings the guard lets through.
+
 use super::Guard;
 use crate::failure::Failure;
 use crate::server::limits::ServerLimits;

@@ -1,3 +1,5 @@
+//! Which fields are believed, and from whom.
+
 use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};

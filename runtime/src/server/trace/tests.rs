@@ -1,3 +1,5 @@
+//! Which trace contexts are joined, and what is written for the guest.
+
 use http::{HeaderMap, HeaderValue};
 
 use super::{TRACEPARENT, TRACESTATE, TraceContext, parse};

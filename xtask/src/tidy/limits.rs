@@ -1,0 +1,143 @@
+//! docs/limits.md: each limit of the code is listed with its value, and nothing else is.
+
+use std::{collections::BTreeMap, fs};
+
+use super::root;
+
+/// Where limits are defined, each with the heading under which the page lists them.
+const SOURCES: [(&str, &str); 5] = [
+    ("runtime/src/limits.rs", "## Functions and instances"),
+    (
+        "runtime/src/server/limits.rs",
+        "## Connections and requests",
+    ),
+    ("runtime/src/sql/limits.rs", "## SQL"),
+    ("runtime/src/kv/limits.rs", "## Key-value stores"),
+    ("runtime/src/observe/limits.rs", "## Logs"),
+];
+
+/// The names under which the code writes sizes; they limit nothing themselves.
+const UNITS: [(&str, u64); 2] = [("KIB", 1 << 10), ("MIB", 1 << 20)];
+
+/// Names with values as people write them.
+type Limits = BTreeMap<String, String>;
+
+/// The public constants of a source file, as the page writes them.
+fn defined(source: &str) -> Limits {
+    let mut numbers = BTreeMap::from(UNITS);
+    let mut limits = Limits::new();
+    for declaration in source.split("pub const ").skip(1) {
+        let (name, rest) = declaration.split_once(": ").unwrap();
+        if name.starts_with("fn ") {
+            continue;
+        }
+        let (kind, rest) = rest.split_once(" = ").unwrap();
+        let (expression, _) = rest.split_once(';').unwrap();
+        if UNITS.iter().any(|(unit, _)| *unit == name) {
+            continue;
+        }
+        let text = if kind == "Duration" {
+            time(expression)
+        } else {
+            let number = product(expression, &numbers);
+            numbers.insert(name, number);
+            quantity(name, expression, number)
+        };
+        limits.insert(name.to_owned(), text);
+    }
+    limits
+}
+
+/// `Duration::from_secs(30)` as `30 s`.
+fn time(expression: &str) -> String {
+    let (unit, number) = expression
+        .strip_prefix("Duration::from_")
+        .and_then(|call| call.strip_suffix(')')?.split_once('('))
+        .expect("times are written as seconds or milliseconds");
+    let unit = if unit == "secs" { "s" } else { "ms" };
+    format!("{number} {unit}")
+}
+
+/// The value of numbers and known names that are multiplied.
+fn product(expression: &str, known: &BTreeMap<&str, u64>) -> u64 {
+    let factors = expression.split(" * ").map(|factor| {
+        let number = factor.replace('_', "").parse().ok();
+        number.or_else(|| known.get(factor).copied())
+    });
+    factors
+        .map(|factor| factor.unwrap_or_else(|| panic!("`{expression}` is not understood")))
+        .product()
+}
+
+fn quantity(name: &str, expression: &str, number: u64) -> String {
+    if name.ends_with("_KIBIBYTES") {
+        bytes(number << 10)
+    } else if name.ends_with("_BYTES") || expression.contains("IB") {
+        bytes(number)
+    } else {
+        grouped(number)
+    }
+}
+
+/// A size in the largest unit that leaves a whole number.
+fn bytes(number: u64) -> String {
+    let units = [
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+        ("B", 1),
+    ];
+    let (unit, size) = units
+        .into_iter()
+        .find(|(_, size)| number.is_multiple_of(*size))
+        .unwrap();
+    format!("{} {unit}", grouped(number / size))
+}
+
+/// A number with a comma before each group of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The rows ``| `NAME` | value | …`` under a heading of the page.
+fn listed(page: &str, heading: &str) -> Limits {
+    let (_, section) = page.split_once(heading).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let cells = section.lines().map(|line| line.split(" | "));
+    cells
+        .filter_map(|mut cells| {
+            let name = cells.next()?.strip_prefix("| `")?.strip_suffix('`')?;
+            Some((name.to_owned(), cells.next()?.to_owned()))
+        })
+        .collect()
+}
+
+#[test]
+fn page_lists_each_limit_of_the_code_with_its_value() {
+    let page = fs::read_to_string(root().join("docs/limits.md")).unwrap();
+    for (source, heading) in SOURCES {
+        let code = fs::read_to_string(root().join(source)).unwrap();
+        assert_eq!(
+            listed(&page, heading),
+            defined(&code),
+            "left: docs/limits.md under `{heading}`, right: {source}"
+        );
+    }
+}
+
+#[test]
+fn limits_are_written_with_their_units() {
+    let source = "pub const KIB: u64 = 1024;\npub const A: u64 = 64 * KIB;\n\
+        pub const B_BYTES: usize = 8 * 1024 * 1024;\npub const C: u32 = 10_000;\n\
+        pub const D: Duration = Duration::from_millis(250);\npub const E_KIBIBYTES: i64 = 8 * 1024;";
+    let values: Vec<String> = defined(source).into_values().collect();
+    assert_eq!(values, ["64 KiB", "8 MiB", "10,000", "250 ms", "8 MiB"]);
+}
