@@ -3,16 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::ResourceLimiter;
+use wasmtime::ResourceLimiterAsync;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::capability::{Capabilities, Grants};
-use crate::function::CallState;
+use crate::function::{CallState, InstanceBudget};
 use crate::guest_output::GuestOutput;
 use crate::observe::{GuestStream, Log};
 use crate::outbound::{Outbound, OutboundHooks};
@@ -54,8 +53,8 @@ pub struct HostFactory {
     pub preopens: Vec<Preopen>,
     /// Bytes of memory that an instance may use.
     pub memory: usize,
-    /// The memory that the instances of all components share.
-    pub memory_budget: Arc<MemoryBudget>,
+    /// What the instances of all components share.
+    pub budget: Arc<InstanceBudget>,
     /// What the manifest grants.
     pub grants: Arc<Grants>,
     /// The way to other servers and to other components.
@@ -80,7 +79,7 @@ impl HostFactory {
         }
         Ok(Host {
             table: ResourceTable::new(),
-            memory: MemoryLimiter::new(self.memory, Arc::clone(&self.memory_budget)),
+            memory: MemoryLimiter::new(self.memory, Arc::clone(&self.budget)),
             capabilities: Capabilities::new(Arc::clone(&self.grants)),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
@@ -104,6 +103,7 @@ impl Host {
     /// The request has ended: what it left open is closed.
     pub fn end_request(&mut self) {
         self.capabilities.end_request();
+        self.memory.exceeded = false;
     }
 }
 
@@ -126,51 +126,16 @@ impl WasiHttpView for Host {
     }
 }
 
-/// Linear memory that all instances have together, and may have.
-#[derive(Debug)]
-pub struct MemoryBudget {
-    limit: u64,
-    used: AtomicU64,
-}
-
-impl MemoryBudget {
-    /// A budget of `limit` bytes.
-    #[must_use]
-    pub fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self {
-            limit,
-            used: AtomicU64::new(0),
-        })
-    }
-
-    fn take(&self, bytes: u64) -> bool {
-        let fits = self
-            .used
-            .fetch_add(bytes, Ordering::Relaxed)
-            .saturating_add(bytes)
-            <= self.limit;
-        if !fits {
-            self.give_back(bytes);
-        }
-        fits
-    }
-
-    fn give_back(&self, bytes: u64) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-/// Bounds the linear memories and tables of one instance, all together.
-#[derive(Debug)]
+/// Bounds the linear memories of one instance, all together, and each of its tables.
 pub struct MemoryLimiter {
     limit: usize,
     used: usize,
     exceeded: bool,
-    budget: Arc<MemoryBudget>,
+    budget: Arc<InstanceBudget>,
 }
 
 impl MemoryLimiter {
-    fn new(limit: usize, budget: Arc<MemoryBudget>) -> Self {
+    fn new(limit: usize, budget: Arc<InstanceBudget>) -> Self {
         Self {
             limit,
             used: 0,
@@ -179,7 +144,7 @@ impl MemoryLimiter {
         }
     }
 
-    /// Whether the guest was ever refused memory.
+    /// Whether the guest was refused memory since the last request ended.
     #[must_use]
     pub fn was_exceeded(&self) -> bool {
         self.exceeded
@@ -191,9 +156,9 @@ impl MemoryLimiter {
         self.used
     }
 
-    fn grow(&mut self, by: usize) -> bool {
+    async fn grow(&mut self, by: usize) -> bool {
         let used = self.used.saturating_add(by);
-        let allowed = used <= self.limit && self.budget.take(by as u64);
+        let allowed = used <= self.limit && self.budget.take_memory(by as u64).await;
         if allowed {
             self.used = used;
         }
@@ -203,23 +168,29 @@ impl MemoryLimiter {
 
 impl Drop for MemoryLimiter {
     fn drop(&mut self) {
-        self.budget.give_back(self.used as u64);
+        self.budget.give_back_memory(self.used as u64);
     }
 }
 
-impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(
+/// Asynchronous, because a guest waits a moment for memory that other instances are about to give back.
+#[wasmtime_wasi::async_trait]
+impl ResourceLimiterAsync for MemoryLimiter {
+    async fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = self.grow(desired.saturating_sub(current));
+        // What the memory's own type forbids will not happen, so it must not be counted.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let allowed = self.grow(desired.saturating_sub(current)).await;
         self.exceeded |= !allowed;
         Ok(allowed)
     }
 
-    fn table_growing(
+    async fn table_growing(
         &mut self,
         _current: usize,
         desired: usize,
@@ -228,3 +199,6 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(desired <= crate::limits::MAX_TABLE_ELEMENTS)
     }
 }
+
+#[cfg(test)]
+mod tests;
