@@ -103,8 +103,8 @@ impl Deployment {
                 }
             }
         };
-        let request =
-            message::from_within(request, route.as_ref(), function.limits.request_body)?;
+        let limit = function.limits.request_body;
+        let request = message::from_within(request, route.as_ref(), &caller.context, limit)?;
         let state = caller.nested(clock::now() + function.limits.timeout);
         function
             .call(request, state)

@@ -10,7 +10,7 @@ use super::wasi_error;
 use crate::failure::Failure;
 use crate::outbound::OWN_HOST;
 use crate::router::{RouteMatch, insert_internal_headers, strip_reserved_headers};
-use crate::server::{RequestBody, RequestContext};
+use crate::server::{RequestBody, RequestContext, X_REQUEST_ID};
 
 static SPIN_FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
 static SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
@@ -51,6 +51,7 @@ pub(super) fn from_client(
 pub(super) fn from_within(
     request: Request<WasiBody>,
     route: Option<&RouteMatch<'_, '_>>,
+    context: &RequestContext,
     max_body_bytes: u64,
 ) -> Result<Request<WasiBody>, Error> {
     let (mut head, body) = request.into_parts();
@@ -66,6 +67,9 @@ pub(super) fn from_within(
         .insert(SPIN_FULL_URL.clone(), value(head.uri.to_string()));
     head.headers
         .insert(SPIN_CLIENT_ADDR.clone(), INTERNAL_CLIENT.clone());
+    // The client's request, whatever the calling guest wrote there.
+    head.headers
+        .insert(X_REQUEST_ID.clone(), context.id.to_header_value());
     Ok(Request::from_parts(head, body))
 }
 

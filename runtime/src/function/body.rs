@@ -161,7 +161,8 @@ impl Body for GuestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.announced.map_or_else(SizeHint::new, SizeHint::with_exact)
+        self.announced
+            .map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
 

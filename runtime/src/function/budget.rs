@@ -64,6 +64,9 @@ impl InstanceBudget {
         if self.try_take_memory(bytes) {
             return true;
         }
+        if bytes > self.memory_limit {
+            return false;
+        }
         let _shortage = Shortage::begin(&self.waiting);
         self.end_idle_instances();
         let taken = async {
@@ -97,6 +100,12 @@ impl InstanceBudget {
     /// Whether somebody waits for an instance to end.
     pub(super) fn is_short(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many instances can be made now.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.permits.available_permits()
     }
 
     fn end_idle_instances(&self) {

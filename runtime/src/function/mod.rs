@@ -230,3 +230,8 @@ fn retire_seats(pool: &Mutex<Vec<Arc<Seat>>>, unwanted: impl Fn(&Seat) -> bool) 
         !unwanted
     });
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
