@@ -103,7 +103,8 @@ impl Deployment {
                 }
             }
         };
-        let request = message::from_within(request, route.as_ref());
+        let limit = function.limits.request_body;
+        let request = message::from_within(request, route.as_ref(), &caller.context, limit)?;
         let state = caller.nested(clock::now() + function.limits.timeout);
         function
             .call(request, state)
@@ -171,3 +172,6 @@ fn wasi_error(failure: Failure) -> Error {
         _ => Error::HttpResponseIncomplete,
     }
 }
+
+#[cfg(test)]
+mod tests;

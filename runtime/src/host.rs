@@ -3,9 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::Notify;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::ResourceLimiterAsync;
 use wasmtime::component::ResourceTable;
@@ -15,7 +13,6 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::capability::{Capabilities, Grants};
 use crate::function::{CallState, InstanceBudget};
 use crate::guest_output::GuestOutput;
-use crate::limits::{MAX_TABLE_ELEMENTS, MEMORY_WAIT};
 use crate::observe::{GuestStream, Log};
 use crate::outbound::{Outbound, OutboundHooks};
 
@@ -56,8 +53,8 @@ pub struct HostFactory {
     pub preopens: Vec<Preopen>,
     /// Bytes of memory that an instance may use.
     pub memory: usize,
-    /// The memory that the instances of all components share.
-    pub memory_budget: Arc<MemoryBudget>,
+    /// What the instances of all components share.
+    pub budget: Arc<InstanceBudget>,
     /// What the manifest grants.
     pub grants: Arc<Grants>,
     /// The way to other servers and to other components.
@@ -82,7 +79,7 @@ impl HostFactory {
         }
         Ok(Host {
             table: ResourceTable::new(),
-            memory: MemoryLimiter::new(self.memory, Arc::clone(&self.memory_budget)),
+            memory: MemoryLimiter::new(self.memory, Arc::clone(&self.budget)),
             capabilities: Capabilities::new(Arc::clone(&self.grants)),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
@@ -106,6 +103,7 @@ impl Host {
     /// The request has ended: what it left open is closed.
     pub fn end_request(&mut self) {
         self.capabilities.end_request();
+        self.memory.exceeded = false;
     }
 }
 
@@ -128,90 +126,28 @@ impl WasiHttpView for Host {
     }
 }
 
-/// Linear memory that all instances have together, and may have.
-pub struct MemoryBudget {
-    limit: u64,
-    used: AtomicU64,
-    given_back: Notify,
-    instances: Arc<InstanceBudget>,
-}
-
-impl MemoryBudget {
-    /// A budget of `limit` bytes, for the instances within `instances`.
-    #[must_use]
-    pub fn new(limit: u64, instances: Arc<InstanceBudget>) -> Arc<Self> {
-        Arc::new(Self {
-            limit,
-            used: AtomicU64::new(0),
-            given_back: Notify::new(),
-            instances,
-        })
-    }
-
-    /// Takes memory. When none is left, idle instances are ended and this waits a moment for what they give back.
-    async fn take(&self, bytes: u64) -> bool {
-        if self.try_take(bytes) {
-            return true;
-        }
-        let waited = tokio::time::timeout(MEMORY_WAIT, async {
-            loop {
-                let given_back = self.given_back.notified();
-                self.instances.end_idle_instances();
-                if self.try_take(bytes) {
-                    break;
-                }
-                given_back.await;
-            }
-        });
-        waited.await.is_ok()
-    }
-
-    fn try_take(&self, bytes: u64) -> bool {
-        let used = self.used.fetch_add(bytes, Ordering::Relaxed);
-        let fits = used.saturating_add(bytes) <= self.limit;
-        if !fits {
-            self.used.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        fits
-    }
-
-    fn give_back(&self, bytes: u64) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
-        self.given_back.notify_waiters();
-    }
-}
-
-/// Bounds the linear memories and tables of one instance, all together.
+/// Bounds the linear memories of one instance, all together, and each of its tables.
 pub struct MemoryLimiter {
     limit: usize,
     used: usize,
-    refusal: Option<MemoryRefusal>,
-    budget: Arc<MemoryBudget>,
-}
-
-/// Why a guest was refused memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemoryRefusal {
-    /// It has all that its component may have.
-    OwnLimit,
-    /// The instances of all components together have all that there is.
-    NoneLeft,
+    exceeded: bool,
+    budget: Arc<InstanceBudget>,
 }
 
 impl MemoryLimiter {
-    fn new(limit: usize, budget: Arc<MemoryBudget>) -> Self {
+    fn new(limit: usize, budget: Arc<InstanceBudget>) -> Self {
         Self {
             limit,
             used: 0,
-            refusal: None,
+            exceeded: false,
             budget,
         }
     }
 
-    /// Why the guest was last refused memory, if it was.
+    /// Whether the guest was refused memory since the last request ended.
     #[must_use]
-    pub fn refusal(&self) -> Option<MemoryRefusal> {
-        self.refusal
+    pub fn was_exceeded(&self) -> bool {
+        self.exceeded
     }
 
     /// Bytes of linear memory that the instance has.
@@ -220,36 +156,38 @@ impl MemoryLimiter {
         self.used
     }
 
-    async fn grow(&mut self, by: usize) -> Result<(), MemoryRefusal> {
+    async fn grow(&mut self, by: usize) -> bool {
         let used = self.used.saturating_add(by);
-        if used > self.limit {
-            return Err(MemoryRefusal::OwnLimit);
+        let allowed = used <= self.limit && self.budget.take_memory(by as u64).await;
+        if allowed {
+            self.used = used;
         }
-        if !self.budget.take(by as u64).await {
-            return Err(MemoryRefusal::NoneLeft);
-        }
-        self.used = used;
-        Ok(())
+        allowed
     }
 }
 
 impl Drop for MemoryLimiter {
     fn drop(&mut self) {
-        self.budget.give_back(self.used as u64);
+        self.budget.give_back_memory(self.used as u64);
     }
 }
 
+/// Asynchronous, because a guest waits a moment for memory that other instances are about to give back.
 #[wasmtime_wasi::async_trait]
 impl ResourceLimiterAsync for MemoryLimiter {
     async fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let grown = self.grow(desired.saturating_sub(current)).await;
-        self.refusal = grown.err().or(self.refusal);
-        Ok(grown.is_ok())
+        // What the memory's own type forbids will not happen, so it must not be counted.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let allowed = self.grow(desired.saturating_sub(current)).await;
+        self.exceeded |= !allowed;
+        Ok(allowed)
     }
 
     async fn table_growing(
@@ -258,6 +196,9 @@ impl ResourceLimiterAsync for MemoryLimiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
+        Ok(desired <= crate::limits::MAX_TABLE_ELEMENTS)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,11 +45,12 @@ pub const DEFAULT_REUSE_CONCURRENT: u32 = 1;
 pub const DEFAULT_REUSE_IDLE: Duration = Duration::from_secs(10);
 
 /// How much linear memory all instances may have together, in bytes. Fits the smallest machines
-/// that are rented; raise it with the machine. At it, idle instances are ended.
+/// that are rented; raise it with the machine. At it, idle instances are ended and the guest that needs more waits
+/// for [`MEMORY_WAIT`]; then its allocation fails.
 pub const DEFAULT_INSTANCE_MEMORY: u64 = 1024 * MIB;
 
-/// How long an instance waits for memory when all instances together have all that they may have, while idle ones are
-/// ended. Then its request is refused with 503.
+/// How long a guest waits for memory that others are to give back. An idle instance ends within a few milliseconds; a
+/// longer wait would only keep back the memory that the waiting guest has itself.
 pub const MEMORY_WAIT: Duration = Duration::from_secs(1);
 
 /// One kibibyte, in bytes.

@@ -11,6 +11,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use crate::deployment::Deployment;
 use grants::AllowedHosts;
 
+/// The host by which an app calls itself.
+pub(crate) const OWN_HOST: &str = "self.alt";
+
 /// What one component may reach, and the way to the rest of its app.
 pub struct Outbound {
     /// The hosts that the manifest grants.

@@ -32,6 +32,7 @@ pub use admin::{Admin, AdminThread};
 pub use body::{RequestBody, ResponseBody};
 pub use context::RequestContext;
 pub use drain::Readiness;
+pub(crate) use exchange::X_REQUEST_ID;
 pub use limits::ServerLimits;
 pub(crate) use refusal::Refusal;
 pub(crate) use request_id::hex;

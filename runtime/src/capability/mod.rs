@@ -63,7 +63,7 @@ pub struct Grants {
 /// The grants of a component, and what its instance has open.
 pub struct Capabilities {
     grants: Arc<Grants>,
-    /// When the request that the instance works on must have ended.
+    /// When the requests that the instance works on must all have ended.
     deadline: Instant,
     sessions: OpenSessions,
 }
@@ -81,8 +81,9 @@ impl Capabilities {
         self.deadline = self.deadline.max(call.deadline);
     }
 
-    /// Rolls back what the request left open.
+    /// Rolls back what requests left open, once none is under way.
     pub(crate) fn end_request(&mut self) {
+        self.deadline = clock::now();
         self.sessions.roll_back();
     }
 }

@@ -11,7 +11,7 @@ use crate::capability::Grants;
 use crate::engine::Engine;
 use crate::fault::{Fault, Faults, Reason};
 use crate::function::{Function, FunctionParts, InstanceBudget};
-use crate::host::{HostFactory, MemoryBudget, Preopen};
+use crate::host::{HostFactory, Preopen};
 use crate::manifest::{App, Component, Target as ManifestTarget};
 use crate::observe::{ComponentMetrics, Log, Metrics};
 use crate::outbound::Outbound;
@@ -24,10 +24,8 @@ use crate::variables::ComponentVariables;
 pub struct Loader {
     /// Compiles and links.
     pub engine: Engine,
-    /// The bound on instances.
+    /// The bound on instances, and on their memory together.
     pub budget: Arc<InstanceBudget>,
-    /// The bound on the memory of all instances together.
-    pub memory: Arc<MemoryBudget>,
     /// The databases and key-value stores.
     pub state: State,
     /// Where files that a component may read are put together.
@@ -102,7 +100,7 @@ impl Loader {
                 .preopens(component)
                 .map_err(|error| fault(format!("its files: {error}")))?,
             memory: usize::try_from(component.limits.memory).unwrap_or(usize::MAX),
-            memory_budget: Arc::clone(&self.memory),
+            budget: Arc::clone(&self.budget),
             grants: Arc::new(self.grants(component, rendered.variables)),
             outbound: Arc::new(Outbound {
                 allowed_hosts: rendered.allowed_hosts,

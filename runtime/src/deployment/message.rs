@@ -1,15 +1,16 @@
 //! Requests on their way into a guest: the fields that a Spin-compatible runtime adds, and the shape of `wasi:http`.
 
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use http_body::Body;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Limited};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::wasi_error;
 use crate::failure::Failure;
+use crate::outbound::OWN_HOST;
 use crate::router::{RouteMatch, insert_internal_headers, strip_reserved_headers};
-use crate::server::{RequestBody, RequestContext};
+use crate::server::{RequestBody, RequestContext, X_REQUEST_ID};
 
 static SPIN_FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
 static SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
@@ -44,11 +45,18 @@ pub(super) fn from_client(
 }
 
 /// Another guest's request, as the guest of `route` sees it; without a route it was called by its id.
+///
+/// # Errors
+/// The error of an announced content that is longer than `max_body_bytes`; one that turns out to be ends with it.
 pub(super) fn from_within(
     request: Request<WasiBody>,
     route: Option<&RouteMatch<'_, '_>>,
-) -> Request<WasiBody> {
+    context: &RequestContext,
+    max_body_bytes: u64,
+) -> Result<Request<WasiBody>, Error> {
     let (mut head, body) = request.into_parts();
+    let body = limited(body, max_body_bytes)?;
+    head.uri = complete(head.uri);
     strip_reserved_headers(&mut head.headers);
     head.headers.remove(header::HOST);
     match route {
@@ -59,7 +67,37 @@ pub(super) fn from_within(
         .insert(SPIN_FULL_URL.clone(), value(head.uri.to_string()));
     head.headers
         .insert(SPIN_CLIENT_ADDR.clone(), INTERNAL_CLIENT.clone());
-    Request::from_parts(head, body)
+    // The client's request, whatever the calling guest wrote there.
+    head.headers
+        .insert(X_REQUEST_ID.clone(), context.id.to_header_value());
+    Ok(Request::from_parts(head, body))
+}
+
+fn limited(body: WasiBody, max_bytes: u64) -> Result<WasiBody, Error> {
+    let too_large = move || Error::HttpRequestBodySize(Some(max_bytes));
+    if body.size_hint().lower() > max_bytes {
+        return Err(too_large());
+    }
+    let limit = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+    let body = Limited::new(body, limit).map_err(move |error| {
+        error
+            .downcast::<Error>()
+            .map_or_else(|_| too_large(), |error| *error)
+    });
+    Ok(body.boxed_unsync())
+}
+
+/// The target URI of a request that names only a path: it goes to the app itself.
+fn complete(target: Uri) -> Uri {
+    let mut parts = target.into_parts();
+    parts.scheme.get_or_insert(Scheme::HTTP);
+    parts
+        .authority
+        .get_or_insert(Authority::from_static(OWN_HOST));
+    parts
+        .path_and_query
+        .get_or_insert(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).expect("all three parts are there")
 }
 
 /// The target URI (RFC 9112 §3.3), from the request target and `Host`.
@@ -91,3 +129,6 @@ fn empty() -> WasiBody {
 fn value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).expect("URIs and addresses are visible ASCII")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,16 @@
 //! A guest's response body on its way to the client.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
-use http::Response;
+use http::{HeaderMap, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::call::{self, CancelOnDrop};
+use super::call::{self, CallState, CancelOnDrop};
 use crate::failure::Failure;
 use crate::limits::{SMALL_BODY_BYTES, SMALL_BODY_YIELDS};
 use crate::server::ResponseBody;
@@ -19,14 +19,19 @@ use crate::server::ResponseBody;
 ///
 /// The moment is counted in turns of this worker, not in time: the guest's driver gets [`SMALL_BODY_YIELDS`] turns.
 ///
+/// A body that nobody wants (the request was `HEAD`) gets the same moment and is dropped then: the guest may have
+/// announced a length that it does not send, and need not be ended for that.
+///
 /// # Errors
 /// The failure that ended the guest meanwhile; nothing has been sent, so it can still be reported.
 pub(super) async fn collect_small(
     response: Response<WasiBody>,
     mut cancel: CancelOnDrop,
+    is_wanted: bool,
 ) -> Result<Response<ResponseBody>, Failure> {
     let (parts, mut body) = response.into_parts();
     let mut start = Bytes::new();
+    let mut next = None;
     let mut yields = 0;
     while yields < SMALL_BODY_YIELDS {
         match body.frame().now_or_never() {
@@ -44,31 +49,41 @@ pub(super) async fn collect_small(
             Some(Some(Ok(frame))) if frame.is_data() && start.len() < SMALL_BODY_BYTES => {
                 start = joined(start, frame.into_data().unwrap_or_default());
             }
-            Some(Some(frame)) => {
-                let next = Some(frame.map_err(|error| call::guest_failed(&error)));
-                return Ok(Response::from_parts(
-                    parts,
-                    GuestBody {
-                        start,
-                        next,
-                        body,
-                        cancel,
-                    }
-                    .into(),
-                ));
+            Some(Some(Ok(frame))) => {
+                next = Some(frame);
+                break;
             }
+            Some(Some(Err(_))) if !is_wanted => break,
+            Some(Some(Err(error))) => return Err(failure_of(&cancel.state, &error)),
         }
     }
-    Ok(Response::from_parts(
-        parts,
-        GuestBody {
-            start,
-            next: None,
-            body,
-            cancel,
-        }
-        .into(),
-    ))
+    if !is_wanted {
+        cancel.disarm();
+        return Ok(Response::from_parts(parts, ResponseBody::Empty));
+    }
+    let body = GuestBody {
+        announced: announced_length(&parts.headers),
+        start,
+        next,
+        body,
+        cancel,
+    };
+    Ok(Response::from_parts(parts, body.into()))
+}
+
+/// Why the body broke. A guest that died breaks it as well: then its death is the cause.
+fn failure_of(state: &CallState, error: &Error) -> Failure {
+    let cause = state.ended_by().cloned();
+    cause.unwrap_or_else(|| call::guest_failed(error))
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 fn joined(start: Bytes, more: Bytes) -> Bytes {
@@ -83,14 +98,43 @@ fn joined(start: Bytes, more: Bytes) -> Bytes {
 /// A body that is streamed: what came already, then the rest. Dropped before its end, it cancels the guest.
 pub(super) struct GuestBody {
     start: Bytes,
-    next: Option<Result<Frame<Bytes>, Failure>>,
+    next: Option<Frame<Bytes>>,
     body: WasiBody,
+    /// Bytes that are still to come, where the guest has announced the length. The client takes no more than these,
+    /// and does not ask whether there are more.
+    announced: Option<u64>,
     cancel: CancelOnDrop,
 }
 
 impl From<GuestBody> for ResponseBody {
     fn from(body: GuestBody) -> Self {
         Self::Guest(body.boxed_unsync())
+    }
+}
+
+impl GuestBody {
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if !self.start.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.start)))));
+        }
+        if let Some(next) = self.next.take() {
+            return Poll::Ready(Some(Ok(next)));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        Poll::Ready(match frame {
+            Some(frame) => Some(frame.map_err(|error| failure_of(&self.cancel.state, &error))),
+            // A guest that died has closed its stream as well: only the call's state tells that from a proper end.
+            None => self.cancel.state.ended_by().cloned().map(Err),
+        })
+    }
+
+    fn account(&mut self, frame: &Frame<Bytes>) {
+        if let (Some(announced), Some(data)) = (&mut self.announced, frame.data_ref()) {
+            *announced = announced.saturating_sub(data.len() as u64);
+        }
     }
 }
 
@@ -102,33 +146,25 @@ impl Body for GuestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        if !self.start.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.start)))));
+        let frame = ready!(self.poll_next(context));
+        if let Some(Ok(frame)) = &frame {
+            self.account(frame);
         }
-        if let Some(next) = self.next.take() {
-            return Poll::Ready(Some(next));
+        if frame.is_none() || self.is_end_stream() {
+            self.cancel.disarm();
         }
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        Poll::Ready(match frame {
-            Some(frame) => Some(frame.map_err(|error| call::guest_failed(&error))),
-            // A guest that died has closed its stream as well: only the call's state tells that from a proper end.
-            None => match self.cancel.state.ended_by() {
-                Some(failure) => Some(Err(failure.clone())),
-                None => {
-                    self.cancel.disarm();
-                    None
-                }
-            },
-        })
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.announced == Some(0)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = SizeHint::new();
-        if let Some(rest) = self.body.size_hint().exact()
-            && self.next.is_none()
-        {
-            hint.set_exact(rest + self.start.len() as u64);
-        }
-        hint
+        self.announced
+            .map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
+
+#[cfg(test)]
+mod tests;

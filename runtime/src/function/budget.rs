@@ -1,27 +1,40 @@
-//! The bound on instances that are alive at once, over all functions.
+//! The bounds on instances that are alive at once, over all functions, and on the memory that they have together.
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::Function;
 use crate::failure::Failure;
+use crate::limits::MEMORY_WAIT;
 
-/// One permit for each instance that the engine has room for. When all are taken, idle instances of every function
-/// are ended to make room.
+/// One permit for each instance that the engine has room for, and so many bytes of linear memory. When either is
+/// short, idle instances of every function are ended to make room, and so is each that becomes idle while somebody
+/// still waits.
 pub struct InstanceBudget {
     permits: Arc<Semaphore>,
+    memory_limit: u64,
+    memory_used: AtomicU64,
+    /// Rung when an instance gives memory back.
+    memory_freed: Notify,
+    /// How many wait for a permit or for memory.
+    waiting: AtomicUsize,
     functions: Mutex<Vec<Weak<Function>>>,
 }
 
 impl InstanceBudget {
-    /// A budget of `instances`.
+    /// A budget of `instances` that have `memory_limit` bytes together.
     #[must_use]
-    pub fn new(instances: u32) -> Arc<Self> {
+    pub fn new(instances: u32, memory_limit: u64) -> Arc<Self> {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(instances as usize)),
+            memory_limit,
+            memory_used: AtomicU64::new(0),
+            memory_freed: Notify::new(),
+            waiting: AtomicUsize::new(0),
             functions: Mutex::default(),
         })
     }
@@ -36,6 +49,7 @@ impl InstanceBudget {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
         }
+        let _shortage = Shortage::begin(&self.waiting);
         self.end_idle_instances();
         match tokio::time::timeout_at(deadline.into(), Arc::clone(&self.permits).acquire_owned())
             .await
@@ -45,7 +59,56 @@ impl InstanceBudget {
         }
     }
 
-    pub(crate) fn end_idle_instances(&self) {
+    /// Takes memory for a guest. If there is too little, waits for [`MEMORY_WAIT`] that instances end.
+    pub(crate) async fn take_memory(&self, bytes: u64) -> bool {
+        if self.try_take_memory(bytes) {
+            return true;
+        }
+        if bytes > self.memory_limit {
+            return false;
+        }
+        let _shortage = Shortage::begin(&self.waiting);
+        self.end_idle_instances();
+        let taken = async {
+            loop {
+                // Made before the look, so that nothing is given back unnoticed in between.
+                let freed = self.memory_freed.notified();
+                if self.try_take_memory(bytes) {
+                    return;
+                }
+                freed.await;
+            }
+        };
+        tokio::time::timeout(MEMORY_WAIT, taken).await.is_ok()
+    }
+
+    fn try_take_memory(&self, bytes: u64) -> bool {
+        let fits = |used: u64| {
+            let used = used.checked_add(bytes)?;
+            (used <= self.memory_limit).then_some(used)
+        };
+        self.memory_used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .is_ok()
+    }
+
+    pub(crate) fn give_back_memory(&self, bytes: u64) {
+        self.memory_used.fetch_sub(bytes, Ordering::Relaxed);
+        self.memory_freed.notify_waiters();
+    }
+
+    /// Whether somebody waits for an instance to end.
+    pub(super) fn is_short(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many instances can be made now.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+
+    fn end_idle_instances(&self) {
         let functions: Vec<_> = self
             .functions
             .lock()
@@ -57,3 +120,23 @@ impl InstanceBudget {
         }
     }
 }
+
+/// Counts one who waits, until dropped.
+struct Shortage<'a>(&'a AtomicUsize);
+
+impl<'a> Shortage<'a> {
+    fn begin(waiting: &'a AtomicUsize) -> Self {
+        // The locks of the pools order this before whatever a seat does with its pool after the sweep.
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Shortage<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

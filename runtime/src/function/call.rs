@@ -1,8 +1,9 @@
 //! One request to a function: what its driver and its waiting connection share.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
@@ -98,6 +99,19 @@ impl CallState {
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the client goes away.
+    pub(super) async fn cancelled(&self) {
+        poll_fn(|context| {
+            self.wake_on_cancel(context.waker());
+            if self.is_cancelled() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// Has the driver woken when the client goes away.

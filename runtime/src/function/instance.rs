@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::{Sleep, sleep_until, timeout_at};
 use wasmtime::component::Accessor;
-use wasmtime::{AsContextMut, Store};
+use wasmtime::{AsContextMut, Store, Trap};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{Prepared, Proxy};
 
@@ -33,7 +34,7 @@ pub(super) async fn drive(
     jobs: mpsc::Receiver<Job>,
     first: Job,
 ) {
-    let ended = match instantiate(&function, first.state.deadline).await {
+    let ended = match instantiate_for(&function, &first.state).await {
         Ok((store, proxy)) => serve_until_end(&function, &seat, store, &proxy, jobs, first).await,
         Err(failure) => Err(failure),
     };
@@ -42,6 +43,18 @@ pub(super) async fn drive(
     // only after this.
     if let Err(failure) = ended {
         seat.with_calls(|calls| calls.iter().for_each(|call| call.fail(failure.clone())));
+    }
+}
+
+/// Makes the instance, unless its first call is given up meanwhile.
+async fn instantiate_for(
+    function: &Function,
+    call: &CallState,
+) -> Result<(Store<Host>, Proxy), Failure> {
+    let instantiated = pin!(instantiate(function, call.deadline));
+    match select(instantiated, pin!(call.cancelled())).await {
+        Either::Left((instantiated, _)) => instantiated,
+        Either::Right(((), _)) => Err(Failure::ClientDisconnected),
     }
 }
 
@@ -69,7 +82,14 @@ async fn instantiate(
             function.metrics.count_instance_created();
             Ok((store, proxy))
         }
-        Ok(Err(error)) => Err(cause_of_death(&store, &error)),
+        Ok(Err(error)) => {
+            tracing::warn!(component = %function.id, "an instance could not be made: {error:?}");
+            if store.data().memory.was_exceeded() || error.is::<Trap>() {
+                Err(cause_of_death(&store, &error))
+            } else {
+                Err(Failure::InstantiationFailed)
+            }
+        }
         Err(_elapsed) => Err(Failure::DeadlineExceeded),
     }
 }
@@ -126,6 +146,7 @@ async fn supervise(
             function,
             seat,
             proxy,
+            idle: &Notify::new(),
         };
         guest.serve(jobs, first).await
     }));
@@ -156,6 +177,8 @@ struct Guest<'a> {
     function: &'a Function,
     seat: &'a Arc<Seat>,
     proxy: &'a Proxy,
+    /// Rung when no call has work left.
+    idle: &'a Notify,
 }
 
 impl Guest<'_> {
@@ -181,7 +204,6 @@ impl Guest<'_> {
                 else => break,
             }
         }
-        self.all_done().await;
         Ok(())
     }
 
@@ -209,14 +231,39 @@ impl Guest<'_> {
         if !answered {
             self.seat.retire();
         }
-        if !self.seat.is_shared() {
-            self.all_done().await;
-            self.accessor
-                .with(|mut access| access.data_mut().end_request());
-        }
+        let permit = self.all_done_or_late(permit, state.deadline).await;
         drop(permit);
         self.seat.finish(self.function, &state);
         Ok(())
+    }
+
+    /// Waits for what the guest does after its response: the rest of a streamed body, work that it started.
+    ///
+    /// Of calls that share the instance nobody can tell whose work goes on, so each of them counts as running until
+    /// none has work left, or until its deadline; then the instance takes no further calls, and ends with the last.
+    /// Its place in the queue is another's as soon as it has answered.
+    async fn all_done_or_late(
+        self,
+        permit: OwnedSemaphorePermit,
+        deadline: Instant,
+    ) -> Option<OwnedSemaphorePermit> {
+        if !self.seat.is_shared() {
+            self.all_done().await;
+            self.end_request();
+            return Some(permit);
+        }
+        drop(permit);
+        match timeout_at(deadline.into(), self.all_done()).await {
+            Ok(()) => self.end_request(),
+            Err(_elapsed) => self.seat.retire(),
+        }
+        None
+    }
+
+    /// What the guest left open is closed, now that no request of this instance has work left.
+    fn end_request(self) {
+        self.accessor
+            .with(|mut access| access.data_mut().end_request());
     }
 
     /// Where several calls share the instance, the one that is late must end without the others. A call that is
@@ -229,9 +276,12 @@ impl Guest<'_> {
         }
     }
 
-    /// Waits for what the guest does after its response: the rest of a streamed body, work that it started.
     async fn all_done(self) {
-        poll_fn(|context| self.accessor.poll_no_interesting_tasks(context)).await;
+        let told = pin!(self.idle.notified());
+        let idle = poll_fn(|context| self.accessor.poll_no_interesting_tasks(context));
+        select(idle, told).await;
+        // wasmtime wakes the one who asked last; that one wakes the others.
+        self.idle.notify_waiters();
     }
 }
 

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use parking_lot::Mutex;
 use wasmtime_wasi_http::WasiBody;
 
@@ -144,6 +144,7 @@ impl Function {
         state: Arc<CallState>,
     ) -> Result<Response<ResponseBody>, Failure> {
         let deadline = state.deadline;
+        let is_wanted = request.method() != Method::HEAD;
         let permit = self.admission.admit(deadline, &self.metrics).await?;
         let (reply, response) = oneshot::channel();
         let cancel = CancelOnDrop::new(Arc::clone(&state));
@@ -154,7 +155,7 @@ impl Function {
             permit,
         });
         match response.await {
-            Ok(Ok(response)) => body::collect_small(response, cancel).await,
+            Ok(Ok(response)) => body::collect_small(response, cancel, is_wanted).await,
             // A guest that was ended also drops its channels, which looks as if it had not answered.
             Ok(Err(error)) => {
                 let cause = state.ended_by().cloned();
@@ -192,8 +193,9 @@ impl Function {
 
     /// Ends all idle instances now, and each busy one after its last request.
     pub fn retire(&self) {
+        // The locks of the pools order this before whatever a seat does with its pool after the sweep.
         self.retired.store(true, Ordering::Relaxed);
-        self.end_idle_instances();
+        self.retire_seats(|_| true);
     }
 
     fn is_retired(&self) -> bool {
@@ -201,22 +203,35 @@ impl Function {
     }
 
     fn end_idle_instances(&self) {
+        self.retire_seats(|seat| seat.is_idle());
+    }
+
+    fn retire_seats(&self, unwanted: impl Fn(&Seat) -> bool) {
         for pool in &self.pools {
-            for seat in pool.lock().drain(..) {
-                seat.retire();
-            }
+            retire_seats(pool, &unwanted);
         }
     }
 
     /// Ends the instances of `worker` that have been idle for longer than the component allows.
     pub fn reap(&self, worker: WorkerId) {
         let now = clock::now();
-        self.pool(worker).lock().retain(|seat| {
-            let keep = !seat.is_idle_since(now, self.reuse.idle);
-            if !keep {
-                seat.retire();
-            }
-            keep
+        retire_seats(self.pool(worker), |seat| {
+            seat.is_idle_since(now, self.reuse.idle)
         });
     }
 }
+
+fn retire_seats(pool: &Mutex<Vec<Arc<Seat>>>, unwanted: impl Fn(&Seat) -> bool) {
+    pool.lock().retain(|seat| {
+        let unwanted = unwanted(seat);
+        if unwanted {
+            seat.retire();
+        }
+        !unwanted
+    });
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

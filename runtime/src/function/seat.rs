@@ -73,15 +73,21 @@ impl Seat {
         Ok(ledger.take(&state, self))
     }
 
-    /// Notes that a call has ended, and puts the seat back into the pool if that made room.
+    /// Notes that a call has ended, and puts the seat back into the pool if that made room and its instance is still
+    /// wanted.
     pub(super) fn finish(self: &Arc<Self>, function: &Function, state: &Arc<CallState>) {
+        // Before the ledger, as in `Function::place`. Whoever ends the idle instances says so first and empties the
+        // pools after that, so a seat is either seen by them here or found by them there.
+        let mut pool = function.pool(state.worker).lock();
         let mut ledger = self.ledger.lock();
         let was_full = ledger.calls.len() >= self.concurrent;
         ledger.calls.retain(|call| !Arc::ptr_eq(call, state));
         ledger.idle_since = clock::now();
-        if was_full && ledger.is_open(self) && !function.is_retired() {
-            drop(ledger);
-            function.pool(state.worker).lock().push(Arc::clone(self));
+        let is_idle = ledger.calls.is_empty();
+        if function.is_retired() || is_idle && function.budget.is_short() {
+            ledger.jobs = None;
+        } else if was_full && ledger.is_open(self) {
+            pool.push(Arc::clone(self));
         }
     }
 
@@ -98,6 +104,11 @@ impl Seat {
     /// The call that came last, to which the instance's processor time is charged.
     pub(super) fn latest_call(&self) -> Option<Arc<CallState>> {
         self.ledger.lock().calls.last().cloned()
+    }
+
+    /// Whether the instance has nothing to do.
+    pub(super) fn is_idle(&self) -> bool {
+        self.ledger.lock().calls.is_empty()
     }
 
     /// Whether the instance has had nothing to do for longer than `idle`.

@@ -10,11 +10,8 @@ use wasmtime_wasi_http::{
 };
 
 use super::grants::INTERNAL_DOMAIN;
-use super::{Outbound, client};
+use super::{OWN_HOST, Outbound, client};
 use crate::function::CallState;
-
-/// The host by which an app calls itself.
-const OWN_HOST: &str = "self.alt";
 
 type Sent = wasmtime_wasi_http::Result<(http::Response<WasiBody>, IoResult)>;
 type IoResult = Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>;

@@ -10,7 +10,6 @@ use crate::deployment::{Loader, Rendered};
 use crate::engine::{Engine, EngineSize};
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::function::InstanceBudget;
-use crate::host::MemoryBudget;
 use crate::limits::{DEFAULT_MEMORY, MAX_INSTANCES};
 use crate::manifest::{App, Target};
 use crate::observe::{Log, Metrics};
@@ -193,11 +192,9 @@ pub(super) fn loader(
     })?;
     let state = State::open(&reading.config, &reading.app).map_err(failed)?;
     let engine = engine(reading, Some(&reading.config.cache_directory)).map_err(failed)?;
-    let budget = InstanceBudget::new(MAX_INSTANCES);
     Ok(Loader {
         engine,
-        memory: MemoryBudget::new(reading.config.instance_memory, Arc::clone(&budget)),
-        budget,
+        budget: InstanceBudget::new(MAX_INSTANCES, reading.config.instance_memory),
         state,
         state_directory: directory.clone(),
         metrics,
