@@ -103,7 +103,7 @@ impl Host {
     /// The request has ended: what it left open is closed.
     pub fn end_request(&mut self) {
         self.capabilities.end_request();
-        self.memory.exceeded = false;
+        self.memory.refusal = None;
     }
 }
 
@@ -130,8 +130,17 @@ impl WasiHttpView for Host {
 pub struct MemoryLimiter {
     limit: usize,
     used: usize,
-    exceeded: bool,
+    refusal: Option<MemoryRefusal>,
     budget: Arc<InstanceBudget>,
+}
+
+/// Why a guest was refused memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryRefusal {
+    /// It has all that its component may have.
+    OwnLimit,
+    /// The instances of all components together have all that there is.
+    NoneLeft,
 }
 
 impl MemoryLimiter {
@@ -139,15 +148,15 @@ impl MemoryLimiter {
         Self {
             limit,
             used: 0,
-            exceeded: false,
+            refusal: None,
             budget,
         }
     }
 
-    /// Whether the guest was refused memory since the last request ended.
+    /// Why the guest was refused memory, if it was since the last request ended.
     #[must_use]
-    pub fn was_exceeded(&self) -> bool {
-        self.exceeded
+    pub fn refusal(&self) -> Option<MemoryRefusal> {
+        self.refusal
     }
 
     /// Bytes of linear memory that the instance has.
@@ -156,13 +165,16 @@ impl MemoryLimiter {
         self.used
     }
 
-    async fn grow(&mut self, by: usize) -> bool {
+    async fn grow(&mut self, by: usize) -> Result<(), MemoryRefusal> {
         let used = self.used.saturating_add(by);
-        let allowed = used <= self.limit && self.budget.take_memory(by as u64).await;
-        if allowed {
-            self.used = used;
+        if used > self.limit {
+            return Err(MemoryRefusal::OwnLimit);
         }
-        allowed
+        if !self.budget.take_memory(by as u64).await {
+            return Err(MemoryRefusal::NoneLeft);
+        }
+        self.used = used;
+        Ok(())
     }
 }
 
@@ -185,9 +197,9 @@ impl ResourceLimiterAsync for MemoryLimiter {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        let allowed = self.grow(desired.saturating_sub(current)).await;
-        self.exceeded |= !allowed;
-        Ok(allowed)
+        let grown = self.grow(desired.saturating_sub(current)).await;
+        self.refusal = grown.err().or(self.refusal);
+        Ok(grown.is_ok())
     }
 
     async fn table_growing(

@@ -84,7 +84,7 @@ async fn instantiate(
         }
         Ok(Err(error)) => {
             tracing::warn!(component = %function.id, "an instance could not be made: {error:?}");
-            if store.data().memory.was_exceeded() || error.is::<Trap>() {
+            if store.data().memory.refusal().is_some() || error.is::<Trap>() {
                 Err(cause_of_death(&store, &error))
             } else {
                 Err(Failure::InstantiationFailed)
