@@ -21,7 +21,7 @@ mod name;
 mod read;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tool;
 mod trigger;
 

@@ -184,6 +184,9 @@ impl Reloader {
     /// As [`Serving::start`]; the app that is served stays.
     pub fn reload(&self) -> Result<(), StartError> {
         let reading = Reading::new(&self.options)?;
+        // The app may name databases and stores that it did not have when it was started.
+        let state = &self.loader.state;
+        state.open(&reading.config, &reading.app).map_err(failed)?;
         let deployment = self.loader.load(&reading.app, reading.rendered()?)?;
         self.current.store(deployment);
         Ok(())

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
+use parking_lot::Mutex;
+
 use crate::clock;
 use crate::limits::STATE_OPEN_TIMEOUT;
 use crate::manifest::{App, LabelKind};
@@ -13,6 +15,11 @@ use crate::{kv, sql};
 /// Every database and store that the app may be granted, open.
 #[derive(Default)]
 pub struct State {
+    opened: Mutex<Opened>,
+}
+
+#[derive(Default)]
+struct Opened {
     databases: BTreeMap<String, sql::Database>,
     stores: BTreeMap<String, kv::Store>,
     /// The files behind the stores, which several labels may share.
@@ -20,41 +27,48 @@ pub struct State {
 }
 
 impl State {
-    /// Opens what the components of `app` name. The labels are known to be configured.
+    /// Opens what the components of `app` name and is not open yet. The labels are known to be configured.
     ///
     /// # Errors
-    /// The first file that can't be opened, with the reason.
-    pub fn open(config: &Config, app: &App) -> Result<Self, sql::OpenError> {
-        let mut state = Self::default();
+    /// The first file that can't be opened, with the reason. What was open stays open.
+    pub fn open(&self, config: &Config, app: &App) -> Result<(), sql::OpenError> {
+        let mut opened = self.opened.lock();
         for used in &app.labels {
             match used.kind {
-                LabelKind::Sqlite => state.open_database(config, &used.label)?,
-                LabelKind::KeyValue => state.open_store(config, &used.label)?,
+                LabelKind::Sqlite => opened.open_database(config, &used.label)?,
+                LabelKind::KeyValue => opened.open_store(config, &used.label)?,
             }
         }
-        Ok(state)
+        Ok(())
     }
 
     /// The database with that label.
     #[must_use]
     pub fn database(&self, label: &str) -> Option<sql::Database> {
-        self.databases.get(label).cloned()
+        self.opened.lock().databases.get(label).cloned()
     }
 
     /// The key-value store with that label.
     #[must_use]
     pub fn store(&self, label: &str) -> Option<kv::Store> {
-        self.stores.get(label).cloned()
+        self.opened.lock().stores.get(label).cloned()
     }
 
     /// Puts every file in order. What can't be is reported; nothing acknowledged is lost by it.
     pub async fn close(&self) {
-        let stores = self.store_files.values().map(kv::Stores::database);
-        for database in self.databases.values().chain(stores) {
+        let files = self.opened.lock().files();
+        for database in files {
             if let Err(error) = database.close().await {
                 tracing::warn!("a database was not closed in order: {error}");
             }
         }
+    }
+}
+
+impl Opened {
+    fn files(&self) -> Vec<sql::Database> {
+        let stores = self.store_files.values().map(kv::Stores::database);
+        self.databases.values().chain(stores).cloned().collect()
     }
 
     fn open_database(&mut self, config: &Config, label: &str) -> Result<(), sql::OpenError> {
@@ -93,3 +107,6 @@ fn options() -> sql::Options {
         ..sql::Options::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,3 +145,6 @@ pub(super) fn link(
 fn is_handler(export: &str) -> bool {
     export.starts_with(HANDLER_0_2) || export.starts_with(HANDLER_0_3)
 }
+
+#[cfg(test)]
+mod tests;

@@ -211,3 +211,6 @@ impl Hasher for DigestHasher {
         u64::from_le_bytes(std::array::from_fn(|index| bytes.as_bytes()[index]))
     }
 }
+
+#[cfg(test)]
+mod tests;

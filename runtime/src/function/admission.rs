@@ -77,3 +77,6 @@ impl Drop for Waiting<'_> {
         self.metrics.set_queue_length(before - 1);
     }
 }
+
+#[cfg(test)]
+mod tests;

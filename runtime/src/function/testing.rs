@@ -1,7 +1,6 @@
 //! Small guests and what is around them, for tests that need a function but no server.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -164,9 +163,4 @@ pub(crate) fn empty() -> WasiBody {
 pub(crate) async fn call(function: &Arc<Function>) -> Result<Response<ResponseBody>, Failure> {
     let state = call_within(function.limits.timeout);
     function.call(request(), state).await
-}
-
-/// The path of a file that is not there.
-pub(crate) fn missing_file() -> PathBuf {
-    PathBuf::from("/nowhere/guest.wasm")
 }

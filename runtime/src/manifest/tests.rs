@@ -33,7 +33,7 @@ pub(super) fn directory(manifest: &str) -> TempDir {
 }
 
 /// The app of a manifest that is right.
-pub(super) fn load(manifest: &str) -> App {
+pub(crate) fn load(manifest: &str) -> App {
     let directory = directory(manifest);
     App::load(directory.path()).unwrap_or_else(|faults| panic!("{faults}"))
 }

@@ -135,3 +135,6 @@ impl WasiHttpHooks for OutboundHooks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,7 +190,8 @@ pub(super) fn loader(
             directory.display()
         ))
     })?;
-    let state = State::open(&reading.config, &reading.app).map_err(failed)?;
+    let state = State::default();
+    state.open(&reading.config, &reading.app).map_err(failed)?;
     let engine = engine(reading, Some(&reading.config.cache_directory)).map_err(failed)?;
     Ok(Loader {
         engine,
@@ -202,3 +203,6 @@ pub(super) fn loader(
         workers,
     })
 }
+
+#[cfg(test)]
+mod tests;
