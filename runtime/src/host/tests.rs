@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use wasmtime::ResourceLimiterAsync;
 
-use super::MemoryLimiter;
+use super::{MemoryLimiter, MemoryRefusal};
 use crate::function::InstanceBudget;
 use crate::limits::MAX_TABLE_ELEMENTS;
 
@@ -16,7 +16,7 @@ async fn all_memories_of_an_instance_count_together() {
     let mut limiter = limiter(100, &budget);
     assert!(limiter.memory_growing(0, 60, None).await.unwrap());
     assert!(!limiter.memory_growing(0, 60, None).await.unwrap());
-    assert!(limiter.was_exceeded());
+    assert_eq!(limiter.refusal(), Some(MemoryRefusal::OwnLimit));
     assert!(limiter.memory_growing(60, 100, None).await.unwrap());
     assert_eq!(limiter.used(), 100);
 }
@@ -29,7 +29,7 @@ async fn growth_that_the_memory_forbids_itself_is_not_counted() {
         assert!(!limiter.memory_growing(10, 60, Some(50)).await.unwrap());
     }
     assert_eq!(limiter.used(), 0);
-    assert!(!limiter.was_exceeded());
+    assert_eq!(limiter.refusal(), None);
 }
 
 #[tokio::test]
