@@ -165,7 +165,7 @@ fn wasi_error(failure: Failure) -> Error {
         Failure::BodyTooLarge { limit_bytes } => Error::HttpRequestBodySize(Some(limit_bytes)),
         Failure::DeadlineExceeded | Failure::CpuExceeded => Error::HttpResponseTimeout,
         Failure::QueueFull | Failure::ConcurrencyTimeout => Error::ConnectionLimitReached,
-        Failure::InstantiationFailed | Failure::Draining => Error::DestinationUnavailable,
+        Failure::InstantiationFailed => Error::DestinationUnavailable,
         Failure::ClientDisconnected => Error::ConnectionTerminated,
         Failure::RequestTimeout => Error::ConnectionReadTimeout,
         Failure::BadRequest { .. } => Error::HttpProtocolError,

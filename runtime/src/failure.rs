@@ -80,9 +80,6 @@ pub enum Failure {
     /// The server has as many connections as it may have.
     #[error("the server has no connection left")]
     ConnectionLimit,
-    /// The server is about to end and takes nothing new.
-    #[error("the server is draining")]
-    Draining,
     /// No instance of the component could be made.
     #[error("the component could not be instantiated")]
     InstantiationFailed,
@@ -165,11 +162,10 @@ impl Failure {
             Self::DeadlineExceeded => (504, "deadline-exceeded", "The function took too long", "http_response_timeout", Guest, Never),
             Self::CpuExceeded => (504, "cpu-exceeded", "The function used up its CPU time", "http_response_timeout", Guest, Never),
             Self::MemoryExceeded => (503, "memory-exceeded", "The function used up its memory", "http_response_incomplete", Guest, Never),
-            Self::OutOfMemory => (503, "out-of-memory", "The server is short of memory", "destination_unavailable", Load, Later),
+            Self::OutOfMemory => (503, "out-of-memory", "The server is short of memory", "destination_unavailable", Load, Never),
             Self::QueueFull => (503, "queue-full", "Too many requests are waiting for this function", "connection_limit_reached", Load, Later),
             Self::ConcurrencyTimeout => (503, "concurrency-timeout", "This function is busy", "connection_limit_reached", Load, Later),
             Self::ConnectionLimit => (503, "connection-limit", "The server has too many connections", "connection_limit_reached", Load, Later),
-            Self::Draining => (503, "draining", "The server is about to end", "destination_unavailable", Platform, Later),
             Self::InstantiationFailed => (503, "instantiation-failed", "The function could not be started", "destination_unavailable", Platform, Later),
             Self::Internal => (500, "internal", "Internal error", "proxy_internal_error", Platform, Never),
         };

@@ -92,8 +92,10 @@ pub enum ServeError {
     /// The inner service of a worker could not be made.
     #[error("a worker thread ended while it made its service")]
     Factory,
-    /// Requests were still unanswered at the end of the drain timeout.
-    #[error("requests were cut: they were unanswered when `drain_timeout` had passed")]
+    /// Requests were still unanswered at the end of the drain timeout, or at the second signal.
+    #[error(
+        "requests were cut: they were unanswered when `drain_timeout` had passed, or at the second signal"
+    )]
     Drain,
     /// The listening socket cannot be watched.
     #[error("cannot wait for connections: {0}")]

@@ -1,3 +1,5 @@
+//! Tests of routing and of calls between components.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

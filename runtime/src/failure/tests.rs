@@ -27,7 +27,6 @@ fn all() -> Vec<Failure> {
         Failure::QueueFull,
         Failure::ConcurrencyTimeout,
         Failure::ConnectionLimit,
-        Failure::Draining,
         Failure::InstantiationFailed,
         Failure::Internal,
     ]

@@ -262,8 +262,12 @@ impl Guest<'_> {
 
     /// What the guest left open is closed, now that no request of this instance has work left.
     fn end_request(self) {
-        self.accessor
-            .with(|mut access| access.data_mut().end_request());
+        let memory = self.accessor.with(|mut access| {
+            let host = access.data_mut();
+            host.end_request();
+            host.memory.used()
+        });
+        self.function.metrics.note_memory(memory as u64);
     }
 
     /// Where several calls share the instance, the one that is late must end without the others. A call that is

@@ -1,3 +1,5 @@
+//! Tests of what a function promises to its calls, with guests in text.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Tests of the bounds on memory.
+
 use std::sync::Arc;
 
 use wasmtime::ResourceLimiterAsync;

@@ -1,7 +1,8 @@
 //! Reading what the user wrote, and opening what it names.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -184,7 +185,12 @@ pub(super) fn loader(
     log: Log,
 ) -> Result<Loader, StartError> {
     let directory = &reading.state_directory;
-    fs::create_dir_all(directory).map_err(|error| {
+    // It will hold what users trusted the app with, so it is its owner's only.
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
+    made.map_err(|error| {
         failed(format!(
             "the state folder {} can't be made: {error}; choose another with --state-dir",
             directory.display()

@@ -1,3 +1,5 @@
+//! Tests of opening databases and stores.
+
 use std::path::Path;
 
 use super::State;

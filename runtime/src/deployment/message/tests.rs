@@ -1,3 +1,5 @@
+//! Tests of what a guest sees of a request.
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full, StreamBody};

@@ -1,3 +1,5 @@
+//! Tests of what can be served and what is refused.
+
 use crate::function::testing::{component, engine, load};
 
 /// What is said of a component in text that can't be loaded.

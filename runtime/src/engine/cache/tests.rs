@@ -1,3 +1,5 @@
+//! Tests of compiled code that is kept, and of what is not trusted.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

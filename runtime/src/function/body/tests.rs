@@ -1,3 +1,5 @@
+//! Tests of response bodies, small and streamed.
+
 use std::sync::Arc;
 use std::time::Duration;
 

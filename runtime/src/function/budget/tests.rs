@@ -1,3 +1,5 @@
+//! Tests of the bounds that all functions share.
+
 use futures::FutureExt;
 
 use super::InstanceBudget;

@@ -1,3 +1,5 @@
+//! Tests of which requests a guest may send.
+
 use std::sync::Arc;
 
 use http::Request;

@@ -1,3 +1,5 @@
+//! Tests of choosing components and of reading what the user wrote.
+
 use super::only;
 use crate::manifest::tests::load;
 use crate::manifest::{App, Route, Target};
@@ -33,21 +35,18 @@ fn ids(ids: &[&str]) -> Vec<String> {
 
 /// Each route, with the component that it leads to.
 fn routes(app: &App) -> Vec<(&str, &str)> {
-    let route = |trigger: &'_ crate::manifest::Trigger| match &trigger.target {
-        Target::Component(index) => Some(*index),
-        Target::Static(_) => None,
-    };
-    let path = |trigger| match trigger {
-        &Route::Path(ref pattern) => pattern.raw(),
-        Route::Private => "",
-    };
-    app.triggers
-        .iter()
-        .map(|trigger| {
-            let id = route(trigger).map_or("", |index| app.components[index].id.as_str());
-            (path(&trigger.route), id)
-        })
-        .collect()
+    let described = app.triggers.iter().map(|trigger| {
+        let path = match &trigger.route {
+            Route::Path(pattern) => pattern.raw(),
+            Route::Private => "",
+        };
+        let id = match &trigger.target {
+            Target::Component(index) => app.components[*index].id.as_str(),
+            Target::Static(_) => "",
+        };
+        (path, id)
+    });
+    described.collect()
 }
 
 #[test]
