@@ -1,3 +1,5 @@
+//! Calls from component to component.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -203,7 +203,7 @@ impl Function {
     }
 
     fn end_idle_instances(&self) {
-        self.retire_seats(|seat| seat.is_idle());
+        self.retire_seats(Seat::is_idle);
     }
 
     fn retire_seats(&self, unwanted: impl Fn(&Seat) -> bool) {

@@ -1,3 +1,5 @@
+//! The life of instances: calls, reuse, limits, and their end.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The memory of one instance.
+
 use std::sync::Arc;
 
 use wasmtime::ResourceLimiterAsync;

@@ -1,3 +1,5 @@
+//! What is opened for an app, and when.
+
 use std::path::Path;
 
 use super::State;

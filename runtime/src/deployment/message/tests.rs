@@ -1,3 +1,5 @@
+//! What a component sees of another one's request.
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full, StreamBody};

@@ -1,3 +1,5 @@
+//! What is said of files that can't be served.
+
 use crate::function::testing::{component, engine, load};
 
 /// What is said of a component in text that can't be loaded.

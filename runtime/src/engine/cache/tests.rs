@@ -1,3 +1,5 @@
+//! When compiled code is trusted.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

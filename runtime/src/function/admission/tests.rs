@@ -1,3 +1,5 @@
+//! The concurrency limit and its queue.
+
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;

@@ -1,3 +1,5 @@
+//! Small bodies, streamed bodies, and guests that die in between.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The memory that all instances share.
+
 use futures::FutureExt;
 
 use super::InstanceBudget;

@@ -1,3 +1,5 @@
+//! Where requests of guests go.
+
 use std::sync::Arc;
 
 use http::Request;

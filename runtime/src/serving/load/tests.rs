@@ -1,6 +1,8 @@
+//! Serving some of an app's components.
+
 use super::only;
 use crate::manifest::tests::load;
-use crate::manifest::{App, Route, Target};
+use crate::manifest::{App, Route, Target, Trigger};
 
 const THREE: &str = "
     spin_manifest_version = 2
@@ -33,21 +35,20 @@ fn ids(ids: &[&str]) -> Vec<String> {
 
 /// Each route, with the component that it leads to.
 fn routes(app: &App) -> Vec<(&str, &str)> {
-    let route = |trigger: &'_ crate::manifest::Trigger| match &trigger.target {
-        Target::Component(index) => Some(*index),
-        Target::Static(_) => None,
-    };
-    let path = |trigger| match trigger {
-        &Route::Path(ref pattern) => pattern.raw(),
+    let route = |trigger| routed(app, trigger);
+    app.triggers.iter().map(route).collect()
+}
+
+fn routed<'a>(app: &'a App, trigger: &'a Trigger) -> (&'a str, &'a str) {
+    let path = match &trigger.route {
+        Route::Path(pattern) => pattern.raw(),
         Route::Private => "",
     };
-    app.triggers
-        .iter()
-        .map(|trigger| {
-            let id = route(trigger).map_or("", |index| app.components[index].id.as_str());
-            (path(&trigger.route), id)
-        })
-        .collect()
+    let id = match &trigger.target {
+        Target::Component(index) => app.components[*index].id.as_str(),
+        Target::Static(_) => "",
+    };
+    (path, id)
 }
 
 #[test]
