@@ -1,4 +1,4 @@
-//! Tests of routing and of calls between components.
+//! Calls from component to component.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Tests of what a function promises to its calls, with guests in text.
+//! The life of instances: calls, reuse, limits, and their end.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tests of opening databases and stores.
+//! What is opened for an app, and when.
 
 use std::path::Path;
 

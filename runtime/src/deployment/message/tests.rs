@@ -1,4 +1,4 @@
-//! Tests of what a guest sees of a request.
+//! What a component sees of another one's request.
 
 use bytes::Bytes;
 use http::Request;

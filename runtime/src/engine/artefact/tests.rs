@@ -1,4 +1,4 @@
-//! Tests of what can be served and what is refused.
+//! What is said of files that can't be served.
 
 use crate::function::testing::{component, engine, load};
 

@@ -1,4 +1,4 @@
-//! Tests of compiled code that is kept, and of what is not trusted.
+//! When compiled code is trusted.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Tests of the concurrency limit and its queue.
+//! The concurrency limit and its queue.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Tests of response bodies, small and streamed.
+//! Small bodies, streamed bodies, and guests that die in between.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tests of the bounds that all functions share.
+//! The memory that all instances share.
 
 use futures::FutureExt;
 

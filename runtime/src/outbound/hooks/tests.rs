@@ -1,4 +1,4 @@
-//! Tests of which requests a guest may send.
+//! Where requests of guests go.
 
 use std::sync::Arc;
 

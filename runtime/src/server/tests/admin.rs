@@ -43,7 +43,7 @@ fn a_draining_server_is_alive_and_not_ready() {
     let (_thread, mut client) = admin(&server.metrics, &server.readiness);
     assert_eq!(client.get("/readyz").status, 200);
     server.signal();
-    server.join();
+    server.join().unwrap();
     assert_eq!(
         (client.get("/livez").status, client.get("/readyz").status),
         (200, 503)

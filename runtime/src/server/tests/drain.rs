@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Request;
 use tokio::sync::Semaphore;
 
-use super::{RequestBody, ServerLimits, TestServer, await_that, echo_server, text};
+use super::{RequestBody, ServeError, ServerLimits, TestServer, await_that, echo_server, text};
 
 /// A server whose requests wait until the returned semaphore lets them through. Each counts in the second one
 /// when it has begun.
@@ -41,7 +41,7 @@ fn a_request_in_flight_is_answered_and_its_connection_closed() {
     assert_eq!((reply.status, reply.content.as_str()), (200, "served"));
     assert_eq!(client.rest(), "");
     drop(client);
-    server.join();
+    server.join().unwrap();
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn responses_say_close_while_the_server_drains() {
     assert!(reply.head.contains("connection: close"), "{}", reply.head);
     assert_eq!(client.rest(), "");
     drop(client);
-    server.join();
+    server.join().unwrap();
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn idle_connections_are_closed_and_the_port_is_free() {
     assert_eq!(client.rest(), "");
     drop(client);
     let address = server.address;
-    server.join();
+    server.join().unwrap();
     assert!(std::net::TcpStream::connect(address).is_err());
 }
 
@@ -82,7 +82,7 @@ fn a_connection_that_was_accepted_before_gets_its_first_request_served() {
     assert_eq!(client.get("/").status, 200);
     assert_eq!(client.rest(), "");
     drop(client);
-    server.join();
+    server.join().unwrap();
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn no_request_that_was_sent_before_the_signal_is_lost() {
         assert_eq!(client.rest(), "");
     }
     drop((clients, kept));
-    server.join();
+    server.join().unwrap();
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn requests_in_flight_are_cut_at_the_drain_timeout() {
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     wait_for(&begun);
     server.signal();
-    server.join();
+    assert!(matches!(server.join(), Err(ServeError::Drain)));
     server.await_metric("failure=\"client-disconnected\"} 1");
 }
 
@@ -124,5 +124,5 @@ fn the_second_signal_ends_at_once() {
     wait_for(&begun);
     server.signal();
     server.signal();
-    server.join();
+    assert!(matches!(server.join(), Err(ServeError::Drain)));
 }

@@ -202,7 +202,7 @@ fn a_long_response_is_sent_to_its_end_while_the_server_drains() {
     server.await_drain();
     assert_eq!(client.reply().content.len(), LONG);
     drop(client);
-    server.join();
+    server.join().unwrap();
 }
 
 #[test]
