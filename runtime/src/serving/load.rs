@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::{ServingOptions, StartError, failed};
 use crate::deployment::{Loader, Rendered};
@@ -201,6 +202,7 @@ pub(super) fn loader(
         metrics,
         log,
         workers,
+        loads: AtomicU64::new(0),
     })
 }
 
