@@ -1,5 +1,6 @@
 //! The host side of one instance: what its store holds.
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,12 +34,50 @@ pub struct Host {
 }
 
 /// A folder that a guest may read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Preopen {
-    /// Where it is on the host.
-    pub host: PathBuf,
-    /// What the guest knows it as.
-    pub guest: String,
+    host: PathBuf,
+    guest: String,
+    /// Whether the folder was made for this component and goes with it.
+    is_gathered: bool,
+}
+
+impl Preopen {
+    /// The user's folder at `host`, which the guest knows as `guest`.
+    #[must_use]
+    pub fn folder(host: PathBuf, guest: String) -> Self {
+        Self {
+            host,
+            guest,
+            is_gathered: false,
+        }
+    }
+
+    /// A new, empty folder at `host` for files that are the guest's root. It is removed on drop.
+    ///
+    /// # Errors
+    /// When the folder can't be made, or what a run before has left there can't be removed.
+    pub fn gathered(host: PathBuf) -> io::Result<Self> {
+        if host.exists() {
+            fs::remove_dir_all(&host)?;
+        }
+        fs::create_dir_all(&host)?;
+        Ok(Self {
+            host,
+            guest: "/".into(),
+            is_gathered: true,
+        })
+    }
+}
+
+impl Drop for Preopen {
+    fn drop(&mut self) {
+        if self.is_gathered
+            && let Err(error) = fs::remove_dir_all(&self.host)
+        {
+            tracing::warn!("{} can't be removed: {error}", self.host.display());
+        }
+    }
 }
 
 /// Makes the host side of each instance of one component.

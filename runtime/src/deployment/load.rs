@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::{Deployment, Target, Trigger};
@@ -36,6 +37,8 @@ pub struct Loader {
     pub log: Log,
     /// Number of worker threads.
     pub workers: usize,
+    /// How many apps were loaded so far.
+    pub loads: AtomicU64,
 }
 
 /// The way from a component to the app that it becomes part of.
@@ -52,11 +55,13 @@ impl Loader {
         mut rendered: BTreeMap<String, Rendered>,
     ) -> Result<Arc<Deployment>, Faults> {
         let link = AppLink::default();
+        let load = self.loads.fetch_add(1, Ordering::Relaxed).to_string();
+        let files = self.state_directory.join("files").join(load);
         let mut faults = Faults::default();
         let mut functions = BTreeMap::new();
         for component in &app.components {
             let rendered = rendered.remove(&component.id).unwrap_or_default();
-            match self.function(component, rendered, &link) {
+            match self.function(component, rendered, &link, &files.join(&component.id)) {
                 Ok(function) => {
                     functions.insert(component.id.clone(), function);
                 }
@@ -85,6 +90,7 @@ impl Loader {
         component: &Component,
         rendered: Rendered,
         link: &AppLink,
+        files: &Path,
     ) -> Result<Arc<Function>, Reason> {
         let fault = |what: String| Reason::new(format!("component {:?}: {what}", component.id));
         let handler = self
@@ -96,8 +102,7 @@ impl Loader {
             component: Arc::clone(&id),
             log: self.log.clone(),
             environment: component.environment.clone(),
-            preopens: self
-                .preopens(component)
+            preopens: preopens(component, files)
                 .map_err(|error| fault(format!("its files: {error}")))?,
             memory: usize::try_from(component.limits.memory).unwrap_or(usize::MAX),
             budget: Arc::clone(&self.budget),
@@ -132,36 +137,6 @@ impl Loader {
         }
     }
 
-    /// The folders that a component may read. Single files are put together in a folder of their own, because WASI
-    /// grants folders only.
-    fn preopens(&self, component: &Component) -> io::Result<Vec<Preopen>> {
-        let (folders, files): (Vec<_>, Vec<_>) = component
-            .files
-            .iter()
-            .partition(|mount| mount.host.is_dir());
-        let mut preopens: Vec<_> = folders
-            .iter()
-            .map(|mount| Preopen {
-                host: mount.host.clone(),
-                guest: mount.guest.clone(),
-            })
-            .collect();
-        if !files.is_empty() {
-            let root = self.state_directory.join("files").join(&component.id);
-            if root.exists() {
-                fs::remove_dir_all(&root)?;
-            }
-            for file in files {
-                copy(&file.host, &root.join(file.guest.trim_start_matches('/')))?;
-            }
-            preopens.push(Preopen {
-                host: root,
-                guest: "/".into(),
-            });
-        }
-        Ok(preopens)
-    }
-
     fn trigger(
         &self,
         app: &App,
@@ -194,6 +169,27 @@ pub struct Rendered {
     pub variables: ComponentVariables,
     /// The hosts that it may reach.
     pub allowed_hosts: AllowedHosts,
+}
+
+/// The folders that a component may read. Single files are put together in `gathered`, because WASI grants folders
+/// only; it belongs to this load of the app, since the app before it may still be reading its own.
+fn preopens(component: &Component, gathered: &Path) -> io::Result<Vec<Preopen>> {
+    let (folders, files): (Vec<_>, Vec<_>) = component
+        .files
+        .iter()
+        .partition(|mount| mount.host.is_dir());
+    let mut preopens: Vec<_> = folders
+        .iter()
+        .map(|mount| Preopen::folder(mount.host.clone(), mount.guest.clone()))
+        .collect();
+    if !files.is_empty() {
+        preopens.push(Preopen::gathered(gathered.into())?);
+        for file in files {
+            let guest = file.guest.trim_start_matches('/');
+            copy(&file.host, &gathered.join(guest))?;
+        }
+    }
+    Ok(preopens)
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

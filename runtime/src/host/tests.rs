@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::ResourceLimiterAsync;
 
-use super::{MemoryLimiter, MemoryRefusal};
+use super::{MemoryLimiter, MemoryRefusal, Preopen};
 use crate::function::InstanceBudget;
 use crate::limits::MAX_TABLE_ELEMENTS;
 
@@ -53,4 +53,17 @@ async fn tables_are_bounded() {
             allowed
         );
     }
+}
+
+#[test]
+fn gathered_files_go_with_their_component_and_those_of_users_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = folder.path().join("0").join("shop");
+    std::fs::create_dir_all(host.join("left over")).unwrap();
+    let gathered = Preopen::gathered(host.clone()).unwrap();
+    assert_eq!(std::fs::read_dir(&host).unwrap().count(), 0);
+    drop(gathered);
+    assert!(!host.exists());
+    drop(Preopen::folder(folder.path().into(), "/".into()));
+    assert!(folder.path().exists());
 }

@@ -5,6 +5,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::{ServingOptions, StartError, failed};
 use crate::deployment::{Loader, Rendered};
@@ -207,6 +208,7 @@ pub(super) fn loader(
         metrics,
         log,
         workers,
+        loads: AtomicU64::new(0),
     })
 }
 

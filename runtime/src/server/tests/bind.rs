@@ -14,7 +14,7 @@ fn a_taken_port_is_named_with_what_to_do_about_it() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap();
     let expected = format!(
-        "cannot listen on {address}: another program listens there; stop it or choose another port"
+        "cannot listen on {address}: the address is in use by another program; stop it or choose another port"
     );
     assert_eq!(bind(address).unwrap_err().to_string(), expected);
 }
