@@ -147,6 +147,19 @@ async fn content_without_an_end_is_cut_at_the_deadline() {
     }
 }
 
+/// Nobody can tell whose work goes on in an instance that is shared, but none goes on beyond the last deadline.
+#[tokio::test]
+async fn content_without_an_end_is_cut_in_a_shared_instance_too() {
+    let app = App::of("faults-p3")
+        .limit(TIMEOUT)
+        .limit("reuse = { concurrent = 4 }")
+        .start()
+        .await;
+    let outcome = app.try_get("/write-forever").await;
+    assert!(matches!(outcome, Err(Broken::InContent(_))), "{outcome:?}");
+    app.get("/ok").await.expect(200);
+}
+
 /// A fault while others are answered: none of the others is late or lost.
 #[tokio::test]
 async fn others_are_served_while_guests_misbehave() {

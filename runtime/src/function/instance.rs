@@ -231,7 +231,7 @@ impl Guest<'_> {
         if !answered {
             self.seat.retire();
         }
-        let permit = self.all_done_or_late(permit, state.deadline).await;
+        let permit = self.all_done_or_late(permit, &state).await;
         drop(permit);
         self.seat.finish(self.function, &state);
         Ok(())
@@ -245,7 +245,7 @@ impl Guest<'_> {
     async fn all_done_or_late(
         self,
         permit: OwnedSemaphorePermit,
-        deadline: Instant,
+        state: &CallState,
     ) -> Option<OwnedSemaphorePermit> {
         if !self.seat.is_shared() {
             self.all_done().await;
@@ -253,9 +253,13 @@ impl Guest<'_> {
             return Some(permit);
         }
         drop(permit);
-        match timeout_at(deadline.into(), self.all_done()).await {
+        match timeout_at(state.deadline.into(), self.all_done()).await {
             Ok(()) => self.end_request(),
-            Err(_elapsed) => self.seat.retire(),
+            Err(_elapsed) => {
+                // Should its content be what goes on, then that is cut when the instance ends.
+                state.fail(Failure::DeadlineExceeded);
+                self.seat.retire();
+            }
         }
         None
     }
