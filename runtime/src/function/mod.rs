@@ -1,8 +1,8 @@
 //! A function: one component of the app, with the instances that serve its requests.
 //!
 //! A request's way through here: [`Function::call`] admits it (concurrency limit, bounded queue), gives it to a
-//! [`seat`] (an idle instance of this worker, or a new one), whose driver ([`instance`]) runs the guest; the response
-//! goes back to the worker's connection task, which [`body`] lets leave in one write when it is small.
+//! `seat` (an idle instance of this worker, or a new one), whose driver (`instance`) runs the guest; the response
+//! goes back to the worker's connection task, which `body` lets leave in one write when it is small.
 //!
 //! All of it happens on the worker that read the request, so nothing on this way wakes another thread.
 

@@ -3,7 +3,7 @@
 use wasip2::http::types::{
     Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
-use wasip2::io::streams::{InputStream, OutputStream, StreamError};
+use wasip2::io::streams::{InputStream, OutputStream};
 
 use crate::{Answer, Call};
 
@@ -55,10 +55,7 @@ pub fn read_pieces(body: &IncomingBody, mut each: impl FnMut(&[u8])) {
 }
 
 fn next_piece(stream: &InputStream) -> Option<Vec<u8>> {
-    match stream.blocking_read(READ_BYTES) {
-        Ok(piece) => Some(piece),
-        Err(StreamError::Closed | StreamError::LastOperationFailed(_)) => None,
-    }
+    stream.blocking_read(READ_BYTES).ok()
 }
 
 /// Reads the whole content of a request.
