@@ -92,7 +92,7 @@ impl Serving {
     /// All that is wrong with what the user wrote, else what prevents it from being served.
     pub fn start(options: ServingOptions) -> Result<Self, StartError> {
         let reading = Reading::new(&options)?;
-        report_to_stderr(reading.config.log.level);
+        report_to_stderr(reading.config.log.level, options.json);
         let metrics = Arc::new(Metrics::new());
         let format = log_format(&reading.config, options.json);
         let (log, writer) = Log::start(io::stdout(), format, &metrics).map_err(failed)?;
@@ -198,7 +198,7 @@ fn failed(error: impl std::fmt::Display) -> StartError {
 }
 
 /// What the runtime has to say beside the log of requests goes to standard error.
-fn report_to_stderr(level: LogLevel) {
+fn report_to_stderr(level: LogLevel, json: bool) {
     let level = match level {
         LogLevel::Error => Level::ERROR,
         LogLevel::Warn => Level::WARN,
@@ -206,12 +206,16 @@ fn report_to_stderr(level: LogLevel) {
         LogLevel::Debug => Level::DEBUG,
         LogLevel::Trace => Level::TRACE,
     };
-    // A program that embeds the runtime may have a subscriber already; then that one is told.
-    let _ = tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .try_init();
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    // A program that embeds the runtime may have a subscriber already; then that one is told.
+    let _ = if json {
+        subscriber.json().try_init()
+    } else {
+        subscriber.try_init()
+    };
 }
 
 fn log_format(config: &Config, json: bool) -> LogFormat {

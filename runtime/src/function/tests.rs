@@ -207,7 +207,7 @@ async fn memory_of_idle_instances_goes_to_who_needs_it() {
 async fn a_guest_that_needs_more_memory_than_all_may_have_is_refused() {
     let bed = Bed::new(8, PAGE - 1);
     let function = bed.function(SILENT, limits());
-    assert_eq!(failure(&function).await, Failure::MemoryExceeded);
+    assert_eq!(failure(&function).await, Failure::OutOfMemory);
     free(&bed.budget, 8).await;
 }
 
