@@ -1,0 +1,21 @@
+//! An HTTP shared cache (RFC 9111) in front of any service.
+//!
+//! The crate knows HTTP and nothing of what answers behind it. It does no I/O, spawns nothing and reads no clock: what
+//! is to be forwarded, the time, and the tasks that outlive a request are its caller's.
+//!
+//! Where to look:
+//!
+//! - [`rules`]: what the standards say, each rule a function without I/O or clock, named after it.
+//! - [`store`]: where responses are kept: bounded in bytes, with an admission filter, and purged by URL, prefix and group.
+//! - [`Content`]: a body that is read by many while it still arrives.
+//! - [`StoredResponse`]: what is kept of one exchange.
+
+mod content;
+pub mod rules;
+pub mod store;
+mod stored_response;
+mod time;
+
+pub use content::{Content, ContentReader, ContentWriter};
+pub use stored_response::{Representation, StoredResponse};
+pub use time::{Clock, Moment};
