@@ -16,6 +16,6 @@ pub mod store;
 mod stored_response;
 mod time;
 
-pub use content::{Content, ContentReader, ContentWriter};
+pub use content::{CONTENT_WINDOW_BYTES, Content, ContentBroken, ContentReader, ContentWriter};
 pub use stored_response::{Representation, StoredResponse};
 pub use time::{Clock, Moment};
