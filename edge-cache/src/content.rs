@@ -151,7 +151,8 @@ impl Content {
                 slot = Some(growing.admit(range.start));
             }
         }
-        if self.is_broken() {
+        let from_start = |end: &Result<Pieces, _>| end.as_ref().is_ok_and(|pieces| pieces.start() <= range.start);
+        if !self.end.get().is_none_or(from_start) {
             return None;
         }
         Some(ContentReader {
@@ -307,6 +308,11 @@ impl ContentWriter {
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.content.growing.lock().is_window()
+    }
+
+    /// Keeps no more than its readers have still to read, whatever its capacity.
+    pub fn keep_no_more(&mut self) {
+        self.content.growing.lock().capacity = 0;
     }
 
     /// Ready when more may be appended, which content that is stored always is.

@@ -1,0 +1,69 @@
+//! A request that changes a resource: forwarded, and what it makes outdated is invalidated before its response is sent,
+//! so that a client that wrote reads what it wrote.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+
+use super::lookup::Asking;
+use super::forward::Forwarding;
+use super::{Answer, Cache, ForwardError};
+use crate::rules::cache_status::{CacheStatus, ForwardReason};
+use crate::rules::key::CacheKey;
+use crate::rules::{groups, invalidation, storing};
+use crate::store::{Purge, PurgeMode};
+
+impl<E: ForwardError> Cache<E> {
+    /// Forwards a request that changes a resource.
+    pub(super) async fn change<F, R, Q, B>(
+        self: &Arc<Self>,
+        key: CacheKey,
+        head: Parts,
+        content: Q,
+        forward: &F,
+    ) -> Result<Answer<B, E>, E>
+    where
+        F: Fn(Request<Q>) -> R,
+        R: Future<Output = Result<Response<B>, E>>,
+        B: Body<Data = Bytes, Error = E>,
+    {
+        let asking = Asking::new(key, head);
+        let request_time = self.clock.now();
+        let response = forward(Request::from_parts(asking.head.clone(), content)).await?;
+        self.invalidate(&asking.key, &asking.head, &response);
+        let response_time = self.clock.now();
+        // A response to POST that says it is what GET would bring (RFC 9110 §9.3.3).
+        if storing::is_also_for_get(&asking.head, &response) {
+            let forwarding = Forwarding {
+                asking,
+                stale: None,
+                leader: None,
+                reason: ForwardReason::Method,
+                // After its own invalidation.
+                since: self.store.generation(),
+                request_time,
+                response_time,
+            };
+            return Ok(self.take_in(forwarding, response).await);
+        }
+        let status = CacheStatus::forwarded(ForwardReason::Method).forward_status(response.status());
+        Ok(self.forwarded(response, status))
+    }
+
+    /// Invalidates what a response to an unsafe request makes outdated (RFC 9111 §4.4, RFC 9875 §3).
+    fn invalidate<B>(&self, key: &CacheKey, head: &Parts, response: &Response<B>) {
+        if !invalidation::invalidates(&head.method, response.status()) {
+            return;
+        }
+        for key in invalidation::invalidated_keys(key, response.headers()) {
+            self.store.purge(&Purge::Url(key), PurgeMode::Hard);
+        }
+        for group in groups::invalidated_groups(response.headers()) {
+            let origin = Some(key.origin().to_owned());
+            self.store.purge(&Purge::Group { origin, group }, PurgeMode::Hard);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What is stored of that which a request asks for.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::{Cache, ForwardError};
+use crate::rules::cache_status::ForwardReason;
+use crate::rules::directives::RequestDirectives;
+use crate::rules::key::CacheKey;
+use crate::rules::selection;
+use crate::stored_response::StoredResponse;
+
+/// A request for a representation, with what the cache has judged of it.
+#[derive(Clone)]
+pub(super) struct Asking {
+    pub(super) key: CacheKey,
+    pub(super) head: Parts,
+    pub(super) directives: RequestDirectives,
+    /// Whether a client waits for the answer; otherwise the cache asks for itself.
+    pub(super) has_client: bool,
+}
+
+impl Asking {
+    pub(super) fn new(key: CacheKey, head: Parts) -> Self {
+        Self {
+            key,
+            directives: RequestDirectives::parse(&head.headers),
+            head,
+            has_client: true,
+        }
+    }
+}
+
+/// What was found.
+pub(super) enum Found {
+    /// The response that was selected.
+    Stored(Arc<StoredResponse>),
+    /// None; the reason is `uri_miss` or `vary_miss`.
+    Nothing(ForwardReason),
+}
+
+impl<E: ForwardError> Cache<E> {
+    /// Selects the stored response for a request (RFC 9111 §4 and §4.1).
+    pub(super) fn look_up(&self, asking: &Asking) -> Found {
+        let Some(variants) = self.store.get(&asking.key) else {
+            return Found::Nothing(ForwardReason::UriMiss);
+        };
+        match selection::select(&variants, &asking.head.headers) {
+            Some(stored) if stored.is_readable() => Found::Stored(Arc::clone(stored)),
+            Some(_) => Found::Nothing(ForwardReason::UriMiss),
+            None => Found::Nothing(ForwardReason::VaryMiss),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A request's way through the cache: what it asks for, what is stored of that, whether that may be used, and else who
+//! forwards the request and what becomes of the answer.
+//!
+//! ```text
+//! judge ─▶ look up ─▶ reuse? ──────────────────────────────▶ respond
+//!             ▲          └─▶ collapse ─▶ forward ─▶ store ─▶ respond
+//!             └── leader lost ──┘ └── follower ──────────────▶ respond
+//! ```
+
+mod arrival;
+mod body;
+mod change;
+mod config;
+mod forward;
+mod lookup;
+mod read;
+mod respond;
+mod tasks;
+mod uncacheable;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use http_body::Body;
+
+use crate::collapse::Collapser;
+use crate::content::ContentBroken;
+use crate::rules::cache_status::{CacheStatus, ForwardReason};
+use crate::rules::key::CacheKey;
+use crate::statistics::Counters;
+use crate::store::Store;
+use crate::time::Clock;
+
+pub use body::CacheBody;
+pub use config::CacheConfig;
+pub use tasks::Tasks;
+
+use arrival::ArrivingBudget;
+use forward::Shared;
+use uncacheable::Uncacheable;
+
+/// Of the store's capacity, the part that content may take up while it arrives, as a divisor. What does not fit in it is
+/// passed through without being stored.
+const ARRIVING_SHARE_DIVISOR: u64 = 4;
+
+/// What the service behind the cache fails with.
+pub trait ForwardError: Clone + From<ContentBroken> {
+    /// Whether the origin could not be reached or failed, as opposed to refusing this request: then a stale response may
+    /// stand in for it (RFC 9111 §4.2.4, RFC 5861 §4).
+    fn is_disconnected(&self) -> bool;
+}
+
+/// A response out of [`Cache::handle`], and what is to be done beside sending it.
+pub struct Served<B, W> {
+    /// The response.
+    pub response: Response<CacheBody<B>>,
+    /// To be spawned at once, where the service behind the cache may run: storing what still arrives, validating what
+    /// was served stale, compressing. Dropped, it breaks off responses that depend on it.
+    pub background: Option<W>,
+    /// How the cache took part, as it stands in the response's `Cache-Status`.
+    pub status: CacheStatus,
+}
+
+/// A shared cache. `E` is what the service behind it fails with.
+pub struct Cache<E> {
+    pub(crate) store: Store,
+    collapser: Arc<Collapser<Shared<E>>>,
+    uncacheable: Uncacheable,
+    arriving: Arc<ArrivingBudget>,
+    clock: Box<dyn Clock>,
+    config: CacheConfig,
+    pub(crate) counters: Counters,
+}
+
+impl<E: ForwardError> Cache<E> {
+    /// An empty cache.
+    #[must_use]
+    pub fn new(config: CacheConfig, clock: impl Clock) -> Arc<Self> {
+        let arriving = config.store.capacity_bytes / ARRIVING_SHARE_DIVISOR;
+        Arc::new(Self {
+            store: Store::new(config.store.clone()),
+            collapser: Collapser::new(),
+            uncacheable: Uncacheable::new(),
+            arriving: Arc::new(ArrivingBudget::new(arriving)),
+            clock: Box::new(clock),
+            config,
+            counters: Counters::default(),
+        })
+    }
+
+    /// Answers a request: from the store, or with what `forward` answers.
+    ///
+    /// The future, and the background work that it hands back, may be sent to other threads if those of `forward` may.
+    ///
+    /// # Errors
+    /// What `forward` fails with, unless a stored response stands in for it.
+    pub async fn handle<F, R, Q, B>(
+        self: &Arc<Self>,
+        request: Request<Q>,
+        forward: F,
+    ) -> Result<Served<B, impl Future<Output = ()> + use<F, R, Q, B, E>>, E>
+    where
+        F: Fn(Request<Q>) -> R + Clone,
+        R: Future<Output = Result<Response<B>, E>>,
+        Q: Default,
+        B: Body<Data = Bytes, Error = E>,
+    {
+        let (head, content) = request.into_parts();
+        let answer = match Purpose::of(&head) {
+            Purpose::Read(key) => self.read(key, head, content, &forward).await,
+            Purpose::Change(key) => self.change(key, head, content, &forward).await,
+            Purpose::Neither => self.pass(Request::from_parts(head, content), &forward).await,
+        }?;
+        self.counters.count(&answer.status);
+        let background = answer.tasks.into_work(Arc::clone(self), forward);
+        Ok(Served {
+            response: answer.response,
+            background,
+            status: answer.status,
+        })
+    }
+
+    /// Forwards what the cache has nothing to do with.
+    async fn pass<F, R, Q, B>(&self, request: Request<Q>, forward: &F) -> Result<Answer<B>, E>
+    where
+        F: Fn(Request<Q>) -> R,
+        R: Future<Output = Result<Response<B>, E>>,
+    {
+        let reason = ForwardReason::Method;
+        let response = forward(request).await?;
+        Ok(self.forwarded(response, CacheStatus::forwarded(reason)))
+    }
+}
+
+/// What a request wants of the cache.
+enum Purpose {
+    /// A representation, which may be stored.
+    Read(CacheKey),
+    /// To change the resource.
+    Change(CacheKey),
+    /// Nothing that is stored.
+    Neither,
+}
+
+impl Purpose {
+    fn of(head: &Parts) -> Self {
+        let Some(key) = CacheKey::of_request(head) else {
+            return Self::Neither;
+        };
+        match head.method {
+            Method::GET | Method::HEAD => Self::Read(key),
+            Method::OPTIONS | Method::TRACE | Method::CONNECT => Self::Neither,
+            // Of other methods nothing is known, so they count as unsafe (RFC 9111 §4.4).
+            _ => Self::Change(key),
+        }
+    }
+}
+
+/// A response, how the cache took part in it, and what is left to do.
+struct Answer<B> {
+    response: Response<CacheBody<B>>,
+    status: CacheStatus,
+    tasks: Tasks<B>,
+}

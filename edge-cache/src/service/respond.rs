@@ -1,0 +1,144 @@
+//! A stored response as the answer to a request: its preconditions, range and codings judged, its age told.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+
+use super::lookup::Asking;
+use super::{Answer, Cache, CacheBody, ForwardError, Tasks};
+use crate::content::ContentReader;
+use crate::rules::accept_encoding::{self, ContentCoding};
+use crate::rules::cache_status::{CacheStatus, ForwardReason};
+use crate::rules::range::{self, RangeOutcome};
+use crate::rules::{age, conditional};
+use crate::stored_response::{Representation, StoredResponse};
+use crate::time::Moment;
+
+/// Whether a stored response has the bytes that a request asks for.
+pub(super) fn has_what_is_asked(stored: &StoredResponse, head: &Parts) -> bool {
+    match &stored.representation {
+        Representation::Whole(_) => true,
+        Representation::Parts { complete_length, .. } => {
+            let asked = range::requested(&head.method, &head.headers, &stored.headers, *complete_length);
+            matches!(asked, RangeOutcome::Part(asked) if stored.part_with(&asked).is_some())
+        }
+    }
+}
+
+/// The answer to `only-if-cached` when nothing stored may be used (RFC 9111 §5.2.1.7).
+pub(super) fn not_cached<B, E>(reason: ForwardReason) -> Answer<B, E> {
+    let mut response = Response::new(CacheBody::Empty);
+    *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+    Answer {
+        response,
+        status: CacheStatus::forwarded(reason).detail("only-if-cached"),
+        tasks: Tasks::default(),
+    }
+}
+
+impl<E: ForwardError> Cache<E> {
+    /// Answers with a stored response (RFC 9111 §4).
+    pub(super) fn respond<B>(
+        &self,
+        asking: &Asking,
+        stored: &Arc<StoredResponse>,
+        status: CacheStatus,
+        now: Moment,
+    ) -> Answer<B, E> {
+        let mut headers = stored.headers.clone();
+        let current_age = age::current_age(stored.corrected_initial_age, stored.response_time, now);
+        headers.insert(header::AGE, HeaderValue::from(current_age.as_secs()));
+        status.add_to(&mut headers, self.config.name);
+        let mut answer = Answer {
+            response: Response::new(CacheBody::Empty),
+            status,
+            tasks: Tasks::default(),
+        };
+        let last_date = Some(stored.response_time.wall);
+        let preconditions = &asking.head.headers;
+        let (status, body) =
+            if stored.status == StatusCode::OK && conditional::is_not_modified(preconditions, &headers, last_date) {
+                conditional::keep_fields_of_not_modified(&mut headers);
+                (StatusCode::NOT_MODIFIED, CacheBody::Empty)
+            } else {
+                self.content(asking, stored, &mut headers, &mut answer.tasks)
+            };
+        let is_head = asking.head.method == Method::HEAD;
+        *answer.response.status_mut() = status;
+        *answer.response.headers_mut() = headers;
+        if !is_head {
+            *answer.response.body_mut() = body;
+        }
+        answer
+    }
+
+    /// The content that a request gets, and the status that says what of it.
+    fn content<B>(
+        &self,
+        asking: &Asking,
+        stored: &Arc<StoredResponse>,
+        headers: &mut HeaderMap,
+        tasks: &mut Tasks<B, E>,
+    ) -> (StatusCode, CacheBody<B>) {
+        let Parts { method, headers: asked, .. } = &asking.head;
+        if stored.status == StatusCode::OK
+            && asked.contains_key(header::RANGE)
+            && let Some(length) = stored.complete_length()
+        {
+            match range::requested(method, asked, headers, length) {
+                RangeOutcome::Part(part) => {
+                    if let Some(reader) = stored.reader(&part) {
+                        range::set_part(headers, &part, length);
+                        return (StatusCode::PARTIAL_CONTENT, CacheBody::Stored { reader });
+                    }
+                }
+                RangeOutcome::Unsatisfiable => {
+                    range::set_unsatisfiable(headers, length);
+                    return (StatusCode::RANGE_NOT_SATISFIABLE, CacheBody::Empty);
+                }
+                RangeOutcome::Whole => {}
+            }
+        }
+        let reader = self
+            .compressed(asking, stored, headers, tasks)
+            .or_else(|| stored.reader(&(0..u64::MAX)));
+        let body = reader.map_or(CacheBody::Empty, |reader| CacheBody::Stored { reader });
+        (stored.status, body)
+    }
+
+    /// The content in a coding that the client prefers, where there is one and it is worth it.
+    fn compressed<B>(
+        &self,
+        asking: &Asking,
+        stored: &Arc<StoredResponse>,
+        headers: &mut HeaderMap,
+        tasks: &mut Tasks<B, E>,
+    ) -> Option<ContentReader> {
+        let Representation::Whole(content) = &stored.representation else {
+            return None;
+        };
+        if !self.config.compression || !stored.is_compressible {
+            return None;
+        }
+        let coding = accept_encoding::preferred(&asking.head.headers)?;
+        let capacity = self.store.max_content_bytes();
+        let (rendition, encoding) = stored.renditions.get(coding, content, capacity)?;
+        let reader = rendition.reader(0..u64::MAX)?;
+        if let Some(encoding) = encoding {
+            tasks.encoding = Some((asking.key.clone(), encoding));
+        }
+        set_coding(headers, coding, rendition.length());
+        Some(reader)
+    }
+}
+
+/// Makes the fields those of content in a coding, whose representation is another one.
+fn set_coding(headers: &mut HeaderMap, coding: ContentCoding, length: Option<u64>) {
+    headers.insert(header::CONTENT_ENCODING, coding.token());
+    match length {
+        Some(length) => headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length)),
+        None => headers.remove(header::CONTENT_LENGTH),
+    };
+    accept_encoding::weaken_validators(headers);
+}

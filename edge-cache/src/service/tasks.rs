@@ -1,0 +1,136 @@
+//! What is left to do when a response has begun, as data; [`Tasks::into_work`] makes a future of it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::OptionFuture;
+use http::{Request, Response};
+use http_body::Body;
+
+use super::arrival::{Arrival, ArrivalEnd};
+use super::forward::Shared;
+use super::lookup::Asking;
+use super::{Cache, ForwardError};
+use crate::collapse::Leader;
+use crate::encoding::Encoding;
+use crate::rules::cache_status::ForwardReason;
+use crate::rules::key::CacheKey;
+use crate::store::Generation;
+use crate::stored_response::StoredResponse;
+
+/// Work of one request, at most one of each kind.
+pub(super) struct Tasks<B, E> {
+    pub(super) storing: Option<Storing<B>>,
+    pub(super) encoding: Option<(CacheKey, Encoding)>,
+    pub(super) revalidation: Option<Revalidation<E>>,
+}
+
+/// Content that is still arriving, and what becomes of it.
+pub(super) struct Storing<B> {
+    pub(super) arrival: Arrival<B>,
+    pub(super) sink: Sink,
+}
+
+/// What becomes of content when it has arrived.
+pub(super) enum Sink {
+    /// It is in the store already.
+    Whole {
+        key: CacheKey,
+        response: Arc<StoredResponse>,
+    },
+    /// It is one part of a representation, and stored when all of the part is there.
+    Part {
+        key: CacheKey,
+        response: StoredResponse,
+        /// The length that the part must have.
+        length: u64,
+        since: Generation,
+    },
+}
+
+/// A response that was served stale, and is to be validated.
+pub(super) struct Revalidation<E> {
+    pub(super) asking: Asking,
+    pub(super) stale: Arc<StoredResponse>,
+    pub(super) leader: Leader<Shared<E>>,
+}
+
+impl<B, E> Default for Tasks<B, E> {
+    fn default() -> Self {
+        Self {
+            storing: None,
+            encoding: None,
+            revalidation: None,
+        }
+    }
+}
+
+impl<B, E> Tasks<B, E>
+where
+    B: Body<Data = Bytes, Error = E>,
+    E: ForwardError,
+{
+    /// A future that does it all; `None` if nothing is left to do.
+    pub(super) fn into_work<F, R, Q>(
+        self,
+        cache: Arc<Cache<E>>,
+        forward: F,
+    ) -> Option<impl Future<Output = ()>>
+    where
+        F: Fn(Request<Q>) -> R,
+        R: Future<Output = Result<Response<B>, E>>,
+        Q: Default,
+    {
+        if self.storing.is_none() && self.encoding.is_none() && self.revalidation.is_none() {
+            return None;
+        }
+        Some(async move {
+            let storing = OptionFuture::from(self.storing.map(|storing| cache.arrive(storing)));
+            let encoding = OptionFuture::from(self.encoding.map(|(key, encoding)| cache.encode(key, encoding)));
+            let revalidation =
+                OptionFuture::from(self.revalidation.map(|job| cache.revalidate(job, &forward)));
+            futures::join!(storing, encoding, revalidation);
+        })
+    }
+}
+
+impl<E: ForwardError> Cache<E> {
+    async fn arrive<B: Body<Data = Bytes, Error = E>>(&self, storing: Storing<B>) {
+        let end = storing.arrival.take_rest().await;
+        self.settle(storing.sink, end);
+    }
+
+    async fn encode(&self, key: CacheKey, encoding: Encoding) {
+        encoding.run().await;
+        self.store.reweigh(&key);
+    }
+
+    /// Validates what was served stale (RFC 5861 §3).
+    async fn revalidate<F, R, Q, B>(&self, job: Revalidation<E>, forward: &F)
+    where
+        F: Fn(Request<Q>) -> R,
+        R: Future<Output = Result<Response<B>, E>>,
+        Q: Default,
+        B: Body<Data = Bytes, Error = E>,
+    {
+        let Revalidation { asking, stale, leader } = job;
+        let asked = self.ask(asking, Q::default(), Some(leader), Some(stale), ForwardReason::Stale, forward);
+        // It has failed for those who wait for it, and what is stored stays as it is.
+        let Ok(answer) = asked.await else { return };
+        if let Some(storing) = answer.tasks.storing {
+            self.arrive(storing).await;
+        }
+    }
+
+    /// Puts content that has arrived where it belongs.
+    pub(super) fn settle(&self, sink: Sink, end: ArrivalEnd) {
+        match (sink, end) {
+            (Sink::Whole { key, .. }, ArrivalEnd::Complete) => self.store.reweigh(&key),
+            (Sink::Whole { key, response }, _) => self.store.discard(&key, &response),
+            (Sink::Part { key, response, length, since }, ArrivalEnd::Complete) => {
+                self.put_part(&key, response, length, since);
+            }
+            (Sink::Part { .. }, _) => {}
+        }
+    }
+}
