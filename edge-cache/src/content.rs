@@ -390,7 +390,11 @@ impl ContentReader {
     /// Whether [`Self::poll_next`] has no more to give, as far as is known.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
-        self.position >= self.end || self.content.length().is_some_and(|end| self.position >= end)
+        self.position >= self.end
+            || self
+                .content
+                .length()
+                .is_some_and(|end| self.position >= end)
     }
 
     /// How many bytes are still to come, where that is known.

@@ -57,12 +57,27 @@ fn content_beyond_its_capacity_is_a_window_that_waits_for_its_slowest_reader() {
     let piece = Bytes::from(vec![0; 200_000]);
     writer.push(piece.clone());
     assert!(writer.is_too_large());
-    assert!(writer.poll_ready(&Context::from_waker(Waker::noop())).is_ready());
+    assert!(
+        writer
+            .poll_ready(&Context::from_waker(Waker::noop()))
+            .is_ready()
+    );
     writer.push(piece);
-    assert!(writer.poll_ready(&Context::from_waker(Waker::noop())).is_pending());
+    assert!(
+        writer
+            .poll_ready(&Context::from_waker(Waker::noop()))
+            .is_pending()
+    );
     assert!(next(&mut reader).is_ready());
-    assert!(writer.poll_ready(&Context::from_waker(Waker::noop())).is_ready());
-    assert!(content.reader(0..u64::MAX).is_none(), "its beginning is gone");
+    assert!(
+        writer
+            .poll_ready(&Context::from_waker(Waker::noop()))
+            .is_ready()
+    );
+    assert!(
+        content.reader(0..u64::MAX).is_none(),
+        "its beginning is gone"
+    );
     assert_eq!(content.growing.lock().pieces.pieces.len(), 1);
 }
 

@@ -1,0 +1,91 @@
+//! What purges find entries by: keys in order, and members of groups.
+
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use crate::rules::key::CacheKey;
+
+/// Key hashes with the hash of their origin.
+type Member = (u64, u64);
+
+/// The keys of a shard in order, and its groups.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    keys: BTreeSet<InOrder>,
+    /// By hash of group, origin and key. Who looks here compares the group itself, so hashes that collide do no harm.
+    groups: BTreeSet<(u64, u64, u64)>,
+    /// Responses that purges have removed or marked.
+    pub(super) purged: u64,
+}
+
+/// A key in the order of its text.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct InOrder(CacheKey);
+
+impl Borrow<str> for InOrder {
+    fn borrow(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl Index {
+    pub(super) fn insert_key(&mut self, key: CacheKey) {
+        self.keys.insert(InOrder(key));
+    }
+
+    pub(super) fn remove_key(&mut self, key: &CacheKey) {
+        self.keys.remove(key.as_str());
+    }
+
+    pub(super) fn insert_group(&mut self, group: u64, origin: u64, key: u64) {
+        self.groups.insert((group, origin, key));
+    }
+
+    pub(super) fn remove_group(&mut self, group: u64, origin: u64, key: u64) {
+        self.groups.remove(&(group, origin, key));
+    }
+
+    /// Keys that begin so, in order, after the one given.
+    pub(super) fn keys_with_prefix(
+        &self,
+        prefix: &str,
+        after: Option<&CacheKey>,
+        most: usize,
+    ) -> Vec<CacheKey> {
+        let from = after.map_or(Bound::Included(prefix), |key| Bound::Excluded(key.as_str()));
+        let keys = self.keys.range::<str, _>((from, Bound::Unbounded));
+        keys.take_while(|key| key.0.as_str().starts_with(prefix))
+            .take(most)
+            .map(|key| key.0.clone())
+            .collect()
+    }
+
+    /// Members of a group, of one origin or of all, after the one given.
+    pub(super) fn members(
+        &self,
+        group: u64,
+        origin: Option<u64>,
+        after: Option<Member>,
+        most: usize,
+    ) -> Vec<Member> {
+        let (first, last) = origin.map_or((0, u64::MAX), |origin| (origin, origin));
+        let from = after.map_or(Bound::Included((group, first, 0)), |(origin, key)| {
+            Bound::Excluded((group, origin, key))
+        });
+        let to = Bound::Included((group, last, u64::MAX));
+        let members = self.groups.range((from, to));
+        members
+            .take(most)
+            .map(|(_, origin, key)| (*origin, *key))
+            .collect()
+    }
+
+    /// Empties it and returns what was in it.
+    pub(super) fn take(&mut self) -> impl Sized + use<> {
+        (
+            std::mem::take(&mut self.keys),
+            std::mem::take(&mut self.groups),
+        )
+    }
+}

@@ -1,0 +1,75 @@
+//! What a stored response takes in memory, in bytes.
+
+use http::HeaderMap;
+
+use super::Slot;
+use crate::{Content, Representation, StoredResponse};
+
+/// What the store itself keeps for each key, in bytes: a node and a place in the table of a list, a place among the
+/// ordered keys, its share of the frequency sketch, and what the allocator adds to each of them.
+const SLOT_BYTES: u64 = 240;
+
+/// What is kept for each variant beside its fields and content: the response itself with its reference counts.
+const RESPONSE_BYTES: u64 = size_of::<StoredResponse>() as u64 + 2 * WORD;
+
+/// What is kept for each member of a group: its place in the index and its name.
+const MEMBER_BYTES: u64 = 48;
+
+/// A place in the table of fields, and its place in the order of them.
+const FIELD_BYTES: u64 = 112;
+
+/// What is kept for each content beside its bytes: itself, and the list of its pieces with one place.
+const CONTENT_BYTES: u64 = size_of::<Content>() as u64 + 48;
+
+/// What is kept for each piece of content: its place in the list.
+const PIECE_BYTES: u64 = 40;
+
+const WORD: u64 = size_of::<usize>() as u64;
+
+/// All that is kept under one key.
+pub(super) fn of_slot(slot: &Slot) -> u64 {
+    let list = if slot.variants.is_list() {
+        2 * WORD + slot.variants.len() as u64 * WORD
+    } else {
+        0
+    };
+    let variants = slot.variants.iter().map(|stored| of_response(stored));
+    SLOT_BYTES + slot.key.as_str().len() as u64 + 2 * WORD + list + variants.sum::<u64>()
+}
+
+/// One response with its content as it is now.
+pub(super) fn of_response(response: &StoredResponse) -> u64 {
+    let groups = response.groups.iter();
+    let groups = groups.map(|group| MEMBER_BYTES + group.as_str().len() as u64);
+    RESPONSE_BYTES
+        + of_fields(&response.headers)
+        + groups.sum::<u64>()
+        + of_representation(&response.representation)
+}
+
+/// Whether some of its content ended before it was complete.
+pub(super) fn is_broken(response: &StoredResponse) -> bool {
+    match &response.representation {
+        Representation::Whole(content) => content.is_broken(),
+        Representation::Parts { parts, .. } => parts.iter().any(|(_, part)| part.is_broken()),
+    }
+}
+
+fn of_fields(fields: &HeaderMap) -> u64 {
+    let texts = fields
+        .iter()
+        .map(|(name, value)| (name.as_str().len() + value.len()) as u64);
+    fields.capacity() as u64 * FIELD_BYTES + texts.sum::<u64>()
+}
+
+fn of_representation(representation: &Representation) -> u64 {
+    match representation {
+        Representation::Whole(content) => of_content(content),
+        Representation::Parts { parts, .. } => parts.iter().map(|(_, part)| of_content(part)).sum(),
+    }
+}
+
+fn of_content(content: &Content) -> u64 {
+    let pieces = content.pieces().count().saturating_sub(1) as u64;
+    CONTENT_BYTES + pieces * PIECE_BYTES + content.received()
+}
