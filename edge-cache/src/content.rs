@@ -107,8 +107,14 @@ impl Content {
     /// Content that is there as a whole.
     #[must_use]
     pub fn whole(bytes: Bytes) -> Arc<Self> {
+        Self::of_pieces(std::iter::once(bytes))
+    }
+
+    /// Content that is there in pieces.
+    #[must_use]
+    pub fn of_pieces(pieces: impl Iterator<Item = Bytes>) -> Arc<Self> {
         let (mut writer, content) = Self::growing(u64::MAX);
-        writer.push(bytes);
+        pieces.for_each(|piece| writer.push(piece));
         writer.finish();
         content
     }
@@ -135,6 +141,15 @@ impl Content {
         matches!(self.end.get(), Some(Err(ContentBroken)))
     }
 
+    /// Whether it can be read from its beginning.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        match self.end.get() {
+            Some(end) => end.as_ref().is_ok_and(|pieces| pieces.start() == 0),
+            None => self.growing.lock().pieces.start() == 0,
+        }
+    }
+
     /// A reader of the bytes in `range`, where `u64::MAX` stands for the end.
     ///
     /// `None` when the content no longer has the first of them: it is larger than may be stored, or broken.
@@ -151,7 +166,10 @@ impl Content {
                 slot = Some(growing.admit(range.start));
             }
         }
-        let from_start = |end: &Result<Pieces, _>| end.as_ref().is_ok_and(|pieces| pieces.start() <= range.start);
+        let from_start = |end: &Result<Pieces, _>| {
+            end.as_ref()
+                .is_ok_and(|pieces| pieces.start() <= range.start)
+        };
         if !self.end.get().is_none_or(from_start) {
             return None;
         }

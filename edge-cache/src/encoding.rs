@@ -132,10 +132,16 @@ impl Running {
                 Poll::Ready(Some(Ok(bytes))) => self.rest = bytes,
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Broken)),
                 // More may be long in coming, and what has come may be waited for.
-                Poll::Pending => return self.flush().map_or(Poll::Ready(Err(Broken)), |()| Poll::Pending),
+                Poll::Pending => {
+                    return self
+                        .flush()
+                        .map_or(Poll::Ready(Err(Broken)), |()| Poll::Pending);
+                }
             }
         }
-        let slice = self.rest.split_to(self.rest.len().min(ENCODING_SLICE_BYTES));
+        let slice = self
+            .rest
+            .split_to(self.rest.len().min(ENCODING_SLICE_BYTES));
         if self.encoder.writer().write_all(&slice).is_err() {
             return Poll::Ready(Err(Broken));
         }

@@ -7,15 +7,27 @@
 //!
 //! - [`rules`]: what the standards say, each rule a function without I/O or clock, named after it.
 //! - [`store`]: where responses are kept: bounded in bytes, with an admission filter, and purged by URL, prefix and group.
+//! - [`Cache::handle`]: a request's way; [`CacheLayer`] makes a layer of it.
 //! - [`Content`]: a body that is read by many while it still arrives.
 //! - [`StoredResponse`]: what is kept of one exchange.
 
+mod collapse;
 mod content;
+mod encoding;
+mod layer;
 pub mod rules;
+mod service;
+mod statistics;
 pub mod store;
 mod stored_response;
 mod time;
 
 pub use content::{CONTENT_WINDOW_BYTES, Content, ContentBroken, ContentReader, ContentWriter};
+pub use layer::{BackgroundWork, CacheLayer, CacheService};
+pub use service::{
+    Cache, CacheBody, CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED,
+    ForwardError, Served, StoreOverride,
+};
+pub use statistics::Statistics;
 pub use stored_response::{Representation, StoredResponse};
 pub use time::{Clock, Moment};

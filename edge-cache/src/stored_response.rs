@@ -1,11 +1,14 @@
 //! What is kept of one exchange: immutable but for its content, which may still arrive, and its mark.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::content::ContentReader;
+use crate::encoding::Renditions;
 use crate::rules::Policy;
 use crate::rules::groups::CacheGroup;
 use crate::rules::vary::VaryKey;
@@ -34,6 +37,10 @@ pub struct StoredResponse {
     pub groups: Box<[CacheGroup]>,
     /// Its content.
     pub representation: Representation,
+    /// Whether its content may be compressed and is worth it.
+    pub is_compressible: bool,
+    /// The compressed forms of its content.
+    pub(crate) renditions: Arc<Renditions>,
     /// Whether a soft purge has marked it stale.
     pub(crate) purged: AtomicBool,
 }
@@ -62,5 +69,47 @@ impl StoredResponse {
     #[must_use]
     pub fn is_marked_stale(&self) -> bool {
         self.purged.load(Ordering::Acquire)
+    }
+
+    /// Whether its content can be read: it has neither broken off nor turned out too large.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        match &self.representation {
+            Representation::Whole(content) => content.is_readable(),
+            Representation::Parts { .. } => true,
+        }
+    }
+
+    /// The length of the whole representation in bytes, where it is known yet.
+    #[must_use]
+    pub fn complete_length(&self) -> Option<u64> {
+        match &self.representation {
+            Representation::Whole(content) => content.length(),
+            Representation::Parts {
+                complete_length, ..
+            } => Some(*complete_length),
+        }
+    }
+
+    /// The content that has all bytes of a range, with the offset of its first byte.
+    pub(crate) fn part_with(&self, range: &Range<u64>) -> Option<(u64, &Arc<Content>)> {
+        match &self.representation {
+            Representation::Whole(content) => Some((0, content)),
+            Representation::Parts { parts, .. } => {
+                let holds = |start: u64, content: &Content| {
+                    let length = content.length().unwrap_or_default();
+                    start <= range.start && range.end <= start + length
+                };
+                let mut parts = parts.iter();
+                let found = parts.find(|(start, content)| holds(*start, content))?;
+                Some((found.0, &found.1))
+            }
+        }
+    }
+
+    /// Reads the bytes of a range.
+    pub(crate) fn reader(&self, range: &Range<u64>) -> Option<ContentReader> {
+        let (start, content) = self.part_with(range)?;
+        content.reader(range.start - start..range.end.saturating_sub(start))
     }
 }

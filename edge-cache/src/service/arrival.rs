@@ -27,7 +27,6 @@ impl ArrivingBudget {
             left: AtomicU64::new(bytes),
         }
     }
-
 }
 
 /// What one arrival has taken of the budget; given back when it ends, however it does.

@@ -10,22 +10,40 @@ use crate::content::{ContentBroken, ContentReader};
 
 pin_project_lite::pin_project! {
     /// Content from the store, or from behind the cache as it stands.
-    #[project = CacheBodyProjection]
     #[derive(Debug)]
-    pub enum CacheBody<B> {
-        /// No content.
-        Empty,
-        /// Content of a stored response.
-        Stored {
-            /// What reads it.
-            reader: ContentReader,
-        },
-        /// Content that is not stored.
-        Forwarded {
-            /// The content as it came.
-            #[pin]
-            body: B,
-        },
+    pub struct CacheBody<B> {
+        #[pin]
+        source: Source<B>,
+    }
+}
+
+pin_project_lite::pin_project! {
+    #[project = SourceProjection]
+    #[derive(Debug)]
+    enum Source<B> {
+        Nothing,
+        Store { reader: ContentReader },
+        Origin { #[pin] body: B },
+    }
+}
+
+impl<B> CacheBody<B> {
+    /// No content.
+    pub(super) fn empty() -> Self {
+        let source = Source::Nothing;
+        Self { source }
+    }
+
+    /// Content of a stored response.
+    pub(super) fn stored(reader: ContentReader) -> Self {
+        let source = Source::Store { reader };
+        Self { source }
+    }
+
+    /// Content that is not stored.
+    pub(super) fn forwarded(body: B) -> Self {
+        let source = Source::Origin { body };
+        Self { source }
     }
 }
 
@@ -40,28 +58,28 @@ where
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project() {
-            CacheBodyProjection::Empty => Poll::Ready(None),
-            CacheBodyProjection::Stored { reader } => reader
+        match self.project().source.project() {
+            SourceProjection::Nothing => Poll::Ready(None),
+            SourceProjection::Store { reader } => reader
                 .poll_next(context)
                 .map(|next| next.map(|bytes| bytes.map(Frame::data).map_err(B::Error::from))),
-            CacheBodyProjection::Forwarded { body } => body.poll_frame(context),
+            SourceProjection::Origin { body } => body.poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Stored { reader } => reader.is_at_end(),
-            Self::Forwarded { body } => body.is_end_stream(),
+        match &self.source {
+            Source::Nothing => true,
+            Source::Store { reader } => reader.is_at_end(),
+            Source::Origin { body } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Stored { reader } => reader.size_hint(),
-            Self::Forwarded { body } => body.size_hint(),
+        match &self.source {
+            Source::Nothing => SizeHint::with_exact(0),
+            Source::Store { reader } => reader.size_hint(),
+            Source::Origin { body } => body.size_hint(),
         }
     }
 }

@@ -8,8 +8,8 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 
-use super::lookup::Asking;
 use super::forward::Forwarding;
+use super::lookup::Asking;
 use super::{Answer, Cache, ForwardError};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
@@ -36,7 +36,7 @@ impl<E: ForwardError> Cache<E> {
         self.invalidate(&asking.key, &asking.head, &response);
         let response_time = self.clock.now();
         // A response to POST that says it is what GET would bring (RFC 9110 §9.3.3).
-        if storing::is_also_for_get(&asking.head, &response) {
+        if storing::is_also_for_get(&asking.key, &asking.head, &response) {
             let forwarding = Forwarding {
                 asking,
                 stale: None,
@@ -49,7 +49,8 @@ impl<E: ForwardError> Cache<E> {
             };
             return Ok(self.take_in(forwarding, response).await);
         }
-        let status = CacheStatus::forwarded(ForwardReason::Method).forward_status(response.status());
+        let status =
+            CacheStatus::forwarded(ForwardReason::Method).forward_status(response.status());
         Ok(self.forwarded(response, status))
     }
 
@@ -62,8 +63,9 @@ impl<E: ForwardError> Cache<E> {
             self.store.purge(&Purge::Url(key), PurgeMode::Hard);
         }
         for group in groups::invalidated_groups(response.headers()) {
-            let origin = Some(key.origin().to_owned());
-            self.store.purge(&Purge::Group { origin, group }, PurgeMode::Hard);
+            let origin = Some(key.origin().into());
+            self.store
+                .purge(&Purge::Group { origin, group }, PurgeMode::Hard);
         }
     }
 }

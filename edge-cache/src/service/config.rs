@@ -1,5 +1,6 @@
 //! What an installation may choose about its cache.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -23,4 +24,24 @@ pub struct CacheConfig {
     pub compression: bool,
     /// Where responses are kept.
     pub store: StoreConfig,
+}
+
+/// How much memory the store takes where nothing is said: room for some ten thousand pages.
+pub const DEFAULT_CAPACITY_BYTES: u64 = 256 * 1024 * 1024;
+
+/// How long a response may have been stale to stand in for an origin that can't be reached, where it does not say so
+/// itself: long enough for somebody to notice and mend it.
+pub const DEFAULT_STALE_WHEN_DISCONNECTED: Duration = Duration::from_secs(60 * 60);
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            name: "edge-cache",
+            target_list: [HeaderName::from_static("cdn-cache-control")].into(),
+            negative_caching: NegativeCaching::default(),
+            stale_when_disconnected: DEFAULT_STALE_WHEN_DISCONNECTED,
+            compression: true,
+            store: StoreConfig::new(DEFAULT_CAPACITY_BYTES, NonZeroUsize::MIN),
+        }
+    }
 }

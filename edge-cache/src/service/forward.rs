@@ -8,9 +8,11 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body;
 
 use super::lookup::Asking;
-use super::{Answer, Cache, ForwardError};
+use super::{Answer, Cache, CacheBody, ForwardError, Tasks, respond};
 use crate::collapse::{FlightEnd, Leader};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
+use crate::rules::directives::RequestDirectives;
+use crate::rules::reuse::Reuse;
 use crate::rules::{conditional, fields, range, reuse, validation};
 use crate::store::Generation;
 use crate::stored_response::{Representation, StoredResponse};
@@ -57,7 +59,9 @@ impl Plan {
                 Representation::Whole(_) if validation::has_validator(&stale.headers) => {
                     return Self::Validate;
                 }
-                Representation::Parts { parts, .. } if may_store && !asking.head.headers.contains_key(header::RANGE) => {
+                Representation::Parts { parts, .. }
+                    if may_store && !asking.head.headers.contains_key(header::RANGE) =>
+                {
                     if let Some((0, beginning)) = parts.first()
                         && let Some(offset) = beginning.length()
                     {
@@ -86,7 +90,12 @@ impl Plan {
                 conditional::remove_preconditions(headers);
                 range::ask_from(headers, *offset, &stale.headers);
             }
-            (Self::Whole { without_preconditions: true }, _) if !headers.contains_key(header::RANGE) => {
+            (
+                Self::Whole {
+                    without_preconditions: true,
+                },
+                _,
+            ) if !headers.contains_key(header::RANGE) => {
                 conditional::remove_preconditions(headers);
             }
             _ => {}
@@ -182,7 +191,12 @@ impl<E: ForwardError> Cache<E> {
 
     fn failed<B>(&self, mut forwarding: Forwarding<E>, error: E) -> Result<Answer<B, E>, E> {
         forwarding.share(FlightEnd::Shared(Shared::Failed(error.clone())));
-        let Forwarding { asking, stale, reason, .. } = forwarding;
+        let Forwarding {
+            asking,
+            stale,
+            reason,
+            ..
+        } = forwarding;
         let status = CacheStatus::forwarded(reason);
         self.respond_despite(&asking, error, stale.as_ref(), status)
     }
@@ -200,8 +214,13 @@ impl<E: ForwardError> Cache<E> {
         match stale {
             Some(stale)
                 if error.is_disconnected()
-                    && super::respond::has_what_is_asked(stale, &asking.head)
-                    && reuse::may_serve_stale_when_disconnected(stale, &asking.directives, now, limit) =>
+                    && respond::has_what_is_asked(stale, &asking.head)
+                    && reuse::may_serve_stale_when_disconnected(
+                        stale,
+                        &asking.directives,
+                        now,
+                        limit,
+                    ) =>
             {
                 let status = status.stale(reuse::time_to_live(stale, now));
                 Ok(self.respond(asking, stale, status, now))
@@ -210,8 +229,15 @@ impl<E: ForwardError> Cache<E> {
         }
     }
 
-    fn respond_stale<B>(&self, mut forwarding: Forwarding<E>, failed_with: StatusCode) -> Answer<B, E> {
-        let stale = forwarding.stale.take().expect("it was found to be good enough");
+    fn respond_stale<B>(
+        &self,
+        mut forwarding: Forwarding<E>,
+        failed_with: StatusCode,
+    ) -> Answer<B, E> {
+        let stale = forwarding
+            .stale
+            .take()
+            .expect("it was found to be good enough");
         forwarding.share_stored(&stale);
         let now = forwarding.response_time;
         let status = CacheStatus::forwarded(forwarding.reason)
@@ -225,11 +251,11 @@ impl<E: ForwardError> Cache<E> {
         let (mut head, body) = response.into_parts();
         fields::remove_hop_by_hop(&mut head.headers);
         status.add_to(&mut head.headers, self.config.name);
-        let body = super::CacheBody::Forwarded { body };
+        let body = CacheBody::forwarded(body);
         Answer {
             response: Response::from_parts(head, body),
             status,
-            tasks: super::Tasks::default(),
+            tasks: Tasks::default(),
         }
     }
 }
@@ -242,16 +268,29 @@ impl<E: ForwardError> Forwarding<E> {
         }
     }
 
-    pub(super) fn share_stored(&mut self, response: &Arc<StoredResponse>) {
+    fn share_stored(&mut self, response: &Arc<StoredResponse>) {
         let (response, since) = (Arc::clone(response), self.since);
         self.share(FlightEnd::Shared(Shared::Stored { response, since }));
+    }
+
+    /// Shares a response if it may be used without asking the origin again.
+    pub(super) fn share_if_fresh(&mut self, response: &Arc<StoredResponse>) {
+        let no_wishes = RequestDirectives::default();
+        match reuse::may_reuse(response, &no_wishes, self.response_time) {
+            Reuse::Fresh => self.share_stored(response),
+            _ => self.share(FlightEnd::NotShared),
+        }
     }
 
     /// Whether a stored response is to stand in for a failure with this status (RFC 5861 §4).
     fn may_serve_stale_for(&self, status: StatusCode) -> bool {
         self.stale.as_ref().is_some_and(|stale| {
-            reuse::may_serve_stale_on_error(stale, &self.asking.directives, status, self.response_time)
-                && super::respond::has_what_is_asked(stale, &self.asking.head)
+            reuse::may_serve_stale_on_error(
+                stale,
+                &self.asking.directives,
+                status,
+                self.response_time,
+            ) && respond::has_what_is_asked(stale, &self.asking.head)
         })
     }
 }

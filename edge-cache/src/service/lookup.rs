@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use http::request::Parts;
+use http::{Method, header};
 
 use super::{Cache, ForwardError};
 use crate::rules::cache_status::ForwardReason;
+use crate::rules::conditional;
 use crate::rules::directives::RequestDirectives;
 use crate::rules::key::CacheKey;
 use crate::rules::selection;
@@ -29,6 +31,16 @@ impl Asking {
             head,
             has_client: true,
         }
+    }
+
+    /// The same, asked by the cache: for all of the representation, whatever the client has of it.
+    pub(super) fn for_the_cache_itself(mut self) -> Self {
+        conditional::remove_preconditions(&mut self.head.headers);
+        self.head.headers.remove(header::RANGE);
+        self.head.headers.remove(header::IF_RANGE);
+        self.head.method = Method::GET;
+        self.has_client = false;
+        self
     }
 }
 

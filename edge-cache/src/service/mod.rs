@@ -15,6 +15,7 @@ mod forward;
 mod lookup;
 mod read;
 mod respond;
+mod take_in;
 mod tasks;
 mod uncacheable;
 
@@ -22,23 +23,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header};
 use http_body::Body;
 
 use crate::collapse::Collapser;
 use crate::content::ContentBroken;
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
-use crate::statistics::Counters;
-use crate::store::Store;
+use crate::statistics::{Counters, Statistics};
+use crate::store::{Purge, PurgeMode, Store, StoreStatistics};
 use crate::time::Clock;
 
 pub use body::CacheBody;
-pub use config::CacheConfig;
-pub use tasks::Tasks;
+pub use config::{CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
 
 use arrival::ArrivingBudget;
 use forward::Shared;
+use tasks::Tasks;
 use uncacheable::Uncacheable;
 
 /// Of the store's capacity, the part that content may take up while it arrives, as a divisor. What does not fit in it is
@@ -65,13 +66,13 @@ pub struct Served<B, W> {
 
 /// A shared cache. `E` is what the service behind it fails with.
 pub struct Cache<E> {
-    pub(crate) store: Store,
+    store: Store,
     collapser: Arc<Collapser<Shared<E>>>,
     uncacheable: Uncacheable,
     arriving: Arc<ArrivingBudget>,
     clock: Box<dyn Clock>,
     config: CacheConfig,
-    pub(crate) counters: Counters,
+    counters: Counters,
 }
 
 impl<E: ForwardError> Cache<E> {
@@ -111,7 +112,10 @@ impl<E: ForwardError> Cache<E> {
         let answer = match Purpose::of(&head) {
             Purpose::Read(key) => self.read(key, head, content, &forward).await,
             Purpose::Change(key) => self.change(key, head, content, &forward).await,
-            Purpose::Neither => self.pass(Request::from_parts(head, content), &forward).await,
+            Purpose::Neither(reason) => {
+                let request = Request::from_parts(head, content);
+                self.pass(request, reason, &forward).await
+            }
         }?;
         self.counters.count(&answer.status);
         let background = answer.tasks.into_work(Arc::clone(self), forward);
@@ -122,13 +126,34 @@ impl<E: ForwardError> Cache<E> {
         })
     }
 
+    /// Removes what is stored, or marks it stale; returns how many responses that were.
+    pub fn purge(&self, what: &Purge, mode: PurgeMode) -> u64 {
+        self.store.purge(what, mode)
+    }
+
+    /// Figures of what is stored.
+    #[must_use]
+    pub fn store_statistics(&self) -> StoreStatistics {
+        self.store.statistics()
+    }
+
+    /// How requests were answered.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.counters.read()
+    }
+
     /// Forwards what the cache has nothing to do with.
-    async fn pass<F, R, Q, B>(&self, request: Request<Q>, forward: &F) -> Result<Answer<B>, E>
+    async fn pass<F, R, Q, B>(
+        &self,
+        request: Request<Q>,
+        reason: ForwardReason,
+        forward: &F,
+    ) -> Result<Answer<B, E>, E>
     where
         F: Fn(Request<Q>) -> R,
         R: Future<Output = Result<Response<B>, E>>,
     {
-        let reason = ForwardReason::Method;
         let response = forward(request).await?;
         Ok(self.forwarded(response, CacheStatus::forwarded(reason)))
     }
@@ -141,17 +166,21 @@ enum Purpose {
     /// To change the resource.
     Change(CacheKey),
     /// Nothing that is stored.
-    Neither,
+    Neither(ForwardReason),
 }
 
 impl Purpose {
     fn of(head: &Parts) -> Self {
         let Some(key) = CacheKey::of_request(head) else {
-            return Self::Neither;
+            return Self::Neither(ForwardReason::Bypass);
         };
         match head.method {
+            // The key does not have the content, so an answer that follows from it must not be stored under the key.
+            Method::GET | Method::HEAD if has_content(head) => Self::Neither(ForwardReason::Bypass),
             Method::GET | Method::HEAD => Self::Read(key),
-            Method::OPTIONS | Method::TRACE | Method::CONNECT => Self::Neither,
+            Method::OPTIONS | Method::TRACE | Method::CONNECT => {
+                Self::Neither(ForwardReason::Method)
+            }
             // Of other methods nothing is known, so they count as unsafe (RFC 9111 §4.4).
             _ => Self::Change(key),
         }
@@ -159,8 +188,22 @@ impl Purpose {
 }
 
 /// A response, how the cache took part in it, and what is left to do.
-struct Answer<B> {
+struct Answer<B, E> {
     response: Response<CacheBody<B>>,
     status: CacheStatus,
-    tasks: Tasks<B>,
+    tasks: Tasks<B, E>,
+}
+
+/// What the service behind the cache may say about one response, in its extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreOverride {
+    /// It is not stored, whatever its fields say.
+    Never,
+}
+
+/// Whether a request says that it has content (RFC 9112 §6.3).
+fn has_content(head: &Parts) -> bool {
+    let length = head.headers.get(header::CONTENT_LENGTH);
+    length.is_some_and(|length| length != "0")
+        || head.headers.contains_key(header::TRANSFER_ENCODING)
 }

@@ -66,7 +66,9 @@ impl<E: ForwardError> Cache<E> {
             }
             match self.role(&asking, stale.as_deref(), now) {
                 Some(Role::Leader(leader)) => {
-                    return self.ask(asking, content, Some(leader), stale, reason, forward).await;
+                    return self
+                        .ask(asking, content, Some(leader), stale, reason, forward)
+                        .await;
                 }
                 Some(Role::Follower(follower)) => {
                     match self.follow(&asking, follower, stale.as_ref(), reason).await {
@@ -82,7 +84,8 @@ impl<E: ForwardError> Cache<E> {
             Verdict::Respond { stored, .. } => (Some(stored), ForwardReason::Stale),
             Verdict::Forward { stale, reason } => (stale, reason),
         };
-        self.ask(asking, content, None, stale, reason, forward).await
+        self.ask(asking, content, None, stale, reason, forward)
+            .await
     }
 
     fn judge(&self, asking: &Asking, now: Moment) -> Verdict {
@@ -175,13 +178,20 @@ impl<E: ForwardError> Cache<E> {
         match shared {
             Shared::Stored { response, since } => {
                 // What was invalidated after the leader began is not for those who came after that.
-                let outdated = self.store.was_invalidated(&asking.key, &response.groups, since, joined);
+                let outdated =
+                    self.store
+                        .was_invalidated(&asking.key, &response.groups, since, joined);
                 let unfit = !response.vary.matches(&asking.head.headers)
                     || !respond::has_what_is_asked(&response, &asking.head);
                 if outdated || unfit || !response.is_readable() {
                     return Followed::InVain;
                 }
-                Followed::Answered(Ok(self.respond(asking, &response, status, self.clock.now())))
+                Followed::Answered(Ok(self.respond(
+                    asking,
+                    &response,
+                    status,
+                    self.clock.now(),
+                )))
             }
             Shared::Failed(error) => {
                 Followed::Answered(self.respond_despite(asking, error, stale, status))
@@ -197,4 +207,3 @@ enum Followed<B, E> {
     InVain,
     LeaderLost,
 }
-

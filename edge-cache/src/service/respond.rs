@@ -19,8 +19,15 @@ use crate::time::Moment;
 pub(super) fn has_what_is_asked(stored: &StoredResponse, head: &Parts) -> bool {
     match &stored.representation {
         Representation::Whole(_) => true,
-        Representation::Parts { complete_length, .. } => {
-            let asked = range::requested(&head.method, &head.headers, &stored.headers, *complete_length);
+        Representation::Parts {
+            complete_length, ..
+        } => {
+            let asked = range::requested(
+                &head.method,
+                &head.headers,
+                &stored.headers,
+                *complete_length,
+            );
             matches!(asked, RangeOutcome::Part(asked) if stored.part_with(&asked).is_some())
         }
     }
@@ -28,7 +35,7 @@ pub(super) fn has_what_is_asked(stored: &StoredResponse, head: &Parts) -> bool {
 
 /// The answer to `only-if-cached` when nothing stored may be used (RFC 9111 §5.2.1.7).
 pub(super) fn not_cached<B, E>(reason: ForwardReason) -> Answer<B, E> {
-    let mut response = Response::new(CacheBody::Empty);
+    let mut response = Response::new(CacheBody::empty());
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
     Answer {
         response,
@@ -51,19 +58,20 @@ impl<E: ForwardError> Cache<E> {
         headers.insert(header::AGE, HeaderValue::from(current_age.as_secs()));
         status.add_to(&mut headers, self.config.name);
         let mut answer = Answer {
-            response: Response::new(CacheBody::Empty),
+            response: Response::new(CacheBody::empty()),
             status,
             tasks: Tasks::default(),
         };
         let last_date = Some(stored.response_time.wall);
         let preconditions = &asking.head.headers;
-        let (status, body) =
-            if stored.status == StatusCode::OK && conditional::is_not_modified(preconditions, &headers, last_date) {
-                conditional::keep_fields_of_not_modified(&mut headers);
-                (StatusCode::NOT_MODIFIED, CacheBody::Empty)
-            } else {
-                self.content(asking, stored, &mut headers, &mut answer.tasks)
-            };
+        let (status, body) = if stored.status == StatusCode::OK
+            && conditional::is_not_modified(preconditions, &headers, last_date)
+        {
+            conditional::keep_fields_of_not_modified(&mut headers);
+            (StatusCode::NOT_MODIFIED, CacheBody::empty())
+        } else {
+            self.content(asking, stored, &mut headers, &mut answer.tasks)
+        };
         let is_head = asking.head.method == Method::HEAD;
         *answer.response.status_mut() = status;
         *answer.response.headers_mut() = headers;
@@ -81,7 +89,11 @@ impl<E: ForwardError> Cache<E> {
         headers: &mut HeaderMap,
         tasks: &mut Tasks<B, E>,
     ) -> (StatusCode, CacheBody<B>) {
-        let Parts { method, headers: asked, .. } = &asking.head;
+        let Parts {
+            method,
+            headers: asked,
+            ..
+        } = &asking.head;
         if stored.status == StatusCode::OK
             && asked.contains_key(header::RANGE)
             && let Some(length) = stored.complete_length()
@@ -90,12 +102,12 @@ impl<E: ForwardError> Cache<E> {
                 RangeOutcome::Part(part) => {
                     if let Some(reader) = stored.reader(&part) {
                         range::set_part(headers, &part, length);
-                        return (StatusCode::PARTIAL_CONTENT, CacheBody::Stored { reader });
+                        return (StatusCode::PARTIAL_CONTENT, CacheBody::stored(reader));
                     }
                 }
                 RangeOutcome::Unsatisfiable => {
                     range::set_unsatisfiable(headers, length);
-                    return (StatusCode::RANGE_NOT_SATISFIABLE, CacheBody::Empty);
+                    return (StatusCode::RANGE_NOT_SATISFIABLE, CacheBody::empty());
                 }
                 RangeOutcome::Whole => {}
             }
@@ -103,7 +115,7 @@ impl<E: ForwardError> Cache<E> {
         let reader = self
             .compressed(asking, stored, headers, tasks)
             .or_else(|| stored.reader(&(0..u64::MAX)));
-        let body = reader.map_or(CacheBody::Empty, |reader| CacheBody::Stored { reader });
+        let body = reader.map_or_else(CacheBody::empty, CacheBody::stored);
         (stored.status, body)
     }
 
@@ -118,7 +130,7 @@ impl<E: ForwardError> Cache<E> {
         let Representation::Whole(content) = &stored.representation else {
             return None;
         };
-        if !self.config.compression || !stored.is_compressible {
+        if !stored.is_compressible {
             return None;
         }
         let coding = accept_encoding::preferred(&asking.head.headers)?;

@@ -10,12 +10,14 @@ use http_body::Body;
 use super::arrival::Arrival;
 use super::forward::Forwarding;
 use super::tasks::{Sink, Storing};
-use super::{Answer, Cache, CacheBody, ForwardError};
+use super::{Answer, Cache, CacheBody, ForwardError, StoreOverride};
 use crate::collapse::FlightEnd;
 use crate::content::Content;
 use crate::rules::cache_status::CacheStatus;
-use crate::rules::storing::{self, Storable};
-use crate::rules::{age, conditional, fields, groups, range, validation};
+use crate::rules::key::CacheKey;
+use crate::rules::storing::{self, NoStoreReason, Storable};
+use crate::rules::{accept_encoding, age, conditional, fields, groups, range, validation};
+use crate::store::{Generation, Put};
 use crate::stored_response::{Representation, StoredResponse};
 
 impl<E: ForwardError> Cache<E> {
@@ -33,9 +35,11 @@ impl<E: ForwardError> Cache<E> {
             self.learn_from_head(&forwarding, &response);
             return self.forwarded(response, status);
         }
-        let storable = match self.may_store(&forwarding, &response) {
+        let (head, body) = response.into_parts();
+        let storable = match self.may_store(&forwarding, &head, &body) {
             Ok(storable) => storable,
             Err(reason) => {
+                let response = Response::from_parts(head, body);
                 forwarding.share(FlightEnd::NotShared);
                 if reason.is_lasting() {
                     let key = &forwarding.asking.key;
@@ -46,47 +50,35 @@ impl<E: ForwardError> Cache<E> {
             }
         };
         self.uncacheable.forget(&forwarding.asking.key);
-        if response.status() == StatusCode::PARTIAL_CONTENT {
-            self.take_part(forwarding, response, storable, status).await
-        } else {
-            self.take_whole(forwarding, response, storable, status).await
+        if head.status == StatusCode::PARTIAL_CONTENT {
+            return self
+                .take_part(forwarding, head, body, storable, status)
+                .await;
         }
+        let (arrival, content) = self.arrival(&forwarding, body, std::iter::empty());
+        let whole = Representation::Whole(content);
+        let stored = self.stored_response(&forwarding, head, storable, whole);
+        self.store_arriving(forwarding, stored, arrival, status)
+            .await
     }
 
     fn may_store<B: Body>(
         &self,
         forwarding: &Forwarding<E>,
-        response: &Response<B>,
-    ) -> Result<Storable, storing::NoStoreReason> {
-        let too_large = response.body().size_hint().lower() > self.store.max_content_bytes();
-        if too_large || response.extensions().get::<super::StoreOverride>().is_some() {
-            return Err(storing::NoStoreReason::NotWanted);
+        head: &response::Parts,
+        body: &B,
+    ) -> Result<Storable, NoStoreReason> {
+        let too_large = body.size_hint().lower() > self.store.max_content_bytes();
+        if too_large || head.extensions.get::<StoreOverride>().is_some() {
+            return Err(NoStoreReason::NotWanted);
         }
         storing::may_store(
             &forwarding.asking.head,
-            response,
+            head,
             &self.config.target_list,
             &self.config.negative_caching,
             forwarding.response_time,
         )
-    }
-
-    /// Stores a response whose content is complete or will be.
-    async fn take_whole<B>(
-        &self,
-        forwarding: Forwarding<E>,
-        response: Response<B>,
-        storable: Storable,
-        status: CacheStatus,
-    ) -> Answer<B, E>
-    where
-        B: Body<Data = Bytes, Error = E>,
-    {
-        let (head, body) = response.into_parts();
-        let nothing = std::iter::empty();
-        let (arrival, content) = self.arrival(&forwarding, body, nothing);
-        let stored = stored_response(&forwarding, head, storable, Representation::Whole(content));
-        self.store_arriving(forwarding, stored, arrival, status).await
     }
 
     fn arrival<B: Body<Data = Bytes>>(
@@ -113,8 +105,8 @@ impl<E: ForwardError> Cache<E> {
     {
         let stored = Arc::new(stored);
         let key = forwarding.asking.key.clone();
-        let put = self.store.put(&key, Arc::clone(&stored), forwarding.since);
-        let status = status.stored(put.is_stored());
+        let put = self.store.put(&key, &stored, forwarding.since);
+        let status = status.stored(put == Put::Stored);
         let now = forwarding.response_time;
         // The first reader is there before the arrival looks for one.
         let mut answer = self.respond(&forwarding.asking, &stored, status, now);
@@ -126,7 +118,7 @@ impl<E: ForwardError> Cache<E> {
             Ok(end) => self.settle(sink, end),
             Err(arrival) => answer.tasks.storing = Some(Storing { arrival, sink }),
         }
-        forwarding.share_stored(&stored);
+        forwarding.share_if_fresh(&stored);
         answer
     }
 
@@ -134,26 +126,28 @@ impl<E: ForwardError> Cache<E> {
     async fn take_part<B>(
         &self,
         forwarding: Forwarding<E>,
-        response: Response<B>,
+        mut head: response::Parts,
+        body: B,
         storable: Storable,
         status: CacheStatus,
     ) -> Answer<B, E>
     where
         B: Body<Data = Bytes, Error = E>,
     {
-        let (mut head, body) = response.into_parts();
         let Some(part) = range::content_range(&head.headers) else {
             return self.forwarded(Response::from_parts(head, body), status);
         };
         let (arrival, content) = self.arrival(&forwarding, body, std::iter::empty());
-        let reader = content.reader(0..u64::MAX).expect("nothing has been dropped yet");
+        let reader = content
+            .reader(0..u64::MAX)
+            .expect("nothing has been dropped yet");
         let representation = Representation::Parts {
             complete_length: part.complete_length,
             parts: [(part.first, content)].into(),
         };
         let sink = Sink::Part {
             key: forwarding.asking.key.clone(),
-            response: stored_response(&forwarding, head.clone(), storable, representation),
+            response: self.stored_response(&forwarding, head.clone(), storable, representation),
             length: part.length(),
             since: forwarding.since,
         };
@@ -166,7 +160,7 @@ impl<E: ForwardError> Cache<E> {
         fields::remove_hop_by_hop(&mut head.headers);
         status.add_to(&mut head.headers, self.config.name);
         Answer {
-            response: Response::from_parts(head, CacheBody::Stored { reader }),
+            response: Response::from_parts(head, CacheBody::stored(reader)),
             status,
             tasks,
         }
@@ -176,10 +170,10 @@ impl<E: ForwardError> Cache<E> {
     /// (RFC 9111 §3.4).
     pub(super) fn put_part(
         &self,
-        key: &crate::rules::key::CacheKey,
+        key: &CacheKey,
         response: StoredResponse,
         length: u64,
-        since: crate::store::Generation,
+        since: Generation,
     ) {
         let Representation::Parts { parts, .. } = &response.representation else {
             return;
@@ -190,7 +184,9 @@ impl<E: ForwardError> Cache<E> {
         }
         let variants = self.store.get(key);
         let others = variants.iter().flat_map(|variants| variants.iter());
-        let same = others.into_iter().find(|stored| stored.vary == response.vary);
+        let same = others
+            .into_iter()
+            .find(|stored| stored.vary == response.vary);
         let joined = match same {
             Some(stored) => match range::combine(stored, response) {
                 Some(joined) => joined,
@@ -199,7 +195,7 @@ impl<E: ForwardError> Cache<E> {
             },
             None => response,
         };
-        self.store.put(key, Arc::new(joined), since);
+        self.store.put(key, &Arc::new(joined), since);
     }
 
     /// Joins a stored beginning with the rest, which the origin has sent (RFC 9111 §3.4). `Err` if they do not belong
@@ -219,17 +215,20 @@ impl<E: ForwardError> Cache<E> {
         let Some(beginning) = range::beginning_that_fits(&stale, response.headers(), offset) else {
             return Err(forwarding);
         };
-        let Ok(storable) = self.may_store(&forwarding, &response) else {
+        let (mut head, body) = response.into_parts();
+        let Ok(storable) = self.may_store(&forwarding, &head, &body) else {
             return Err(forwarding);
         };
-        let status = CacheStatus::forwarded(forwarding.reason).forward_status(response.status());
-        let (mut head, body) = response.into_parts();
+        let status = CacheStatus::forwarded(forwarding.reason).forward_status(head.status);
         head.status = StatusCode::OK;
         head.headers = range::whole_headers(&stale, &head.headers);
         let pieces: Vec<Bytes> = beginning.pieces().cloned().collect();
         let (arrival, content) = self.arrival(&forwarding, body, pieces.into_iter());
-        let stored = stored_response(&forwarding, head, storable, Representation::Whole(content));
-        Ok(self.store_arriving(forwarding, stored, arrival, status).await)
+        let whole = Representation::Whole(content);
+        let stored = self.stored_response(&forwarding, head, storable, whole);
+        Ok(self
+            .store_arriving(forwarding, stored, arrival, status)
+            .await)
     }
 
     /// Answers with a stored response that the origin has found to be good (RFC 9111 §4.3.4). `Err` if the origin meant
@@ -241,16 +240,18 @@ impl<E: ForwardError> Cache<E> {
     ) -> Result<Answer<B, E>, Forwarding<E>> {
         let (head, _) = response.into_parts();
         let stale = forwarding.stale.as_ref();
-        let Some(stale) = stale.filter(|stale| validation::is_selected(&stale.headers, &head.headers)) else {
+        let Some(stale) =
+            stale.filter(|stale| validation::is_selected(&stale.headers, &head.headers))
+        else {
             return Err(forwarding);
         };
         let freshened = self.freshened(&forwarding, stale, &head);
         let key = &forwarding.asking.key;
-        self.store.replace(key, stale, Arc::clone(&freshened), forwarding.since);
+        self.store.replace(key, stale, &freshened, forwarding.since);
         let status = CacheStatus::forwarded(forwarding.reason)
             .forward_status(head.status)
             .stored(true);
-        forwarding.share_stored(&freshened);
+        forwarding.share_if_fresh(&freshened);
         let now = forwarding.response_time;
         Ok(self.respond(&forwarding.asking, &freshened, status, now))
     }
@@ -266,21 +267,29 @@ impl<E: ForwardError> Cache<E> {
         let mut newer = response::Response::new(()).into_parts().0;
         newer.status = stored.status;
         newer.headers = headers;
-        let storable = storing::judge(
+        let (policy, _) = storing::policy(
             &newer,
             &self.config.target_list,
             &self.config.negative_caching,
             forwarding.response_time,
         );
-        let mut freshened = stored_response(forwarding, newer, storable, stored.representation.clone());
-        freshened.vary = stored.vary.clone();
+        let storable = Storable {
+            status: stored.status,
+            excluded: policy.excluded_fields(),
+            policy,
+            vary: stored.vary.clone(),
+        };
+        let representation = stored.representation.clone();
+        let mut freshened = self.stored_response(forwarding, newer, storable, representation);
         freshened.renditions = Arc::clone(&stored.renditions);
         Arc::new(freshened)
     }
 
     /// A response to `HEAD` freshens what is stored, or shows that it is outdated (RFC 9111 §4.3.5).
     fn learn_from_head<B>(&self, forwarding: &Forwarding<E>, response: &Response<B>) {
-        let Some(stored) = &forwarding.stale else { return };
+        let Some(stored) = &forwarding.stale else {
+            return;
+        };
         if response.status() != StatusCode::OK {
             return;
         }
@@ -290,7 +299,8 @@ impl<E: ForwardError> Cache<E> {
             head.status = response.status();
             head.headers = response.headers().clone();
             let freshened = self.freshened(forwarding, stored, &head);
-            self.store.replace(key, stored, freshened, forwarding.since);
+            self.store
+                .replace(key, stored, &freshened, forwarding.since);
         } else {
             stored.mark_stale();
         }
@@ -311,36 +321,47 @@ impl<E: ForwardError> Cache<E> {
         if not_modified {
             *answer.response.status_mut() = StatusCode::NOT_MODIFIED;
             conditional::keep_fields_of_not_modified(answer.response.headers_mut());
-            *answer.response.body_mut() = CacheBody::Empty;
+            *answer.response.body_mut() = CacheBody::empty();
         }
         answer
     }
 }
 
-/// What is kept of a response.
-fn stored_response<E>(
-    forwarding: &Forwarding<E>,
-    head: response::Parts,
-    storable: Storable,
-    representation: Representation,
-) -> StoredResponse {
-    let Forwarding {
-        request_time,
-        response_time,
-        ..
-    } = *forwarding;
-    StoredResponse {
-        status: storable.status,
-        groups: groups::groups(&head.headers),
-        corrected_initial_age: age::corrected_initial_age(&head.headers, request_time, response_time),
-        vary: storable.vary,
-        policy: storable.policy,
-        headers: fields::stored_fields(head.headers, &storable.excluded),
-        request_time,
-        response_time,
-        representation,
-        renditions: Arc::default(),
-        purged: AtomicBool::new(false),
+impl<E: ForwardError> Cache<E> {
+    /// What is kept of a response.
+    fn stored_response(
+        &self,
+        forwarding: &Forwarding<E>,
+        head: response::Parts,
+        storable: Storable,
+        representation: Representation,
+    ) -> StoredResponse {
+        let Forwarding {
+            request_time,
+            response_time,
+            ..
+        } = *forwarding;
+        let corrected_initial_age =
+            age::corrected_initial_age(&head.headers, request_time, response_time);
+        let mut headers = fields::stored_fields(head.headers, &storable.excluded);
+        let is_compressible = self.config.compression
+            && accept_encoding::is_compressible(&headers, &storable.policy.directives);
+        if is_compressible {
+            accept_encoding::vary_on_coding(&mut headers);
+        }
+        StoredResponse {
+            status: storable.status,
+            groups: groups::groups(&headers),
+            vary: storable.vary,
+            policy: storable.policy,
+            headers,
+            request_time,
+            response_time,
+            corrected_initial_age,
+            representation,
+            is_compressible,
+            renditions: Arc::default(),
+            purged: AtomicBool::new(false),
+        }
     }
 }
-

@@ -86,7 +86,10 @@ where
         }
         Some(async move {
             let storing = OptionFuture::from(self.storing.map(|storing| cache.arrive(storing)));
-            let encoding = OptionFuture::from(self.encoding.map(|(key, encoding)| cache.encode(key, encoding)));
+            let encoding = OptionFuture::from(
+                self.encoding
+                    .map(|(key, encoding)| cache.encode(key, encoding)),
+            );
             let revalidation =
                 OptionFuture::from(self.revalidation.map(|job| cache.revalidate(job, &forward)));
             futures::join!(storing, encoding, revalidation);
@@ -113,8 +116,19 @@ impl<E: ForwardError> Cache<E> {
         Q: Default,
         B: Body<Data = Bytes, Error = E>,
     {
-        let Revalidation { asking, stale, leader } = job;
-        let asked = self.ask(asking, Q::default(), Some(leader), Some(stale), ForwardReason::Stale, forward);
+        let Revalidation {
+            asking,
+            stale,
+            leader,
+        } = job;
+        let asked = self.ask(
+            asking,
+            Q::default(),
+            Some(leader),
+            Some(stale),
+            ForwardReason::Stale,
+            forward,
+        );
         // It has failed for those who wait for it, and what is stored stays as it is.
         let Ok(answer) = asked.await else { return };
         if let Some(storing) = answer.tasks.storing {
@@ -126,8 +140,18 @@ impl<E: ForwardError> Cache<E> {
     pub(super) fn settle(&self, sink: Sink, end: ArrivalEnd) {
         match (sink, end) {
             (Sink::Whole { key, .. }, ArrivalEnd::Complete) => self.store.reweigh(&key),
-            (Sink::Whole { key, response }, _) => self.store.discard(&key, &response),
-            (Sink::Part { key, response, length, since }, ArrivalEnd::Complete) => {
+            (Sink::Whole { key, response }, _) => {
+                self.store.remove(&key, &response);
+            }
+            (
+                Sink::Part {
+                    key,
+                    response,
+                    length,
+                    since,
+                },
+                ArrivalEnd::Complete,
+            ) => {
                 self.put_part(&key, response, length, since);
             }
             (Sink::Part { .. }, _) => {}

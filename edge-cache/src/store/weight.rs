@@ -44,6 +44,8 @@ pub(super) fn of_response(response: &StoredResponse) -> u64 {
     RESPONSE_BYTES
         + of_fields(&response.headers)
         + groups.sum::<u64>()
+        + response.vary.bytes() as u64
+        + response.renditions.bytes()
         + of_representation(&response.representation)
 }
 

@@ -2,18 +2,14 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 
 use super::{Put, Store, StoreConfig};
-use crate::rules::Policy;
 use crate::rules::groups::CacheGroup;
 use crate::rules::key::CacheKey;
-use crate::rules::vary::VaryKey;
-use crate::{Content, Moment, Representation, StoredResponse};
+use crate::rules::testing::{moment, stored};
+use crate::{Content, Representation, StoredResponse};
 
 fn store(capacity_bytes: u64) -> Store {
     Store::new(StoreConfig::new(capacity_bytes, NonZeroUsize::MIN))
@@ -25,24 +21,10 @@ fn key(path: &str) -> CacheKey {
 }
 
 fn response(content: usize, groups: &[&str]) -> Arc<StoredResponse> {
-    let now = Moment {
-        wall: SystemTime::UNIX_EPOCH,
-        monotonic: Duration::ZERO,
-    };
-    Arc::new(StoredResponse {
-        status: StatusCode::OK,
-        headers: HeaderMap::new(),
-        vary: VaryKey,
-        policy: Policy {
-            freshness_lifetime: Duration::ZERO,
-        },
-        request_time: now,
-        response_time: now,
-        corrected_initial_age: Duration::ZERO,
-        groups: groups.iter().map(|name| CacheGroup::new(name)).collect(),
-        representation: Representation::Whole(Content::whole(Bytes::from(vec![0; content]))),
-        purged: AtomicBool::new(false),
-    })
+    let mut stored = stored(&[], moment(0));
+    stored.groups = groups.iter().map(|name| CacheGroup::new(name)).collect();
+    stored.representation = Representation::Whole(Content::whole(Bytes::from(vec![0; content])));
+    Arc::new(stored)
 }
 
 #[test]
