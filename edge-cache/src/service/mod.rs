@@ -207,3 +207,6 @@ fn has_content(head: &Parts) -> bool {
     length.is_some_and(|length| length != "0")
         || head.headers.contains_key(header::TRANSFER_ENCODING)
 }
+
+#[cfg(test)]
+mod tests;

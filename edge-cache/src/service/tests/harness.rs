@@ -1,0 +1,250 @@
+//! A cache before an origin that answers as it is told, on a clock that is set by hand.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::channel::{mpsc, oneshot};
+use http::request::Parts;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use parking_lot::Mutex;
+
+use crate::content::ContentBroken;
+use crate::rules::testing::moment;
+use crate::service::{Cache, CacheBody, CacheConfig, ForwardError, Served};
+use crate::time::{Clock, Moment};
+
+/// What the origin fails with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failed;
+
+impl From<ContentBroken> for Failed {
+    fn from(_: ContentBroken) -> Self {
+        Self
+    }
+}
+
+impl ForwardError for Failed {
+    fn is_disconnected(&self) -> bool {
+        true
+    }
+}
+
+/// The content of an answer, as pieces that a test sends.
+pub(super) struct Pieces(mpsc::UnboundedReceiver<Result<Bytes, Failed>>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Failed;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failed>>> {
+        let next = futures::Stream::poll_next(Pin::new(&mut self.0), context);
+        next.map(|next| next.map(|piece| piece.map(Frame::data)))
+    }
+}
+
+/// The sending side of [`Pieces`].
+pub(super) type PieceSender = mpsc::UnboundedSender<Result<Bytes, Failed>>;
+
+type Answer = oneshot::Receiver<Result<Response<Pieces>, Failed>>;
+
+/// What a test does to let the origin answer.
+pub(super) type Answering = oneshot::Sender<Result<Response<Pieces>, Failed>>;
+
+#[derive(Clone)]
+struct TestClock(Arc<Mutex<u64>>);
+
+impl Clock for TestClock {
+    fn now(&self) -> Moment {
+        moment(*self.0.lock())
+    }
+}
+
+/// A cache, its clock and its origin.
+#[derive(Clone)]
+pub(super) struct Harness {
+    pub(super) cache: Arc<Cache<Failed>>,
+    clock: TestClock,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    /// The heads of all requests that were forwarded.
+    pub(super) forwarded: Arc<Mutex<Vec<Parts>>>,
+}
+
+/// A response as a client sees it.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) content: Result<Bytes, Failed>,
+}
+
+impl Reply {
+    pub(super) fn field(&self, name: &str) -> &str {
+        let value = self.headers.get(name).map(|value| value.to_str());
+        value.transpose().unwrap().unwrap_or("")
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(self.content.as_ref().unwrap()).unwrap()
+    }
+
+    pub(super) fn is_hit(&self) -> bool {
+        self.field("cache-status").contains("; hit")
+    }
+}
+
+impl Harness {
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(super) fn with(configure: impl FnOnce(&mut CacheConfig)) -> Self {
+        let clock = TestClock(Arc::new(Mutex::new(1_000_000)));
+        let mut config = CacheConfig {
+            name: "T",
+            ..CacheConfig::default()
+        };
+        configure(&mut config);
+        Self {
+            cache: Cache::new(config, clock.clone()),
+            clock,
+            answers: Arc::default(),
+            forwarded: Arc::default(),
+        }
+    }
+
+    pub(super) fn pass(&self, seconds: u64) {
+        *self.clock.0.lock() += seconds;
+    }
+
+    /// The next forward that nothing is queued for yet gets this answer when the test sends it.
+    pub(super) fn expect(&self) -> Answering {
+        let (sender, receiver) = oneshot::channel();
+        self.answers.lock().push_back(receiver);
+        sender
+    }
+
+    /// The next forward is answered so.
+    pub(super) fn answer(&self, status: u16, fields: &[(&str, &str)], content: &str) {
+        let (response, pieces) = streaming(status, fields);
+        pieces
+            .unbounded_send(Ok(Bytes::from(content.to_owned())))
+            .unwrap();
+        drop(pieces);
+        self.expect()
+            .send(Ok(response))
+            .unwrap_or_else(|_| unreachable!());
+    }
+
+    /// The next forward fails.
+    pub(super) fn fail(&self) {
+        self.expect()
+            .send(Err(Failed))
+            .unwrap_or_else(|_| unreachable!());
+    }
+
+    /// How many requests were forwarded.
+    pub(super) fn forwards(&self) -> usize {
+        self.forwarded.lock().len()
+    }
+
+    /// A field of the last request that was forwarded.
+    pub(super) fn sent(&self, name: &str) -> Option<String> {
+        let forwarded = self.forwarded.lock();
+        let value = forwarded.last()?.headers.get(name)?;
+        Some(value.to_str().unwrap().to_owned())
+    }
+
+    pub(super) fn get(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.request("GET", path, fields)
+    }
+
+    pub(super) fn request(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+        pollster::block_on(self.send(method, path, fields)).unwrap()
+    }
+
+    /// Sends a request, reads its response and does what is left to do.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Reply, Failed> {
+        let Served {
+            response,
+            background,
+            ..
+        } = self.begin(method, path, fields).await?;
+        let work = async {
+            if let Some(background) = background {
+                background.await;
+            }
+        };
+        let (head, body) = response.into_parts();
+        let (content, ()) = futures::join!(read(body), work);
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            content,
+        })
+    }
+
+    /// Sends a request and returns as soon as its response begins.
+    pub(super) async fn begin(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Served<Pieces, impl Future<Output = ()> + use<>>, Failed> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "h");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let (answers, forwarded) = (self.answers.clone(), self.forwarded.clone());
+        let forward = move |request: Request<()>| {
+            forwarded.lock().push(request.into_parts().0);
+            let answer = answers
+                .lock()
+                .pop_front()
+                .expect("the origin was not to be asked");
+            async move { answer.await.unwrap_or(Err(Failed)) }
+        };
+        self.cache.handle(request.body(()).unwrap(), forward).await
+    }
+}
+
+/// A response whose content a test sends.
+pub(super) fn streaming(status: u16, fields: &[(&str, &str)]) -> (Response<Pieces>, PieceSender) {
+    let (sender, receiver) = mpsc::unbounded();
+    let mut response = Response::builder().status(status);
+    for (name, value) in fields {
+        response = response.header(*name, *value);
+    }
+    (response.body(Pieces(receiver)).unwrap(), sender)
+}
+
+/// All content of a response.
+pub(super) async fn read(body: CacheBody<Pieces>) -> Result<Bytes, Failed> {
+    let mut body = std::pin::pin!(body);
+    let mut content = Vec::new();
+    while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await
+    {
+        content.extend_from_slice(&frame?.into_data().unwrap_or_default());
+    }
+    Ok(content.into())
+}
+
+/// The date so many seconds after the beginning of time.
+pub(super) fn date(seconds: u64) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(seconds))
+}

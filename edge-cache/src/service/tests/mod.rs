@@ -1,0 +1,9 @@
+//! What a client and an origin see of the cache.
+
+mod collapsing;
+mod compressing;
+mod harness;
+mod invalidating;
+mod ranges;
+mod storing;
+mod validating;
