@@ -166,7 +166,7 @@ impl<E: ForwardError> Cache<E> {
     /// Forwards without what made the first response useless.
     async fn ask_again<F, R, Q, B>(
         &self,
-        mut forwarding: Forwarding<E>,
+        mut forwarding: Box<Forwarding<E>>,
         forward: &F,
     ) -> Result<Answer<B, E>, E>
     where
@@ -184,8 +184,8 @@ impl<E: ForwardError> Cache<E> {
         let outcome = forward(Request::from_parts(head, Q::default())).await;
         forwarding.response_time = self.clock.now();
         match outcome {
-            Ok(response) => Ok(self.take_in(forwarding, response).await),
-            Err(error) => self.failed(forwarding, error),
+            Ok(response) => Ok(self.take_in(*forwarding, response).await),
+            Err(error) => self.failed(*forwarding, error),
         }
     }
 

@@ -72,7 +72,7 @@ impl<E: ForwardError> Cache<E> {
                 }
                 Some(Role::Follower(follower)) => {
                     match self.follow(&asking, follower, stale.as_ref(), reason).await {
-                        Followed::Answered(answer) => return answer,
+                        Followed::Answered(answer) => return *answer,
                         Followed::LeaderLost => {}
                         Followed::InVain => break,
                     }
@@ -132,11 +132,11 @@ impl<E: ForwardError> Cache<E> {
         if validate {
             // Whoever leads already does it.
             if let Role::Leader(leader) = self.collapser.join(&asking.key) {
-                answer.tasks.revalidation = Some(Revalidation {
+                answer.tasks.revalidation = Some(Box::new(Revalidation {
                     asking: asking.for_the_cache_itself(),
                     stale: stored,
                     leader,
-                });
+                }));
             }
         }
         answer
@@ -186,15 +186,12 @@ impl<E: ForwardError> Cache<E> {
                 if outdated || unfit || !response.is_readable() {
                     return Followed::InVain;
                 }
-                Followed::Answered(Ok(self.respond(
-                    asking,
-                    &response,
-                    status,
-                    self.clock.now(),
-                )))
+                let answer = self.respond(asking, &response, status, self.clock.now());
+                Followed::Answered(Box::new(Ok(answer)))
             }
             Shared::Failed(error) => {
-                Followed::Answered(self.respond_despite(asking, error, stale, status))
+                let answer = self.respond_despite(asking, error, stale, status);
+                Followed::Answered(Box::new(answer))
             }
         }
     }
@@ -202,7 +199,7 @@ impl<E: ForwardError> Cache<E> {
 
 /// How following ended.
 enum Followed<B, E> {
-    Answered(Result<Answer<B, E>, E>),
+    Answered(Box<Result<Answer<B, E>, E>>),
     /// What the leader had was of no use.
     InVain,
     LeaderLost,

@@ -138,7 +138,7 @@ impl<E: ForwardError> Cache<E> {
         let (rendition, encoding) = stored.renditions.get(coding, content, capacity)?;
         let reader = rendition.reader(0..u64::MAX)?;
         if let Some(encoding) = encoding {
-            tasks.encoding = Some((asking.key.clone(), encoding));
+            tasks.encoding = Some(Box::new((asking.key.clone(), encoding)));
         }
         set_coding(headers, coding, rendition.length());
         Some(reader)

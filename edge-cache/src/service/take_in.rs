@@ -116,7 +116,7 @@ impl<E: ForwardError> Cache<E> {
         };
         match arrival.take_what_is_there().await {
             Ok(end) => self.settle(sink, end),
-            Err(arrival) => answer.tasks.storing = Some(Storing { arrival, sink }),
+            Err(arrival) => answer.tasks.storing = Some(Box::new(Storing { arrival, sink })),
         }
         forwarding.share_if_fresh(&stored);
         answer
@@ -145,16 +145,17 @@ impl<E: ForwardError> Cache<E> {
             complete_length: part.complete_length,
             parts: [(part.first, content)].into(),
         };
+        let stored = self.stored_response(&forwarding, head.clone(), storable, representation);
         let sink = Sink::Part {
             key: forwarding.asking.key.clone(),
-            response: self.stored_response(&forwarding, head.clone(), storable, representation),
+            response: Box::new(stored),
             length: part.length(),
             since: forwarding.since,
         };
         let mut tasks = super::Tasks::default();
         match arrival.take_what_is_there().await {
             Ok(end) => self.settle(sink, end),
-            Err(arrival) => tasks.storing = Some(Storing { arrival, sink }),
+            Err(arrival) => tasks.storing = Some(Box::new(Storing { arrival, sink })),
         }
         let status = status.stored(true);
         fields::remove_hop_by_hop(&mut head.headers);
@@ -205,19 +206,19 @@ impl<E: ForwardError> Cache<E> {
         forwarding: Forwarding<E>,
         response: Response<B>,
         offset: u64,
-    ) -> Result<Answer<B, E>, Forwarding<E>>
+    ) -> Result<Answer<B, E>, Box<Forwarding<E>>>
     where
         B: Body<Data = Bytes, Error = E>,
     {
         let Some(stale) = forwarding.stale.clone() else {
-            return Err(forwarding);
+            return Err(Box::new(forwarding));
         };
         let Some(beginning) = range::beginning_that_fits(&stale, response.headers(), offset) else {
-            return Err(forwarding);
+            return Err(Box::new(forwarding));
         };
         let (mut head, body) = response.into_parts();
         let Ok(storable) = self.may_store(&forwarding, &head, &body) else {
-            return Err(forwarding);
+            return Err(Box::new(forwarding));
         };
         let status = CacheStatus::forwarded(forwarding.reason).forward_status(head.status);
         head.status = StatusCode::OK;
@@ -237,13 +238,13 @@ impl<E: ForwardError> Cache<E> {
         &self,
         mut forwarding: Forwarding<E>,
         response: Response<B>,
-    ) -> Result<Answer<B, E>, Forwarding<E>> {
+    ) -> Result<Answer<B, E>, Box<Forwarding<E>>> {
         let (head, _) = response.into_parts();
         let stale = forwarding.stale.as_ref();
         let Some(stale) =
             stale.filter(|stale| validation::is_selected(&stale.headers, &head.headers))
         else {
-            return Err(forwarding);
+            return Err(Box::new(forwarding));
         };
         let freshened = self.freshened(&forwarding, stale, &head);
         let key = &forwarding.asking.key;

@@ -18,11 +18,11 @@ use crate::rules::key::CacheKey;
 use crate::store::Generation;
 use crate::stored_response::StoredResponse;
 
-/// Work of one request, at most one of each kind.
+/// Work of one request, at most one of each kind. Most requests leave none, so it takes little room.
 pub(super) struct Tasks<B, E> {
-    pub(super) storing: Option<Storing<B>>,
-    pub(super) encoding: Option<(CacheKey, Encoding)>,
-    pub(super) revalidation: Option<Revalidation<E>>,
+    pub(super) storing: Option<Box<Storing<B>>>,
+    pub(super) encoding: Option<Box<(CacheKey, Encoding)>>,
+    pub(super) revalidation: Option<Box<Revalidation<E>>>,
 }
 
 /// Content that is still arriving, and what becomes of it.
@@ -41,7 +41,7 @@ pub(super) enum Sink {
     /// It is one part of a representation, and stored when all of the part is there.
     Part {
         key: CacheKey,
-        response: StoredResponse,
+        response: Box<StoredResponse>,
         /// The length that the part must have.
         length: u64,
         since: Generation,
@@ -85,13 +85,13 @@ where
             return None;
         }
         Some(async move {
-            let storing = OptionFuture::from(self.storing.map(|storing| cache.arrive(storing)));
-            let encoding = OptionFuture::from(
-                self.encoding
-                    .map(|(key, encoding)| cache.encode(key, encoding)),
+            let storing = OptionFuture::from(self.storing.map(|storing| cache.arrive(*storing)));
+            let encoding =
+                OptionFuture::from(self.encoding.map(|encoding| cache.encode(*encoding)));
+            let revalidation = OptionFuture::from(
+                self.revalidation
+                    .map(|job| cache.revalidate(*job, &forward)),
             );
-            let revalidation =
-                OptionFuture::from(self.revalidation.map(|job| cache.revalidate(job, &forward)));
             futures::join!(storing, encoding, revalidation);
         })
     }
@@ -103,7 +103,7 @@ impl<E: ForwardError> Cache<E> {
         self.settle(storing.sink, end);
     }
 
-    async fn encode(&self, key: CacheKey, encoding: Encoding) {
+    async fn encode(&self, (key, encoding): (CacheKey, Encoding)) {
         encoding.run().await;
         self.store.reweigh(&key);
     }
@@ -132,7 +132,7 @@ impl<E: ForwardError> Cache<E> {
         // It has failed for those who wait for it, and what is stored stays as it is.
         let Ok(answer) = asked.await else { return };
         if let Some(storing) = answer.tasks.storing {
-            self.arrive(storing).await;
+            self.arrive(*storing).await;
         }
     }
 
@@ -152,7 +152,7 @@ impl<E: ForwardError> Cache<E> {
                 },
                 ArrivalEnd::Complete,
             ) => {
-                self.put_part(&key, response, length, since);
+                self.put_part(&key, *response, length, since);
             }
             (Sink::Part { .. }, _) => {}
         }

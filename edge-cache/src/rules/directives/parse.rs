@@ -19,7 +19,7 @@ pub(crate) struct Directive<'a> {
 /// The directives of all lines of a field, in order. Members that are no directives are left out, and so are lines that
 /// are no visible ASCII.
 pub(crate) fn directives<'a>(
-    lines: GetAll<'a, HeaderValue>,
+    lines: &GetAll<'a, HeaderValue>,
 ) -> impl Iterator<Item = Directive<'a>> {
     let lines = lines.iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| Members { rest: line })
@@ -171,7 +171,7 @@ impl ResponseDirectives {
     #[must_use]
     pub fn parse(headers: &HeaderMap) -> Self {
         let mut parsed = Self::default();
-        for directive in directives(headers.get_all(header::CACHE_CONTROL)) {
+        for directive in directives(&headers.get_all(header::CACHE_CONTROL)) {
             parsed.add(directive.name, directive.argument.as_deref());
         }
         parsed
@@ -204,12 +204,13 @@ impl RequestDirectives {
         let mut parsed = Self::default();
         let lines = headers.get_all(header::CACHE_CONTROL);
         if lines.iter().next().is_none() {
-            let mut pragma = directives(headers.get_all(header::PRAGMA));
+            let lines = headers.get_all(header::PRAGMA);
+            let mut pragma = directives(&lines);
             parsed.no_cache =
                 pragma.any(|directive| directive.name.eq_ignore_ascii_case("no-cache"));
             return parsed;
         }
-        for directive in directives(lines) {
+        for directive in directives(&lines) {
             parsed.add(directive.name, directive.argument.as_deref());
         }
         parsed

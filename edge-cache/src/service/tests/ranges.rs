@@ -2,7 +2,7 @@ use super::harness::Harness;
 
 const WHOLE: [(&str, &str); 2] = [("cache-control", "max-age=60"), ("etag", "\"a\"")];
 
-fn part<'a>(content_range: &'a str) -> [(&'a str, &'a str); 3] {
+fn part(content_range: &str) -> [(&str, &str); 3] {
     [WHOLE[0], WHOLE[1], ("content-range", content_range)]
 }
 
