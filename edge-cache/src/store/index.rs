@@ -38,12 +38,12 @@ impl Index {
         self.keys.remove(key.as_str());
     }
 
-    pub(super) fn insert_group(&mut self, group: u64, origin: u64, key: u64) {
-        self.groups.insert((group, origin, key));
+    pub(super) fn insert_member(&mut self, member: (u64, u64, u64)) {
+        self.groups.insert(member);
     }
 
-    pub(super) fn remove_group(&mut self, group: u64, origin: u64, key: u64) {
-        self.groups.remove(&(group, origin, key));
+    pub(super) fn remove_member(&mut self, member: (u64, u64, u64)) {
+        self.groups.remove(&member);
     }
 
     /// Keys that begin so, in order, after the one given.

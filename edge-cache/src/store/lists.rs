@@ -1,35 +1,276 @@
-//! Which entries of a shard stay and which leave, by bytes.
+//! Which entries of a shard stay and which leave: S3-FIFO (Yang et al., SOSP 2023), by bytes, on lists of the crate `lru`.
+//!
+//! What is new waits in a small list. What was asked for there before it reached the end moves on to the main list; the
+//! rest leaves, so that a scan passes through the small list and touches nothing else. Keys that left are remembered for
+//! a while, and go to the main list at once if they come back. At the end of the main list, what was used since it was
+//! there last begins again. A use only counts: lists change when something is stored.
 
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use lru::LruCache;
 
 use super::StoreStatistics;
+use super::ghosts::Ghosts;
+
+/// The part of the capacity that the small list may have while the main list needs the rest: one of so many.
+const SMALL_DIVISOR: u64 = 20;
+
+/// How many keys that left are remembered: one for so many entries.
+const ENTRIES_PER_GHOST: usize = 2;
+
+/// Uses that are counted. An entry that was used more passes the end of the main list no more often.
+const MAX_USES: u8 = 3;
 
 /// Entries that have left, with the hashes of their keys.
 pub(super) type Evicted<V> = Vec<(u64, V)>;
 
-/// Values with weights in the order of their use, of which the sum never exceeds the capacity.
+/// Values with weights, of which the sum never exceeds the capacity.
 #[derive(Debug)]
 pub(super) struct Lists<V> {
     capacity: u64,
-    weight: u64,
-    entries: List<V>,
+    small: List<V>,
+    main: List<V>,
+    ghosts: Ghosts,
     insertions: u64,
+    refused: u64,
     evictions: u64,
 }
 
-type List<V> = LruCache<u64, Weighed<V>, BuildHasherDefault<Hashed>>;
+/// A list that knows its weight.
+#[derive(Debug)]
+struct List<V> {
+    entries: LruCache<u64, Entry<V>, BuildHasherDefault<Hashed>>,
+    weight: u64,
+}
 
 #[derive(Debug)]
-struct Weighed<V> {
+struct Entry<V> {
     value: V,
     weight: u64,
+    uses: AtomicU8,
 }
 
 /// The hasher of keys that are hashes already.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Hashed(u64);
+struct Hashed(u64);
+
+impl<V> Lists<V> {
+    pub(super) fn new(capacity: u64) -> Self {
+        Self {
+            capacity,
+            small: List::new(),
+            main: List::new(),
+            ghosts: Ghosts::default(),
+            insertions: 0,
+            refused: 0,
+            evictions: 0,
+        }
+    }
+
+    /// The value of a hash; counts its use.
+    pub(super) fn get(&self, hash: u64) -> Option<&V> {
+        let entry = self.entry(hash)?;
+        let uses = entry.uses.load(Ordering::Relaxed);
+        // What is used all the time is only read.
+        if uses < MAX_USES {
+            entry.uses.store(uses + 1, Ordering::Relaxed);
+        }
+        Some(&entry.value)
+    }
+
+    /// The value of a hash; counts nothing.
+    pub(super) fn peek(&self, hash: u64) -> Option<&V> {
+        self.entry(hash).map(|entry| &entry.value)
+    }
+
+    /// Takes a value in; returns what it replaces and what leaves for it, which may be itself.
+    pub(super) fn insert(&mut self, hash: u64, value: V, weight: u64) -> (Option<V>, Evicted<V>) {
+        self.insertions += 1;
+        let entry = match self.swap(hash, value, weight) {
+            Ok(replaced) => return (Some(replaced), self.make_room(hash)),
+            Err(value) => Entry {
+                value,
+                weight,
+                uses: AtomicU8::new(0),
+            },
+        };
+        if self.ghosts.recall(hash) {
+            self.main.push(hash, entry);
+        } else {
+            self.small.push(hash, entry);
+        }
+        (None, self.make_room(hash))
+    }
+
+    /// Puts a value that is no heavier in the place of another. Gives it back if there is none.
+    pub(super) fn swap(&mut self, hash: u64, value: V, weight: u64) -> Result<V, V> {
+        let Some(list) = self.list_of(hash) else {
+            return Err(value);
+        };
+        list.set_weight(hash, weight);
+        match list.entries.peek_mut(&hash) {
+            Some(entry) => Ok(std::mem::replace(&mut entry.value, value)),
+            None => Err(value),
+        }
+    }
+
+    /// Gives an entry another weight; returns what leaves for it, which may be itself.
+    pub(super) fn set_weight(&mut self, hash: u64, weight: u64) -> Evicted<V> {
+        if let Some(list) = self.list_of(hash) {
+            list.set_weight(hash, weight);
+        }
+        self.make_room(hash)
+    }
+
+    pub(super) fn remove(&mut self, hash: u64) -> Option<V> {
+        let list = self.list_of(hash)?;
+        list.remove(hash).map(|entry| entry.value)
+    }
+
+    /// Empties it and returns what was in it.
+    pub(super) fn take(&mut self) -> Taken<V> {
+        let small = std::mem::replace(&mut self.small, List::new());
+        let main = std::mem::replace(&mut self.main, List::new());
+        Taken([small, main])
+    }
+
+    pub(super) fn statistics(&self) -> StoreStatistics {
+        StoreStatistics {
+            entries: (self.small.entries.len() + self.main.entries.len()) as u64,
+            stored_bytes: self.weight(),
+            insertions: self.insertions,
+            refused: self.refused,
+            evictions: self.evictions,
+            ..StoreStatistics::default()
+        }
+    }
+
+    fn weight(&self) -> u64 {
+        self.small.weight + self.main.weight
+    }
+
+    fn entry(&self, hash: u64) -> Option<&Entry<V>> {
+        let main = self.main.entries.peek(&hash);
+        main.or_else(|| self.small.entries.peek(&hash))
+    }
+
+    /// The list in which an entry is.
+    fn list_of(&mut self, hash: u64) -> Option<&mut List<V>> {
+        if self.main.entries.contains(&hash) {
+            return Some(&mut self.main);
+        }
+        let is_small = self.small.entries.contains(&hash);
+        is_small.then_some(&mut self.small)
+    }
+
+    /// Has entries leave until the rest fits. `cause` is what has come or has grown.
+    fn make_room(&mut self, cause: u64) -> Evicted<V> {
+        let mut evicted = Vec::new();
+        if self.weight() > self.capacity && self.is_large_and_new(cause) {
+            let entry = self.small.remove(cause);
+            evicted.extend(entry.map(|entry| self.leave(cause, entry)));
+        }
+        while self.weight() > self.capacity {
+            let from_small = self.small.weight > self.capacity / SMALL_DIVISOR;
+            let left = if from_small || self.main.entries.is_empty() {
+                self.end_of_small()
+            } else {
+                self.end_of_main()
+            };
+            evicted.extend(left);
+        }
+        evicted
+    }
+
+    /// Whether an entry of the small list has so much of it that the others there would have to leave for it unseen. It
+    /// has to be asked for twice.
+    fn is_large_and_new(&self, hash: u64) -> bool {
+        let entry = self.small.entries.peek(&hash);
+        entry.is_some_and(|entry| {
+            entry.weight > self.capacity / SMALL_DIVISOR / 2
+                && entry.uses.load(Ordering::Relaxed) == 0
+        })
+    }
+
+    /// Takes the oldest of the small list to the main list, or out.
+    fn end_of_small(&mut self) -> Option<(u64, V)> {
+        let (hash, entry) = self.small.pop()?;
+        if entry.uses.load(Ordering::Relaxed) == 0 {
+            return Some(self.leave(hash, entry));
+        }
+        entry.uses.store(0, Ordering::Relaxed);
+        self.main.push(hash, entry);
+        None
+    }
+
+    /// Takes the oldest of the main list to its beginning, or out.
+    fn end_of_main(&mut self) -> Option<(u64, V)> {
+        let (hash, entry) = self.main.pop()?;
+        let uses = entry.uses.load(Ordering::Relaxed);
+        if uses == 0 {
+            self.evictions += 1;
+            return Some((hash, entry.value));
+        }
+        entry.uses.store(uses - 1, Ordering::Relaxed);
+        self.main.push(hash, entry);
+        None
+    }
+
+    /// Remembers an entry that was not admitted to the main list.
+    fn leave(&mut self, hash: u64, entry: Entry<V>) -> (u64, V) {
+        let entries = self.small.entries.len() + self.main.entries.len();
+        let capacity = (entries / ENTRIES_PER_GHOST).max(1);
+        self.ghosts.remember(hash, capacity);
+        self.refused += 1;
+        (hash, entry.value)
+    }
+}
+
+impl<V> List<V> {
+    fn new() -> Self {
+        Self {
+            entries: LruCache::unbounded_with_hasher(BuildHasherDefault::default()),
+            weight: 0,
+        }
+    }
+
+    /// Adds an entry that is in no list.
+    fn push(&mut self, hash: u64, entry: Entry<V>) {
+        self.weight += entry.weight;
+        self.entries.push(hash, entry);
+    }
+
+    fn pop(&mut self) -> Option<(u64, Entry<V>)> {
+        let (hash, entry) = self.entries.pop_lru()?;
+        self.weight -= entry.weight;
+        Some((hash, entry))
+    }
+
+    fn remove(&mut self, hash: u64) -> Option<Entry<V>> {
+        let entry = self.entries.pop(&hash)?;
+        self.weight -= entry.weight;
+        Some(entry)
+    }
+
+    fn set_weight(&mut self, hash: u64, weight: u64) {
+        if let Some(entry) = self.entries.peek_mut(&hash) {
+            self.weight = self.weight - entry.weight + weight;
+            entry.weight = weight;
+        }
+    }
+}
+
+/// What was in lists that were emptied.
+#[derive(Debug)]
+pub(super) struct Taken<V>([List<V>; 2]);
+
+impl<V> Taken<V> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &V> {
+        let lists = self.0.iter();
+        lists.flat_map(|list| list.entries.iter().map(|(_, entry)| &entry.value))
+    }
+}
 
 impl Hasher for Hashed {
     fn finish(&self) -> u64 {
@@ -44,102 +285,5 @@ impl Hasher for Hashed {
 
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
-    }
-}
-
-impl<V> Lists<V> {
-    pub(super) fn new(capacity: u64) -> Self {
-        Self {
-            capacity,
-            weight: 0,
-            entries: LruCache::unbounded_with_hasher(BuildHasherDefault::default()),
-            insertions: 0,
-            evictions: 0,
-        }
-    }
-
-    /// The value of a hash; counts its use.
-    pub(super) fn get(&mut self, hash: u64) -> Option<&V> {
-        self.entries.get(&hash).map(|entry| &entry.value)
-    }
-
-    /// The value of a hash; counts nothing.
-    pub(super) fn peek(&self, hash: u64) -> Option<&V> {
-        self.entries.peek(&hash).map(|entry| &entry.value)
-    }
-
-    /// Takes a value in; returns what it replaces and what leaves for it, which may be itself.
-    pub(super) fn insert(&mut self, hash: u64, value: V, weight: u64) -> (Option<V>, Evicted<V>) {
-        self.insertions += 1;
-        self.weight += weight;
-        let replaced = self.entries.put(hash, Weighed { value, weight });
-        let replaced = replaced.map(|replaced| {
-            self.weight -= replaced.weight;
-            replaced.value
-        });
-        (replaced, self.evict())
-    }
-
-    /// Puts a value in the place of another without counting a use; it must not be heavier.
-    pub(super) fn swap(&mut self, hash: u64, value: V, weight: u64) -> Option<V> {
-        let entry = self.entries.peek_mut(&hash)?;
-        self.weight = self.weight - entry.weight + weight;
-        entry.weight = weight;
-        Some(std::mem::replace(&mut entry.value, value))
-    }
-
-    /// Gives an entry another weight; returns what leaves for it, which may be itself.
-    pub(super) fn set_weight(&mut self, hash: u64, weight: u64) -> Evicted<V> {
-        let Some(entry) = self.entries.peek_mut(&hash) else {
-            return Vec::new();
-        };
-        self.weight = self.weight - entry.weight + weight;
-        entry.weight = weight;
-        self.evict()
-    }
-
-    pub(super) fn remove(&mut self, hash: u64) -> Option<V> {
-        let removed = self.entries.pop(&hash)?;
-        self.weight -= removed.weight;
-        Some(removed.value)
-    }
-
-    /// Empties it and returns what was in it.
-    pub(super) fn take(&mut self) -> Taken<V> {
-        self.weight = 0;
-        let empty = LruCache::unbounded_with_hasher(BuildHasherDefault::default());
-        Taken(std::mem::replace(&mut self.entries, empty))
-    }
-
-    pub(super) fn statistics(&self) -> StoreStatistics {
-        StoreStatistics {
-            entries: self.entries.len() as u64,
-            stored_bytes: self.weight,
-            insertions: self.insertions,
-            evictions: self.evictions,
-            ..StoreStatistics::default()
-        }
-    }
-
-    fn evict(&mut self) -> Evicted<V> {
-        let mut evicted = Vec::new();
-        while self.weight > self.capacity
-            && let Some((hash, entry)) = self.entries.pop_lru()
-        {
-            self.weight -= entry.weight;
-            self.evictions += 1;
-            evicted.push((hash, entry.value));
-        }
-        evicted
-    }
-}
-
-/// What was in lists that were emptied.
-#[derive(Debug)]
-pub(super) struct Taken<V>(List<V>);
-
-impl<V> Taken<V> {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &V> {
-        self.0.iter().map(|(_, entry)| &entry.value)
     }
 }

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::Slot;
+use super::shard::Slot;
 use crate::{Content, Representation, StoredResponse};
 
 /// What the store itself keeps for each key, in bytes: a node and a place in the table of a list, a place among the

@@ -1,0 +1,319 @@
+//! A part of the store with locks of its own: its entries, and the index that purges find them by.
+//!
+//! See [`super`] for the order of the locks. What leaves is dropped when both are free, since that can take a while.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::index::Index;
+use super::lists::{Evicted, Lists};
+use super::purge::origin;
+use super::{Purge, PurgeMode, StoreStatistics, Variants, weight};
+use crate::StoredResponse;
+use crate::rules::key::CacheKey;
+
+/// How many entries a purge visits before it lets others at the index.
+const PURGE_BATCH: usize = 256;
+
+/// A part of the store, kept apart from its neighbours so that they share no cache line.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Shard {
+    index: Mutex<Index>,
+    /// Those who look something up share it, so that none waits for one that has lost its core.
+    lists: RwLock<Lists<Slot>>,
+}
+
+/// All that is stored under one key.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) key: CacheKey,
+    pub(super) variants: Variants,
+}
+
+/// Why a change was not made, or that what it made was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Made,
+    NotMade,
+    NotAdmitted,
+}
+
+impl Shard {
+    pub(super) fn new(capacity: u64) -> Self {
+        Self {
+            index: Mutex::new(Index::default()),
+            lists: RwLock::new(Lists::new(capacity)),
+        }
+    }
+
+    pub(super) fn get(&self, hash: u64, key: &CacheKey) -> Option<Variants> {
+        let lists = self.lists.read();
+        let slot = lists.get(hash)?;
+        (slot.key == *key).then(|| slot.variants.clone())
+    }
+
+    /// Puts what `changed` makes of the variants under a key in their place. It is asked while nothing else changes the
+    /// shard or is purged from it.
+    pub(super) fn change(
+        &self,
+        hasher: &RandomState,
+        hash: u64,
+        key: &CacheKey,
+        changed: impl FnOnce(Option<&Variants>) -> Option<Variants>,
+    ) -> Change {
+        let mut index = self.index.lock();
+        let old = self.variants(hash, key);
+        let Some(variants) = changed(old.as_ref()) else {
+            return Change::NotMade;
+        };
+        let slot = Slot {
+            key: key.clone(),
+            variants: variants.clone(),
+        };
+        let weight = weight::of_slot(&slot);
+        let (replaced, evicted) = self.lists.write().insert(hash, slot, weight);
+        // It has the place of another key if their hashes are equal.
+        if let Some(replaced) = &replaced {
+            unlist(&mut index, hasher, hash, replaced);
+        }
+        list(&mut index, hasher, hash, key, &variants);
+        forget(&mut index, hasher, &evicted);
+        drop(index);
+        if evicted.iter().any(|(evicted, _)| *evicted == hash) {
+            Change::NotAdmitted
+        } else {
+            Change::Made
+        }
+    }
+
+    /// Keeps only those variants under a key for which `keep` holds, and weighs them again; returns how many left.
+    pub(super) fn retain(
+        &self,
+        hasher: &RandomState,
+        hash: u64,
+        key: &CacheKey,
+        keep: impl Fn(&Arc<StoredResponse>) -> bool,
+    ) -> u64 {
+        let mut index = self.index.lock();
+        if self.variants(hash, key).is_none() {
+            return 0;
+        }
+        let (count, removed) = self.retain_in(&mut index, hasher, hash, keep);
+        let mut evicted = Vec::new();
+        let mut lists = self.lists.write();
+        if let Some(weight) = lists.peek(hash).map(weight::of_slot) {
+            evicted = lists.set_weight(hash, weight);
+        }
+        drop(lists);
+        forget(&mut index, hasher, &evicted);
+        drop(index);
+        drop((removed, evicted));
+        count
+    }
+
+    pub(super) fn purge(
+        &self,
+        hasher: &RandomState,
+        hash: u64,
+        key: &CacheKey,
+        mode: PurgeMode,
+    ) -> u64 {
+        let mut index = self.index.lock();
+        let meant = |_: &StoredResponse| self.variants(hash, key).is_some();
+        let (count, removed) = self.purge_slot(&mut index, hasher, hash, mode, meant);
+        drop(index);
+        drop(removed);
+        count
+    }
+
+    /// Purges all keys that begin so.
+    pub(super) fn purge_prefix(&self, hasher: &RandomState, prefix: &str, mode: PurgeMode) -> u64 {
+        let mut after: Option<CacheKey> = None;
+        let mut count = 0;
+        loop {
+            let mut index = self.index.lock();
+            let keys = index.keys_with_prefix(prefix, after.as_ref(), PURGE_BATCH);
+            let hashes = keys.iter().map(|key| hasher.hash_one(key.as_str()));
+            let done = self.purge_slots(&mut index, hasher, hashes, mode, |_| true);
+            drop(index);
+            count += done.0;
+            if keys.len() < PURGE_BATCH {
+                return count;
+            }
+            after = keys.last().cloned();
+        }
+    }
+
+    /// Purges the members of a group, which is all that `what` may be.
+    pub(super) fn purge_group(&self, hasher: &RandomState, what: &Purge, mode: PurgeMode) -> u64 {
+        let Purge::Group { origin, group } = what else {
+            return 0;
+        };
+        let group_hash = hasher.hash_one(group.as_str());
+        let origin = origin.as_deref().map(|origin| hasher.hash_one(origin));
+        let mut after = None;
+        let mut count = 0;
+        loop {
+            let mut index = self.index.lock();
+            let members = index.members(group_hash, origin, after, PURGE_BATCH);
+            let hashes = members.iter().map(|(_, key)| *key);
+            let is_member = |stored: &StoredResponse| stored.groups.contains(group);
+            let done = self.purge_slots(&mut index, hasher, hashes, mode, is_member);
+            drop(index);
+            count += done.0;
+            if members.len() < PURGE_BATCH {
+                return count;
+            }
+            after = members.last().copied();
+        }
+    }
+
+    /// Removes everything.
+    pub(super) fn clear(&self) -> u64 {
+        let mut index = self.index.lock();
+        let removed = self.lists.write().take();
+        let listed = index.take();
+        drop(index);
+        let count = removed.iter().map(|slot| slot.variants.len() as u64).sum();
+        self.index.lock().purged += count;
+        drop((listed, removed));
+        count
+    }
+
+    pub(super) fn add_statistics(&self, sum: &mut StoreStatistics) {
+        sum.purged += self.index.lock().purged;
+        sum.add(self.lists.read().statistics());
+    }
+
+    /// What is stored under a key; counts nothing.
+    fn variants(&self, hash: u64, key: &CacheKey) -> Option<Variants> {
+        let lists = self.lists.read();
+        let slot = lists.peek(hash).filter(|slot| slot.key == *key);
+        slot.map(|slot| slot.variants.clone())
+    }
+
+    /// Purges in each of the slots what is `meant`. Returns how many responses, and what is to be dropped.
+    fn purge_slots(
+        &self,
+        index: &mut Index,
+        hasher: &RandomState,
+        hashes: impl Iterator<Item = u64>,
+        mode: PurgeMode,
+        meant: impl Fn(&StoredResponse) -> bool,
+    ) -> (u64, Vec<Slot>) {
+        let mut removed = Vec::new();
+        let mut count = 0;
+        for hash in hashes {
+            let done = self.purge_slot(index, hasher, hash, mode, &meant);
+            count += done.0;
+            removed.extend(done.1);
+        }
+        (count, removed)
+    }
+
+    fn purge_slot(
+        &self,
+        index: &mut Index,
+        hasher: &RandomState,
+        hash: u64,
+        mode: PurgeMode,
+        meant: impl Fn(&StoredResponse) -> bool,
+    ) -> (u64, Option<Slot>) {
+        let done = match mode {
+            PurgeMode::Hard => self.retain_in(index, hasher, hash, |stored| !meant(stored)),
+            PurgeMode::Soft => (self.mark_stale(hash, meant), None),
+        };
+        index.purged += done.0;
+        done
+    }
+
+    fn mark_stale(&self, hash: u64, meant: impl Fn(&StoredResponse) -> bool) -> u64 {
+        let variants = self
+            .lists
+            .read()
+            .peek(hash)
+            .map(|slot| slot.variants.clone());
+        let variants = variants.iter().flat_map(|variants| variants.iter());
+        let meant = variants.filter(|stored| meant(stored));
+        meant.map(|stored| stored.mark_stale()).count() as u64
+    }
+
+    /// Keeps only those variants for which `keep` holds. Returns how many left, and what is to be dropped.
+    fn retain_in(
+        &self,
+        index: &mut Index,
+        hasher: &RandomState,
+        hash: u64,
+        keep: impl Fn(&Arc<StoredResponse>) -> bool,
+    ) -> (u64, Option<Slot>) {
+        let old = self
+            .lists
+            .read()
+            .peek(hash)
+            .map(|slot| (slot.key.clone(), slot.variants.clone()));
+        let Some((key, old)) = old else {
+            return (0, None);
+        };
+        let left = old.retaining(keep);
+        let count = old.len() - left.as_ref().map_or(0, |left| left.len());
+        if count == 0 {
+            return (0, None);
+        }
+        let removed = match &left {
+            None => self.lists.write().remove(hash),
+            Some(variants) => {
+                let slot = Slot {
+                    key: key.clone(),
+                    variants: variants.clone(),
+                };
+                let weight = weight::of_slot(&slot);
+                self.lists.write().swap(hash, slot, weight).ok()
+            }
+        };
+        if let Some(removed) = &removed {
+            unlist(index, hasher, hash, removed);
+        }
+        if let Some(variants) = &left {
+            list(index, hasher, hash, &key, variants);
+        }
+        (count as u64, removed)
+    }
+}
+
+/// Has purges find what is stored under a key.
+fn list(index: &mut Index, hasher: &RandomState, hash: u64, key: &CacheKey, variants: &Variants) {
+    index.insert_key(key.clone());
+    for member in members(hasher, hash, key, variants) {
+        index.insert_member(member);
+    }
+}
+
+fn unlist(index: &mut Index, hasher: &RandomState, hash: u64, slot: &Slot) {
+    index.remove_key(&slot.key);
+    for member in members(hasher, hash, &slot.key, &slot.variants) {
+        index.remove_member(member);
+    }
+}
+
+fn forget(index: &mut Index, hasher: &RandomState, evicted: &Evicted<Slot>) {
+    for (hash, slot) in evicted {
+        unlist(index, hasher, *hash, slot);
+    }
+}
+
+/// The groups of all variants, as the index has them.
+fn members(
+    hasher: &RandomState,
+    hash: u64,
+    key: &CacheKey,
+    variants: &Variants,
+) -> impl Iterator<Item = (u64, u64, u64)> {
+    let groups = variants.iter().flat_map(|stored| &stored.groups);
+    groups.map(move |group| {
+        let origin = hasher.hash_one(origin(key.as_str()));
+        (hasher.hash_one(group.as_str()), origin, hash)
+    })
+}
