@@ -38,8 +38,6 @@ pub enum NoStoreReason {
     VariesOnEverything,
     /// Its status is not understood, or means nothing by itself.
     Status,
-    /// It is part of something that is not known well enough (§3.3).
-    Partial,
     /// The installation does not want it, or it is too large.
     NotWanted,
 }
@@ -55,7 +53,6 @@ impl NoStoreReason {
             Self::NotReusable => "not-reusable",
             Self::VariesOnEverything => "vary",
             Self::Status => "status",
-            Self::Partial => "partial",
             Self::NotWanted => "not-wanted",
         }
     }
@@ -63,10 +60,7 @@ impl NoStoreReason {
     /// Whether the next response for the same target is likely not to be stored either.
     #[must_use]
     pub fn is_lasting(self) -> bool {
-        !matches!(
-            self,
-            Self::Request | Self::Authorization | Self::Partial | Self::Status
-        )
+        !matches!(self, Self::Request | Self::Authorization | Self::Status)
     }
 }
 
@@ -136,10 +130,16 @@ pub fn may_store(
     if !is_reusable(&policy, source, &head.headers) {
         return Err(NoStoreReason::NotReusable);
     }
-    let vary =
-        VaryKey::new(&request.headers, &head.headers).ok_or(NoStoreReason::VariesOnEverything)?;
+    let is_part = range::content_range(&head.headers).is_some();
+    let is_opaque = head.status == StatusCode::PARTIAL_CONTENT && !is_part;
+    let vary = if is_opaque {
+        VaryKey::of_same_range(&request.headers, &head.headers)
+    } else {
+        VaryKey::new(&request.headers, &head.headers)
+    };
+    let vary = vary.ok_or(NoStoreReason::VariesOnEverything)?;
     let excluded = policy.excluded_fields();
-    let status = if head.status == StatusCode::PARTIAL_CONTENT {
+    let status = if head.status == StatusCode::PARTIAL_CONTENT && is_part {
         StatusCode::OK
     } else {
         head.status
@@ -164,9 +164,6 @@ fn may_store_status(
         | StatusCode::RANGE_NOT_SATISFIABLE
         | StatusCode::PRECONDITION_FAILED => {
             return Err(NoStoreReason::Status);
-        }
-        StatusCode::PARTIAL_CONTENT if range::content_range(&head.headers).is_none() => {
-            return Err(NoStoreReason::Partial);
         }
         _ if status.is_informational() => return Err(NoStoreReason::Status),
         _ => {}

@@ -26,7 +26,18 @@ impl VaryKey {
     /// can't be read.
     #[must_use]
     pub fn new(request: &HeaderMap, response: &HeaderMap) -> Option<Self> {
+        Self::of_names(request, nominated_fields(response)?)
+    }
+
+    /// The key of a response to a request for ranges that answers no other request than one for the same ranges.
+    #[must_use]
+    pub fn of_same_range(request: &HeaderMap, response: &HeaderMap) -> Option<Self> {
         let mut names = nominated_fields(response)?;
+        names.extend([header::RANGE, header::IF_RANGE]);
+        Self::of_names(request, names)
+    }
+
+    fn of_names(request: &HeaderMap, mut names: Vec<HeaderName>) -> Option<Self> {
         names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         names.dedup();
         if names.len() > MAX_NOMINATED_FIELDS {

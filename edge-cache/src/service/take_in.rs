@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, response};
+use http::{Method, Response, StatusCode, header, response};
 use http_body::Body;
 
 use super::arrival::Arrival;
 use super::forward::Forwarding;
-use super::tasks::{Sink, Storing};
-use super::{Answer, Cache, CacheBody, ForwardError, StoreOverride};
+use super::tasks::{ArrivingPart, Sink, Storing};
+use super::{Answer, Cache, CacheBody, ForwardError, StoreOverride, Tasks};
 use crate::collapse::FlightEnd;
 use crate::content::Content;
 use crate::rules::cache_status::CacheStatus;
-use crate::rules::key::CacheKey;
 use crate::rules::storing::{self, NoStoreReason, Storable};
+use crate::rules::vary::VaryKey;
 use crate::rules::{accept_encoding, age, conditional, fields, groups, range, validation};
-use crate::store::{Generation, Put};
+use crate::store::Put;
 use crate::stored_response::{Representation, StoredResponse};
 
 impl<E: ForwardError> Cache<E> {
@@ -50,7 +50,8 @@ impl<E: ForwardError> Cache<E> {
             }
         };
         self.uncacheable.forget(&forwarding.asking.key);
-        if head.status == StatusCode::PARTIAL_CONTENT {
+        // A part of nothing that is known in full is the answer to the same question only.
+        if head.status != storable.status {
             return self
                 .take_part(forwarding, head, body, storable, status)
                 .await;
@@ -134,25 +135,27 @@ impl<E: ForwardError> Cache<E> {
     where
         B: Body<Data = Bytes, Error = E>,
     {
-        let Some(part) = range::content_range(&head.headers) else {
+        let Some(range) = range::content_range(&head.headers) else {
             return self.forwarded(Response::from_parts(head, body), status);
         };
+        let asked = &forwarding.asking.head.headers;
+        let same_range = VaryKey::of_same_range(asked, &head.headers);
         let (arrival, content) = self.arrival(&forwarding, body, std::iter::empty());
         let reader = content
             .reader(0..u64::MAX)
             .expect("nothing has been dropped yet");
         let representation = Representation::Parts {
-            complete_length: part.complete_length,
-            parts: [(part.first, content)].into(),
+            complete_length: range.complete_length,
+            parts: [(range.first, content)].into(),
         };
-        let stored = self.stored_response(&forwarding, head.clone(), storable, representation);
-        let sink = Sink::Part {
+        let sink = Sink::Part(Box::new(ArrivingPart {
             key: forwarding.asking.key.clone(),
-            response: Box::new(stored),
-            length: part.length(),
+            response: self.stored_response(&forwarding, head.clone(), storable, representation),
+            range,
+            same_range,
             since: forwarding.since,
-        };
-        let mut tasks = super::Tasks::default();
+        }));
+        let mut tasks = Tasks::default();
         match arrival.take_what_is_there().await {
             Ok(end) => self.settle(sink, end),
             Err(arrival) => tasks.storing = Some(Box::new(Storing { arrival, sink })),
@@ -169,34 +172,38 @@ impl<E: ForwardError> Cache<E> {
 
     /// Stores a part that is there, together with the parts of the same representation that are stored already
     /// (RFC 9111 §3.4).
-    pub(super) fn put_part(
-        &self,
-        key: &CacheKey,
-        response: StoredResponse,
-        length: u64,
-        since: Generation,
-    ) {
-        let Representation::Parts { parts, .. } = &response.representation else {
+    pub(super) fn put_part(&self, arrived: ArrivingPart) {
+        let ArrivingPart {
+            key,
+            mut response,
+            range,
+            same_range,
+            since,
+        } = arrived;
+        let Some((_, part)) = response.part_with(&(range.first..range.first)) else {
             return;
         };
-        // A part that is not what it says it is belongs nowhere.
-        if parts.iter().any(|(_, part)| part.length() != Some(length)) {
-            return;
+        if part.length() == Some(range.length()) {
+            response.headers.remove(header::CONTENT_RANGE);
+            response.headers.remove(header::CONTENT_LENGTH);
+            let variants = self.store.get(&key);
+            let mut others = variants.iter().flat_map(|variants| variants.iter());
+            let same = others.find(|stored| stored.vary == response.vary);
+            let joined = match same {
+                Some(stored) => range::combine(stored, response),
+                None => Some(response),
+            };
+            // A whole that is stored is worth more than a part.
+            if let Some(joined) = joined {
+                self.store.put(&key, &Arc::new(joined), since);
+            }
+        } else if let Some(vary) = same_range {
+            // A part that is not what it says it is has no place among others, but is still what the origin answers.
+            response.representation = Representation::Whole(Arc::clone(part));
+            response.status = StatusCode::PARTIAL_CONTENT;
+            response.vary = vary;
+            self.store.put(&key, &Arc::new(response), since);
         }
-        let variants = self.store.get(key);
-        let others = variants.iter().flat_map(|variants| variants.iter());
-        let same = others
-            .into_iter()
-            .find(|stored| stored.vary == response.vary);
-        let joined = match same {
-            Some(stored) => match range::combine(stored, response) {
-                Some(joined) => joined,
-                // A whole that is stored is worth more than a part.
-                None => return,
-            },
-            None => response,
-        };
-        self.store.put(key, &Arc::new(joined), since);
     }
 
     /// Joins a stored beginning with the rest, which the origin has sent (RFC 9111 §3.4). `Err` if they do not belong

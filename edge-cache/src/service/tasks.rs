@@ -15,6 +15,8 @@ use crate::collapse::Leader;
 use crate::encoding::Encoding;
 use crate::rules::cache_status::ForwardReason;
 use crate::rules::key::CacheKey;
+use crate::rules::range::ContentRange;
+use crate::rules::vary::VaryKey;
 use crate::store::Generation;
 use crate::stored_response::StoredResponse;
 
@@ -39,13 +41,18 @@ pub(super) enum Sink {
         response: Arc<StoredResponse>,
     },
     /// It is one part of a representation, and stored when all of the part is there.
-    Part {
-        key: CacheKey,
-        response: Box<StoredResponse>,
-        /// The length that the part must have.
-        length: u64,
-        since: Generation,
-    },
+    Part(Box<ArrivingPart>),
+}
+
+/// A part of a representation that is on its way.
+pub(super) struct ArrivingPart {
+    pub(super) key: CacheKey,
+    pub(super) response: StoredResponse,
+    /// What the part says it is.
+    pub(super) range: ContentRange,
+    /// What makes it the answer to the same question only, should it not be what it says.
+    pub(super) same_range: Option<VaryKey>,
+    pub(super) since: Generation,
 }
 
 /// A response that was served stale, and is to be validated.
@@ -143,18 +150,8 @@ impl<E: ForwardError> Cache<E> {
             (Sink::Whole { key, response }, _) => {
                 self.store.remove(&key, &response);
             }
-            (
-                Sink::Part {
-                    key,
-                    response,
-                    length,
-                    since,
-                },
-                ArrivalEnd::Complete,
-            ) => {
-                self.put_part(&key, *response, length, since);
-            }
-            (Sink::Part { .. }, _) => {}
+            (Sink::Part(part), ArrivalEnd::Complete) => self.put_part(*part),
+            (Sink::Part(_), _) => {}
         }
     }
 }

@@ -98,11 +98,32 @@ fn a_beginning_that_does_not_fit_is_not_completed_rfc_9111_3_4() {
 }
 
 #[test]
-fn a_part_that_is_not_what_it_says_is_not_stored_rfc_9111_3_3() {
+fn a_part_that_is_not_what_it_says_answers_the_same_question_only() {
     let harness = Harness::new();
+    harness.answer(206, &part("bytes 4-9/10"), "45678");
     for _ in 0..2 {
-        harness.answer(206, &part("bytes 4-9/10"), "45678");
-        harness.get("/", &[("range", "bytes=4-9")]);
+        let reply = harness.get("/", &[("range", "bytes=-5")]);
+        assert_eq!((reply.status.as_u16(), reply.text()), (206, "45678"));
+        assert_eq!(reply.field("content-range"), "bytes 4-9/10");
     }
-    assert_eq!(harness.forwards(), 2);
+    harness.answer(206, &part("bytes 6-6/10"), "6");
+    assert_eq!(harness.get("/", &[("range", "bytes=6-6")]).text(), "6");
+    harness.answer(200, &WHOLE, "0123456789");
+    assert_eq!(harness.get("/", &[]).text(), "0123456789");
+}
+
+#[test]
+fn several_parts_answer_the_same_question_again() {
+    let harness = Harness::new();
+    let several = [
+        WHOLE[0],
+        ("content-type", "multipart/byteranges; boundary=x"),
+    ];
+    harness.answer(206, &several, "--x...");
+    for _ in 0..2 {
+        let reply = harness.get("/", &[("range", "bytes=0-1,4-5")]);
+        assert_eq!((reply.status.as_u16(), reply.text()), (206, "--x..."));
+    }
+    harness.answer(200, &WHOLE, "0123456789");
+    assert_eq!(harness.get("/", &[]).text(), "0123456789");
 }
