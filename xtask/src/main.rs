@@ -1,6 +1,8 @@
 //! The tasks of this repository, run as `cargo xtask TASK`. One file per task.
 
+mod apt;
 mod bench;
+mod cache_tests;
 mod guests;
 mod process;
 mod setup;
@@ -48,6 +50,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Run http-cache-tests, the outside judge of the HTTP cache, against `terrace edge`: see docs/http-cache.md
+    CacheTests(cache_tests::Options),
     /// All checks and tests: what CI runs
     #[command(alias = "ci")]
     Test,
@@ -74,6 +78,7 @@ fn run(task: Task) -> Outcome<bool> {
         }
         Task::Up { arguments } => up::serve(&Workspace::read()?, &arguments)?,
         Task::Bench { arguments } => bench::run(arguments)?,
+        Task::CacheTests(options) => return cache_tests::run(&Workspace::read()?, &options),
         Task::Test => return verify::everything(),
     }
     Ok(true)

@@ -4,9 +4,10 @@ mod report;
 
 use std::{path::Path, process::Command, time::Duration};
 
-use self::report::{Report, TestCounts};
+use self::report::Report;
+pub(crate) use self::report::TestCounts;
 use crate::{
-    Outcome, guests, process,
+    Outcome, cache_tests, guests, process,
     setup::{self, COMPONENT_TARGET, GuestToolchain},
     tools,
     workspace::Workspace,
@@ -36,6 +37,8 @@ pub(crate) fn everything() -> Outcome<bool> {
         let counts = report.stage("tests", || tests(&workspace, &guests));
         report.count(counts.unwrap_or_default());
     }
+    let counts = report.stage("tests of the HTTP cache", || cache_tests::check(&workspace));
+    report.count(counts.unwrap_or_default());
     println!("{report}");
     Ok(report.is_success())
 }

@@ -1,13 +1,9 @@
 //! What Debian has to offer when the Rust download site cannot be reached: a compiler, the sources of its standard
 //! library, and a C library for WASI.
 
-use std::{
-    io::{IsTerminal as _, stdin},
-    path::Path,
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
-use crate::{Outcome, process};
+use crate::{Outcome, apt, process};
 
 /// Where the package `rustc-web` puts the compiler.
 pub(super) const RUSTC: &str = "/usr/bin/rustc";
@@ -26,7 +22,7 @@ const PACKAGES: [&str; 4] = [RUSTC_PACKAGE, "cargo-web", "rust-web-src", "wasi-l
 
 /// The version of Debian's compiler, `None` when it is not installed.
 pub(super) fn rustc_version() -> Option<String> {
-    if !is_installed(RUSTC_PACKAGE) {
+    if !apt::is_installed(RUSTC_PACKAGE) {
         return None;
     }
     process::output(Command::new("dpkg-query").args([
@@ -43,61 +39,7 @@ pub(super) fn rustc_version() -> Option<String> {
 /// # Errors
 /// When this is not Debian, or the user may not install packages, or apt fails; the message names the packages.
 pub(super) fn install_packages() -> Outcome {
-    let missing: Vec<&str> = PACKAGES
-        .into_iter()
-        .filter(|package| !is_installed(package))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    if !process::succeeds(Command::new("apt-get").arg("--version")) {
-        return Err(format!(
-            "this is not a Debian machine (no apt-get); it needs {}",
-            PACKAGES.join(", ")
-        )
-        .into());
-    }
-    eprintln!(
-        "setup: installing {} with apt-get (about 150 MB)",
-        missing.join(", ")
-    );
-    // One unreachable source among several fails the update, though the packages may be there: the installation
-    // below is what decides.
-    if let Err(error) = process::run(apt_get()?.arg("update")) {
-        eprintln!("setup: {error}; going on with the package lists that are there");
-    }
-    process::run(
-        apt_get()?
-            .args(["install", "--yes", "--no-install-recommends"])
-            .args(&missing),
-    )
-    .map_err(|error| {
-        format!(
-            "{error}\nInstall these packages yourself: {}",
-            missing.join(" ")
-        )
-        .into()
-    })
-}
-
-fn is_installed(package: &str) -> bool {
-    let status = Command::new("dpkg-query")
-        .args(["--show", "--showformat", "${db:Status-Status}", package])
-        .output();
-    status.is_ok_and(|output| output.stdout == b"installed")
-}
-
-/// `apt-get`, through `sudo` for all but root. Without a terminal sudo must not wait for a password.
-fn apt_get() -> Outcome<Command> {
-    if process::output(Command::new("id").arg("-u"))? == "0" {
-        return Ok(Command::new("apt-get"));
-    }
-    let mut sudo = Command::new("sudo");
-    if !stdin().is_terminal() {
-        sudo.arg("--non-interactive");
-    }
-    sudo.arg("apt-get");
-    Ok(sudo)
+    apt::install(&PACKAGES)
 }
 
 /// The files of the C library that the linker looks for beside Rust's own: archives and start-up objects.

@@ -21,12 +21,12 @@ struct Stage {
 }
 
 /// How many tests passed and failed.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct TestCounts {
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct TestCounts {
     /// Tests that passed.
-    pub(super) passed: u32,
+    pub(crate) passed: u32,
     /// Tests that were to run and did not pass.
-    pub(super) failed: u32,
+    pub(crate) failed: u32,
 }
 
 impl Report {
@@ -47,9 +47,10 @@ impl Report {
         outcome
     }
 
-    /// Takes over what the tests counted.
+    /// Adds what a stage of tests counted.
     pub(super) fn count(&mut self, tests: TestCounts) {
-        self.tests = tests;
+        self.tests.passed += tests.passed;
+        self.tests.failed += tests.failed;
     }
 
     /// Whether every stage and every test succeeded.

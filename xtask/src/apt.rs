@@ -1,0 +1,69 @@
+//! Packages of Debian: whether they are there, and their installation.
+
+use std::{
+    io::{IsTerminal as _, stdin},
+    process::Command,
+};
+
+use crate::{Outcome, process};
+
+/// Installs those of the packages that are missing.
+///
+/// # Errors
+/// When this is not Debian, or the user may not install packages, or apt fails; the message names the packages.
+pub(crate) fn install(packages: &[&str]) -> Outcome {
+    let missing: Vec<&str> = packages
+        .iter()
+        .copied()
+        .filter(|package| !is_installed(package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !process::succeeds(Command::new("apt-get").arg("--version")) {
+        return Err(format!(
+            "this is not a Debian machine (no apt-get); it needs {}",
+            packages.join(", ")
+        )
+        .into());
+    }
+    eprintln!("installing {} with apt-get", missing.join(", "));
+    // One unreachable source among several fails the update, though the packages may be there: the installation
+    // below is what decides.
+    if let Err(error) = process::run(apt_get()?.arg("update")) {
+        eprintln!("{error}; going on with the package lists that are there");
+    }
+    process::run(
+        apt_get()?
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(&missing),
+    )
+    .map_err(|error| {
+        format!(
+            "{error}\nInstall these packages yourself: {}",
+            missing.join(" ")
+        )
+        .into()
+    })
+}
+
+/// Whether dpkg knows a package as installed.
+pub(crate) fn is_installed(package: &str) -> bool {
+    let status = Command::new("dpkg-query")
+        .args(["--show", "--showformat", "${db:Status-Status}", package])
+        .output();
+    status.is_ok_and(|output| output.stdout == b"installed")
+}
+
+/// `apt-get`, through `sudo` for all but root. Without a terminal sudo must not wait for a password.
+fn apt_get() -> Outcome<Command> {
+    if process::output(Command::new("id").arg("-u"))? == "0" {
+        return Ok(Command::new("apt-get"));
+    }
+    let mut sudo = Command::new("sudo");
+    if !stdin().is_terminal() {
+        sudo.arg("--non-interactive");
+    }
+    sudo.arg("apt-get");
+    Ok(sudo)
+}

@@ -1,0 +1,116 @@
+//! `cargo xtask cache-tests`: the outside judge of the HTTP cache, `http-cache-tests`, against `terrace edge`.
+//!
+//! What each of its tests is to give is in `tests/http-cache/expected.json`, and why in docs/http-cache.md.
+
+mod child;
+mod edge;
+pub(crate) mod expectation;
+mod suite;
+
+use std::{collections::BTreeMap, env, path::PathBuf};
+
+use clap::Args;
+
+use self::{
+    edge::Edge,
+    expectation::Expectation,
+    suite::{Result, Suite},
+};
+use crate::{Outcome, process, verify::TestCounts, workspace::Workspace};
+
+/// Names a built `terrace` that is to be tested instead of the one of this clone.
+const TERRACE_VARIABLE: &str = "TERRACE_BIN";
+
+/// How the tests are run.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Run these tests only, and show each of their messages
+    tests: Vec<String>,
+    /// Write what the tests gave into tests/http-cache/expected.json
+    #[arg(long, conflicts_with_all = ["tests", "suite"])]
+    bless: bool,
+    /// Run another edition, such as a clone of <https://github.com/http-tests/cache-tests>, and expect nothing
+    #[arg(long, value_name = "FOLDER")]
+    suite: Option<PathBuf>,
+}
+
+/// Runs all tests and compares with what is expected.
+///
+/// # Errors
+/// When they cannot be run.
+pub(crate) fn check(workspace: &Workspace) -> Outcome<TestCounts> {
+    let results = results(workspace, &Suite::installed(workspace)?, &[])?;
+    let expectation = Expectation::read(workspace)?;
+    let differences = expectation.compare(&results);
+    differences.iter().for_each(|found| eprintln!("\n{found}"));
+    summarise(&results);
+    let failed = differences.iter().filter(|found| found.is_fault()).count();
+    Ok(TestCounts {
+        passed: u32::try_from(results.len().saturating_sub(failed))?,
+        failed: u32::try_from(failed)?,
+    })
+}
+
+/// The task. Returns whether all is as expected.
+///
+/// # Errors
+/// When the tests cannot be run.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome<bool> {
+    if options.tests.is_empty() && options.suite.is_none() && !options.bless {
+        return Ok(check(workspace)?.failed == 0);
+    }
+    let suite = match &options.suite {
+        Some(folder) => Suite::of(workspace, folder)?,
+        None => Suite::installed(workspace)?,
+    };
+    let results = results(workspace, &suite, &options.tests)?;
+    for (id, result) in &results {
+        if !options.bless && (!result.is_passed() || !options.tests.is_empty()) {
+            println!(
+                "{id} ({}): {}\n  {}",
+                result.kind, result.outcome, result.name
+            );
+            println!("  {}", result.detail);
+        }
+    }
+    summarise(&results);
+    if options.bless {
+        let path = Expectation::of(&results).write(workspace)?;
+        eprintln!(
+            "{} is written: each change needs its line in docs/http-cache.md",
+            path.display()
+        );
+    }
+    Ok(true)
+}
+
+/// Starts the origin of the suite, the edge in front of it, and then the tests.
+fn results(
+    workspace: &Workspace,
+    suite: &Suite,
+    tests: &[String],
+) -> Outcome<BTreeMap<String, Result>> {
+    let given = env::var_os(TERRACE_VARIABLE).filter(|program| !program.is_empty());
+    let program = match given {
+        Some(program) => PathBuf::from(program).canonicalize()?,
+        None => {
+            process::run(workspace.cargo()?.args(["build", "--package", "terrace"]))?;
+            workspace.target.join("debug/terrace")
+        }
+    };
+    let folder = workspace.target.join("cache-tests");
+    let suite = suite.start(tests)?;
+    let edge = Edge::start(&program, &folder, suite.origin())?;
+    suite.test(edge.address())
+}
+
+/// How many tests of each kind gave what.
+fn summarise(results: &BTreeMap<String, Result>) {
+    let mut counts = BTreeMap::<(&str, &str), usize>::new();
+    for result in results.values() {
+        *counts.entry((&result.kind, &result.outcome)).or_default() += 1;
+    }
+    let counts = counts.into_iter();
+    let counts = counts.map(|((kind, outcome), count)| format!("{kind} {outcome}: {count}"));
+    eprintln!("{}", counts.collect::<Vec<_>>().join(", "));
+}

@@ -1,0 +1,186 @@
+//! The suite: its installation, a run of it, and what each of its tests gave.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::child::Program;
+use crate::{
+    Outcome, apt, process,
+    workspace::{Workspace, cache_folder},
+};
+
+/// How long Node.js may take to start the suite's origin.
+const MAX_START_TIME: Duration = Duration::from_secs(30);
+
+/// How long all tests may take. They take some ten seconds, since each waits for at most six.
+const MAX_TEST_TIME: Duration = Duration::from_secs(300);
+
+/// The files that say what is installed, each package with its hash.
+const PACKAGE_FILES: [&str; 2] = ["package.json", "package-lock.json"];
+
+/// What one test gave.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Result {
+    /// What a passed test shows.
+    pub(crate) name: String,
+    /// `required`, `optimal` or `check`.
+    pub(crate) kind: String,
+    /// `pass` or `fail`, of a check `yes` or `no`, or why it tells nothing.
+    pub(crate) outcome: String,
+    /// What was otherwise than the test wants; empty when nothing was.
+    pub(crate) detail: String,
+}
+
+/// An edition of the suite on this machine.
+pub(super) struct Suite {
+    /// Our script that runs it.
+    script: PathBuf,
+    folder: PathBuf,
+}
+
+/// A suite whose origin answers.
+pub(super) struct Started {
+    program: Program,
+    origin: String,
+}
+
+impl Result {
+    /// Whether it is the best that a test of its kind can give.
+    pub(crate) fn is_passed(&self) -> bool {
+        self.kind == "check" || self.outcome == "pass"
+    }
+}
+
+impl Suite {
+    /// The pinned edition, installed if it was missing.
+    ///
+    /// # Errors
+    /// When it can be neither found nor installed.
+    pub(super) fn installed(workspace: &Workspace) -> Outcome<Self> {
+        install_node()?;
+        let source = workspace.root.join("tests/http-cache");
+        let folder = cache_folder()?.join("http-cache-tests");
+        if !is_current(&source, &folder)? {
+            eprintln!("installing http-cache-tests from npm (some seconds, once)");
+            install(&source, &folder)?;
+        }
+        Self::of(workspace, &folder.join("node_modules/http-cache-tests"))
+    }
+
+    /// The edition in a folder.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub(super) fn of(workspace: &Workspace, folder: &Path) -> Outcome<Self> {
+        let folder = folder
+            .canonicalize()
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
+        let script = workspace.root.join("tests/http-cache/suite.mjs");
+        Ok(Self { script, folder })
+    }
+
+    /// Starts its origin. Without names, all tests are meant.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(super) fn start(&self, tests: &[String]) -> Outcome<Started> {
+        let mut node = Command::new("node");
+        node.arg(&self.script).arg(&self.folder).args(tests);
+        let mut program = Program::start(&mut node)?;
+        let origin = program.wait_for("address of its origin", MAX_START_TIME, |line| {
+            line["origin"].as_str().map(str::to_owned)
+        })?;
+        Ok(Started { program, origin })
+    }
+}
+
+impl Started {
+    /// The origin of the tests: `http://ADDRESS`.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Runs the tests against the cache at `address`.
+    ///
+    /// # Errors
+    /// When they do not come to an end, or none has the name that was asked for.
+    pub(super) fn test(mut self, address: &str) -> Outcome<BTreeMap<String, Result>> {
+        self.program.tell(address)?;
+        let results = self.program.wait_for("outcomes", MAX_TEST_TIME, |line| {
+            line["outcomes"].as_object().cloned()
+        })?;
+        if results.is_empty() {
+            return Err("the suite has no such test".into());
+        }
+        let results = results.into_iter();
+        Ok(results.map(|(id, result)| (id, parse(&result))).collect())
+    }
+}
+
+fn parse(result: &Value) -> Result {
+    let text = |name: &str| result[name].as_str().unwrap_or_default().to_owned();
+    Result {
+        name: text("name"),
+        kind: text("kind"),
+        outcome: text("outcome"),
+        detail: text("detail"),
+    }
+}
+
+/// Node.js and npm, as Debian has them where they are missing.
+fn install_node() -> Outcome {
+    let is_there = |program| process::succeeds(Command::new(program).arg("--version"));
+    if is_there("node") && is_there("npm") {
+        return Ok(());
+    }
+    apt::install(&["nodejs", "npm"]).map_err(|error| {
+        format!(
+            "the tests of the HTTP cache need Node.js and npm, from https://nodejs.org: {error}"
+        )
+        .into()
+    })
+}
+
+/// Whether `folder` has what the files in `source` ask for.
+fn is_current(source: &Path, folder: &Path) -> Outcome<bool> {
+    for name in PACKAGE_FILES {
+        let wanted = fs::read(source.join(name))?;
+        if fs::read(folder.join(name)).ok() != Some(wanted) {
+            return Ok(false);
+        }
+    }
+    Ok(folder.join("node_modules").is_dir())
+}
+
+/// Into a folder beside it first, so that an installation that breaks off leaves nothing that looks whole. Scripts of
+/// packages are not run.
+fn install(source: &Path, folder: &Path) -> Outcome {
+    let name = format!("http-cache-tests.{}", std::process::id());
+    let new = folder.with_file_name(name);
+    fs::create_dir_all(&new)?;
+    for name in PACKAGE_FILES {
+        fs::copy(source.join(name), new.join(name))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    let installed = process::run(npm.current_dir(&new).env("PWD", &new));
+    let outcome = installed.and_then(|()| put_in_place(&new, folder));
+    if outcome.is_err() {
+        fs::remove_dir_all(&new)?;
+    }
+    outcome
+}
+
+fn put_in_place(new: &Path, folder: &Path) -> Outcome {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(fs::rename(new, folder)?)
+}
