@@ -43,6 +43,24 @@ pub fn stored_fields(mut headers: HeaderMap, excluded: &[HeaderName]) -> HeaderM
     headers
 }
 
+/// Those of the fields that have one of the names and are not about the connection: what a response that is stored says to
+/// the client that caused it, and to no other (RFC 9111 §5.2.2.4, §5.2.2.7).
+#[must_use]
+pub fn named(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    if names.is_empty() {
+        return HeaderMap::new();
+    }
+    let mut headers = headers.clone();
+    remove_hop_by_hop(&mut headers);
+    let mut found = HeaderMap::new();
+    for (name, value) in &headers {
+        if names.contains(name) && !OF_ONE_EXCHANGE.contains(name) {
+            found.append(name, value.clone());
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +81,19 @@ mod tests {
         ]);
         let stored = stored_fields(fields, &[HeaderName::from_static("private-field")]);
         assert_eq!(stored, headers(&[("c", "1")]));
+    }
+
+    #[test]
+    fn withheld_fields_are_all_lines_of_those_names_but_of_the_connection_rfc_9111_5_2_2_7() {
+        let names = ["a", "b", "age"].map(HeaderName::from_static);
+        let fields = headers(&[
+            ("connection", "b"),
+            ("a", "1"),
+            ("a", "2"),
+            ("b", "1"),
+            ("c", "1"),
+            ("age", "1"),
+        ]);
+        assert_eq!(named(&fields, &names), headers(&[("a", "1"), ("a", "2")]));
     }
 }

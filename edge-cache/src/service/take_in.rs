@@ -56,11 +56,16 @@ impl<E: ForwardError> Cache<E> {
                 .take_part(forwarding, head, body, storable, status)
                 .await;
         }
+        let withheld = fields::named(&head.headers, &storable.excluded);
         let (arrival, content) = self.arrival(&forwarding, body, std::iter::empty());
         let whole = Representation::Whole(content);
         let stored = self.stored_response(&forwarding, head, storable, whole);
-        self.store_arriving(forwarding, stored, arrival, status)
-            .await
+        let mut answer = self
+            .store_arriving(forwarding, stored, arrival, status)
+            .await;
+        // What is not stored of it is still this client's: only later requests must not have it.
+        answer.response.headers_mut().extend(withheld);
+        answer
     }
 
     fn may_store<B: Body>(

@@ -59,6 +59,17 @@ fn users_are_never_mixed_rfc_9111_3_5() {
 }
 
 #[test]
+fn fields_for_one_user_reach_that_user_only_rfc_9111_5_2_2_7() {
+    let harness = Harness::new();
+    let cache_control = ("cache-control", "max-age=60, private=\"set-cookie\"");
+    harness.answer(200, &[cache_control, ("set-cookie", "id=1")], "hello");
+    assert_eq!(harness.get("/", &[]).field("set-cookie"), "id=1");
+    let second = harness.get("/", &[]);
+    assert_eq!((second.text(), second.field("set-cookie")), ("hello", ""));
+    assert_eq!(harness.forwards(), 1);
+}
+
+#[test]
 fn each_variant_is_stored_by_itself_rfc_9111_4_1() {
     let harness = Harness::new();
     for language in ["en", "de"] {
