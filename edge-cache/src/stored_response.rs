@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use crate::content::ContentReader;
 use crate::encoding::Renditions;
 use crate::rules::Policy;
-use crate::rules::groups::CacheGroup;
+use crate::rules::groups::{CacheGroup, groups};
 use crate::rules::vary::VaryKey;
 use crate::{Content, Moment};
 
@@ -60,6 +60,32 @@ pub enum Representation {
 }
 
 impl StoredResponse {
+    /// A response that came at once, without compressed forms, in the groups that its fields name.
+    #[must_use]
+    pub fn new(
+        status: StatusCode,
+        headers: HeaderMap,
+        vary: VaryKey,
+        policy: Policy,
+        received: Moment,
+        representation: Representation,
+    ) -> Self {
+        Self {
+            status,
+            groups: groups(&headers),
+            headers,
+            vary,
+            policy,
+            request_time: received,
+            response_time: received,
+            corrected_initial_age: Duration::ZERO,
+            representation,
+            is_compressible: false,
+            renditions: Arc::default(),
+            purged: AtomicBool::new(false),
+        }
+    }
+
     /// Marks it stale: it is validated before it is used again, but still serves where stale responses may.
     pub(crate) fn mark_stale(&self) {
         self.purged.store(true, Ordering::Release);

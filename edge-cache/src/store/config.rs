@@ -13,7 +13,7 @@ const LARGEST_OF_SHARD: u64 = 8;
 const MIN_SHARD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How large the store is and what it takes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreConfig {
     /// The most bytes that all stored responses may take, with keys, fields and everything kept about them.
     pub capacity_bytes: u64,

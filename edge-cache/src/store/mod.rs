@@ -9,6 +9,7 @@
 //! they take no other. A change holds `index` from its look at the log to its end. A purge writes to the log
 //! before it takes the first `index`. So either the change sees the purge in the log, or the purge finds the change done.
 
+mod compact;
 mod config;
 mod ghosts;
 mod index;
@@ -24,6 +25,7 @@ mod weight;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
+pub use compact::compact_fields;
 pub use config::{DEFAULT_MAX_VARIANTS, StoreConfig};
 pub use log::Generation;
 pub use purge::{Purge, PurgeMode};
