@@ -81,7 +81,7 @@ impl<E: ForwardError> Cache<E> {
     pub fn new(config: CacheConfig, clock: impl Clock) -> Arc<Self> {
         let arriving = config.store.capacity_bytes / ARRIVING_SHARE_DIVISOR;
         Arc::new(Self {
-            store: Store::new(config.store),
+            store: Store::new(config.store.clone()),
             collapser: Collapser::new(),
             uncacheable: Uncacheable::new(),
             arriving: Arc::new(ArrivingBudget::new(arriving)),
