@@ -1,16 +1,16 @@
-//! Content codings that a client accepts, and content that is worth coding (RFC 9110 §8.4 and §12.5.3).
+//! Content codings: which one a client gets, and what is worth one (RFC 9110 §8.4.1, §12.5.3).
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::Policy;
 use super::directives::ResponseDirectives;
-use super::validation::{EntityTag, entity_tag};
-use super::vary::accepted;
+use super::weight::{Thousandths, accepted};
 
 /// Content shorter than this is not compressed, in bytes: it fits into one packet either way.
 pub const MIN_COMPRESSED_BYTES: u64 = 1024;
 
-/// A coding that the cache can make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A coding that the cache itself makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContentCoding {
     /// RFC 7932.
     Brotli,
@@ -21,10 +21,12 @@ pub enum ContentCoding {
 }
 
 impl ContentCoding {
-    /// The cache's own order of preference where the client has none.
-    const PREFERRED: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
+    /// All of them, what makes text smallest first.
+    pub const ALL: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
 
-    fn name(self) -> &'static str {
+    /// Its name in fields.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Brotli => "br",
             Self::Zstd => "zstd",
@@ -32,97 +34,129 @@ impl ContentCoding {
         }
     }
 
-    /// The name in `Content-Encoding`.
+    /// Its name as the value of `Content-Encoding`.
     #[must_use]
     pub fn token(self) -> HeaderValue {
-        HeaderValue::from_static(self.name())
+        HeaderValue::from_static(self.as_str())
+    }
+
+    /// How much a client likes it; not at all if it does not name it.
+    ///
+    /// `*` says that others can be decoded as well, and is sent by clients that can't.
+    fn weight(self, accepted: &[(String, Thousandths)]) -> Thousandths {
+        let is_it = |name: &str| name == self.as_str() || (self == Self::Gzip && name == "x-gzip");
+        let named = accepted.iter().find(|(name, _)| is_it(name));
+        named.map_or(0, |(_, weight)| *weight)
     }
 }
 
-/// The coding that a request prefers; `None` if that is none at all.
+/// The coding that a client likes best; `None` if it likes none better than the content as it is.
 ///
-/// Only codings that are named count: `*` says that others can be decoded as well, and is sent by clients that can't.
+/// Of codings that are liked the same, the one that makes text smallest.
 #[must_use]
 pub fn preferred(request: &HeaderMap) -> Option<ContentCoding> {
     if !request.contains_key(header::ACCEPT_ENCODING) {
         return None;
     }
     let accepted = accepted(request, &header::ACCEPT_ENCODING);
-    let weight = |name: &str| {
-        accepted
-            .iter()
-            .find(|(what, _)| what == name)
-            .map_or(0, |(_, weight)| *weight)
-    };
-    let codings = ContentCoding::PREFERRED.into_iter().rev();
-    let best = codings.max_by_key(|coding| weight(coding.name()))?;
-    let best_weight = weight(best.name());
-    (best_weight > 0 && best_weight >= weight("identity")).then_some(best)
-}
-
-/// Whether content with these fields may be coded and is worth it: text that is not coded yet, of some length, that nobody
-/// has forbidden to transform (RFC 9110 §7.7).
-#[must_use]
-pub fn is_compressible(headers: &HeaderMap, directives: &ResponseDirectives) -> bool {
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse().ok());
-    let is_short = length.is_some_and(|length: u64| length < MIN_COMPRESSED_BYTES);
-    !is_short
-        && !directives.no_transform
-        && !headers.contains_key(header::CONTENT_ENCODING)
-        && !headers.contains_key(header::CONTENT_RANGE)
-        && headers.get(header::CONTENT_TYPE).is_some_and(is_text)
-}
-
-fn is_text(content_type: &HeaderValue) -> bool {
-    let Ok(content_type) = content_type.to_str() else {
-        return false;
-    };
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    // Events are to arrive one by one, and compression would hold them back.
-    (essence.starts_with("text/") && essence != "text/event-stream")
-        || essence.ends_with("+json")
-        || essence.ends_with("+xml")
-        || matches!(
-            essence.as_str(),
-            "application/json" | "application/javascript" | "application/xml" | "application/wasm"
-        )
-}
-
-/// Says that other requests may get other codings (RFC 9110 §12.5.5).
-pub fn vary_on_coding(headers: &mut HeaderMap) {
-    let mut lines = headers
-        .get_all(header::VARY)
+    let identity = accepted.iter().find(|(name, _)| name == "identity");
+    // Without being named the content as it is will do, but any coding that is named is better.
+    let least = identity.map_or(0, |(_, weight)| *weight);
+    let weighted = ContentCoding::ALL.map(|coding| (coding, coding.weight(&accepted)));
+    let most = weighted
         .iter()
-        .filter_map(|line| line.to_str().ok());
-    let mut names = lines.by_ref().flat_map(|line| line.split(','));
-    let is_named = names.any(|name| name.trim().eq_ignore_ascii_case("accept-encoding"));
-    if !is_named {
-        headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        .map(|(_, weight)| *weight)
+        .max()
+        .filter(|most| *most > 0 && *most >= least)?;
+    weighted
+        .into_iter()
+        .find(|(_, weight)| *weight == most)
+        .map(|(coding, _)| coding)
+}
+
+/// Whether content with these fields may be put into a coding and is worth it: it is text, in no coding yet, and nothing
+/// says that it is to stay as it is.
+#[must_use]
+pub fn is_compressible(response: &HeaderMap, policy: &Policy) -> bool {
+    const AS_IT_IS: [HeaderName; 6] = [
+        header::CONTENT_ENCODING,
+        header::CONTENT_RANGE,
+        // Digests of the content as it is (RFC 9530).
+        HeaderName::from_static("content-digest"),
+        HeaderName::from_static("repr-digest"),
+        HeaderName::from_static("digest"),
+        HeaderName::from_static("content-md5"),
+    ];
+    let is_free = AS_IT_IS.iter().all(|name| !response.contains_key(name));
+    // `Cache-Control` says it to all, also where a targeted field says something else to this cache.
+    let may_be_transformed =
+        !policy.no_transform && !ResponseDirectives::parse(response).no_transform;
+    is_free && may_be_transformed && has_text(response) && !is_short(response)
+}
+
+fn is_short(response: &HeaderMap) -> bool {
+    let length = response.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length < MIN_COMPRESSED_BYTES)
+}
+
+fn has_text(response: &HeaderMap) -> bool {
+    let media_type = response
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media_type = media_type
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    is_text(&media_type.trim().to_ascii_lowercase())
+}
+
+/// Whether a media type is of text, or of something that is as easily made smaller.
+fn is_text(media_type: &str) -> bool {
+    const OTHERS: [&str; 13] = [
+        "application/javascript",
+        "application/json",
+        "application/manifest+json",
+        "application/rtf",
+        "application/vnd.ms-fontobject",
+        "application/wasm",
+        "application/x-javascript",
+        "application/x-ndjson",
+        "application/xml",
+        "application/yaml",
+        "font/otf",
+        "font/ttf",
+        "image/bmp",
+    ];
+    // Events have to arrive one by one.
+    (media_type.starts_with("text/") && media_type != "text/event-stream")
+        || ["+json", "+xml", "+yaml"]
+            .iter()
+            .any(|suffix| media_type.ends_with(suffix))
+        || OTHERS.contains(&media_type)
+}
+
+/// Makes a strong entity tag weak: content in another coding has other bytes, and means the same (RFC 9110 §8.8.1).
+pub fn weaken_validators(headers: &mut HeaderMap) {
+    let Some(tag) = headers.get(header::ETAG) else {
+        return;
+    };
+    if tag.as_bytes().starts_with(b"\"") {
+        let weak = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat());
+        headers.insert(
+            header::ETAG,
+            weak.expect("it is a field value with two more letters"),
+        );
     }
 }
 
-/// Makes the validators and digests those of coded content: it is the same only in meaning, so its tag is weak
-/// (RFC 9110 §8.8.1), and digests of its bytes are not known.
-pub fn weaken_validators(headers: &mut HeaderMap) {
-    if let Some(EntityTag {
-        is_weak: false,
-        opaque,
-    }) = entity_tag(headers)
-    {
-        let weak = [b"W/", opaque].concat();
-        if let Ok(weak) = HeaderValue::from_bytes(&weak) {
-            headers.insert(header::ETAG, weak);
-        }
-    }
-    for name in ["content-md5", "content-digest", "repr-digest", "digest"] {
-        headers.remove(name);
+/// Says that a response has been chosen by `Accept-Encoding`, which has to stand in it whichever coding was chosen
+/// (RFC 9110 §12.5.5).
+pub fn vary_on_coding(headers: &mut HeaderMap) {
+    let lines = headers.get_all(header::VARY).iter();
+    let says_so = |name: &[u8]| name == b"*" || name.eq_ignore_ascii_case(b"accept-encoding");
+    let names = lines.flat_map(|line| super::list::members(line.as_bytes()));
+    if names.filter(|name| says_so(name)).count() == 0 {
+        headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     }
 }
 
@@ -131,60 +165,92 @@ mod tests {
     use super::*;
     use crate::rules::testing::headers;
 
-    fn chosen(accept: &str) -> Option<ContentCoding> {
-        preferred(&headers(&[("accept-encoding", accept)]))
+    fn compressible(fields: &[(&'static str, &str)]) -> bool {
+        is_compressible(&headers(fields), &Policy::default())
+    }
+
+    fn coding(accept_encoding: &str) -> Option<&'static str> {
+        preferred(&headers(&[("accept-encoding", accept_encoding)])).map(ContentCoding::as_str)
     }
 
     #[test]
-    fn the_coding_with_the_largest_weight_is_chosen_rfc_9110_12_5_3() {
-        assert_eq!(
-            chosen("gzip, deflate, br, zstd"),
-            Some(ContentCoding::Brotli)
-        );
-        assert_eq!(chosen("gzip, br;q=0.5"), Some(ContentCoding::Gzip));
-        assert_eq!(
-            chosen("br;q=0, gzip;q=0.1, identity;q=0"),
-            Some(ContentCoding::Gzip)
-        );
-        assert_eq!(chosen("gzip;q=0.5, identity"), None);
-        assert_eq!(chosen("deflate, *"), None);
-        assert_eq!(chosen(""), None);
-        assert_eq!(preferred(&HeaderMap::new()), None);
+    fn the_coding_that_is_liked_best_is_chosen_rfc_9110_12_5_3() {
+        for (accepted, expected) in [
+            ("gzip, deflate, br, zstd", Some("br")),
+            ("gzip, zstd", Some("zstd")),
+            ("GZIP", Some("gzip")),
+            ("x-gzip", Some("gzip")),
+            ("gzip;q=1.0, br;q=0.5", Some("gzip")),
+            ("*", None),
+            ("*;q=0", None),
+            ("gzip;q=0", None),
+            ("identity, gzip;q=0.5", None),
+            ("identity;q=0.5, gzip;q=0.5", Some("gzip")),
+            ("identity;q=0, gzip;q=0.1", Some("gzip")),
+            ("deflate", None),
+            ("", None),
+            ("gzip;q=x", None),
+        ] {
+            assert_eq!(coding(accepted), expected, "{accepted}");
+        }
+        assert_eq!(preferred(&headers(&[])), None);
     }
 
     #[test]
-    fn text_of_some_length_is_worth_it_unless_it_may_not_be_transformed() {
-        let check = |fields: &[(&'static str, &str)]| {
-            let headers = headers(fields);
-            is_compressible(&headers, &ResponseDirectives::parse(&headers))
+    fn text_is_worth_a_coding() {
+        let worth = |media_type: &str| compressible(&[("content-type", media_type)]);
+        for media_type in [
+            "text/html; charset=utf-8",
+            "TEXT/plain",
+            "application/json",
+            "image/svg+xml",
+            "application/ld+json",
+            "application/wasm",
+        ] {
+            assert!(worth(media_type), "{media_type}");
+        }
+        for media_type in [
+            "image/png",
+            "text/event-stream",
+            "application/octet-stream",
+            "font/woff2",
+            "video/mp4",
+            "",
+        ] {
+            assert!(!worth(media_type), "{media_type}");
+        }
+        assert!(!compressible(&[]));
+    }
+
+    #[test]
+    fn what_is_to_stay_as_it_is_does_rfc_9111_5_2_2_6() {
+        let worth = |name, value| compressible(&[("content-type", "text/html"), (name, value)]);
+        assert!(!worth("cache-control", "no-transform"));
+        assert!(!worth("content-encoding", "gzip"));
+        assert!(!worth("repr-digest", "sha-256=:AA==:"));
+        assert!(worth("cache-control", "max-age=60"));
+    }
+
+    #[test]
+    fn content_in_a_coding_has_a_weak_validator_rfc_9110_8_8_1() {
+        let weakened = |tag: &str| {
+            let mut headers = headers(&[("etag", tag)]);
+            weaken_validators(&mut headers);
+            headers["etag"].to_str().unwrap().to_owned()
         };
-        let json = ("content-type", "application/json; charset=utf-8");
-        assert!(check(&[json]));
-        assert!(check(&[json, ("content-length", "1024")]));
-        assert!(!check(&[json, ("content-length", "1023")]));
-        assert!(!check(&[json, ("content-encoding", "br")]));
-        assert!(!check(&[json, ("cache-control", "no-transform")]));
-        assert!(!check(&[("content-type", "image/png")]));
-        assert!(!check(&[("content-type", "text/event-stream")]));
+        assert_eq!(weakened("\"a\""), "W/\"a\"");
+        assert_eq!(weakened("W/\"a\""), "W/\"a\"");
     }
 
     #[test]
-    fn coded_content_has_a_weak_tag_and_no_digests_rfc_9110_8_8_1() {
-        let mut fields = headers(&[("etag", "\"a\""), ("repr-digest", "x")]);
-        weaken_validators(&mut fields);
-        assert_eq!(fields, headers(&[("etag", "W/\"a\"")]));
-        let mut fields = headers(&[("etag", "W/\"a\"")]);
-        weaken_validators(&mut fields);
-        assert_eq!(fields, headers(&[("etag", "W/\"a\"")]));
-    }
-
-    #[test]
-    fn accept_encoding_is_nominated_once() {
-        let mut fields = headers(&[("vary", "a, ACCEPT-encoding")]);
-        vary_on_coding(&mut fields);
-        assert_eq!(fields.get_all("vary").iter().count(), 1);
-        let mut fields = headers(&[("vary", "a")]);
-        vary_on_coding(&mut fields);
-        assert_eq!(fields.get_all("vary").iter().count(), 2);
+    fn a_response_says_that_it_was_chosen_by_coding_rfc_9110_12_5_5() {
+        let vary = |value: &str| {
+            let mut headers = headers(&[("vary", value)]);
+            vary_on_coding(&mut headers);
+            headers.get_all("vary").iter().count()
+        };
+        assert_eq!(vary("Origin"), 2);
+        assert_eq!(vary("origin, accept-ENCODING"), 1);
+        assert_eq!(vary("*"), 1);
     }
 }

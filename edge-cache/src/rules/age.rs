@@ -6,19 +6,22 @@ use http::{HeaderMap, header};
 
 use super::dates::date;
 use super::directives::delta_seconds;
-use crate::time::Moment;
+use crate::Moment;
 
 /// The value of `Age`: the first member of the field. One that is no number is ignored (§5.1).
+///
+/// Parameters are left out, as in structured fields, which `Age` is compatible with: so `7200;a=b` makes a response old.
 #[must_use]
 pub fn age_value(headers: &HeaderMap) -> Option<Duration> {
-    let line = headers.get(header::AGE)?.to_str().ok()?;
-    delta_seconds(line.split(',').next()?.trim())
+    let line = headers.get(header::AGE)?.as_bytes();
+    let first = line.split(|byte| matches!(byte, b',' | b';')).next()?;
+    delta_seconds(first.trim_ascii())
 }
 
 /// When the response was made, by its origin's clock; by ours if it does not say (RFC 9110 §6.6.1).
 #[must_use]
 pub fn date_value(headers: &HeaderMap, response_time: Moment) -> SystemTime {
-    date(headers, &header::DATE).unwrap_or(response_time.wall)
+    date(headers, &header::DATE, response_time.wall).unwrap_or(response_time.wall)
 }
 
 /// The age by comparing the two clocks.
@@ -38,7 +41,9 @@ pub fn corrected_initial_age(
     response_time: Moment,
 ) -> Duration {
     let response_delay = response_time.since(request_time);
-    let corrected_age_value = age_value(headers).unwrap_or_default() + response_delay;
+    let corrected_age_value = age_value(headers)
+        .unwrap_or_default()
+        .saturating_add(response_delay);
     apparent_age(date_value(headers, response_time), response_time).max(corrected_age_value)
 }
 
@@ -50,7 +55,7 @@ pub fn current_age(
     now: Moment,
 ) -> Duration {
     let resident_time = now.since(response_time);
-    corrected_initial_age + resident_time
+    corrected_initial_age.saturating_add(resident_time)
 }
 
 #[cfg(test)]
@@ -64,14 +69,20 @@ mod tests {
             ("7200", Some(7200)),
             ("7200, 0", Some(7200)),
             ("0, 7200", Some(0)),
+            ("0,7200", Some(0)),
+            ("2147483649", Some(1 << 31)),
             ("abc", None),
             ("-7200", None),
             ("7200.0", None),
-            ("7200;a=b", None),
+            (", 7200", None),
+            ("7200;a=b", Some(7200)),
+            ("7200;a=111", Some(7200)),
         ] {
             let age = age_value(&headers(&[("age", value)]));
             assert_eq!(age.map(|age| age.as_secs()), expected, "{value}");
         }
+        let lines = headers(&[("age", "0"), ("age", "7200")]);
+        assert_eq!(age_value(&lines), Some(Duration::ZERO));
     }
 
     #[test]
@@ -86,6 +97,11 @@ mod tests {
         assert_eq!(
             initial(&[("date", "Thu, 01 Jan 2099 00:00:00 GMT"), ("age", "10")]),
             13
+        );
+        assert_eq!(
+            initial(&[("date", "foo")]),
+            3,
+            "a date that is none is the time of arrival"
         );
     }
 

@@ -1,33 +1,38 @@
-//! `Cache-Status` (RFC 9211): how the cache took part in an exchange.
+//! `Cache-Status` (RFC 9211): how a cache took part in a response.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// The field.
 pub static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
+/// The longest member that is written without allocating, in bytes. What is longer is left out, beginning with `detail`.
+const MAX_MEMBER_BYTES: usize = 256;
+
 /// Why a request was forwarded (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ForwardReason {
-    /// The cache was not to handle it.
+    /// The cache was configured not to handle the request.
     Bypass,
-    /// Its method.
+    /// The method's semantics require it.
     Method,
-    /// Nothing is stored for its target URI.
+    /// Nothing is stored for the URI.
     UriMiss,
-    /// What is stored for its target URI is for other nominated fields.
+    /// Responses are stored for the URI, but none that the request selects.
     VaryMiss,
-    /// It asked for a fresher response than the one that is stored.
+    /// Nothing stored could be used, for whatever reason.
+    Miss,
+    /// What is stored is fresh, but the request's directives do not accept it.
     Request,
     /// What is stored is stale.
     Stale,
-    /// What is stored is not all that it asked for.
+    /// Part of what is asked for is stored.
     Partial,
 }
 
 impl ForwardReason {
-    /// The token.
+    /// Its token.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,6 +40,7 @@ impl ForwardReason {
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
+            Self::Miss => "miss",
             Self::Request => "request",
             Self::Stale => "stale",
             Self::Partial => "partial",
@@ -42,25 +48,25 @@ impl ForwardReason {
     }
 }
 
-/// How the cache took part.
+/// How this cache took part in one response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheStatus {
-    /// Why the request was forwarded; a hit if it was not.
+    /// Why the request was forwarded; a hit if it was not (§2.1, §2.2).
     pub forward_reason: Option<ForwardReason>,
-    /// The status of the answer to the forwarded request, where it is not the response's own.
+    /// The status of the answer to the forwarded request (§2.3).
     pub forward_status: Option<StatusCode>,
-    /// How long the response is still fresh, in seconds; negative if it is stale.
+    /// How long what is stored is still fresh, in seconds; negative if it is stale (§2.4).
     pub time_to_live: Option<i64>,
-    /// Whether the response was stored.
+    /// Whether the response is stored (§2.5).
     pub stored: bool,
-    /// Whether the request was answered by another one's forward.
+    /// Whether the request shared the forward of another one (§2.6).
     pub collapsed: bool,
-    /// More about it, as a token.
+    /// More about it, for people (§2.8).
     pub detail: Option<&'static str>,
 }
 
 impl CacheStatus {
-    /// A response from the store.
+    /// Answered from the store, with what is fresh for so many seconds.
     #[must_use]
     pub fn hit(time_to_live: i64) -> Self {
         Self {
@@ -69,7 +75,7 @@ impl CacheStatus {
         }
     }
 
-    /// A response to a request that was forwarded.
+    /// Forwarded, for a reason.
     #[must_use]
     pub fn forwarded(reason: ForwardReason) -> Self {
         Self::of(Some(reason))
@@ -86,42 +92,47 @@ impl CacheStatus {
         }
     }
 
-    /// With the status of the answer.
+    /// With the status of the answer to the forwarded request.
     #[must_use]
-    pub fn forward_status(mut self, status: StatusCode) -> Self {
-        self.forward_status = Some(status);
-        self
+    pub fn forward_status(self, status: StatusCode) -> Self {
+        let forward_status = Some(status);
+        Self {
+            forward_status,
+            ..self
+        }
     }
 
-    /// With a stale response in place of the answer.
+    /// With what is stored in place of the answer, although it has been stale for so many seconds, a negative number.
     #[must_use]
-    pub fn stale(mut self, time_to_live: i64) -> Self {
-        self.time_to_live = Some(time_to_live);
-        self
+    pub fn stale(self, time_to_live: i64) -> Self {
+        let time_to_live = Some(time_to_live);
+        Self {
+            time_to_live,
+            ..self
+        }
     }
 
-    /// With whether the response was stored.
+    /// With whether the response is stored.
     #[must_use]
-    pub fn stored(mut self, stored: bool) -> Self {
-        self.stored = stored;
-        self
+    pub fn stored(self, stored: bool) -> Self {
+        Self { stored, ..self }
     }
 
-    /// Answered by another request's forward.
+    /// Answered by the forward of another request.
     #[must_use]
-    pub fn collapsed(mut self) -> Self {
-        self.collapsed = true;
-        self
+    pub fn collapsed(self) -> Self {
+        let collapsed = true;
+        Self { collapsed, ..self }
     }
 
-    /// With more about it, as a token (RFC 9651 §3.3.4).
+    /// With more about it.
     #[must_use]
-    pub fn detail(mut self, detail: &'static str) -> Self {
-        self.detail = Some(detail);
-        self
+    pub fn detail(self, detail: &'static str) -> Self {
+        let detail = Some(detail);
+        Self { detail, ..self }
     }
 
-    /// Whether no forward was needed.
+    /// Whether it was answered from the store without being forwarded.
     #[must_use]
     pub fn is_hit(&self) -> bool {
         self.forward_reason.is_none()
@@ -136,81 +147,201 @@ impl CacheStatus {
     /// Whether the cache had no part in it.
     #[must_use]
     pub fn is_bypass(&self) -> bool {
-        matches!(
-            self.forward_reason,
-            Some(ForwardReason::Bypass | ForwardReason::Method)
-        )
+        use ForwardReason::{Bypass, Method};
+        matches!(self.forward_reason, Some(Bypass | Method))
     }
 
-    /// Adds it behind those of caches nearer to the origin (RFC 9211 §2), under the cache's `name`, a token.
+    /// Adds the member of the cache of this `name` behind those of caches nearer to the origin (§2).
     pub fn add_to(&self, headers: &mut HeaderMap, name: &str) {
-        let text = self.text(name);
-        let value = HeaderValue::try_from(text).expect("tokens and numbers are visible ASCII");
-        headers.append(CACHE_STATUS.clone(), value);
+        let mut member = Member::new();
+        // It only fails for want of space, and then all that fits is there.
+        let _ = self.write(&mut member, name);
+        if let Ok(value) = HeaderValue::from_bytes(member.whole()) {
+            headers.append(CACHE_STATUS.clone(), value);
+        }
     }
 
-    fn text(&self, name: &str) -> String {
-        let mut text = String::with_capacity(64);
-        text.push_str(name);
+    fn write(&self, member: &mut Member, name: &str) -> fmt::Result {
+        member.name(name)?;
         match self.forward_reason {
-            None => text.push_str("; hit"),
-            Some(reason) => {
-                text.push_str("; fwd=");
-                text.push_str(reason.as_str());
-            }
+            None => member.parameter(format_args!("; hit"))?,
+            Some(reason) => member.parameter(format_args!("; fwd={}", reason.as_str()))?,
         }
-        let written = self.parameters(&mut text);
-        written.expect("a string takes whatever is written");
-        text
-    }
-
-    fn parameters(&self, text: &mut String) -> std::fmt::Result {
         if let Some(status) = self.forward_status {
-            write!(text, "; fwd-status={}", status.as_u16())?;
+            member.parameter(format_args!("; fwd-status={}", status.as_u16()))?;
         }
-        if let Some(time_to_live) = self.time_to_live {
-            write!(text, "; ttl={time_to_live}")?;
+        if let Some(seconds) = self.time_to_live {
+            member.parameter(format_args!("; ttl={seconds}"))?;
         }
         if self.stored {
-            text.push_str("; stored");
+            member.parameter(format_args!("; stored"))?;
         }
         if self.collapsed {
-            text.push_str("; collapsed");
+            member.parameter(format_args!("; collapsed"))?;
         }
-        if let Some(detail) = self.detail {
-            write!(text, "; detail={detail}")?;
+        match self.detail {
+            Some(detail) if is_token(detail) => member.parameter(format_args!("; detail={detail}")),
+            Some(detail) => member.parameter(format_args!("; detail=\"{}\"", Escaped(detail))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A member that is being written. What does not fit is left out as a whole.
+struct Member {
+    bytes: [u8; MAX_MEMBER_BYTES],
+    written: usize,
+    /// The end of what is whole.
+    whole: usize,
+}
+
+impl Member {
+    fn new() -> Self {
+        Self {
+            bytes: [0; MAX_MEMBER_BYTES],
+            written: 0,
+            whole: 0,
+        }
+    }
+
+    /// The cache's name: a token, or a string (RFC 9211 §2).
+    fn name(&mut self, name: &str) -> fmt::Result {
+        if is_token(name) {
+            self.parameter(format_args!("{name}"))
+        } else {
+            self.parameter(format_args!("\"{}\"", Escaped(name)))
+        }
+    }
+
+    fn parameter(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
+        self.write_fmt(text)?;
+        self.whole = self.written;
+        Ok(())
+    }
+
+    fn whole(&self) -> &[u8] {
+        &self.bytes[..self.whole]
+    }
+}
+
+impl Write for Member {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.written + text.len();
+        let place = self.bytes.get_mut(self.written..end).ok_or(fmt::Error)?;
+        place.copy_from_slice(text.as_bytes());
+        self.written = end;
+        Ok(())
+    }
+}
+
+/// Text as a string of a structured field has it (RFC 9651 §4.1.6). What is no visible ASCII becomes a question mark.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                ' '..='~' => f.write_char(character)?,
+                _ => f.write_char('?')?,
+            }
         }
         Ok(())
     }
 }
 
+/// Whether text is a token of a structured field (RFC 9651 §3.3.4).
+fn is_token(text: &str) -> bool {
+    let begins_well = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '*');
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte);
+    begins_well && text.bytes().all(is_token)
+}
+
 #[cfg(test)]
 mod tests {
+    use sfv::{List, Parser};
+
     use super::*;
+    use crate::rules::testing::headers;
+
+    fn text(status: CacheStatus, name: &str) -> String {
+        let mut headers = HeaderMap::new();
+        status.add_to(&mut headers, name);
+        let text = headers[&CACHE_STATUS].to_str().unwrap().to_owned();
+        let parsed: Result<List, _> = Parser::new(&text).parse();
+        assert!(parsed.is_ok(), "{text}");
+        text
+    }
 
     #[test]
-    fn a_hit_and_a_forward_are_told_apart_rfc_9211_2() {
-        assert_eq!(CacheStatus::hit(-3).text("T"), "T; hit; ttl=-3");
-        let forwarded = CacheStatus::forwarded(ForwardReason::UriMiss);
-        let forwarded = forwarded
-            .forward_status(StatusCode::OK)
-            .stored(true)
-            .collapsed();
+    fn a_hit_tells_how_long_it_is_fresh_rfc_9211_2_4() {
         assert_eq!(
-            forwarded.text("T"),
-            "T; fwd=uri-miss; fwd-status=200; stored; collapsed"
+            text(CacheStatus::hit(376), "Terrace"),
+            "Terrace; hit; ttl=376"
+        );
+        assert_eq!(
+            text(CacheStatus::hit(-5), "Terrace"),
+            "Terrace; hit; ttl=-5"
         );
     }
 
     #[test]
-    fn members_of_caches_nearer_to_the_origin_stay_in_front_rfc_9211_2() {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            CACHE_STATUS.clone(),
-            HeaderValue::from_static("Origin; hit"),
+    fn a_forward_tells_why_and_what_came_of_it_rfc_9211_2_2() {
+        let status = CacheStatus::forwarded(ForwardReason::UriMiss)
+            .forward_status(StatusCode::OK)
+            .stored(true)
+            .collapsed()
+            .detail("no-store");
+        assert_eq!(
+            text(status, "a"),
+            "a; fwd=uri-miss; fwd-status=200; stored; collapsed; detail=no-store"
         );
-        CacheStatus::hit(1).detail("x").add_to(&mut headers, "Edge");
+        let status = CacheStatus::forwarded(ForwardReason::Stale).stale(-3);
+        assert_eq!(text(status, "a"), "a; fwd=stale; ttl=-3");
+        assert!(!status.is_hit() && !status.is_bypass());
+    }
+
+    #[test]
+    fn all_reasons_have_the_tokens_of_the_standard_rfc_9211_2_2() {
+        use ForwardReason::{Bypass, Method, Miss, Partial, Request, Stale, UriMiss, VaryMiss};
+        let tokens = [
+            Bypass, Method, UriMiss, VaryMiss, Miss, Request, Stale, Partial,
+        ]
+        .map(ForwardReason::as_str);
+        assert_eq!(
+            tokens,
+            [
+                "bypass",
+                "method",
+                "uri-miss",
+                "vary-miss",
+                "miss",
+                "request",
+                "stale",
+                "partial"
+            ]
+        );
+    }
+
+    #[test]
+    fn members_of_caches_nearer_to_the_origin_come_first_rfc_9211_2() {
+        let mut headers = headers(&[("cache-status", "Origin; hit")]);
+        CacheStatus::hit(1).add_to(&mut headers, "a");
         let lines: Vec<_> = headers.get_all(&CACHE_STATUS).iter().collect();
-        assert_eq!(lines, ["Origin; hit", "Edge; hit; ttl=1; detail=x"]);
+        assert_eq!(lines, ["Origin; hit", "a; hit; ttl=1"]);
+    }
+
+    #[test]
+    fn what_is_no_token_is_a_string_rfc_9651_4_1_6() {
+        assert_eq!(
+            text(CacheStatus::hit(0).detail("a \"b\""), "My \\ cäche"),
+            "\"My \\\\ c?che\"; hit; ttl=0; detail=\"a \\\"b\\\"\""
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_as_a_whole() {
+        let long: &str = "x".repeat(MAX_MEMBER_BYTES).leak();
+        assert_eq!(text(CacheStatus::hit(1).detail(long), "a"), "a; hit; ttl=1");
     }
 }

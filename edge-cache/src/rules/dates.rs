@@ -1,136 +1,141 @@
-//! Dates in fields (RFC 9110 §5.6.7), read as caches are to read them (RFC 9111 §4.2).
+//! Dates in fields (RFC 9110 §5.6.7).
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-const DAY_NAMES: [&str; 7] = [
-    "sunday",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-];
+/// The length of the longest date: `Wednesday, 06-Nov-94 08:49:37 GMT`.
+const MAX_DATE_BYTES: usize = 33;
 
-const MONTH_NAMES: [&str; 12] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+/// How far in the future a year of two digits may seem to lie before it is taken for a past one (RFC 9110 §5.6.7), with
+/// years of 365.25 days.
+const MAX_YEARS_AHEAD: Duration = Duration::from_secs(50 * 31_557_600);
 
-/// Two-digit years from here on are of the last century. The standard has the border fifty years from now; this one
-/// needs no clock and is the same until 2077 for all dates that anybody sends.
-const FIRST_YEAR_OF_LAST_CENTURY: i64 = 70;
-
-const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
-
-/// The date of a field, in one of the three formats of the standard.
+/// The date of a field, in one of the three formats of the standard. `now` tells which century a year of two digits is of.
 ///
-/// Upper and lower case are the same (RFC 9111 §4.2), and the name of the day must be one, but says nothing. A field of
-/// several lines, and one that is not a date to the letter otherwise, has none.
+/// The format is taken strictly, but for upper and lower case (RFC 9111 §4.2) and which day of the week is named. A field
+/// of several lines, and one in another time zone, have no date: what was meant is unknown.
 #[must_use]
-pub fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
+pub fn date(headers: &HeaderMap, name: &HeaderName, now: SystemTime) -> Option<SystemTime> {
     let mut lines = headers.get_all(name).iter();
     let line = lines.next()?;
     if lines.next().is_some() {
         return None;
     }
-    let text = line.to_str().ok()?.to_ascii_lowercase();
-    let seconds = imf_fixdate(&text)
-        .or_else(|| rfc850_date(&text))
-        .or_else(|| asctime_date(&text))?;
-    let distance = Duration::from_secs(seconds.unsigned_abs());
-    if seconds < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(distance)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(distance)
+    parse(line.as_bytes(), now)
+}
+
+/// The date that a text is.
+#[must_use]
+pub fn parse(text: &[u8], now: SystemTime) -> Option<SystemTime> {
+    let mut buffer = [0; MAX_DATE_BYTES];
+    let buffer = buffer.get_mut(..text.len())?;
+    buffer.copy_from_slice(text);
+    set_case(buffer);
+    let text = std::str::from_utf8(buffer).ok()?;
+    match rfc_850(text) {
+        Some(date) => date.parse(now),
+        None => httpdate::parse_http_date(text)
+            .ok()
+            .or_else(|| with_another_day_name(text)),
     }
 }
 
-/// `sun, 06 nov 1994 08:49:37 gmt`
-fn imf_fixdate(text: &str) -> Option<i64> {
+/// The date of a text whose day of the week does not fit: the name says nothing that the rest does not say.
+fn with_another_day_name(text: &str) -> Option<SystemTime> {
+    let (name, rest) = text.split_at_checked(3)?;
+    DAY_NAMES.iter().find(|day| day.starts_with(name))?;
+    let other = |day: &&str| httpdate::parse_http_date(&format!("{}{rest}", &day[..3])).ok();
+    DAY_NAMES.iter().find_map(other)
+}
+
+/// The text of a date, in the format that senders use. A date outside the years that it can express is the nearest one.
+#[must_use]
+pub fn print(date: SystemTime) -> HeaderValue {
+    /// The end of the year 9999.
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let since = date
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let text = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since.min(LAST));
+    HeaderValue::try_from(text).expect("a date is visible ASCII")
+}
+
+/// Puts letters into the case that the formats have: names of days and months begin with a capital.
+fn set_case(text: &mut [u8]) {
+    for word in text.split_mut(|byte| !byte.is_ascii_alphabetic()) {
+        if word.eq_ignore_ascii_case(b"GMT") {
+            word.make_ascii_uppercase();
+        } else {
+            word.make_ascii_lowercase();
+            if let Some(first) = word.first_mut() {
+                first.make_ascii_uppercase();
+            }
+        }
+    }
+}
+
+/// A date with a year of two digits.
+struct ShortDate<'a> {
+    day_name: &'a str,
+    /// Day and month.
+    day: (&'a str, &'a str),
+    year: &'a str,
+    time: &'a str,
+}
+
+/// The parts of `Sunday, 06-Nov-94 08:49:37 GMT`, each of the right length.
+fn rfc_850(text: &str) -> Option<ShortDate<'_>> {
     let (day_name, rest) = text.split_once(", ")?;
-    let [day, month, year, time] = parts(rest.strip_suffix(" gmt")?, ' ')?;
-    is_day_name(day_name, 3).then_some(())?;
-    seconds(digits(year, 4)?, month, digits(day, 2)?, time)
-}
-
-/// `sunday, 06-nov-94 08:49:37 gmt`
-fn rfc850_date(text: &str) -> Option<i64> {
-    let (day_name, rest) = text.split_once(", ")?;
-    let [date, time] = parts(rest.strip_suffix(" gmt")?, ' ')?;
-    let [day, month, year] = parts(date, '-')?;
-    DAY_NAMES.contains(&day_name).then_some(())?;
-    let century = match digits(year, 2)? {
-        FIRST_YEAR_OF_LAST_CENTURY.. => 1900,
-        _ => 2000,
-    };
-    seconds(century + digits(year, 2)?, month, digits(day, 2)?, time)
-}
-
-/// `sun nov  6 08:49:37 1994`
-fn asctime_date(text: &str) -> Option<i64> {
-    let (day_name, rest) = text.split_once(' ')?;
-    let (month, rest) = rest.split_once(' ')?;
-    let (day, rest) = rest.split_at_checked(2)?;
-    let [time, year] = parts(rest.strip_prefix(' ')?, ' ')?;
-    is_day_name(day_name, 3).then_some(())?;
-    let day = match day.strip_prefix(' ') {
-        Some(day) => digits(day, 1)?,
-        None => digits(day, 2)?,
-    };
-    seconds(digits(year, 4)?, month, day, time)
-}
-
-fn is_day_name(name: &str, length: usize) -> bool {
-    name.len() == length && DAY_NAMES.iter().any(|day| day.starts_with(name))
-}
-
-/// Exactly so many parts.
-fn parts<const COUNT: usize>(text: &str, separator: char) -> Option<[&str; COUNT]> {
-    let parts: Vec<&str> = text.split(separator).collect();
-    parts.try_into().ok()
-}
-
-/// A number of exactly so many digits.
-fn digits(text: &str, count: usize) -> Option<i64> {
-    let is_number = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| text.parse().ok())?
-}
-
-/// The seconds between 1970 and a date, if there is such a date.
-fn seconds(year: i64, month: &str, day: i64, time: &str) -> Option<i64> {
-    let month = (1..).zip(MONTH_NAMES).find(|(_, name)| *name == month)?.0;
-    let [hour, minute, second] = parts(time, ':')?;
-    let [hour, minute, second] = [digits(hour, 2)?, digits(minute, 2)?, digits(second, 2)?];
-    // There are seconds with the number 60 (RFC 9110 §5.6.7).
-    let is_time = hour < 24 && minute < 60 && second <= 60;
-    let is_date = (1..=days_of_month(year, month)).contains(&day);
-    (is_time && is_date).then(|| {
-        days_since_1970(year, month, day) * SECONDS_OF_DAY + hour * 3600 + minute * 60 + second
+    let (date, time) = rest.split_once(' ')?;
+    let mut parts = date.split('-');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_short = (day.len(), month.len(), year.len(), date.len()) == (2, 3, 2, 9);
+    let is_day = day_name.len() > 3 && day_name.ends_with("day");
+    (is_short && is_day).then_some(ShortDate {
+        day_name,
+        day: (day, month),
+        year,
+        time,
     })
 }
 
-fn days_of_month(year: i64, month: i64) -> i64 {
-    let is_leap_year = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 if is_leap_year => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
+impl ShortDate<'_> {
+    /// The latest date that is not more than fifty years ahead of `now`, and has that day of the week.
+    fn parse(&self, now: SystemTime) -> Option<SystemTime> {
+        DAY_NAMES.iter().find(|name| **name == self.day_name)?;
+        let in_century = |century: &str| {
+            let Self {
+                day_name,
+                day: (day, month),
+                year,
+                time,
+            } = self;
+            let text = format!("{}, {day} {month} {century}{year} {time}", &day_name[..3]);
+            httpdate::parse_http_date(&text).ok()
+        };
+        // Weeks do not repeat after a century, so only one of them has the right day.
+        let is_near = |date: &SystemTime| {
+            date.duration_since(now)
+                .is_ok_and(|ahead| ahead <= MAX_YEARS_AHEAD)
+                || *date <= now
+        };
+        ["20", "19"]
+            .into_iter()
+            .filter_map(in_century)
+            .find(is_near)
     }
 }
 
-/// Days of the proleptic Gregorian calendar, in years that begin with March, so that a leap day is the last of its year.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    /// From the first of March of the year 0 to 1970.
-    const DAYS_BEFORE_1970: i64 = 719_468;
-    let year = if month <= 2 { year - 1 } else { year };
-    let months_since_march = (month + 9) % 12;
-    let day_of_year = (153 * months_since_march + 2) / 5 + day - 1;
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    year * 365 + leap_days + day_of_year - DAYS_BEFORE_1970
-}
+const DAY_NAMES: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
 
 #[cfg(test)]
 mod tests {
@@ -139,77 +144,96 @@ mod tests {
     use super::*;
     use crate::rules::testing::headers;
 
-    fn read(text: &str) -> Option<SystemTime> {
-        date(&headers(&[("expires", text)]), &EXPIRES)
+    /// 19 October 2026.
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_792_368_000)
     }
 
-    #[track_caller]
-    fn check(text: &str, seconds: u64) {
-        let expected = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        assert_eq!(read(text), Some(expected), "{text}");
-    }
-
-    #[test]
-    fn the_three_formats_are_read_rfc_9110_5_6_7() {
-        check("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777);
-        check("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777);
-        check("Sun Nov  6 08:49:37 1994", 784_111_777);
-        check("Sun Nov 16 08:49:37 1994", 784_975_777);
-        check("Thursday, 18-Aug-50 02:01:18 GMT", 2_544_400_878);
+    fn read(text: &str) -> Option<u64> {
+        let date = date(&headers(&[("expires", text)]), &EXPIRES, now())?;
+        date.duration_since(SystemTime::UNIX_EPOCH)
+            .ok()
+            .map(|since| since.as_secs())
     }
 
     #[test]
-    fn each_day_of_four_centuries_is_read_as_another_crate_writes_it() {
-        for day in 0..150_000 {
-            let date = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400 + 86_399);
-            assert_eq!(read(&httpdate::fmt_http_date(date)), Some(date));
+    fn the_three_formats_mean_the_same_rfc_9110_5_6_7() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(read(text), Some(784_111_777), "{text}");
+        }
+        assert_eq!(
+            read("Sun, 21 Nov 2286 04:46:39 GMT").map(|date| date > 1 << 33),
+            Some(true)
+        );
+    }
+
+    #[test]
+    fn case_does_not_matter_rfc_9111_4_2() {
+        for text in [
+            "SUN, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 NOV 1994 08:49:37 GMT",
+            "sun, 06 nov 1994 08:49:37 gMT",
+            "SUNDAY, 06-nov-94 08:49:37 gmt",
+        ] {
+            assert_eq!(read(text), Some(784_111_777), "{text}");
         }
     }
 
     #[test]
-    fn case_does_not_count_rfc_9111_4_2() {
-        check("SUN, 06 nOV 1994 08:49:37 gmt", 784_111_777);
-        check("sUN nOV  6 08:49:37 1994", 784_111_777);
+    fn the_day_of_the_week_says_nothing() {
+        let right = parse(b"Thu, 18 Aug 2050 02:01:18 GMT", now());
+        assert!(right.is_some());
+        assert_eq!(parse(b"Fri, 18 Aug 2050 02:01:18 GMT", now()), right);
+        assert_eq!(parse(b"Xyz, 18 Aug 2050 02:01:18 GMT", now()), None);
     }
 
     #[test]
-    fn name_of_the_day_must_be_one_but_says_nothing() {
-        check("Mon, 06 Nov 1994 08:49:37 GMT", 784_111_777);
-        assert_eq!(read("Son, 06 Nov 1994 08:49:37 GMT"), None);
-        assert_eq!(read("Sunday, 06 Nov 1994 08:49:37 GMT"), None);
-    }
-
-    #[test]
-    fn what_is_not_a_date_to_the_letter_is_none_rfc_9111_4_2() {
+    fn what_is_not_exactly_a_date_is_none_rfc_9110_5_6_7() {
         for text in [
             "0",
             "",
-            "Sun, 06 Nov 1994 08:49:37 UTC",
-            "Sun, 06 Nov 1994 08:49:37",
-            "Sun 06 Nov 1994 08:49:37 GMT",
-            "Sun, 6 Nov 1994 08:49:37 GMT",
-            "Sun, 06  Nov 1994 08:49:37 GMT",
-            "Sun, 06-Nov-1994 08:49:37 GMT",
-            "Sun, 06 Nov 94 08:49:37 GMT",
-            "Sun, 06 Nov 1994 8:49:37 GMT",
-            "Sun, 06 Nov 1994 08.49.37 GMT",
-            "Sun, 06 Nov 1994 24:00:00 GMT",
-            "Sun, 06 Nov 1994 08:60:00 GMT",
-            "Sun, 31 Nov 1994 08:49:37 GMT",
-            "Sun, 29 Feb 1994 08:49:37 GMT",
-            "Sun, 00 Nov 1994 08:49:37 GMT",
-            "Sun, +6 Nov 1994 08:49:37 GMT",
-            "Sun Nov  6 08:49:37 1994 GMT",
-            "Sun Nov 6 08:49:37 1994",
+            "Thu, 18 Aug 2050 02:01:18 UTC",
+            "Thu, 18 Aug 2050 02:01:18 AEST",
+            "Thu, 18 Aug 50 02:01:18 GMT",
+            "Thu 18 Aug 2050 02:01:18 GMT",
+            "Thu, 18  Aug  2050 02:01:18 GMT",
+            "Thu, 18-Aug-2050 02:01:18 GMT",
+            "Thu, 18 Aug 2050 02.01.18 GMT",
+            "Thu, 18 Aug 2050 2:01:18 GMT",
+            "Thu, 31 Feb 2050 02:01:18 GMT",
+            "Thursday, 18-Aug-50 02:01:18 PST",
+            "Thuday, 18-Aug-50 02:01:18 GMT",
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+        let two = headers(&[
+            ("expires", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("expires", "0"),
+        ]);
+        assert_eq!(date(&two, &EXPIRES, now()), None);
     }
 
     #[test]
-    fn dates_before_1970_and_seconds_that_leap_are_dates() {
+    fn a_year_of_two_digits_is_at_most_fifty_years_ahead_rfc_9110_5_6_7() {
+        assert_eq!(
+            read("Thursday, 18-Aug-50 02:01:18 GMT"),
+            Some(2_544_400_878)
+        );
+        // 2077 is more than fifty years ahead, and that day was a Saturday in 1977.
+        assert_eq!(read("Saturday, 01-Jan-77 00:00:00 GMT"), Some(220_924_800));
+    }
+
+    #[test]
+    fn a_date_that_is_printed_is_read_again() {
+        for seconds in [0, 784_111_777, 253_402_300_799] {
+            let date = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(parse(print(date).as_bytes(), now()), Some(date));
+        }
         let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-        assert_eq!(read("Wed, 31 Dec 1969 23:59:59 GMT"), Some(before));
-        check("Sat, 31 Dec 2016 23:59:60 GMT", 1_483_228_800);
+        assert_eq!(print(before), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 }

@@ -4,11 +4,12 @@ mod parse;
 
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName, header};
 
-pub(crate) use parse::delta_seconds;
+pub use parse::delta_seconds;
+use parse::{directives, least, most, seconds};
 
-/// The largest number of seconds that is told apart from a larger one (RFC 9111 §1.2.2).
+/// The largest number of seconds that is told apart from a larger one (RFC 9111 §1.2.2): 68 years.
 pub const MAX_DELTA_SECONDS: u64 = 1 << 31;
 
 /// Which fields of a response a directive is about.
@@ -72,3 +73,126 @@ pub struct RequestDirectives {
     /// §5.2.1.7.
     pub only_if_cached: bool,
 }
+
+impl Qualified {
+    /// Takes in one more directive: without field names it is about all of the response, which is the most restrictive, and
+    /// so is one whose names can't be read.
+    fn add(&mut self, argument: Option<&[u8]>) {
+        let names = argument.and_then(field_names).unwrap_or_default();
+        match self {
+            Self::All => {}
+            _ if names.is_empty() => *self = Self::All,
+            Self::Absent => *self = Self::Fields(names),
+            Self::Fields(known) => known.extend(names),
+        }
+    }
+
+    /// Whether it is about the whole response.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    /// The names of the fields that it is about, if it is not about all.
+    #[must_use]
+    pub fn fields(&self) -> &[HeaderName] {
+        match self {
+            Self::Fields(names) => names,
+            Self::Absent | Self::All => &[],
+        }
+    }
+}
+
+fn field_names(list: &[u8]) -> Option<Vec<HeaderName>> {
+    let names = super::list::members(list);
+    names
+        .map(|name| HeaderName::from_bytes(name).ok())
+        .collect()
+}
+
+impl ResponseDirectives {
+    /// What `Cache-Control` says. Of directives that conflict all are taken in, so that the most restrictive one counts
+    /// (RFC 9111 §4.2.1).
+    #[must_use]
+    pub fn parse(headers: &HeaderMap) -> Self {
+        let mut parsed = Self::default();
+        for directive in directives(headers.get_all(header::CACHE_CONTROL)) {
+            parsed.add(directive.name, directive.argument.as_deref());
+        }
+        parsed
+    }
+
+    /// Takes in one more directive; one that is not known says nothing (§5.2.3).
+    pub(super) fn add(&mut self, name: &[u8], argument: Option<&[u8]>) {
+        let mut lower_case = [0; LONGEST_NAME.len()];
+        let Some(lower_case) = to_lower_case(name, &mut lower_case) else {
+            return;
+        };
+        match lower_case {
+            b"max-age" => least(&mut self.max_age, argument),
+            b"s-maxage" => least(&mut self.s_maxage, argument),
+            b"stale-while-revalidate" => least(&mut self.stale_while_revalidate, argument),
+            b"stale-if-error" => least(&mut self.stale_if_error, argument),
+            b"no-cache" => self.no_cache.add(argument),
+            b"private" => self.private.add(argument),
+            b"no-store" => self.no_store = true,
+            b"public" => self.public = true,
+            b"must-revalidate" => self.must_revalidate = true,
+            b"proxy-revalidate" => self.proxy_revalidate = true,
+            b"must-understand" => self.must_understand = true,
+            b"no-transform" => self.no_transform = true,
+            b"immutable" => self.immutable = true,
+            _ => {}
+        }
+    }
+}
+
+impl RequestDirectives {
+    /// What `Cache-Control` says, or `Pragma` where that is missing. Allocates nothing but for escapes in arguments.
+    #[must_use]
+    pub fn parse(headers: &HeaderMap) -> Self {
+        let mut parsed = Self::default();
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            let mut pragma = directives(headers.get_all(header::PRAGMA));
+            parsed.no_cache =
+                pragma.any(|directive| directive.name.eq_ignore_ascii_case(b"no-cache"));
+            return parsed;
+        }
+        for directive in directives(headers.get_all(header::CACHE_CONTROL)) {
+            parsed.add(directive.name, directive.argument.as_deref());
+        }
+        parsed
+    }
+
+    fn add(&mut self, name: &[u8], argument: Option<&[u8]>) {
+        let mut lower_case = [0; LONGEST_NAME.len()];
+        let Some(lower_case) = to_lower_case(name, &mut lower_case) else {
+            return;
+        };
+        match lower_case {
+            b"max-age" => least(&mut self.max_age, argument),
+            b"min-fresh" => most(&mut self.min_fresh, seconds(argument)),
+            b"max-stale" if argument.is_none() => most(&mut self.max_stale, Duration::MAX),
+            b"max-stale" => least(&mut self.max_stale, argument),
+            b"stale-if-error" => least(&mut self.stale_if_error, argument),
+            b"no-cache" => self.no_cache = true,
+            b"no-store" => self.no_store = true,
+            b"only-if-cached" => self.only_if_cached = true,
+            _ => {}
+        }
+    }
+}
+
+/// The longest name of a directive that is known.
+const LONGEST_NAME: &str = "stale-while-revalidate";
+
+/// A name in lower case; `None` if it is longer than any that is known.
+fn to_lower_case<'a>(name: &[u8], buffer: &'a mut [u8; LONGEST_NAME.len()]) -> Option<&'a [u8]> {
+    let lower_case = buffer.get_mut(..name.len())?;
+    lower_case.copy_from_slice(name);
+    lower_case.make_ascii_lowercase();
+    Some(lower_case)
+}
+
+#[cfg(test)]
+mod tests;

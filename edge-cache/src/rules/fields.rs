@@ -2,8 +2,12 @@
 
 use http::{HeaderMap, HeaderName, header};
 
-/// Fields that are about one connection, whether `Connection` lists them or not.
-const HOP_BY_HOP: [HeaderName; 9] = [
+use super::{dates, list};
+use crate::Moment;
+
+/// Fields that are about one connection, whether `Connection` lists them or not. `Trailer` is among them because trailers
+/// are not kept.
+const HOP_BY_HOP: [HeaderName; 10] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -11,89 +15,144 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     HeaderName::from_static("proxy-authentication-info"),
     header::PROXY_AUTHORIZATION,
     header::TE,
+    header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
 
-/// Fields that are true of the exchange that brought the response, and of no other.
-const OF_ONE_EXCHANGE: [HeaderName; 2] = [header::AGE, HeaderName::from_static("cache-status")];
+/// Fields that `Connection` does not remove although it lists them: they are meant for all recipients (RFC 9110 §7.6.1), and
+/// without them a message would mean something else to those behind the cache than to the cache.
+const END_TO_END: [HeaderName; 16] = [
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::DATE,
+    header::ETAG,
+    header::EXPIRES,
+    header::HOST,
+    header::LAST_MODIFIED,
+    header::LOCATION,
+    header::RANGE,
+    header::SET_COOKIE,
+    header::VARY,
+];
 
 /// Removes the fields that are about one connection (RFC 9110 §7.6.1).
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let listed: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in listed.iter().chain(&HOP_BY_HOP) {
+    for name in listed_in_connection(headers) {
+        headers.remove(name);
+    }
+    for name in &HOP_BY_HOP {
         headers.remove(name);
     }
 }
 
-/// The fields of a response that are stored: not those of one connection or exchange, and not those that it `excluded` by a
-/// qualified directive (RFC 9111 §3.1, §5.2.2.4, §5.2.2.7).
+/// The fields that `Connection` lists, without those that it can't mean.
+fn listed_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lines = headers.get_all(header::CONNECTION).iter();
+    let names = lines.flat_map(|line| list::members(line.as_bytes()));
+    let names = names.filter_map(|name| HeaderName::from_bytes(name).ok());
+    names.filter(|name| !END_TO_END.contains(name)).collect()
+}
+
+/// The fields of a response that are stored: not those of one connection, not `Age`, which is kept as a number, and not
+/// those `excluded` by a qualified directive (RFC 9111 §3.1, §5.2.2.4, §5.2.2.7). A response without a date gets one
+/// (RFC 9110 §6.6.1).
 #[must_use]
-pub fn stored_fields(mut headers: HeaderMap, excluded: &[HeaderName]) -> HeaderMap {
+pub fn stored_fields(
+    mut headers: HeaderMap,
+    excluded: &[HeaderName],
+    response_time: Moment,
+) -> HeaderMap {
     remove_hop_by_hop(&mut headers);
-    for name in OF_ONE_EXCHANGE.iter().chain(excluded) {
+    headers.remove(header::AGE);
+    for name in excluded {
         headers.remove(name);
+    }
+    if dates::date(&headers, &header::DATE, response_time.wall).is_none() {
+        headers.insert(header::DATE, dates::print(response_time.wall));
     }
     headers
 }
 
-/// Those of the fields that have one of the names and are not about the connection: what a response that is stored says to
-/// the client that caused it, and to no other (RFC 9111 §5.2.2.4, §5.2.2.7).
+/// The fields that are `excluded` from storage, which only the response's own recipient gets.
 #[must_use]
-pub fn named(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
-    if names.is_empty() {
-        return HeaderMap::new();
-    }
-    let mut headers = headers.clone();
-    remove_hop_by_hop(&mut headers);
-    let mut found = HeaderMap::new();
-    for (name, value) in &headers {
-        if names.contains(name) && !OF_ONE_EXCHANGE.contains(name) {
-            found.append(name, value.clone());
-        }
-    }
-    found
+pub fn excluded_fields(headers: &HeaderMap, excluded: &[HeaderName]) -> HeaderMap {
+    let fields = headers.iter().filter(|(name, _)| excluded.contains(name));
+    fields
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::headers;
+    use crate::rules::testing::{headers, moment};
 
-    #[test]
-    fn fields_of_the_connection_are_not_stored_rfc_9111_3_1() {
-        let fields = headers(&[
-            ("connection", "a, B"),
-            ("a", "1"),
-            ("b", "1"),
-            ("keep-alive", "1"),
-            ("te", "1"),
-            ("age", "1"),
-            ("cache-status", "x; hit"),
-            ("c", "1"),
-            ("private-field", "1"),
-        ]);
-        let stored = stored_fields(fields, &[HeaderName::from_static("private-field")]);
-        assert_eq!(stored, headers(&[("c", "1")]));
+    const DATE: (&str, &str) = ("date", "Thu, 01 Jan 1970 00:00:05 GMT");
+
+    fn stored(fields: &[(&'static str, &str)]) -> HeaderMap {
+        stored_fields(
+            headers(fields),
+            &[HeaderName::from_static("private-field")],
+            moment(5),
+        )
     }
 
     #[test]
-    fn withheld_fields_are_all_lines_of_those_names_but_of_the_connection_rfc_9111_5_2_2_7() {
-        let names = ["a", "b", "age"].map(HeaderName::from_static);
-        let fields = headers(&[
-            ("connection", "b"),
+    fn fields_of_the_connection_are_not_stored_rfc_9111_3_1() {
+        let fields = [
+            ("connection", "a, B, close"),
+            ("connection", "c"),
             ("a", "1"),
-            ("a", "2"),
             ("b", "1"),
             ("c", "1"),
+            ("keep-alive", "1"),
+            ("te", "1"),
+            ("proxy-authentication-info", "1"),
+            ("upgrade", "1"),
             ("age", "1"),
-        ]);
-        assert_eq!(named(&fields, &names), headers(&[("a", "1"), ("a", "2")]));
+            ("cache-status", "x; hit"),
+            ("d", "1"),
+            DATE,
+        ];
+        assert_eq!(
+            stored(&fields),
+            headers(&[("cache-status", "x; hit"), ("d", "1"), DATE])
+        );
+    }
+
+    #[test]
+    fn fields_excluded_by_a_qualified_directive_are_not_stored_rfc_9111_5_2_2_7() {
+        assert_eq!(stored(&[("private-field", "1"), DATE]), headers(&[DATE]));
+        let all = headers(&[("private-field", "1"), ("private-field", "2"), DATE]);
+        let excluded = excluded_fields(&all, &[HeaderName::from_static("private-field")]);
+        assert_eq!(excluded.get_all("private-field").iter().count(), 2);
+    }
+
+    #[test]
+    fn connection_does_not_remove_what_is_meant_for_all_rfc_9110_7_6_1() {
+        let fields = [
+            ("connection", "cache-control, vary"),
+            ("cache-control", "no-store"),
+            ("vary", "a"),
+            DATE,
+        ];
+        assert_eq!(
+            stored(&fields),
+            headers(&[("cache-control", "no-store"), ("vary", "a"), DATE])
+        );
+    }
+
+    #[test]
+    fn a_response_without_a_date_gets_one_rfc_9110_6_6_1() {
+        assert_eq!(stored(&[]), headers(&[DATE]));
+        assert_eq!(stored(&[("date", "foo")]), headers(&[DATE]));
+        let other = ("date", "Thu, 01 Jan 1970 00:00:01 GMT");
+        assert_eq!(stored(&[other]), headers(&[other]));
     }
 }

@@ -5,42 +5,63 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode, header};
 
 use super::dates::date;
-use super::directives::ResponseDirectives;
+use super::directives::{MAX_DELTA_SECONDS, ResponseDirectives};
 
 /// Of the time since a response was last modified, the part that it is taken to stay as it is (RFC 9111 §4.2.2 names
 /// 10 %).
 const HEURISTIC_DIVISOR: u32 = 10;
 
-/// The longest that a response is fresh by heuristics: beyond a day users must be told of it, by an `Age` that nobody reads.
+/// The longest that a response is fresh by heuristics: a day is as long as a mistake of the guess may last.
 pub const MAX_HEURISTIC_FRESHNESS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The statuses that are heuristically cacheable (RFC 9110 §15.1).
 const HEURISTICALLY_CACHEABLE: [u16; 12] =
     [200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501];
 
-/// How long responses of a status are kept that say nothing about it. An installation's choice, as RFC 9111 §4.2.2 has
-/// it: heuristics without `Last-Modified`.
+/// How long responses of a status are kept that say nothing about it: the heuristics of an installation (RFC 9111 §4.2.2),
+/// for failures only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NegativeCaching(pub Vec<(StatusCode, Duration)>);
 
 impl NegativeCaching {
-    fn of(&self, status: StatusCode) -> Option<Duration> {
-        let found = self.0.iter().find(|(of, _)| *of == status);
+    /// How long responses of a status are kept; nothing for one that is no failure.
+    #[must_use]
+    pub fn of(&self, status: StatusCode) -> Option<Duration> {
+        let is_failure = status.is_client_error() || status.is_server_error();
+        let found = self.0.iter().find(|(of, _)| is_failure && *of == status);
         found.map(|(_, lifetime)| *lifetime)
     }
 }
 
 /// Where a freshness lifetime comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FreshnessSource {
-    /// `s-maxage`, `max-age` or `Expires`, or a targeted field.
-    Explicit,
+    /// Nothing says that it is fresh at all.
+    #[default]
+    None,
+    /// A targeted field (RFC 9213).
+    Targeted,
+    /// `s-maxage`.
+    SMaxage,
+    /// `max-age`.
+    MaxAge,
+    /// `Expires`.
+    Expires,
     /// `Last-Modified`.
     Heuristic,
-    /// The installation's choice for the status.
-    Configured,
-    /// Nothing says that it is fresh at all.
-    None,
+    /// The installation's choice for failures.
+    Negative,
+}
+
+impl FreshnessSource {
+    /// Whether the response itself states its lifetime, which is then not assumed.
+    #[must_use]
+    pub fn is_explicit(self) -> bool {
+        matches!(
+            self,
+            Self::Targeted | Self::SMaxage | Self::MaxAge | Self::Expires
+        )
+    }
 }
 
 /// What a freshness lifetime follows from.
@@ -50,12 +71,14 @@ pub struct FreshnessFacts<'a> {
     pub status: StatusCode,
     /// The fields.
     pub headers: &'a HeaderMap,
-    /// What of them counts.
+    /// The directives that count.
     pub directives: &'a ResponseDirectives,
-    /// Whether that comes from a targeted field, so that `Expires` does not count (RFC 9213 §2.2).
+    /// Whether they come from a targeted field, so that `Expires` does not count (RFC 9213 §2.2).
     pub is_targeted: bool,
     /// When the response was made (RFC 9111 §4.2.3).
     pub date_value: SystemTime,
+    /// When it came, which tells the century of short dates.
+    pub response_time: SystemTime,
 }
 
 /// How long a response is fresh from the time it was made, and why.
@@ -64,49 +87,71 @@ pub fn freshness_lifetime(
     facts: &FreshnessFacts<'_>,
     negative_caching: &NegativeCaching,
 ) -> (Duration, FreshnessSource) {
-    if let Some(lifetime) = explicit_expiration(facts) {
-        return (lifetime, FreshnessSource::Explicit);
+    if let Some(stated) = explicit_expiration(facts) {
+        return stated;
     }
     if let Some(lifetime) = heuristic_freshness(facts) {
         return (lifetime, FreshnessSource::Heuristic);
     }
     match negative_caching.of(facts.status) {
-        Some(lifetime) if !says_something(facts) => (lifetime, FreshnessSource::Configured),
+        Some(lifetime) if !says_something(facts) => (lifetime, FreshnessSource::Negative),
         _ => (Duration::ZERO, FreshnessSource::None),
     }
 }
 
-/// The lifetime that the response states (§4.2.1). Invalid values state that it is stale.
-fn explicit_expiration(facts: &FreshnessFacts<'_>) -> Option<Duration> {
-    let directives = facts.directives;
-    let stated = directives.s_maxage.or(directives.max_age);
+/// The lifetime that the response states (§4.2.1). Values that can't be read state that it is stale.
+fn explicit_expiration(facts: &FreshnessFacts<'_>) -> Option<(Duration, FreshnessSource)> {
+    let ResponseDirectives {
+        s_maxage, max_age, ..
+    } = *facts.directives;
+    let source = |source| {
+        if facts.is_targeted {
+            FreshnessSource::Targeted
+        } else {
+            source
+        }
+    };
+    let s_maxage = s_maxage.map(|lifetime| (lifetime, source(FreshnessSource::SMaxage)));
+    let stated = s_maxage.or_else(|| Some((max_age?, source(FreshnessSource::MaxAge))));
     if stated.is_some() || facts.is_targeted || !facts.headers.contains_key(header::EXPIRES) {
         return stated;
     }
-    let expires = date(facts.headers, &header::EXPIRES);
+    let expires = date(facts.headers, &header::EXPIRES, facts.response_time);
     let lifetime = expires.and_then(|expires| expires.duration_since(facts.date_value).ok());
-    Some(lifetime.unwrap_or_default())
+    let lifetime = lifetime
+        .unwrap_or_default()
+        .min(Duration::from_secs(MAX_DELTA_SECONDS));
+    Some((lifetime, FreshnessSource::Expires))
 }
 
 /// The lifetime that may be assumed (§4.2.2), for statuses that allow it and what is marked `public`.
 ///
 /// Never for what sets a cookie: whether that is for one user or for all only the origin knows.
 fn heuristic_freshness(facts: &FreshnessFacts<'_>) -> Option<Duration> {
-    let allowed =
-        HEURISTICALLY_CACHEABLE.contains(&facts.status.as_u16()) || facts.directives.public;
+    let allowed = is_heuristically_cacheable(facts.status) || facts.directives.public;
     if !allowed || facts.headers.contains_key(header::SET_COOKIE) {
         return None;
     }
-    let last_modified = date(facts.headers, &header::LAST_MODIFIED)?;
+    let last_modified = date(facts.headers, &header::LAST_MODIFIED, facts.response_time)?;
     let unchanged = facts.date_value.duration_since(last_modified).ok()?;
     Some((unchanged / HEURISTIC_DIVISOR).min(MAX_HEURISTIC_FRESHNESS))
 }
 
-/// Whether a response says anything about how it is to be cached.
+/// Whether a status may be assumed to stay for a while (RFC 9110 §15.1).
+#[must_use]
+pub fn is_heuristically_cacheable(status: StatusCode) -> bool {
+    HEURISTICALLY_CACHEABLE.contains(&status.as_u16())
+}
+
+/// Whether a response says anything about how it is to be cached, or for whom it is.
 fn says_something(facts: &FreshnessFacts<'_>) -> bool {
-    facts.is_targeted
-        || facts.headers.contains_key(header::CACHE_CONTROL)
-        || facts.headers.contains_key(header::SET_COOKIE)
+    let fields = [
+        header::CACHE_CONTROL,
+        header::EXPIRES,
+        header::SET_COOKIE,
+        header::PRAGMA,
+    ];
+    facts.is_targeted || fields.iter().any(|name| facts.headers.contains_key(name))
 }
 
 #[cfg(test)]
@@ -122,33 +167,81 @@ mod tests {
             directives: &ResponseDirectives::parse(&headers),
             is_targeted: false,
             date_value: moment(1_000_000).wall,
+            response_time: moment(1_000_000).wall,
         };
-        let negative = NegativeCaching(vec![(StatusCode::NOT_FOUND, Duration::from_secs(7))]);
+        let negative = NegativeCaching(vec![
+            (StatusCode::NOT_FOUND, Duration::from_secs(7)),
+            (StatusCode::OK, Duration::from_secs(7)),
+        ]);
         let (lifetime, source) = freshness_lifetime(&facts, &negative);
         (lifetime.as_secs(), source)
     }
 
     #[test]
     fn s_maxage_counts_before_max_age_and_that_before_expires_rfc_9111_4_2_1() {
-        use FreshnessSource::Explicit;
+        use FreshnessSource::{Expires, MaxAge, SMaxage};
         let expires = ("expires", "Mon, 12 Jan 1970 13:50:00 GMT");
-        assert_eq!(lifetime(200, &[expires]), (200, Explicit));
+        assert_eq!(lifetime(200, &[expires]), (200, Expires));
         assert_eq!(
             lifetime(200, &[("cache-control", "max-age=5"), expires]),
-            (5, Explicit)
+            (5, MaxAge)
         );
         assert_eq!(
             lifetime(200, &[("cache-control", "max-age=5, s-maxage=9")]),
-            (9, Explicit)
+            (9, SMaxage)
+        );
+        assert_eq!(
+            lifetime(
+                200,
+                &[
+                    ("cache-control", "s-maxage=3"),
+                    ("cache-control", "max-age=5")
+                ]
+            ),
+            (3, SMaxage)
         );
     }
 
     #[test]
     fn expires_that_is_no_date_or_past_states_that_it_is_stale_rfc_9111_5_3() {
-        assert_eq!(lifetime(200, &[("expires", "0")]).0, 0);
+        let modified = ("last-modified", "Mon, 12 Jan 1970 13:36:40 GMT");
+        for expires in [
+            "0",
+            "-1",
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+            "Mon, 12 Jan 1970 13:46:40 GMT",
+        ] {
+            let stated = lifetime(200, &[("expires", expires), modified]);
+            assert_eq!(stated, (0, FreshnessSource::Expires), "{expires}");
+        }
+    }
+
+    #[test]
+    fn targeted_directives_count_before_expires_rfc_9213_2_2() {
+        let headers = headers(&[("expires", "Mon, 12 Jan 1970 13:50:00 GMT")]);
+        let facts = FreshnessFacts {
+            status: StatusCode::OK,
+            headers: &headers,
+            directives: &ResponseDirectives {
+                max_age: Some(Duration::from_secs(9)),
+                ..ResponseDirectives::default()
+            },
+            is_targeted: true,
+            date_value: moment(0).wall,
+            response_time: moment(0).wall,
+        };
+        let none = NegativeCaching::default();
         assert_eq!(
-            lifetime(200, &[("expires", "Thu, 01 Jan 1970 00:00:00 GMT")]).0,
-            0
+            freshness_lifetime(&facts, &none),
+            (Duration::from_secs(9), FreshnessSource::Targeted)
+        );
+        let facts = FreshnessFacts {
+            directives: &ResponseDirectives::default(),
+            ..facts
+        };
+        assert_eq!(
+            freshness_lifetime(&facts, &none),
+            (Duration::ZERO, FreshnessSource::None)
         );
     }
 
@@ -158,6 +251,7 @@ mod tests {
         let modified = ("last-modified", "Mon, 12 Jan 1970 13:36:40 GMT");
         assert_eq!(lifetime(200, &[modified]), (60, Heuristic));
         assert_eq!(lifetime(201, &[modified]), (0, None));
+        assert_eq!(lifetime(599, &[modified]), (0, None));
         assert_eq!(
             lifetime(599, &[modified, ("cache-control", "public")]),
             (60, Heuristic)
@@ -168,12 +262,20 @@ mod tests {
             lifetime(200, &[long_ago]).0,
             MAX_HEURISTIC_FRESHNESS.as_secs()
         );
+        let later = ("last-modified", "Mon, 12 Jan 1970 13:46:41 GMT");
+        assert_eq!(lifetime(200, &[later]), (0, None));
     }
 
     #[test]
     fn a_failure_is_kept_as_configured_if_it_says_nothing() {
-        assert_eq!(lifetime(404, &[]), (7, FreshnessSource::Configured));
+        assert_eq!(lifetime(404, &[]), (7, FreshnessSource::Negative));
         assert_eq!(lifetime(404, &[("cache-control", "no-cache")]).0, 0);
+        assert_eq!(lifetime(404, &[("set-cookie", "a=b")]).0, 0);
         assert_eq!(lifetime(500, &[]), (0, FreshnessSource::None));
+        assert_eq!(
+            lifetime(200, &[]),
+            (0, FreshnessSource::None),
+            "it is no failure"
+        );
     }
 }

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
-use sfv::{List, ListEntry, Parser};
+use sfv::{BareItem, List, ListEntry, Parser};
 
-/// The most groups of one response; more are left out, as RFC 9875 §2.3 allows beyond 32.
-pub const MAX_GROUPS: usize = 128;
+use super::list;
+use super::targeted::joined;
 
-/// The longest name of a group, in bytes; longer ones are left out, as RFC 9875 §2.3 allows beyond 32.
-pub const MAX_GROUP_BYTES: usize = 256;
+/// The most groups of one response, eight times what RFC 9875 §2 asks for. A response in more of them is not stored: it
+/// could not be invalidated with all of them.
+pub const MAX_GROUPS: usize = 256;
+
+/// The longest name of a group, in bytes; RFC 9875 §2 asks for 32.
+pub const MAX_GROUP_BYTES: usize = 1024;
 
 const CACHE_GROUPS: HeaderName = HeaderName::from_static("cache-groups");
 const CACHE_GROUP_INVALIDATION: HeaderName = HeaderName::from_static("cache-group-invalidation");
@@ -34,56 +38,66 @@ impl CacheGroup {
     }
 }
 
-/// The groups that a response belongs to (RFC 9875 §2).
+/// The groups that a response is in, each once, in order.
 #[must_use]
 pub fn groups(response: &HeaderMap) -> Box<[CacheGroup]> {
-    let mut groups = structured(response, &CACHE_GROUPS);
-    groups.extend(separated(response, &CACHE_TAG, ','));
-    groups.extend(separated(response, &SURROGATE_KEY, ' '));
-    bounded(groups)
-}
-
-/// The groups that the response to an unsafe request invalidates (RFC 9875 §3).
-#[must_use]
-pub fn invalidated_groups(response: &HeaderMap) -> Box<[CacheGroup]> {
-    bounded(structured(response, &CACHE_GROUP_INVALIDATION))
-}
-
-fn bounded(mut groups: Vec<CacheGroup>) -> Box<[CacheGroup]> {
-    groups.retain(|group| !group.0.is_empty() && group.0.len() <= MAX_GROUP_BYTES);
-    let mut seen = std::collections::HashSet::new();
-    groups.retain(|group| seen.insert(group.clone()));
-    groups.truncate(MAX_GROUPS);
+    let mut groups: Vec<_> = names(response)
+        .iter()
+        .map(|name| CacheGroup::new(name))
+        .collect();
+    groups.sort_unstable();
+    groups.dedup();
     groups.into()
 }
 
-/// A list of strings. A field that is none is ignored as a whole (RFC 9651 §4.2), a member that is no string by itself
-/// (RFC 9875 §2).
-fn structured(headers: &HeaderMap, name: &HeaderName) -> Vec<CacheGroup> {
-    let mut lines = headers.get_all(name).iter();
-    let Some(first) = lines.next() else {
-        return Vec::new();
-    };
-    let mut field = first.as_bytes().to_vec();
-    for line in lines {
-        field.extend_from_slice(b", ");
-        field.extend_from_slice(line.as_bytes());
-    }
-    let list: List = Parser::new(&field).parse().unwrap_or_default();
-    let names = list.iter().filter_map(|member| match member {
-        ListEntry::Item(item) => item.bare_item.as_string(),
-        ListEntry::InnerList(_) => None,
-    });
-    names.map(|name| CacheGroup::new(name.as_str())).collect()
+/// The groups that a response to an unsafe request invalidates (RFC 9875 §3).
+#[must_use]
+pub fn invalidated_groups(response: &HeaderMap) -> Vec<CacheGroup> {
+    let names = strings(response, &CACHE_GROUP_INVALIDATION);
+    names.iter().map(|name| CacheGroup::new(name)).collect()
 }
 
-fn separated(headers: &HeaderMap, name: &HeaderName, separator: char) -> Vec<CacheGroup> {
-    let lines = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
-    let names = lines.flat_map(|line| line.split(separator)).map(str::trim);
-    names.map(CacheGroup::new).collect()
+/// Whether a response is in no more groups, and in none with a longer name, than are kept track of.
+#[must_use]
+pub fn are_bounded(response: &HeaderMap) -> bool {
+    let names = names(response);
+    names.len() <= MAX_GROUPS && names.iter().all(|name| name.len() <= MAX_GROUP_BYTES)
+}
+
+fn names(response: &HeaderMap) -> Vec<String> {
+    let mut names = strings(response, &CACHE_GROUPS);
+    for line in response.get_all(CACHE_TAG) {
+        names.extend(list::members(line.as_bytes()).map(text));
+    }
+    for line in response.get_all(SURROGATE_KEY) {
+        let keys = line.as_bytes().split(u8::is_ascii_whitespace);
+        names.extend(keys.filter(|key| !key.is_empty()).map(text));
+    }
+    names
+}
+
+/// The strings of a structured field; none if it is not a list of just strings (RFC 9875 §2, RFC 9651 §3).
+fn strings(response: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let parse = || -> Option<Vec<String>> {
+        let list: List = Parser::new(&joined(response, name)?).parse().ok()?;
+        list.into_iter().map(string).collect()
+    };
+    parse().unwrap_or_default()
+}
+
+fn string(member: ListEntry) -> Option<String> {
+    match member {
+        ListEntry::Item(item) => match item.bare_item {
+            BareItem::String(text) => Some(text.into()),
+            _ => None,
+        },
+        ListEntry::InnerList(_) => None,
+    }
+}
+
+/// Bytes beyond ASCII are told apart as they are.
+fn text(name: &[u8]) -> String {
+    name.iter().copied().map(char::from).collect()
 }
 
 #[cfg(test)]
@@ -91,38 +105,64 @@ mod tests {
     use super::*;
     use crate::rules::testing::headers;
 
-    fn names(groups: &[CacheGroup]) -> Vec<&str> {
-        groups.iter().map(CacheGroup::as_str).collect()
+    fn of(fields: &[(&'static str, &str)]) -> Vec<String> {
+        groups(&headers(fields))
+            .iter()
+            .map(|group| group.as_str().to_owned())
+            .collect()
     }
 
     #[test]
     fn groups_are_a_list_of_strings_rfc_9875_2() {
-        let fields = headers(&[
-            ("cache-groups", "\"a b\", c;x=y, \"d\";q=1"),
-            ("cache-groups", "\"A B\""),
-        ]);
-        assert_eq!(names(&groups(&fields)), ["a b", "d", "A B"]);
-        assert!(groups(&headers(&[("cache-groups", "\"a")])).is_empty());
+        assert_eq!(
+            of(&[("cache-groups", "\"b\", \"a, c\";x=1, \"b\"")]),
+            ["a, c", "b"]
+        );
+        assert_eq!(
+            of(&[("cache-groups", "\"a\""), ("cache-groups", "\"A\"")]),
+            ["A", "a"]
+        );
     }
 
     #[test]
-    fn other_spellings_name_groups_too() {
-        let fields = headers(&[("cache-tag", "a, b"), ("surrogate-key", "c  a")]);
-        assert_eq!(names(&groups(&fields)), ["a", "b", "c"]);
+    fn a_field_that_is_no_list_of_strings_is_ignored_rfc_9651_4_2() {
+        for value in ["a", "\"a\", b", "\"a\", 1", "(\"a\")", "\"a", "\"a\",", ""] {
+            assert_eq!(of(&[("cache-groups", value)]), [""; 0], "{value}");
+        }
     }
 
     #[test]
-    fn groups_beyond_the_bounds_are_left_out_rfc_9875_2_3() {
-        let many: Vec<String> = (0..200).map(|number| format!("g{number}")).collect();
-        let fields = headers(&[("cache-tag", &many.join(","))]);
-        assert_eq!(groups(&fields).len(), MAX_GROUPS);
-        let long = "x".repeat(MAX_GROUP_BYTES + 1);
-        assert!(groups(&headers(&[("cache-tag", &long)])).is_empty());
+    fn tags_and_keys_are_groups_too() {
+        assert_eq!(
+            of(&[
+                ("cache-tag", "a, b c,,"),
+                ("surrogate-key", "d  e"),
+                ("cache-groups", "\"a\"")
+            ]),
+            ["a", "b c", "d", "e"]
+        );
     }
 
     #[test]
-    fn an_invalidation_names_groups_rfc_9875_3() {
-        let fields = headers(&[("cache-group-invalidation", "\"a\", \"b\"")]);
-        assert_eq!(names(&invalidated_groups(&fields)), ["a", "b"]);
+    fn invalidated_groups_are_a_list_of_strings_rfc_9875_3() {
+        let invalidated =
+            |value: &str| invalidated_groups(&headers(&[("cache-group-invalidation", value)]));
+        assert_eq!(
+            invalidated("\"a\", \"b\";c"),
+            [CacheGroup::new("a"), CacheGroup::new("b")]
+        );
+        assert_eq!(invalidated("a"), []);
+    }
+
+    #[test]
+    fn the_standard_asks_for_32_groups_of_32_characters_rfc_9875_2() {
+        let list = |count: usize, length: usize| {
+            let names: Vec<_> = (0..count)
+                .map(|index| format!("\"{index:0length$}\""))
+                .collect();
+            are_bounded(&headers(&[("cache-groups", &names.join(", "))]))
+        };
+        assert!(list(32, 32) && list(MAX_GROUPS, MAX_GROUP_BYTES));
+        assert!(!list(MAX_GROUPS + 1, 32) && !list(1, MAX_GROUP_BYTES + 1));
     }
 }

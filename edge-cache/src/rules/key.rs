@@ -1,9 +1,13 @@
 //! The cache key (RFC 9111 §2): what makes two requests ask for the same resource.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Uri, header};
+
+/// The longest key, in bytes: RFC 9110 §4.1 asks for 8000 bytes of target URI at least. What is longer is forwarded.
+pub const MAX_KEY_BYTES: usize = 8192;
 
 /// The target URI, in a form that is compared character by character. The method is not in it: `HEAD` is answered from
 /// what `GET` has brought.
@@ -17,9 +21,7 @@ impl CacheKey {
     /// The key of a target URI. `None` if it has no scheme, no host, or user information.
     #[must_use]
     pub fn new(target: &Uri) -> Option<Self> {
-        let scheme = target.scheme_str()?;
-        let authority = target.authority()?.as_str();
-        Self::of_parts(scheme, authority, target)
+        Self::of_parts(target.scheme_str()?, target.authority()?.as_str(), target)
     }
 
     /// The key of a request, whose host is in its target URI or in `Host` (RFC 9112 §3.3), and whose scheme is `http`
@@ -38,8 +40,7 @@ impl CacheKey {
                 return None;
             }
             (Some(authority), _) => authority.as_str(),
-            (None, Some(host)) => host,
-            (None, None) => return None,
+            (None, field) => field?,
         };
         Self::of_parts(
             head.uri.scheme_str().unwrap_or("http"),
@@ -49,30 +50,32 @@ impl CacheKey {
     }
 
     fn of_parts(scheme: &str, authority: &str, target: &Uri) -> Option<Self> {
-        let is_plain =
-            |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(byte);
-        if authority.is_empty() || !authority.as_bytes().iter().all(is_plain) {
+        let path = target.path_and_query().map_or("/", |path| path.as_str());
+        Self::assembled(scheme, authority, path)
+    }
+
+    /// Allocates once, for the key itself.
+    fn assembled(scheme: &str, authority: &str, path: &str) -> Option<Self> {
+        let host = without_default_port(scheme, authority)?;
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        let parts = [scheme, "://", host, slash, path];
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if length > MAX_KEY_BYTES {
             return None;
         }
-        let default_port = match scheme {
-            "http" => ":80",
-            "https" => ":443",
-            _ => ":",
-        };
-        let host = authority.strip_suffix(default_port).unwrap_or(authority);
-        let host = host.strip_suffix(':').unwrap_or(host);
-        let path = target.path_and_query().map_or("/", |path| path.as_str());
-        let path = if path == "*" { "/*" } else { path };
-        let mut text = String::with_capacity(scheme.len() + 3 + host.len() + path.len() + 1);
-        text.push_str(scheme);
-        text.push_str("://");
-        text.push_str(host);
-        text.make_ascii_lowercase();
-        if !path.starts_with('/') {
-            text.push('/');
+        let mut short = [0; SHORT_KEY_BYTES];
+        let mut long = Vec::new();
+        let text = short.get_mut(..length).unwrap_or_else(|| {
+            long.resize(length, 0);
+            &mut long
+        });
+        let mut end = 0;
+        for part in parts {
+            text[end..end + part.len()].copy_from_slice(part.as_bytes());
+            end += part.len();
         }
-        text.push_str(path);
-        Some(Self(text.into()))
+        text[..length - slash.len() - path.len()].make_ascii_lowercase();
+        Some(Self(std::str::from_utf8(text).ok()?.into()))
     }
 
     /// The URI as text.
@@ -84,60 +87,137 @@ impl CacheKey {
     /// Scheme and authority, such as `http://example.org:8080`.
     #[must_use]
     pub fn origin(&self) -> &str {
+        &self.0[..self.path_start()]
+    }
+
+    /// The key of a URI that a response to a request for this one refers to (RFC 3986 §5). `None` if that is no HTTP URI.
+    #[must_use]
+    pub fn resolve(&self, reference: &str) -> Option<Self> {
+        let reference = reference.split('#').next().unwrap_or_default();
+        if !reference.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        if let Some((scheme, rest)) = split_scheme(reference) {
+            let rest = rest.strip_prefix("//")?;
+            return Self::of_authority(scheme, rest);
+        }
+        let scheme = self.0.split(':').next().unwrap_or_default();
+        if let Some(rest) = reference.strip_prefix("//") {
+            return Self::of_authority(scheme, rest);
+        }
+        let authority = &self.origin()[scheme.len() + 3..];
+        Self::assembled(scheme, authority, &self.resolved_path(reference))
+    }
+
+    /// The key of what follows `//`: an authority, a path, a query.
+    fn of_authority(scheme: &str, rest: &str) -> Option<Self> {
+        let is_http = ["http", "https"]
+            .iter()
+            .any(|http| scheme.eq_ignore_ascii_case(http));
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (path, query) = split_query(&rest[end..]);
+        let path = format!("{}{query}", without_dot_segments(path));
+        is_http.then(|| Self::assembled(&scheme.to_ascii_lowercase(), &rest[..end], &path))?
+    }
+
+    /// The path and query that a reference without authority means.
+    fn resolved_path(&self, reference: &str) -> String {
+        let (own_path, own_query) = split_query(&self.0[self.path_start()..]);
+        match split_query(reference) {
+            ("", "") => format!("{own_path}{own_query}"),
+            ("", query) => format!("{own_path}{query}"),
+            (path, query) if path.starts_with('/') => {
+                format!("{}{query}", without_dot_segments(path))
+            }
+            (path, query) => {
+                let directory = own_path.rfind('/').map_or("/", |slash| &own_path[..=slash]);
+                format!(
+                    "{}{query}",
+                    without_dot_segments(&format!("{directory}{path}"))
+                )
+            }
+        }
+    }
+
+    fn path_start(&self) -> usize {
         let authority = self.0.find("://").map_or(0, |scheme| scheme + 3);
         let path = self.0[authority..].find('/');
-        path.map_or(&self.0, |path| &self.0[..authority + path])
+        path.map_or(self.0.len(), |path| authority + path)
     }
+}
+
+impl Borrow<str> for CacheKey {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The longest key that is put together on the stack, in bytes: nearly all are shorter, and no larger array need be
+/// cleared.
+const SHORT_KEY_BYTES: usize = 256;
+
+/// An authority without the port that its scheme implies. `None` if it has no host, user information, or what is neither.
+fn without_default_port<'a>(scheme: &str, authority: &'a str) -> Option<&'a str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(literal) => {
+            let end = literal.find(']')?;
+            let is_address = |byte: u8| byte.is_ascii_alphanumeric() || b":.".contains(&byte);
+            if end == 0 || !literal[..end].bytes().all(is_address) {
+                return None;
+            }
+            authority.split_at(end + 2)
+        }
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    if host.is_empty() || (!host.starts_with('[') && !host.bytes().all(is_plain)) {
+        return None;
+    }
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Some(host),
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            let is_default = matches!((scheme, port), (_, "") | ("http", "80") | ("https", "443"));
+            Some(if is_default { host } else { authority })
+        }
+        _ => None,
+    }
+}
+
+/// A scheme, and what follows its colon.
+fn split_scheme(reference: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = reference.split_once(':')?;
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let begins_well = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
+    (begins_well && scheme.bytes().all(is_scheme)).then_some((scheme, rest))
+}
+
+/// A path, and its query with the question mark.
+fn split_query(text: &str) -> (&str, &str) {
+    text.split_at(text.find('?').unwrap_or(text.len()))
+}
+
+/// An absolute path without `.` and `..` (RFC 3986 §5.2.4).
+fn without_dot_segments(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        match segment {
+            "." => {}
+            ".." => {
+                kept.pop();
+            }
+            segment => {
+                kept.push(segment);
+                continue;
+            }
+        }
+        if is_last {
+            kept.push("");
+        }
+    }
+    format!("/{}", kept.join("/"))
 }
 
 #[cfg(test)]
-mod tests {
-    use http::Request;
-
-    use super::*;
-
-    fn key(target: &str, host: &str) -> Option<String> {
-        let request = Request::get(target).header("host", host).body(()).unwrap();
-        let key = CacheKey::of_request(&request.into_parts().0)?;
-        Some(key.as_str().to_owned())
-    }
-
-    #[test]
-    fn hosts_are_compared_without_case_and_default_port_rfc_9110_4_2_3() {
-        let expected = Some("http://example.org/A?b=C".to_owned());
-        for host in [
-            "example.org",
-            "EXAMPLE.org",
-            "example.org:80",
-            "example.org:",
-        ] {
-            assert_eq!(key("/A?b=C", host), expected, "{host}");
-        }
-        assert_eq!(key("http://example.org/A?b=C", "example.org"), expected);
-        assert_ne!(key("/A?b=C", "example.org:8080"), expected);
-        assert_ne!(key("https://example.org/A?b=C", "example.org"), expected);
-    }
-
-    #[test]
-    fn paths_and_queries_that_differ_are_different_resources() {
-        let all = [
-            "/a", "/A", "/a?", "/a?x", "/%61", "/a/", "//a", "/a?x&y", "/a?y&x",
-        ];
-        let keys: std::collections::HashSet<_> = all.iter().map(|path| key(path, "h")).collect();
-        assert_eq!(keys.len(), all.len());
-    }
-
-    #[test]
-    fn a_host_that_is_missing_or_contradicts_itself_has_no_key() {
-        assert_eq!(key("http://a/", "b"), None);
-        assert_eq!(key("/", "user@a"), None);
-        assert_eq!(key("/", "a/b"), None);
-        assert_eq!(key("/", ""), None);
-    }
-
-    #[test]
-    fn the_origin_is_scheme_and_authority() {
-        let key = CacheKey::new(&"http://a:81/b/c".parse().unwrap()).unwrap();
-        assert_eq!(key.origin(), "http://a:81");
-    }
-}
+mod tests;

@@ -1,4 +1,6 @@
 //! What the standards say, each rule a function without I/O or clock, in a file named after what it is about.
+//!
+//! Left to others: where responses are kept, and when the rules are asked.
 
 pub mod accept_encoding;
 pub mod age;
@@ -6,11 +8,13 @@ pub mod cache_status;
 pub mod conditional;
 pub mod dates;
 pub mod directives;
+pub mod entity_tag;
 pub mod fields;
 pub mod freshness;
 pub mod groups;
 pub mod invalidation;
 pub mod key;
+mod list;
 pub mod range;
 pub mod reuse;
 pub mod selection;
@@ -20,27 +24,54 @@ pub mod targeted;
 pub(crate) mod testing;
 pub mod validation;
 pub mod vary;
+pub mod weight;
 
 use std::time::Duration;
 
-use http::HeaderName;
-
 use directives::ResponseDirectives;
+use freshness::FreshnessSource;
 
-/// What a response's fields say about storing and reusing it, judged once, when it is stored.
-#[derive(Clone, Debug)]
+/// What a response's fields say about reusing it, judged once, when it is stored, so that nothing is parsed on a hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// The directives that count, be they those of `Cache-Control` or of a targeted field.
-    pub directives: ResponseDirectives,
     /// How long it is fresh (RFC 9111 §4.2.1).
     pub freshness_lifetime: Duration,
+    /// Where that comes from.
+    pub source: FreshnessSource,
+    /// How long it may be used while it is validated once it is stale (RFC 5861 §3).
+    pub stale_while_revalidate: Option<Duration>,
+    /// How long it may stand in for failures once it is stale (RFC 5861 §4).
+    pub stale_if_error: Option<Duration>,
+    /// Whether it is validated before each use (RFC 9111 §5.2.2.4, without field names).
+    pub no_cache: bool,
+    /// Whether it is never used stale: `must-revalidate` or `proxy-revalidate` (RFC 9111 §5.2.2.2, §5.2.2.8).
+    pub must_revalidate: bool,
+    /// Whether it has `s-maxage`, which implies the same unless it names a time to be used stale (RFC 9111 §5.2.2.10).
+    pub has_s_maxage: bool,
+    /// Whether it does not change while it is fresh (RFC 8246 §2).
+    pub immutable: bool,
+    /// Whether its content is to stay as it is (RFC 9111 §5.2.2.6).
+    pub no_transform: bool,
 }
 
 impl Policy {
-    /// The fields that are not stored, for lack of permission to use them again (RFC 9111 §5.2.2.4, §5.2.2.7).
+    /// The policy of a response with these directives.
     #[must_use]
-    pub fn excluded_fields(&self) -> Vec<HeaderName> {
-        let Self { directives, .. } = self;
-        [directives.private.fields(), directives.no_cache.fields()].concat()
+    pub fn new(
+        directives: &ResponseDirectives,
+        freshness_lifetime: Duration,
+        source: FreshnessSource,
+    ) -> Self {
+        Self {
+            freshness_lifetime,
+            source,
+            stale_while_revalidate: directives.stale_while_revalidate,
+            stale_if_error: directives.stale_if_error,
+            no_cache: directives.no_cache.is_all(),
+            must_revalidate: directives.must_revalidate || directives.proxy_revalidate,
+            has_s_maxage: directives.s_maxage.is_some(),
+            immutable: directives.immutable,
+            no_transform: directives.no_transform,
+        }
     }
 }

@@ -1,14 +1,14 @@
-//! Whether a stored response may be used as it is (RFC 9111 §4.2, §4.2.4 and §5.2.1; RFC 5861).
+//! Whether a stored response may be used as it is (RFC 9111 §4.2, §4.2.4 and §5.2.1; RFC 5861; RFC 8246).
 
 use std::time::Duration;
 
 use http::StatusCode;
 
+use super::Policy;
 use super::age::current_age;
 use super::cache_status::ForwardReason;
 use super::directives::RequestDirectives;
-use crate::stored_response::StoredResponse;
-use crate::time::Moment;
+use crate::{Moment, StoredResponse};
 
 /// What may be done with a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,50 +23,21 @@ pub enum Reuse {
     Forward(ForwardReason),
 }
 
+/// A stored response at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// What its fields say.
+    pub policy: &'a Policy,
+    /// How old it is.
+    pub current_age: Duration,
+    /// Whether a soft purge has marked it stale.
+    pub is_marked_stale: bool,
+}
+
 /// What may be done with a stored response that a request selects.
 #[must_use]
 pub fn may_reuse(stored: &StoredResponse, request: &RequestDirectives, now: Moment) -> Reuse {
-    let directives = &stored.policy.directives;
-    if directives.no_cache.is_all() {
-        return Reuse::Forward(ForwardReason::Stale);
-    }
-    if request.no_cache {
-        return Reuse::Forward(ForwardReason::Request);
-    }
-    let age = age(stored, now);
-    let lifetime = stored.policy.freshness_lifetime;
-    if request.max_age.is_some_and(|max_age| age > max_age) {
-        return Reuse::Forward(ForwardReason::Request);
-    }
-    if age < lifetime && !stored.is_marked_stale() {
-        let fresh_for = lifetime - age;
-        let enough = request
-            .min_fresh
-            .is_none_or(|min_fresh| fresh_for >= min_fresh);
-        return if enough {
-            Reuse::Fresh
-        } else {
-            Reuse::Forward(ForwardReason::Request)
-        };
-    }
-    if request.min_fresh.is_some() {
-        return Reuse::Forward(ForwardReason::Stale);
-    }
-    let staleness = staleness(stored, now);
-    if !forbids_stale(stored)
-        && request
-            .max_stale
-            .is_some_and(|max_stale| staleness <= max_stale)
-    {
-        return Reuse::StaleAllowed;
-    }
-    let window = directives
-        .stale_while_revalidate
-        .filter(|_| !must_validate(stored));
-    if window.is_some_and(|window| staleness <= window) {
-        return Reuse::StaleWhileRevalidate;
-    }
-    Reuse::Forward(ForwardReason::Stale)
+    Standing::of(stored, now).may_reuse(request)
 }
 
 /// Whether a stored response may stand in for an answer with this status (RFC 5861 §4): the origin, or the client, has
@@ -78,16 +49,7 @@ pub fn may_serve_stale_on_error(
     status: StatusCode,
     now: Moment,
 ) -> bool {
-    let is_failure = matches!(status.as_u16(), 500 | 502 | 503 | 504);
-    let window = stored
-        .policy
-        .directives
-        .stale_if_error
-        .or(request.stale_if_error);
-    is_failure
-        && !request.no_cache
-        && !must_validate(stored)
-        && window.is_some_and(|window| staleness(stored, now) <= window)
+    Standing::of(stored, now).may_stand_in_for(status, request)
 }
 
 /// Whether a stored response may be used when the origin can't be reached (RFC 9111 §4.2.4), for at most `limit` after it
@@ -99,47 +61,149 @@ pub fn may_serve_stale_when_disconnected(
     now: Moment,
     limit: Duration,
 ) -> bool {
-    if request.no_cache || must_validate(stored) {
-        return false;
-    }
-    let limit = match stored
-        .policy
-        .directives
-        .stale_if_error
-        .or(request.stale_if_error)
-    {
-        Some(window) => window,
-        None if forbids_stale(stored) => return false,
-        None => limit,
-    };
-    staleness(stored, now) <= limit
+    Standing::of(stored, now).may_stand_in_when_disconnected(request, limit)
 }
 
-/// How long it is still fresh, in seconds; negative if it is stale (RFC 9211 §2.3).
+/// How long it is still fresh, in seconds; negative if it is stale (RFC 9211 §2.4).
 #[must_use]
 pub fn time_to_live(stored: &StoredResponse, now: Moment) -> i64 {
-    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-    seconds(stored.policy.freshness_lifetime) - seconds(age(stored, now))
+    Standing::of(stored, now).time_to_live()
 }
 
-fn age(stored: &StoredResponse, now: Moment) -> Duration {
-    current_age(stored.corrected_initial_age, stored.response_time, now)
-}
+impl<'a> Standing<'a> {
+    /// Where a stored response stands now.
+    #[must_use]
+    pub fn of(stored: &'a StoredResponse, now: Moment) -> Self {
+        Self {
+            policy: &stored.policy,
+            current_age: current_age(stored.corrected_initial_age, stored.response_time, now),
+            is_marked_stale: stored.is_marked_stale(),
+        }
+    }
 
-fn staleness(stored: &StoredResponse, now: Moment) -> Duration {
-    age(stored, now).saturating_sub(stored.policy.freshness_lifetime)
-}
+    /// What may be done with it.
+    #[must_use]
+    pub fn may_reuse(&self, request: &RequestDirectives) -> Reuse {
+        if self.policy.no_cache {
+            return Reuse::Forward(ForwardReason::Stale);
+        }
+        if request.no_cache {
+            return Reuse::Forward(ForwardReason::Request);
+        }
+        if self.is_fresh() {
+            let enough = self.policy.immutable
+                || self.is_young_enough(request) && self.is_fresh_enough(request);
+            return if enough {
+                Reuse::Fresh
+            } else {
+                Reuse::Forward(ForwardReason::Request)
+            };
+        }
+        if !self.is_young_enough(request) || request.min_fresh.is_some() {
+            return Reuse::Forward(ForwardReason::Stale);
+        }
+        if !self.forbids_stale()
+            && request
+                .max_stale
+                .is_some_and(|max_stale| self.staleness() <= max_stale)
+        {
+            return Reuse::StaleAllowed;
+        }
+        let window = self
+            .policy
+            .stale_while_revalidate
+            .filter(|_| !self.must_validate());
+        if window.is_some_and(|window| self.staleness() <= window) {
+            return Reuse::StaleWhileRevalidate;
+        }
+        Reuse::Forward(ForwardReason::Stale)
+    }
 
-/// Whether nothing but validation makes it usable once it is stale (RFC 9111 §5.2.2.2, §5.2.2.4, §5.2.2.8).
-fn must_validate(stored: &StoredResponse) -> bool {
-    let directives = &stored.policy.directives;
-    directives.must_revalidate || directives.proxy_revalidate || directives.no_cache.is_all()
-}
+    /// Whether it may stand in for an answer with this status.
+    #[must_use]
+    pub fn may_stand_in_for(&self, status: StatusCode, request: &RequestDirectives) -> bool {
+        let is_failure = matches!(status.as_u16(), 500 | 502 | 503 | 504);
+        is_failure
+            && self.is_usable_stale(request)
+            && self
+                .stale_if_error(request)
+                .is_some_and(|window| self.staleness() <= window)
+    }
 
-/// The same, with `s-maxage`, which implies it (RFC 9111 §5.2.2.10) unless the response says otherwise itself with
-/// `stale-while-revalidate` or `stale-if-error`: those would mean nothing beside it.
-fn forbids_stale(stored: &StoredResponse) -> bool {
-    must_validate(stored) || stored.policy.directives.s_maxage.is_some()
+    /// Whether it may be used when the origin can't be reached.
+    #[must_use]
+    pub fn may_stand_in_when_disconnected(
+        &self,
+        request: &RequestDirectives,
+        limit: Duration,
+    ) -> bool {
+        let limit = match self.stale_if_error(request) {
+            Some(window) => window,
+            None if self.policy.has_s_maxage => return false,
+            None => limit,
+        };
+        self.is_usable_stale(request) && self.staleness() <= limit
+    }
+
+    /// How long it is still fresh, in seconds.
+    #[must_use]
+    pub fn time_to_live(&self) -> i64 {
+        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        seconds(self.policy.freshness_lifetime).saturating_sub(seconds(self.current_age))
+    }
+
+    /// RFC 9111 §4.2: it is younger than its freshness lifetime.
+    fn is_fresh(&self) -> bool {
+        self.current_age < self.policy.freshness_lifetime && !self.is_marked_stale
+    }
+
+    /// How long it has been stale.
+    fn staleness(&self) -> Duration {
+        self.current_age
+            .saturating_sub(self.policy.freshness_lifetime)
+    }
+
+    /// RFC 9111 §5.2.1.1, which clients also send to reload what does not change (RFC 8246 §2).
+    fn is_young_enough(&self, request: &RequestDirectives) -> bool {
+        request
+            .max_age
+            .is_none_or(|max_age| self.current_age <= max_age)
+    }
+
+    /// RFC 9111 §5.2.1.3.
+    fn is_fresh_enough(&self, request: &RequestDirectives) -> bool {
+        let fresh_for = self
+            .policy
+            .freshness_lifetime
+            .saturating_sub(self.current_age);
+        request
+            .min_fresh
+            .is_none_or(|min_fresh| fresh_for >= min_fresh)
+    }
+
+    fn is_usable_stale(&self, request: &RequestDirectives) -> bool {
+        !request.no_cache && !self.must_validate()
+    }
+
+    /// How long it may stand in for failures: the shorter time, if both the origin and the client name one.
+    fn stale_if_error(&self, request: &RequestDirectives) -> Option<Duration> {
+        let both = self.policy.stale_if_error.zip(request.stale_if_error);
+        let shorter = both.map(|(one, other)| one.min(other));
+        // The client alone can't lift what `s-maxage` implies (RFC 9111 §5.2.2.10).
+        let asked = request.stale_if_error.filter(|_| !self.policy.has_s_maxage);
+        shorter.or(self.policy.stale_if_error).or(asked)
+    }
+
+    /// Whether nothing but validation makes it usable once it is stale (RFC 9111 §5.2.2.2, §5.2.2.4, §5.2.2.8).
+    fn must_validate(&self) -> bool {
+        self.policy.must_revalidate || self.policy.no_cache
+    }
+
+    /// The same, with `s-maxage`, which implies it (RFC 9111 §5.2.2.10) unless the response says otherwise itself with
+    /// `stale-while-revalidate` or `stale-if-error`: those would mean nothing beside it.
+    fn forbids_stale(&self) -> bool {
+        self.must_validate() || self.policy.has_s_maxage
+    }
 }
 
 #[cfg(test)]

@@ -1,208 +1,328 @@
-//! Whether a response may be stored (RFC 9111 §3), and what is judged once when it is.
+//! Whether a response may be stored (RFC 9111 §3), and what is then known of it.
 
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header, response};
+mod guard;
+mod reason;
 
+use http::request;
+use http::response;
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode, header};
+
+use super::Policy;
 use super::age::date_value;
 use super::directives::{RequestDirectives, ResponseDirectives};
-use super::freshness::{FreshnessFacts, FreshnessSource, NegativeCaching, freshness_lifetime};
-use super::invalidation::referred;
+use super::freshness::{
+    FreshnessFacts, FreshnessSource, NegativeCaching, freshness_lifetime,
+    is_heuristically_cacheable,
+};
+use super::groups;
 use super::key::CacheKey;
+use super::range::content_range;
 use super::targeted::targeted_directives;
-use super::validation::has_validator;
+use super::validation::{freshen, has_validator};
 use super::vary::VaryKey;
-use super::{Policy, range};
-use crate::time::Moment;
+use crate::{Moment, StoredResponse};
 
-/// Statuses that the cache understands (RFC 9111 §3), for `must-understand`: those of RFC 9110 §15 that are final, and 451 of
-/// RFC 7725, 429 and the like of RFC 6585.
-fn is_understood(status: StatusCode) -> bool {
-    matches!(
-        status.as_u16(),
-        200..=206 | 300..=305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 428 | 429 | 431 | 451 | 500..=505 | 511
-    )
-}
+pub use guard::{has_content, steers_the_origin};
+pub use reason::NoStoreReason;
 
-/// Why a response is not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoStoreReason {
-    /// The request was not one for a representation, or forbade it (RFC 9111 §5.2.1.5).
-    Request,
-    /// The request was authorised, and nothing says that the response is for others (§3.5).
-    Authorization,
-    /// The response forbids it (§5.2.2.5, §5.2.2.7).
-    Forbidden,
-    /// Nothing says that it may be used again, now or after validation.
-    NotReusable,
-    /// It is for no other request (§4.1).
-    VariesOnEverything,
-    /// Its status is not understood, or means nothing by itself.
-    Status,
-    /// The installation does not want it, or it is too large.
-    NotWanted,
-}
-
-impl NoStoreReason {
-    /// The reason as a token, for `Cache-Status`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Authorization => "authorization",
-            Self::Forbidden => "forbidden",
-            Self::NotReusable => "not-reusable",
-            Self::VariesOnEverything => "vary",
-            Self::Status => "status",
-            Self::NotWanted => "not-wanted",
-        }
-    }
-
-    /// Whether the next response for the same target is likely not to be stored either.
-    #[must_use]
-    pub fn is_lasting(self) -> bool {
-        !matches!(self, Self::Request | Self::Authorization | Self::Status)
-    }
-}
-
-/// What is judged when a response is stored.
-#[derive(Clone, Debug)]
+/// What is known of a response that may be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storable {
-    /// The status under which it is stored: a part is one of a 200.
+    /// The status that it is stored with: a part is stored as part of a 200.
     pub status: StatusCode,
-    /// What its fields say.
-    pub policy: Policy,
     /// Which requests it answers.
     pub vary: VaryKey,
-    /// The fields that are not stored.
+    /// What its fields say about reusing it.
+    pub policy: Policy,
+    /// The fields that are not stored with it, because qualified directives name them.
     pub excluded: Vec<HeaderName>,
 }
 
-/// What a response's fields say about storing and reusing it.
-#[must_use]
-pub fn policy(
-    head: &response::Parts,
-    target_list: &[HeaderName],
-    negative_caching: &NegativeCaching,
-    response_time: Moment,
-) -> (Policy, FreshnessSource) {
-    let targeted = targeted_directives(&head.headers, target_list);
-    let is_targeted = targeted.is_some();
-    let directives = targeted.unwrap_or_else(|| ResponseDirectives::parse(&head.headers));
-    let facts = FreshnessFacts {
-        status: head.status,
-        headers: &head.headers,
-        directives: &directives,
-        is_targeted,
-        date_value: date_value(&head.headers, response_time),
-    };
-    let (freshness_lifetime, source) = freshness_lifetime(&facts, negative_caching);
-    let policy = Policy {
-        directives,
-        freshness_lifetime,
-    };
-    (policy, source)
+/// A stored response whose fields a newer one has freshened.
+#[derive(Clone, Debug)]
+pub struct Freshened {
+    /// Its fields, with those that are not stored.
+    pub headers: HeaderMap,
+    /// What is known of it.
+    pub storable: Storable,
+    /// Whether it may stay stored: what freshened it may forbid that.
+    pub may_keep: Result<(), NoStoreReason>,
 }
 
-/// Whether the response to a request may be stored (RFC 9111 §3), and if so what follows from its fields.
+/// Whether the response to a `GET` may be stored (RFC 9111 §3), or that to a `POST` that [`is_also_for_get`].
 ///
 /// # Errors
-/// The first reason against it.
+/// Why it may not.
 pub fn may_store(
-    request: &Parts,
+    request: &request::Parts,
     head: &response::Parts,
     target_list: &[HeaderName],
     negative_caching: &NegativeCaching,
     response_time: Moment,
 ) -> Result<Storable, NoStoreReason> {
-    let (policy, source) = policy(head, target_list, negative_caching, response_time);
-    let directives = &policy.directives;
-    may_store_status(head, directives)?;
+    if !matches!(request.method, Method::GET | Method::POST) {
+        return Err(NoStoreReason::Method);
+    }
     if RequestDirectives::parse(&request.headers).no_store {
-        return Err(NoStoreReason::Request);
+        return Err(NoStoreReason::RequestNoStore);
     }
-    // `no-store` beside `must-understand` is for caches that do not understand the status (§5.2.2.3).
-    if (directives.no_store && !directives.must_understand) || directives.private.is_all() {
-        return Err(NoStoreReason::Forbidden);
+    if steers_the_origin(&request.headers)
+        || (request.method == Method::GET && has_content(&request.headers))
+    {
+        return Err(NoStoreReason::UnkeyedInput);
     }
-    if request.headers.contains_key(header::AUTHORIZATION) && !is_for_others(directives) {
-        return Err(NoStoreReason::Authorization);
-    }
-    if !is_reusable(&policy, source, &head.headers) {
-        return Err(NoStoreReason::NotReusable);
-    }
-    let is_part = range::content_range(&head.headers).is_some();
-    let is_opaque = head.status == StatusCode::PARTIAL_CONTENT && !is_part;
-    let vary = if is_opaque {
+    let judged = Judged::new(head, target_list, negative_caching, response_time);
+    judged.may_store(head)?;
+    set_cookie_allows(&head.headers, &judged.directives, &judged.policy)?;
+    authorization_allows(&request.headers, &judged.directives)?;
+    cookies_allow(&request.headers, &judged)?;
+    let status = stored_status(head);
+    let vary = if status == StatusCode::PARTIAL_CONTENT {
         VaryKey::of_same_range(&request.headers, &head.headers)
     } else {
         VaryKey::new(&request.headers, &head.headers)
     };
-    let vary = vary.ok_or(NoStoreReason::VariesOnEverything)?;
-    let excluded = policy.excluded_fields();
-    let status = if head.status == StatusCode::PARTIAL_CONTENT && is_part {
+    Ok(judged.storable(status, vary.ok_or(NoStoreReason::Vary)?))
+}
+
+/// A stored response that the response to a request for its validation, or to `HEAD`, has freshened (RFC 9111 §4.3.4).
+#[must_use]
+pub fn freshened(
+    request: &request::Parts,
+    stored: &StoredResponse,
+    newer: &HeaderMap,
+    target_list: &[HeaderName],
+    negative_caching: &NegativeCaching,
+    response_time: Moment,
+) -> Freshened {
+    let mut head = Response::new(()).into_parts().0;
+    head.status = stored.status;
+    head.headers = freshen(&stored.headers, newer);
+    let mut judged = Judged::new(&head, target_list, negative_caching, response_time);
+    // What it sets is for the client that made it, unless the origin says otherwise. The stored content is not.
+    if set_cookie_allows(&head.headers, &judged.directives, &judged.policy).is_err() {
+        judged.excluded.push(header::SET_COOKIE);
+    }
+    let vary = stored.vary.freshened(&request.headers, newer);
+    let may_keep = judged
+        .may_store(&head)
+        .and_then(|()| authorization_allows(&request.headers, &judged.directives))
+        .and_then(|()| vary.as_ref().map(drop).ok_or(NoStoreReason::Vary));
+    let vary = vary.unwrap_or_else(|| stored.vary.clone());
+    Freshened {
+        headers: head.headers,
+        storable: judged.storable(stored.status, vary),
+        may_keep,
+    }
+}
+
+/// Whether the response to `POST` is also what `GET` would bring (RFC 9110 §9.3.3): it says so, and for how long.
+#[must_use]
+pub fn is_also_for_get<B>(
+    key: &CacheKey,
+    request: &request::Parts,
+    response: &Response<B>,
+) -> bool {
+    let headers = response.headers();
+    let directives = ResponseDirectives::parse(headers);
+    let is_explicit = directives.s_maxage.or(directives.max_age).is_some()
+        || headers.contains_key(header::EXPIRES);
+    request.method == Method::POST
+        && response.status() == StatusCode::OK
+        && is_explicit
+        && content_location(key, headers).as_ref() == Some(key)
+}
+
+fn content_location(target: &CacheKey, response: &HeaderMap) -> Option<CacheKey> {
+    let mut locations = response.get_all(header::CONTENT_LOCATION).iter();
+    let location = locations.next().filter(|_| locations.next().is_none())?;
+    target.resolve(location.to_str().ok()?)
+}
+
+/// What a response's fields say, whoever has asked for it.
+struct Judged {
+    directives: ResponseDirectives,
+    policy: Policy,
+    excluded: Vec<HeaderName>,
+}
+
+impl Judged {
+    fn new(
+        head: &response::Parts,
+        target_list: &[HeaderName],
+        negative_caching: &NegativeCaching,
+        response_time: Moment,
+    ) -> Self {
+        let headers = &head.headers;
+        let targeted = targeted_directives(headers, target_list);
+        let is_targeted = targeted.is_some();
+        let directives = targeted.unwrap_or_else(|| ResponseDirectives::parse(headers));
+        let facts = FreshnessFacts {
+            status: head.status,
+            headers,
+            directives: &directives,
+            is_targeted,
+            date_value: date_value(headers, response_time),
+            response_time: response_time.wall,
+        };
+        let (freshness_lifetime, source) = freshness_lifetime(&facts, negative_caching);
+        Self {
+            policy: Policy::new(&directives, freshness_lifetime, source),
+            excluded: [directives.no_cache.fields(), directives.private.fields()].concat(),
+            directives,
+        }
+    }
+
+    /// What they say about storing it.
+    fn may_store(&self, head: &response::Parts) -> Result<(), NoStoreReason> {
+        let Self {
+            directives, policy, ..
+        } = self;
+        status_allows(head.status, directives)?;
+        directives_allow(directives)?;
+        is_permitted(head.status, directives, policy)?;
+        is_reusable(head, directives, policy)?;
+        if groups::are_bounded(&head.headers) {
+            Ok(())
+        } else {
+            Err(NoStoreReason::TooManyGroups)
+        }
+    }
+
+    fn storable(self, status: StatusCode, vary: VaryKey) -> Storable {
+        Storable {
+            status,
+            vary,
+            policy: self.policy,
+            excluded: self.excluded,
+        }
+    }
+}
+
+/// The status that a response is stored with: a part that says which it is, as part of a 200.
+fn stored_status(head: &response::Parts) -> StatusCode {
+    if head.status == StatusCode::PARTIAL_CONTENT && content_range(&head.headers).is_some() {
         StatusCode::OK
     } else {
         head.status
-    };
-    Ok(Storable {
-        status,
-        vary,
-        excluded,
-        policy,
-    })
+    }
 }
 
-/// Whether a response with this status can be stored (§3, §3.3).
-fn may_store_status(
-    head: &response::Parts,
-    directives: &ResponseDirectives,
-) -> Result<(), NoStoreReason> {
-    let status = head.status;
-    match status {
-        // They mean something only together with the request that they answer.
-        StatusCode::NOT_MODIFIED
-        | StatusCode::RANGE_NOT_SATISFIABLE
-        | StatusCode::PRECONDITION_FAILED => {
-            return Err(NoStoreReason::Status);
-        }
-        _ if status.is_informational() => return Err(NoStoreReason::Status),
-        _ => {}
+/// The status is final, means something by itself, and is understood where it has to be (RFC 9111 §3, §5.2.2.3).
+fn status_allows(status: StatusCode, directives: &ResponseDirectives) -> Result<(), NoStoreReason> {
+    let allows = match status.as_u16() {
+        // What they mean hangs on the request's preconditions and range.
+        ..200 | 304 | 412 | 416 => false,
+        other => !directives.must_understand || is_understood(other),
+    };
+    if allows {
+        Ok(())
+    } else {
+        Err(NoStoreReason::Status)
     }
-    if directives.must_understand && !is_understood(status) {
-        return Err(NoStoreReason::Status);
+}
+
+/// The final statuses of RFC 9110 §15, and those of RFC 6585 and RFC 7725, which ask nothing special of a cache.
+fn is_understood(status: u16) -> bool {
+    matches!(
+        status,
+        200..=206 | 300..=305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 428 | 429 | 431 | 451 | 500..=505 | 511
+    )
+}
+
+/// No directive forbids it (RFC 9111 §3, §5.2.2.3, §5.2.2.5, §5.2.2.7).
+fn directives_allow(directives: &ResponseDirectives) -> Result<(), NoStoreReason> {
+    // What has to be understood has been, and then says with `no-store` what others shall do (§5.2.2.3).
+    if directives.no_store && !directives.must_understand {
+        return Err(NoStoreReason::NoStore);
+    }
+    if directives.private.is_all() {
+        return Err(NoStoreReason::Private);
     }
     Ok(())
 }
 
-/// Whether a response to an authorised request says that it is for others too (§3.5).
-fn is_for_others(directives: &ResponseDirectives) -> bool {
-    directives.public || directives.must_revalidate || directives.s_maxage.is_some()
+/// A response to a request with `Authorization` says that it is for others too (RFC 9111 §3.5).
+fn authorization_allows(
+    request: &HeaderMap,
+    directives: &ResponseDirectives,
+) -> Result<(), NoStoreReason> {
+    let allowed = directives.public || directives.must_revalidate || directives.s_maxage.is_some();
+    if request.contains_key(header::AUTHORIZATION) && !allowed {
+        return Err(NoStoreReason::Authorization);
+    }
+    Ok(())
 }
 
-/// Whether it can ever be used again: while it is fresh, after validation, or stale. What is fresh by nobody's word is
-/// kept only if the origin can be asked about it.
-fn is_reusable(policy: &Policy, source: FreshnessSource, headers: &HeaderMap) -> bool {
-    let directives = &policy.directives;
+/// A response to a request with cookies is not taken to be for others by heuristics: it has to say something itself.
+fn cookies_allow(request: &HeaderMap, judged: &Judged) -> Result<(), NoStoreReason> {
+    let ResponseDirectives {
+        public, no_cache, ..
+    } = &judged.directives;
+    let says_so = judged.policy.source.is_explicit() || *public || no_cache.is_all();
+    if request.contains_key(header::COOKIE) && !says_so {
+        return Err(NoStoreReason::Cookie);
+    }
+    Ok(())
+}
+
+/// A response that sets a cookie says how long it is fresh, so that the origin has meant it for others; or that the cookie
+/// is not for them.
+fn set_cookie_allows(
+    headers: &HeaderMap,
+    directives: &ResponseDirectives,
+    policy: &Policy,
+) -> Result<(), NoStoreReason> {
+    let excluded = directives
+        .no_cache
+        .fields()
+        .iter()
+        .chain(directives.private.fields());
+    let is_excluded = excluded.into_iter().any(|name| *name == header::SET_COOKIE);
+    let is_meant =
+        policy.source.is_explicit() && !policy.freshness_lifetime.is_zero() && !policy.no_cache;
+    if headers.contains_key(header::SET_COOKIE) && !is_excluded && !is_meant {
+        return Err(NoStoreReason::SetCookie);
+    }
+    Ok(())
+}
+
+/// Something permits to store it: a directive, `Expires`, or its status (RFC 9111 §3).
+fn is_permitted(
+    status: StatusCode,
+    directives: &ResponseDirectives,
+    policy: &Policy,
+) -> Result<(), NoStoreReason> {
+    let is_permitted = directives.public
+        || policy.source.is_explicit()
+        || policy.source == FreshnessSource::Negative
+        || is_heuristically_cacheable(status);
+    if is_permitted {
+        Ok(())
+    } else {
+        Err(NoStoreReason::NotReusable)
+    }
+}
+
+/// There is a way in which it may be used again: while it is fresh, stale, or once it is validated.
+///
+/// Of a response that says nothing it is not known that it is for others, and so it is not validated for them.
+fn is_reusable(
+    head: &response::Parts,
+    directives: &ResponseDirectives,
+    policy: &Policy,
+) -> Result<(), NoStoreReason> {
+    let is_fresh = !policy.freshness_lifetime.is_zero() && !policy.no_cache;
+    let may_be_stale = policy.stale_while_revalidate.is_some() || policy.stale_if_error.is_some();
     let says_something =
-        source != FreshnessSource::None || directives.public || directives.no_cache.is_all();
-    let may_be_stale =
-        directives.stale_while_revalidate.is_some() || directives.stale_if_error.is_some();
-    let is_fresh = policy.freshness_lifetime.as_secs() > 0 && !directives.no_cache.is_all();
-    is_fresh || may_be_stale || (says_something && has_validator(headers))
-}
-
-/// Whether the response to `POST` says that it is what `GET` would bring (RFC 9110 §9.3.3): it has the target's
-/// `Content-Location` and states how long it is fresh.
-#[must_use]
-pub fn is_also_for_get<B>(key: &CacheKey, request: &Parts, response: &Response<B>) -> bool {
-    let headers = response.headers();
-    let directives = ResponseDirectives::parse(headers);
-    let states_freshness = directives.s_maxage.or(directives.max_age).is_some()
-        || headers.contains_key(header::EXPIRES);
-    request.method == Method::POST
-        && response.status() == StatusCode::OK
-        && states_freshness
-        && referred(key, headers, &header::CONTENT_LOCATION).as_ref() == Some(key)
+        policy.source != FreshnessSource::None || directives.public || policy.no_cache;
+    let may_be_validated =
+        says_something && head.status.is_success() && has_validator(&head.headers);
+    if is_fresh || may_be_stale || may_be_validated {
+        Ok(())
+    } else {
+        Err(NoStoreReason::NotReusable)
+    }
 }
 
 #[cfg(test)]

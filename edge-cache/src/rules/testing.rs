@@ -5,19 +5,19 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, StatusCode};
 
-use super::freshness::NegativeCaching;
+use super::Policy;
 use super::vary::VaryKey;
-use super::{age, groups, storing};
-use crate::content::Content;
-use crate::stored_response::{Representation, StoredResponse};
-use crate::time::Moment;
+use crate::{Content, Moment, Representation, StoredResponse};
 
 pub(crate) fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
-        headers.append(*name, value.parse().unwrap());
+        headers.append(
+            *name,
+            http::HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
     }
     headers
 }
@@ -33,25 +33,49 @@ pub(crate) fn moment(seconds: u64) -> Moment {
 
 /// A stored response with these fields that came at `response_time`, without content.
 pub(crate) fn stored(fields: &[(&'static str, &str)], response_time: Moment) -> StoredResponse {
-    let mut head = Response::new(()).into_parts().0;
-    head.headers = headers(fields);
-    let (policy, _) = storing::policy(&head, &[], &NegativeCaching::default(), response_time);
     StoredResponse {
-        status: head.status,
+        status: StatusCode::OK,
         vary: VaryKey::default(),
-        policy,
+        policy: Policy::default(),
         request_time: response_time,
         response_time,
-        corrected_initial_age: age::corrected_initial_age(
-            &head.headers,
-            response_time,
-            response_time,
-        ),
-        groups: groups::groups(&head.headers),
-        headers: head.headers,
+        corrected_initial_age: Duration::ZERO,
+        groups: Box::default(),
+        headers: headers(fields),
         representation: Representation::Whole(Content::whole(Bytes::new())),
         is_compressible: false,
         renditions: Arc::default(),
         purged: AtomicBool::new(false),
+    }
+}
+
+/// The same as the answer to a request with those fields.
+pub(crate) fn stored_for(
+    request: &[(&'static str, &str)],
+    fields: &[(&'static str, &str)],
+) -> StoredResponse {
+    let stored = stored(fields, moment(0));
+    StoredResponse {
+        vary: VaryKey::new(&headers(request), &stored.headers).unwrap(),
+        ..stored
+    }
+}
+
+/// The same with parts of a content of this length: each an offset and its bytes.
+pub(crate) fn stored_parts(
+    fields: &[(&'static str, &str)],
+    complete_length: u64,
+    parts: &[(u64, &'static str)],
+) -> StoredResponse {
+    let part = |(first, bytes): &(u64, &'static str)| {
+        let bytes = Bytes::from_static(bytes.as_bytes());
+        (*first, Content::whole(bytes))
+    };
+    StoredResponse {
+        representation: Representation::Parts {
+            complete_length,
+            parts: parts.iter().map(part).collect(),
+        },
+        ..stored(fields, moment(0))
     }
 }

@@ -1,204 +1,130 @@
-//! Asking the origin whether a stored response is still good, and what follows from its answer (RFC 9111 §4.3).
+//! Validating what is stored, and freshening it (RFC 9111 §4.3.1, §4.3.3 to §4.3.5, §3.2).
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::time::{Duration, SystemTime};
 
-/// An entity tag (RFC 9110 §8.8.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EntityTag<'a> {
-    /// Whether equal tags mean equal bytes or only equal meaning.
-    pub is_weak: bool,
-    /// The tag with its quotes.
-    pub opaque: &'a [u8],
-}
+use http::{HeaderMap, HeaderName, header};
 
-impl<'a> EntityTag<'a> {
-    /// Reads a tag; `None` if it is not exactly one.
-    #[must_use]
-    pub fn parse(text: &'a [u8]) -> Option<Self> {
-        let (is_weak, opaque) = match text.strip_prefix(b"W/") {
-            Some(opaque) => (true, opaque),
-            None => (false, text),
-        };
-        let inner = opaque.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        let allowed = |byte: &u8| *byte == 0x21 || (0x23..=0x7e).contains(byte) || *byte >= 0x80;
-        inner
-            .iter()
-            .all(allowed)
-            .then_some(Self { is_weak, opaque })
-    }
+use super::dates;
+use super::entity_tag::EntityTag;
+use super::fields::remove_hop_by_hop;
 
-    /// The comparison for conditional `GET` (RFC 9110 §8.8.3.2).
-    #[must_use]
-    pub fn matches_weakly(&self, other: &Self) -> bool {
-        self.opaque == other.opaque
-    }
+/// Fields that a newer response does not update (RFC 9111 §3.2): `Content-Length` by rule, and those that describe the
+/// bytes that are stored, which this cache splits into ranges, joins and compresses by them. In a response without content
+/// a digest is that of no content.
+const NOT_UPDATED: [HeaderName; 5] = [
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("content-md5"),
+];
 
-    /// The comparison for ranges (RFC 9110 §8.8.3.2).
-    #[must_use]
-    pub fn matches_strongly(&self, other: &Self) -> bool {
-        !self.is_weak && !other.is_weak && self.opaque == other.opaque
-    }
-}
+/// How much older than its response `Last-Modified` must be to be a strong validator (RFC 9110 §8.8.2.2): a second, in which
+/// a resource may change twice.
+const STRONG_AFTER: Duration = Duration::from_secs(1);
 
-/// The entity tag of a response; one that is malformed is none.
+/// Whether a response has something to validate it by.
 #[must_use]
-pub fn entity_tag(headers: &HeaderMap) -> Option<EntityTag<'_>> {
-    EntityTag::parse(headers.get(header::ETAG)?.as_bytes())
+pub fn has_validator(stored: &HeaderMap) -> bool {
+    EntityTag::of(stored).is_some() || last_modified(stored).is_some()
 }
 
-/// Whether a response can be validated at all.
-#[must_use]
-pub fn has_validator(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::ETAG) || headers.contains_key(header::LAST_MODIFIED)
-}
-
-/// Makes a request a conditional one for a stored response (§4.3.1).
-///
-/// A tag is sent as it was received, also one that is malformed: its origin knows it.
+/// Makes a request ask whether the stored response is still good (RFC 9111 §4.3.1).
 pub fn add_validators(request: &mut HeaderMap, stored: &HeaderMap) {
-    for (validator, precondition) in [
-        (header::ETAG, header::IF_NONE_MATCH),
-        (header::LAST_MODIFIED, header::IF_MODIFIED_SINCE),
-    ] {
-        if let Some(value) = stored.get(validator) {
-            request.insert(precondition, value.clone());
-        }
+    if EntityTag::of(stored).is_some()
+        && let Some(tag) = stored.get(header::ETAG)
+    {
+        request.insert(header::IF_NONE_MATCH, tag.clone());
+    }
+    if let Some(last_modified) = last_modified(stored) {
+        request.insert(header::IF_MODIFIED_SINCE, last_modified.clone());
     }
 }
 
-/// Whether a 304 is about the stored response whose validators were sent (§4.3.4): it has the same strong validator, or
-/// else the same weak one, or else none.
+/// `Last-Modified`, if it is there once.
+fn last_modified(headers: &HeaderMap) -> Option<&http::HeaderValue> {
+    let mut lines = headers.get_all(header::LAST_MODIFIED).iter();
+    let line = lines.next().filter(|line| !line.is_empty())?;
+    lines.next().is_none().then_some(line)
+}
+
+/// Whether a 304 means the stored response that was asked about (RFC 9111 §4.3.4).
+///
+/// One without validators means it, because no other was asked about.
 #[must_use]
 pub fn is_selected(stored: &HeaderMap, not_modified: &HeaderMap) -> bool {
-    if let Some(new) = entity_tag(not_modified) {
-        return entity_tag(stored).is_none_or(|old| old.matches_weakly(&new));
+    if let Some(newer) = EntityTag::of(not_modified) {
+        let Some(tag) = EntityTag::of(stored) else {
+            return false;
+        };
+        return if newer.is_strong() {
+            newer.equals_strongly(tag)
+        } else {
+            newer.equals_weakly(tag)
+        };
     }
-    match (
-        stored.get(header::LAST_MODIFIED),
-        not_modified.get(header::LAST_MODIFIED),
-    ) {
-        (Some(old), Some(new)) => old == new,
+    match (last_modified(stored), last_modified(not_modified)) {
+        (Some(stored), Some(newer)) => stored == newer,
         _ => true,
     }
 }
 
-/// Fields that describe the content that is stored, and so are not those of a response without it (§3.2).
-const OF_THE_CONTENT: [HeaderName; 5] = [
-    header::CONTENT_ENCODING,
-    header::CONTENT_LENGTH,
-    HeaderName::from_static("content-md5"),
-    header::CONTENT_RANGE,
-    header::ETAG,
-];
-
-/// The stored fields, with those of a newer response in their place (§3.2).
+/// The fields of a stored response, updated from a newer one (RFC 9111 §3.2, §4.3.4).
+///
+/// `Age` and `Date` are the newer one's, since its age counts from now on.
 #[must_use]
 pub fn freshen(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
-    let mut fields = stored.clone();
-    let updated = newer.keys().filter(|name| !OF_THE_CONTENT.contains(name));
-    for name in updated {
-        fields.remove(name);
-        for value in newer.get_all(name) {
-            fields.append(name, value.clone());
-        }
+    let mut newer = newer.clone();
+    remove_hop_by_hop(&mut newer);
+    for name in &NOT_UPDATED {
+        newer.remove(name);
     }
-    fields
+    let mut freshened = stored.clone();
+    for name in [header::AGE, header::DATE] {
+        freshened.remove(name);
+    }
+    for name in newer.keys() {
+        freshened.remove(name);
+    }
+    freshened.extend(newer);
+    freshened
 }
 
-/// Whether a 200 to `HEAD` is about the stored response (§4.3.5): validators and length that it has are the same.
+/// Whether a response to `HEAD` shows that the stored one is still good, so that it freshens it; else that is stale
+/// (RFC 9111 §4.3.5).
 #[must_use]
 pub fn head_freshens(stored: &HeaderMap, head: &HeaderMap) -> bool {
+    let same =
+        |name: &HeaderName| !head.contains_key(name) || head.get_all(name) == stored.get_all(name);
     [header::ETAG, header::LAST_MODIFIED, header::CONTENT_LENGTH]
         .iter()
-        .all(|name| match (stored.get(name), head.get(name)) {
-            (Some(old), Some(new)) => old == new,
-            _ => true,
-        })
+        .all(same)
 }
 
-/// A strong validator of a response, in the form for `If-Range` (RFC 9110 §13.1.5): a strong tag. A date is none, since
-/// content may change twice within its second.
+/// What shows that two responses have the same bytes: equal strong validators (RFC 9110 §8.8.1).
 #[must_use]
-pub fn strong_validator(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let tag = headers.get(header::ETAG)?;
-    let parsed = EntityTag::parse(tag.as_bytes())?;
-    (!parsed.is_weak).then_some(tag)
+pub fn same_strong_validator(one: &HeaderMap, other: &HeaderMap) -> bool {
+    match (EntityTag::of(one), EntityTag::of(other)) {
+        (Some(one), Some(other)) => one.equals_strongly(other),
+        (None, None) => {
+            let one = strong_last_modified(one);
+            one.is_some() && one == strong_last_modified(other)
+        }
+        _ => false,
+    }
+}
+
+/// `Last-Modified`, if it is a strong validator (RFC 9110 §8.8.2.2).
+#[must_use]
+pub fn strong_last_modified(headers: &HeaderMap) -> Option<&http::HeaderValue> {
+    let value = last_modified(headers)?;
+    // What the time is only matters to short dates, and those of this century are then none.
+    let modified = dates::date(headers, &header::LAST_MODIFIED, SystemTime::UNIX_EPOCH)?;
+    let made = dates::date(headers, &header::DATE, SystemTime::UNIX_EPOCH)?;
+    made.duration_since(modified)
+        .is_ok_and(|span| span >= STRONG_AFTER)
+        .then_some(value)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rules::testing::headers;
-
-    #[test]
-    fn tags_are_quoted_and_may_be_weak_rfc_9110_8_8_3() {
-        assert!(EntityTag::parse(b"\"a\"").is_some_and(|tag| !tag.is_weak));
-        assert!(EntityTag::parse(b"W/\"\"").is_some_and(|tag| tag.is_weak));
-        for text in ["a", "\"a", "w/\"a\"", "W\"a\"", "\"a\"b\"", "\"a b\""] {
-            assert_eq!(EntityTag::parse(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_stored_response_is_validated_by_both_validators_rfc_9111_4_3_1() {
-        let stored = headers(&[("etag", "W/\"a\""), ("last-modified", "x")]);
-        let mut request = HeaderMap::new();
-        add_validators(&mut request, &stored);
-        assert_eq!(
-            request,
-            headers(&[("if-none-match", "W/\"a\""), ("if-modified-since", "x")])
-        );
-    }
-
-    #[test]
-    fn a_304_with_another_tag_is_about_another_response_rfc_9111_4_3_4() {
-        let stored = headers(&[("etag", "\"a\""), ("last-modified", "x")]);
-        assert!(is_selected(&stored, &headers(&[])));
-        assert!(is_selected(&stored, &headers(&[("etag", "\"a\"")])));
-        assert!(!is_selected(&stored, &headers(&[("etag", "\"b\"")])));
-        assert!(
-            is_selected(&stored, &headers(&[("etag", "b")])),
-            "which is no tag"
-        );
-        assert!(!is_selected(&stored, &headers(&[("last-modified", "y")])));
-    }
-
-    #[test]
-    fn newer_fields_replace_stored_ones_but_for_those_of_the_content_rfc_9111_3_2() {
-        let stored = headers(&[
-            ("a", "1"),
-            ("b", "1"),
-            ("b", "2"),
-            ("content-length", "5"),
-            ("etag", "\"a\""),
-        ]);
-        let newer = headers(&[
-            ("b", "3"),
-            ("c", "4"),
-            ("content-length", "0"),
-            ("etag", "\"a\""),
-        ]);
-        let expected = headers(&[
-            ("a", "1"),
-            ("b", "3"),
-            ("c", "4"),
-            ("content-length", "5"),
-            ("etag", "\"a\""),
-        ]);
-        assert_eq!(freshen(&stored, &newer), expected);
-    }
-
-    #[test]
-    fn a_response_to_head_with_another_length_is_about_another_response_rfc_9111_4_3_5() {
-        let stored = headers(&[("content-length", "5")]);
-        assert!(head_freshens(
-            &stored,
-            &headers(&[("content-length", "5"), ("a", "1")])
-        ));
-        assert!(head_freshens(&stored, &headers(&[])));
-        assert!(!head_freshens(
-            &stored,
-            &headers(&[("content-length", "6")])
-        ));
-    }
-}
+mod tests;

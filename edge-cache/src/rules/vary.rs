@@ -2,28 +2,63 @@
 
 mod normalise;
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, header};
 
-pub(crate) use normalise::{accepted, normalised};
+use super::list;
+use normalise::{combined, normalised};
 
 /// The most fields that a response may nominate. A response that names more is not stored: each makes variants rarer.
 pub const MAX_NOMINATED_FIELDS: usize = 16;
 
-/// The nominated fields of a stored response, with the values that its request had, in a form that is compared
-/// character by character; `None` for a field that the request did not have.
-///
-/// A request that was answered by the stored response may still be transformed into another one that means the same
-/// (§4.1), which is what normalisation does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct VaryKey(Option<Arc<[NominatedField]>>);
+/// The most bytes of one nominated field of a request. Longer values are not stored: they are kept with each variant.
+pub const MAX_NOMINATED_BYTES: usize = 4096;
 
-type NominatedField = (HeaderName, Option<Box<str>>);
+/// The fields by which a request asks for ranges.
+const OF_RANGES: [HeaderName; 2] = [header::RANGE, header::IF_RANGE];
+
+/// The nominated fields of a stored response, with the values that its request had.
+///
+/// Requests whose values differ in ways that mean nothing select the same response, which is what normalisation is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct VaryKey(Option<Arc<[Nominated]>>);
+
+/// A nominated field.
+#[derive(Debug)]
+struct Nominated {
+    name: HeaderName,
+    /// `None` if the request did not have the field.
+    value: Option<Value>,
+}
+
+/// A value in its normal form, and as it came if that is another: most clients send it as others do, so that nothing need
+/// be normalised to see that it matches.
+#[derive(Debug)]
+struct Value {
+    normal: Box<[u8]>,
+    raw: Option<Box<[u8]>>,
+}
+
+impl PartialEq for Nominated {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.normal() == other.normal()
+    }
+}
+
+impl Eq for Nominated {}
+
+impl Hash for Nominated {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+        self.normal().hash(state);
+    }
+}
 
 impl VaryKey {
     /// The key of a response to a request with these fields. `None` if no other request selects it: `Vary` has a `*`, or
-    /// can't be read.
+    /// can't be read, or names too much.
     #[must_use]
     pub fn new(request: &HeaderMap, response: &HeaderMap) -> Option<Self> {
         Self::of_names(request, nominated_fields(response)?)
@@ -33,131 +68,142 @@ impl VaryKey {
     #[must_use]
     pub fn of_same_range(request: &HeaderMap, response: &HeaderMap) -> Option<Self> {
         let mut names = nominated_fields(response)?;
-        names.extend([header::RANGE, header::IF_RANGE]);
-        Self::of_names(request, names)
+        names.extend(OF_RANGES);
+        Self::of_names(request, in_order(names))
     }
 
-    fn of_names(request: &HeaderMap, mut names: Vec<HeaderName>) -> Option<Self> {
-        names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-        names.dedup();
-        if names.len() > MAX_NOMINATED_FIELDS {
-            return None;
-        }
+    fn of_names(request: &HeaderMap, names: Vec<HeaderName>) -> Option<Self> {
         if names.is_empty() {
             return Some(Self(None));
         }
         let fields = names.into_iter().map(|name| {
-            let value = normalised(request, &name).map(String::into_boxed_str);
-            (name, value)
+            let value = Value::new(request, &name)?;
+            Some(Nominated { name, value })
         });
-        Some(Self(Some(fields.collect())))
+        Some(Self(Some(fields.collect::<Option<_>>()?)))
     }
 
     /// Whether a request with these fields selects the response.
     #[must_use]
     pub fn matches(&self, request: &HeaderMap) -> bool {
-        self.fields()
-            .iter()
-            .all(|(name, value)| normalised(request, name).as_deref() == value.as_deref())
+        self.fields().iter().all(|field| field.matches(request))
     }
 
     /// Whether a request selects the response but for the languages that it accepts.
-    pub(crate) fn matches_but_for_language(&self, request: &HeaderMap) -> bool {
-        let others = self
-            .fields()
-            .iter()
-            .filter(|(name, _)| *name != header::ACCEPT_LANGUAGE);
-        others.clone().count() < self.fields().len()
-            && others
-                .into_iter()
-                .all(|(name, value)| normalised(request, name).as_deref() == value.as_deref())
+    #[must_use]
+    pub fn matches_but_for_language(&self, request: &HeaderMap) -> bool {
+        let is_language = |field: &Nominated| field.name == header::ACCEPT_LANGUAGE;
+        self.fields().iter().any(is_language)
+            && self
+                .fields()
+                .iter()
+                .all(|field| is_language(field) || field.matches(request))
+    }
+
+    /// The key of the same response once the fields of a newer one, to this request, have freshened it: the same, unless
+    /// that nominates other fields (RFC 9111 §4.3.4).
+    #[must_use]
+    pub fn freshened(&self, request: &HeaderMap, newer: &HeaderMap) -> Option<Self> {
+        if !newer.contains_key(header::VARY) {
+            return Some(self.clone());
+        }
+        let own: Vec<_> = self.fields().iter().map(|field| &field.name).collect();
+        let mut names = nominated_fields(newer)?;
+        // An answer to the same ranges only remains one.
+        if own.contains(&&header::RANGE) {
+            names.extend(OF_RANGES);
+            names = in_order(names);
+        }
+        if names.iter().eq(own) {
+            return Some(self.clone());
+        }
+        Self::of_names(request, names)
+    }
+
+    /// Whether all requests select the response.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields().is_empty()
     }
 
     /// Bytes that it takes besides its own size.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let fields = self.fields().iter();
-        let values = fields.map(|(_, value)| {
-            size_of::<NominatedField>() + value.as_ref().map_or(0, |value| value.len())
-        });
-        values.sum()
+        let bytes =
+            |value: &Value| value.normal.len() + value.raw.as_ref().map_or(0, |raw| raw.len());
+        let values = self.fields().iter();
+        values
+            .map(|field| size_of::<Nominated>() + field.value.as_ref().map_or(0, bytes))
+            .sum()
     }
 
-    fn fields(&self) -> &[NominatedField] {
+    fn fields(&self) -> &[Nominated] {
         self.0.as_deref().unwrap_or_default()
     }
 }
 
-/// The names in `Vary` (RFC 9110 §12.5.5); `None` if there is a `*` among them, or something that is no name.
-fn nominated_fields(response: &HeaderMap) -> Option<Vec<HeaderName>> {
-    let mut names = Vec::new();
-    for line in response.get_all(header::VARY) {
-        for name in line.to_str().ok()?.split(',').map(str::trim) {
-            match name {
-                "" => {}
-                "*" => return None,
-                name => names.push(name.parse().ok()?),
-            }
-        }
+impl Nominated {
+    fn normal(&self) -> Option<&[u8]> {
+        self.value.as_ref().map(|value| &*value.normal)
     }
-    Some(names)
+
+    fn matches(&self, request: &HeaderMap) -> bool {
+        let Some(value) = &self.value else {
+            return !request.contains_key(&self.name);
+        };
+        let mut lines = request.get_all(&self.name).iter();
+        let Some(line) = lines.next() else {
+            return false;
+        };
+        let raw = value.raw.as_ref().unwrap_or(&value.normal);
+        if lines.next().is_none() && line.as_bytes() == &**raw {
+            return true;
+        }
+        let combined = combined(request, &self.name).unwrap_or_default();
+        normalised(&self.name, &combined) == *value.normal
+    }
+}
+
+impl Value {
+    /// The value in a request; `None` if it is too long to be kept.
+    #[expect(
+        clippy::option_option,
+        reason = "too long and not there are different things"
+    )]
+    fn new(request: &HeaderMap, name: &HeaderName) -> Option<Option<Self>> {
+        let Some(raw) = combined(request, name) else {
+            return Some(None);
+        };
+        if raw.len() > MAX_NOMINATED_BYTES {
+            return None;
+        }
+        let normal = normalised(name, &raw).into_boxed_slice();
+        let raw = (*raw != *normal).then(|| raw.into());
+        Some(Some(Self { normal, raw }))
+    }
+}
+
+/// The names in `Vary` (RFC 9110 §12.5.5), in order and each once; `None` if there is a `*` among them, or something that
+/// is no name, or too many.
+fn nominated_fields(response: &HeaderMap) -> Option<Vec<HeaderName>> {
+    let lines = response.get_all(header::VARY).iter();
+    let names = lines.flat_map(|line| list::members(line.as_bytes()));
+    let name = |name| {
+        if name == b"*" {
+            None
+        } else {
+            HeaderName::from_bytes(name).ok()
+        }
+    };
+    let names = in_order(names.map(name).collect::<Option<_>>()?);
+    (names.len() <= MAX_NOMINATED_FIELDS).then_some(names)
+}
+
+fn in_order(mut names: Vec<HeaderName>) -> Vec<HeaderName> {
+    names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    names.dedup();
+    names
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rules::testing::headers;
-
-    fn matches(
-        vary: &str,
-        stored: &[(&'static str, &str)],
-        presented: &[(&'static str, &str)],
-    ) -> bool {
-        let key = VaryKey::new(&headers(stored), &headers(&[("vary", vary)])).unwrap();
-        key.matches(&headers(presented))
-    }
-
-    #[test]
-    fn all_nominated_fields_must_match_rfc_9111_4_1() {
-        assert!(matches(
-            "Foo",
-            &[("foo", "1")],
-            &[("foo", "1"), ("bar", "2")]
-        ));
-        assert!(!matches("Foo", &[("foo", "1")], &[("foo", "2")]));
-        assert!(!matches(
-            "foo, bar",
-            &[("foo", "1"), ("bar", "a")],
-            &[("foo", "1"), ("bar", "b")]
-        ));
-    }
-
-    #[test]
-    fn a_field_that_is_missing_matches_only_one_that_is_missing_rfc_9111_4_1() {
-        assert!(matches("foo, bar", &[("bar", "1")], &[("bar", "1")]));
-        assert!(!matches("foo", &[("foo", "1")], &[]));
-        assert!(!matches("foo", &[], &[("foo", "1")]));
-        assert!(!matches("foo", &[], &[("foo", "")]));
-    }
-
-    #[test]
-    fn a_star_matches_nothing_wherever_it_stands_rfc_9110_12_5_5() {
-        for value in ["*", "*, *", ", *", "*, foo", "foo, *"] {
-            assert_eq!(
-                VaryKey::new(&headers(&[]), &headers(&[("vary", value)])),
-                None,
-                "{value}"
-            );
-        }
-        let lines = headers(&[("vary", "foo"), ("vary", "*")]);
-        assert_eq!(VaryKey::new(&headers(&[]), &lines), None);
-    }
-
-    #[test]
-    fn the_order_and_number_of_nominations_does_not_matter() {
-        let request = headers(&[("a", "1"), ("b", "2")]);
-        let one = VaryKey::new(&request, &headers(&[("vary", "a, b")]));
-        let other = VaryKey::new(&request, &headers(&[("vary", "B"), ("vary", "A, b")]));
-        assert_eq!(one, other);
-    }
-}
+mod tests;

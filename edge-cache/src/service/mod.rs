@@ -29,6 +29,7 @@ use http_body::Body;
 use crate::collapse::Collapser;
 use crate::content::ContentBroken;
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
+use crate::rules::conditional;
 use crate::rules::key::CacheKey;
 use crate::statistics::{Counters, Statistics};
 use crate::store::{Purge, PurgeMode, Store, StoreStatistics};
@@ -177,6 +178,9 @@ impl Purpose {
         match head.method {
             // The key does not have the content, so an answer that follows from it must not be stored under the key.
             Method::GET | Method::HEAD if has_content(head) => Self::Neither(ForwardReason::Bypass),
+            Method::GET | Method::HEAD if conditional::is_for_the_origin(&head.headers) => {
+                Self::Neither(ForwardReason::Bypass)
+            }
             Method::GET | Method::HEAD => Self::Read(key),
             Method::OPTIONS | Method::TRACE | Method::CONNECT => {
                 Self::Neither(ForwardReason::Method)

@@ -62,10 +62,10 @@ impl<E: ForwardError> Cache<E> {
             status,
             tasks: Tasks::default(),
         };
-        let last_date = Some(stored.response_time.wall);
+        let received = stored.response_time.wall;
         let preconditions = &asking.head.headers;
         let (status, body) = if stored.status == StatusCode::OK
-            && conditional::is_not_modified(preconditions, &headers, last_date)
+            && conditional::is_not_modified(preconditions, &headers, received)
         {
             conditional::keep_fields_of_not_modified(&mut headers);
             (StatusCode::NOT_MODIFIED, CacheBody::empty())

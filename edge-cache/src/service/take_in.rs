@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, header, response};
+use http::{HeaderMap, Method, Response, StatusCode, header, response};
 use http_body::Body;
 
 use super::arrival::Arrival;
@@ -56,15 +56,14 @@ impl<E: ForwardError> Cache<E> {
                 .take_part(forwarding, head, body, storable, status)
                 .await;
         }
-        let withheld = fields::named(&head.headers, &storable.excluded);
+        let own = fields::excluded_fields(&head.headers, &storable.excluded);
         let (arrival, content) = self.arrival(&forwarding, body, std::iter::empty());
         let whole = Representation::Whole(content);
         let stored = self.stored_response(&forwarding, head, storable, whole);
         let mut answer = self
             .store_arriving(forwarding, stored, arrival, status)
             .await;
-        // What is not stored of it is still this client's: only later requests must not have it.
-        answer.response.headers_mut().extend(withheld);
+        answer.response.headers_mut().extend(own);
         answer
     }
 
@@ -258,44 +257,57 @@ impl<E: ForwardError> Cache<E> {
         else {
             return Err(Box::new(forwarding));
         };
-        let freshened = self.freshened(&forwarding, stale, &head);
-        let key = &forwarding.asking.key;
-        self.store.replace(key, stale, &freshened, forwarding.since);
+        let freshened = self.freshened(&forwarding, stale, &head.headers);
         let status = CacheStatus::forwarded(forwarding.reason)
             .forward_status(head.status)
-            .stored(true);
-        forwarding.share_if_fresh(&freshened);
+            .stored(freshened.is_kept);
+        if freshened.is_kept {
+            forwarding.share_if_fresh(&freshened.response);
+        } else {
+            forwarding.share(FlightEnd::NotShared);
+        }
         let now = forwarding.response_time;
-        Ok(self.respond(&forwarding.asking, &freshened, status, now))
+        let mut answer = self.respond(&forwarding.asking, &freshened.response, status, now);
+        answer.response.headers_mut().extend(freshened.own);
+        Ok(answer)
     }
 
-    /// The stored response with the fields of a newer one, and its age.
+    /// The stored response with the fields of a newer one, and its age. It takes the place of the stored one, unless the
+    /// newer one forbids that.
     fn freshened(
         &self,
         forwarding: &Forwarding<E>,
         stored: &Arc<StoredResponse>,
-        head: &response::Parts,
-    ) -> Arc<StoredResponse> {
-        let headers = validation::freshen(&stored.headers, &head.headers);
-        let mut newer = response::Response::new(()).into_parts().0;
-        newer.status = stored.status;
-        newer.headers = headers;
-        let (policy, _) = storing::policy(
-            &newer,
+        newer: &HeaderMap,
+    ) -> Freshened {
+        let freshened = storing::freshened(
+            &forwarding.asking.head,
+            stored,
+            newer,
             &self.config.target_list,
             &self.config.negative_caching,
             forwarding.response_time,
         );
-        let storable = Storable {
-            status: stored.status,
-            excluded: policy.excluded_fields(),
-            policy,
-            vary: stored.vary.clone(),
-        };
+        let own = fields::excluded_fields(newer, &freshened.storable.excluded);
+        let mut head = response::Response::new(()).into_parts().0;
+        head.headers = freshened.headers;
         let representation = stored.representation.clone();
-        let mut freshened = self.stored_response(forwarding, newer, storable, representation);
-        freshened.renditions = Arc::clone(&stored.renditions);
-        Arc::new(freshened)
+        let mut response =
+            self.stored_response(forwarding, head, freshened.storable, representation);
+        response.renditions = Arc::clone(&stored.renditions);
+        let response = Arc::new(response);
+        let key = &forwarding.asking.key;
+        let is_kept = freshened.may_keep.is_ok();
+        if is_kept {
+            self.store.replace(key, stored, &response, forwarding.since);
+        } else {
+            self.store.remove(key, stored);
+        }
+        Freshened {
+            response,
+            own,
+            is_kept,
+        }
     }
 
     /// A response to `HEAD` freshens what is stored, or shows that it is outdated (RFC 9111 §4.3.5).
@@ -306,14 +318,8 @@ impl<E: ForwardError> Cache<E> {
         if response.status() != StatusCode::OK {
             return;
         }
-        let key = &forwarding.asking.key;
         if validation::head_freshens(&stored.headers, response.headers()) {
-            let mut head = response::Response::new(()).into_parts().0;
-            head.status = response.status();
-            head.headers = response.headers().clone();
-            let freshened = self.freshened(forwarding, stored, &head);
-            self.store
-                .replace(key, stored, &freshened, forwarding.since);
+            self.freshened(forwarding, stored, response.headers());
         } else {
             stored.mark_stale();
         }
@@ -329,7 +335,11 @@ impl<E: ForwardError> Cache<E> {
     ) -> Answer<B, E> {
         let preconditions = &forwarding.asking.head.headers;
         let not_modified = response.status() == StatusCode::OK
-            && conditional::is_not_modified(preconditions, response.headers(), None);
+            && conditional::is_not_modified(
+                preconditions,
+                response.headers(),
+                forwarding.response_time.wall,
+            );
         let mut answer = self.forwarded(response, status);
         if not_modified {
             *answer.response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -338,6 +348,15 @@ impl<E: ForwardError> Cache<E> {
         }
         answer
     }
+}
+
+/// A stored response with the fields of a newer one.
+struct Freshened {
+    response: Arc<StoredResponse>,
+    /// The fields of the newer one that are for its own recipient only.
+    own: HeaderMap,
+    /// Whether it is stored.
+    is_kept: bool,
 }
 
 impl<E: ForwardError> Cache<E> {
@@ -356,9 +375,9 @@ impl<E: ForwardError> Cache<E> {
         } = *forwarding;
         let corrected_initial_age =
             age::corrected_initial_age(&head.headers, request_time, response_time);
-        let mut headers = fields::stored_fields(head.headers, &storable.excluded);
-        let is_compressible = self.config.compression
-            && accept_encoding::is_compressible(&headers, &storable.policy.directives);
+        let mut headers = fields::stored_fields(head.headers, &storable.excluded, response_time);
+        let is_compressible =
+            self.config.compression && accept_encoding::is_compressible(&headers, &storable.policy);
         if is_compressible {
             accept_encoding::vary_on_coding(&mut headers);
         }

@@ -6,102 +6,151 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::content_range;
-use crate::content::Content;
-use crate::rules::validation::{freshen, strong_validator};
-use crate::stored_response::{Representation, StoredResponse};
+use crate::rules::validation::{freshen, same_strong_validator};
+use crate::{Content, Representation, StoredResponse};
 
-/// The most parts of one representation that are kept apart. A response with more is replaced by its newest part.
-const MAX_PARTS: usize = 32;
+/// The most parts of one representation that are kept. When it is reached the newest part is kept alone: so many holes are
+/// seldom filled.
+pub const MAX_STORED_PARTS: usize = 64;
 
-/// Two responses with parts as one with all of them, which has the newer's fields. Where they are not known to be of the
-/// same representation, which takes the same strong validator and length, the newer one alone; `None` if the stored one is
-/// whole and remains.
+/// Part of a content: the offset of its first byte, and its bytes.
+type Part = (u64, Arc<Content>);
+
+/// A newer part of a representation together with what is stored of it.
+///
+/// They are joined only if the same strong validator shows that they belong together; else the newer one stands alone.
+/// `None` if nothing is gained by it, because all of the representation is stored.
 #[must_use]
 pub fn combine(stored: &StoredResponse, newer: StoredResponse) -> Option<StoredResponse> {
-    let same = strong_validator(&stored.headers)
-        .is_some_and(|validator| strong_validator(&newer.headers) == Some(validator));
-    let joined = match (&stored.representation, &newer.representation) {
-        (Representation::Whole(content), _) if same || content.length().is_none() => return None,
-        (
-            Representation::Parts {
-                complete_length,
-                parts,
-            },
-            Representation::Parts {
-                complete_length: newer_length,
-                parts: newer_parts,
-            },
-        ) if same && complete_length == newer_length => join(parts, newer_parts, *complete_length),
-        _ => return Some(newer),
+    let is_same = same_strong_validator(&stored.headers, &newer.headers);
+    let (older_parts, older_length) = match &stored.representation {
+        // What is still arriving was asked for just now.
+        Representation::Whole(content) if is_same || content.length().is_none() => return None,
+        Representation::Whole(_) => return Some(newer),
+        Representation::Parts { .. } if !is_same => return Some(newer),
+        Representation::Parts {
+            complete_length,
+            parts,
+        } => (parts, *complete_length),
     };
-    let Some(representation) = joined else {
+    let Representation::Parts {
+        complete_length,
+        parts,
+    } = &newer.representation
+    else {
         return Some(newer);
     };
+    if older_length != *complete_length {
+        return Some(newer);
+    }
+    let Some(joined) = joined(older_parts, parts) else {
+        return Some(newer);
+    };
+    let headers = freshen(&stored.headers, &newer.headers);
+    let (headers, representation) = match joined.as_slice() {
+        [(0, content)] if content.length() == Some(*complete_length) => (
+            of_whole(headers, *complete_length),
+            Representation::Whole(Arc::clone(content)),
+        ),
+        _ => {
+            let (complete_length, parts) = (*complete_length, joined.into());
+            (
+                headers,
+                Representation::Parts {
+                    complete_length,
+                    parts,
+                },
+            )
+        }
+    };
     Some(StoredResponse {
-        headers: freshen(&stored.headers, &newer.headers),
+        headers,
         representation,
         ..newer
     })
 }
 
-type Parts = [(u64, Arc<Content>)];
-
-/// All parts in order, those that overlap or touch made one; the whole if nothing is missing.
-fn join(old: &Parts, new: &Parts, complete_length: u64) -> Option<Representation> {
-    let mut all: Vec<(u64, Vec<Bytes>)> = Vec::new();
-    let mut parts: Vec<_> = old.iter().chain(new).collect();
-    parts.sort_by_key(|(start, _)| *start);
-    for (start, content) in parts {
-        content.length()?;
-        let pieces: Vec<Bytes> = content.pieces().cloned().collect();
-        match all.last_mut() {
-            Some((before, joined)) if *before + length(joined) >= *start => {
-                let overlap = *before + length(joined) - start;
-                joined.extend(without_first(pieces, overlap));
+/// The parts of both in order, those that touch as one; where they overlap, the newer bytes. `None` if they are too many,
+/// or one is not complete.
+fn joined(older: &[Part], newer: &[Part]) -> Option<Vec<Part>> {
+    let newer = pieces(newer)?;
+    let mut all = newer.clone();
+    for (start, bytes) in pieces(older)? {
+        all.extend(uncovered(start, bytes, &newer));
+    }
+    all.sort_by_key(|(start, _)| *start);
+    let mut runs: Vec<(u64, u64, Vec<Bytes>)> = Vec::new();
+    for (start, bytes) in all {
+        let end = start + bytes.len() as u64;
+        match runs.last_mut() {
+            Some((_, reached, run)) if *reached == start => {
+                *reached = end;
+                run.push(bytes);
             }
-            _ => all.push((*start, pieces)),
+            _ => runs.push((start, end, vec![bytes])),
         }
     }
-    if let [(0, pieces)] = all.as_slice()
-        && length(pieces) == complete_length
-    {
-        return Some(Representation::Whole(Content::of_pieces(
-            pieces.iter().cloned(),
-        )));
-    }
-    if all.len() > MAX_PARTS {
-        return None;
-    }
-    let parts = all
+    let parts = runs
         .into_iter()
-        .map(|(start, pieces)| (start, Content::of_pieces(pieces.into_iter())));
-    Some(Representation::Parts {
-        complete_length,
-        parts: parts.collect(),
-    })
+        .map(|(start, _, run)| (start, Content::of_pieces(run.into_iter())));
+    let parts: Vec<Part> = parts.collect();
+    (parts.len() <= MAX_STORED_PARTS).then_some(parts)
 }
 
-fn length(pieces: &[Bytes]) -> u64 {
-    pieces.iter().map(|piece| piece.len() as u64).sum()
+/// All pieces of parts with their offsets, in order.
+fn pieces(parts: &[Part]) -> Option<Vec<(u64, Bytes)>> {
+    let mut pieces = Vec::new();
+    for (start, content) in parts {
+        content.length()?;
+        let mut position = *start;
+        for piece in content.pieces() {
+            pieces.push((position, piece.clone()));
+            position += piece.len() as u64;
+        }
+    }
+    Some(pieces)
 }
 
-/// The pieces without their first bytes, of which there may be fewer.
-fn without_first(pieces: Vec<Bytes>, mut count: u64) -> impl Iterator<Item = Bytes> {
-    pieces.into_iter().filter_map(move |mut piece| {
-        let skipped = usize::try_from(count).map_or(piece.len(), |count| count.min(piece.len()));
-        count -= skipped as u64;
-        let rest = piece.split_off(skipped);
-        (!rest.is_empty()).then_some(rest)
-    })
+/// What of some bytes is not among these pieces, which are in order.
+fn uncovered(mut start: u64, mut bytes: Bytes, pieces: &[(u64, Bytes)]) -> Vec<(u64, Bytes)> {
+    let mut left = Vec::new();
+    for (piece_start, piece) in pieces {
+        let piece_end = piece_start + piece.len() as u64;
+        let end = start + bytes.len() as u64;
+        if bytes.is_empty() || *piece_start >= end {
+            break;
+        }
+        if piece_end <= start {
+            continue;
+        }
+        if *piece_start > start {
+            let before = bytes.split_to(distance(start, *piece_start));
+            left.push((start, before));
+            start = *piece_start;
+        }
+        let covered = distance(start, piece_end.min(end));
+        start += covered as u64;
+        drop(bytes.split_to(covered));
+    }
+    if !bytes.is_empty() {
+        left.push((start, bytes));
+    }
+    left
 }
 
-/// The stored beginning that ends at `offset`, if the response with these fields has the rest of the same representation.
+/// A distance within bytes in memory.
+fn distance(from: u64, to: u64) -> usize {
+    usize::try_from(to - from).expect("both lie within bytes in memory")
+}
+
+/// The stored beginning of a representation, if the response that a 206 with these fields belongs to is its rest from this
+/// offset to the end.
 #[must_use]
-pub fn beginning_that_fits(
-    stored: &StoredResponse,
+pub fn beginning_that_fits<'a>(
+    stored: &'a StoredResponse,
     rest: &HeaderMap,
     offset: u64,
-) -> Option<Arc<Content>> {
+) -> Option<&'a Arc<Content>> {
     let Representation::Parts {
         complete_length,
         parts,
@@ -109,27 +158,179 @@ pub fn beginning_that_fits(
     else {
         return None;
     };
-    let (0, beginning) = parts.first()? else {
-        return None;
-    };
     let range = content_range(rest)?;
-    let same = strong_validator(&stored.headers)
-        .is_some_and(|validator| strong_validator(rest) == Some(validator));
     let fits = range.first == offset
-        && range.last + 1 == *complete_length
         && range.complete_length == *complete_length
-        && beginning.length() == Some(offset);
-    (same && fits).then(|| Arc::clone(beginning))
+        && range.last + 1 == *complete_length
+        && same_strong_validator(&stored.headers, rest);
+    let (start, beginning) = parts.first()?;
+    (fits && *start == 0 && beginning.length() == Some(offset)).then_some(beginning)
 }
 
-/// The fields of the whole, made of those of a stored part and of the rest.
+/// The fields of a whole that a stored beginning and its rest make: those of the rest, and of the beginning what that lacks
+/// (RFC 9111 §3.4).
 #[must_use]
 pub fn whole_headers(stored: &StoredResponse, rest: &HeaderMap) -> HeaderMap {
-    let mut headers = freshen(&stored.headers, rest);
+    let headers = freshen(&stored.headers, rest);
+    match content_range(rest) {
+        Some(range) => of_whole(headers, range.complete_length),
+        None => headers,
+    }
+}
+
+/// Fields as 200 has them.
+fn of_whole(mut headers: HeaderMap, complete_length: u64) -> HeaderMap {
     headers.remove(header::CONTENT_RANGE);
-    match stored.complete_length() {
-        Some(length) => headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length)),
-        None => headers.remove(header::CONTENT_LENGTH),
-    };
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(complete_length));
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{headers, stored_for, stored_parts};
+
+    const TAG: (&str, &str) = ("etag", "\"a\"");
+
+    fn parts(fields: &[(&'static str, &str)], parts: &[(u64, &'static str)]) -> StoredResponse {
+        stored_parts(fields, 10, parts)
+    }
+
+    fn text(content: &Content) -> String {
+        let bytes: Vec<Bytes> = content.pieces().cloned().collect();
+        String::from_utf8(bytes.concat()).unwrap()
+    }
+
+    /// The parts of what two make, or the whole at offset 0.
+    fn combined(one: &StoredResponse, other: StoredResponse) -> Vec<(u64, String)> {
+        match combine(one, other).unwrap().representation {
+            Representation::Whole(content) => vec![(0, text(&content))],
+            Representation::Parts { parts, .. } => parts
+                .iter()
+                .map(|(start, part)| (*start, text(part)))
+                .collect(),
+        }
+    }
+
+    fn joined_with(
+        older: &[(u64, &'static str)],
+        newer: &[(u64, &'static str)],
+    ) -> Vec<(u64, String)> {
+        combined(&parts(&[TAG], older), parts(&[TAG], newer))
+    }
+
+    #[test]
+    fn parts_with_one_strong_validator_are_joined_rfc_9111_3_4() {
+        let expect = |parts: &[(u64, &str)]| -> Vec<_> {
+            parts
+                .iter()
+                .map(|(start, part)| (*start, (*part).to_owned()))
+                .collect()
+        };
+        assert_eq!(
+            joined_with(&[(0, "01")], &[(4, "45")]),
+            expect(&[(0, "01"), (4, "45")])
+        );
+        assert_eq!(
+            joined_with(&[(4, "45")], &[(0, "0123")]),
+            expect(&[(0, "012345")])
+        );
+        assert_eq!(
+            joined_with(&[(0, "0123")], &[(2, "BC")]),
+            expect(&[(0, "01BC")])
+        );
+        assert_eq!(
+            joined_with(&[(2, "BC")], &[(0, "012345")]),
+            expect(&[(0, "012345")])
+        );
+        assert_eq!(
+            joined_with(&[(0, "012345")], &[(2, "B"), (4, "D")]),
+            expect(&[(0, "01B3D5")])
+        );
+        assert_eq!(
+            joined_with(&[(0, "01"), (8, "89")], &[(1, "1234567")]),
+            expect(&[(0, "0123456789")])
+        );
+    }
+
+    #[test]
+    fn all_parts_are_the_whole_rfc_9111_3_4() {
+        let joined = combine(
+            &parts(&[TAG, ("a", "1"), ("b", "1")], &[(0, "01234")]),
+            parts(&[TAG, ("a", "2"), ("content-range", "x")], &[(5, "56789")]),
+        );
+        let joined = joined.unwrap();
+        assert!(matches!(joined.representation, Representation::Whole(_)));
+        assert_eq!(
+            joined.headers,
+            headers(&[("b", "1"), TAG, ("a", "2"), ("content-length", "10")])
+        );
+    }
+
+    #[test]
+    fn parts_of_what_may_be_different_representations_are_not_joined_rfc_9111_3_4() {
+        let alone = vec![(4, "45".to_owned())];
+        let other = ("etag", "\"b\"");
+        assert_eq!(
+            combined(&parts(&[TAG], &[(0, "01")]), parts(&[other], &[(4, "45")])),
+            alone
+        );
+        assert_eq!(
+            combined(&parts(&[], &[(0, "01")]), parts(&[], &[(4, "45")])),
+            alone
+        );
+        assert_eq!(
+            combined(
+                &stored_parts(&[TAG], 11, &[(0, "01")]),
+                parts(&[TAG], &[(4, "45")])
+            ),
+            alone
+        );
+        assert_eq!(
+            combined(&stored_for(&[], &[other]), parts(&[TAG], &[(4, "45")])),
+            alone
+        );
+    }
+
+    #[test]
+    fn a_whole_gains_nothing_by_a_part_of_it() {
+        assert!(combine(&stored_for(&[], &[TAG]), parts(&[TAG], &[(4, "45")])).is_none());
+    }
+
+    #[test]
+    fn parts_are_bounded() {
+        let every_other =
+            |count: u64| -> Vec<_> { (0..count).map(|index| (index * 2, "x")).collect() };
+        let many = every_other(MAX_STORED_PARTS as u64 - 1);
+        let with = |parts: &[(u64, &'static str)]| {
+            let older = stored_parts(&[TAG], 1_000, parts);
+            combined(&older, stored_parts(&[TAG], 1_000, &[(900, "x")])).len()
+        };
+        assert_eq!(with(&many), MAX_STORED_PARTS);
+        assert_eq!(with(&every_other(MAX_STORED_PARTS as u64)), 1);
+    }
+
+    #[test]
+    fn a_beginning_is_completed_by_its_rest_rfc_9111_3_4() {
+        let stored = parts(&[TAG, ("a", "1")], &[(0, "01234"), (7, "7")]);
+        let rest = |range: &str| headers(&[TAG, ("content-range", range), ("content-length", "5")]);
+        assert!(beginning_that_fits(&stored, &rest("bytes 5-9/10"), 5).is_some());
+        for range in [
+            "bytes 5-8/10",
+            "bytes 4-9/10",
+            "bytes 5-9/11",
+            "bytes 5-10/11",
+        ] {
+            assert!(
+                beginning_that_fits(&stored, &rest(range), 5).is_none(),
+                "{range}"
+            );
+        }
+        assert!(
+            beginning_that_fits(&stored, &headers(&[("content-range", "bytes 5-9/10")]), 5)
+                .is_none()
+        );
+        let whole = whole_headers(&stored, &rest("bytes 5-9/10"));
+        assert_eq!(whole, headers(&[("a", "1"), TAG, ("content-length", "10")]));
+    }
 }

@@ -5,180 +5,388 @@ use http::Request;
 use super::*;
 use crate::rules::testing::{headers, moment};
 
-/// What becomes of a response with this status and these fields to a GET with those.
-fn judge(
-    request: &[(&'static str, &str)],
-    status: u16,
-    response: &[(&'static str, &str)],
-) -> Result<Storable, NoStoreReason> {
-    let mut request_head = Request::new(()).into_parts().0;
-    request_head.headers = headers(request);
-    let mut head = Response::new(()).into_parts().0;
-    head.status = StatusCode::from_u16(status).unwrap();
-    head.headers = headers(response);
-    let cdn = HeaderName::from_static("cdn-cache-control");
-    may_store(
-        &request_head,
-        &head,
-        &[cdn],
-        &NegativeCaching::default(),
-        moment(1_000_000),
-    )
-}
-
-fn reason(
-    request: &[(&'static str, &str)],
-    status: u16,
-    response: &[(&'static str, &str)],
-) -> Option<NoStoreReason> {
-    judge(request, status, response).err()
-}
+type Fields<'a> = &'a [(&'static str, &'a str)];
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
+const TAG: (&str, &str) = ("etag", "\"a\"");
+const DATE: (&str, &str) = ("date", "Thu, 01 Jan 1970 00:16:40 GMT");
+const MODIFIED: (&str, &str) = ("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT");
+
+fn request(method: &str, fields: Fields<'_>) -> request::Parts {
+    let mut request = Request::builder()
+        .method(method)
+        .uri("http://a/b?c")
+        .body(())
+        .unwrap();
+    *request.headers_mut() = headers(fields);
+    request.into_parts().0
+}
+
+fn response(status: u16, fields: Fields<'_>) -> Response<()> {
+    let mut response = Response::builder().status(status).body(()).unwrap();
+    *response.headers_mut() = headers(fields);
+    response
+}
+
+fn judged(request: &request::Parts, response: Response<()>) -> Result<Storable, NoStoreReason> {
+    let cdn = [HeaderName::from_static("cdn-cache-control")];
+    let negative = NegativeCaching(vec![(StatusCode::NOT_FOUND, Duration::from_secs(5))]);
+    let head = response.into_parts().0;
+    may_store(request, &head, &cdn, &negative, moment(1_000))
+}
+
+fn stored(
+    request_fields: Fields<'_>,
+    status: u16,
+    response_fields: Fields<'_>,
+) -> Result<(), NoStoreReason> {
+    judged(
+        &request("GET", request_fields),
+        response(status, response_fields),
+    )
+    .map(drop)
+}
+
+fn get(status: u16, fields: Fields<'_>) -> Result<(), NoStoreReason> {
+    stored(&[], status, fields)
+}
 
 #[test]
-fn a_response_that_is_fresh_is_stored_whatever_its_final_status_rfc_9111_3() {
+fn explicitly_fresh_responses_are_stored_whatever_their_status_rfc_9111_3() {
     for status in [
         200, 203, 204, 299, 301, 302, 303, 307, 308, 400, 404, 410, 499, 500, 502, 503, 504, 599,
     ] {
-        assert_eq!(reason(&[], status, &[FRESH]), None, "{status}");
+        assert_eq!(get(status, &[FRESH]), Ok(()), "{status}");
     }
-    for status in [304, 412, 416] {
+}
+
+#[test]
+fn responses_without_freshness_or_validator_are_not_stored() {
+    assert_eq!(get(200, &[]), Err(NoStoreReason::NotReusable));
+    assert_eq!(
+        get(200, &[("cache-control", "max-age=0")]),
+        Err(NoStoreReason::NotReusable)
+    );
+    assert_eq!(
+        get(200, &[("cache-control", "max-age=0, stale-if-error=9")]),
+        Ok(())
+    );
+    assert_eq!(get(200, &[("cache-control", "max-age=0"), TAG]), Ok(()));
+    assert_eq!(get(200, &[("cache-control", "no-cache"), TAG]), Ok(()));
+    assert_eq!(
+        get(200, &[("cache-control", "no-cache, max-age=60")]),
+        Err(NoStoreReason::NotReusable)
+    );
+    assert_eq!(get(200, &[TAG]), Err(NoStoreReason::NotReusable));
+    assert_eq!(
+        get(302, &[("cache-control", "no-cache"), TAG]),
+        Err(NoStoreReason::NotReusable)
+    );
+}
+
+#[test]
+fn heuristics_are_for_some_statuses_and_public_rfc_9111_4_2_2() {
+    for status in [200, 203, 204, 404, 405, 410, 414, 501] {
+        assert_eq!(get(status, &[MODIFIED, DATE]), Ok(()), "{status}");
+    }
+    for status in [201, 202, 403, 502, 503, 504, 599] {
         assert_eq!(
-            reason(&[], status, &[FRESH]),
-            Some(NoStoreReason::Status),
+            get(status, &[MODIFIED, DATE]),
+            Err(NoStoreReason::NotReusable),
+            "{status}"
+        );
+        assert_eq!(
+            get(status, &[MODIFIED, DATE, ("cache-control", "public")]),
+            Ok(()),
             "{status}"
         );
     }
 }
 
 #[test]
-fn a_response_that_nothing_makes_reusable_is_not_stored_rfc_9111_3() {
-    assert_eq!(reason(&[], 200, &[]), Some(NoStoreReason::NotReusable));
+fn no_store_and_private_forbid_storing_rfc_9111_5_2_2() {
     assert_eq!(
-        reason(&[], 200, &[("etag", "\"a\"")]),
-        Some(NoStoreReason::NotReusable)
+        get(200, &[("cache-control", "max-age=60, no-store")]),
+        Err(NoStoreReason::NoStore)
     );
     assert_eq!(
-        reason(&[], 200, &[("cache-control", "max-age=0")]),
-        Some(NoStoreReason::NotReusable)
+        get(200, &[("cache-control", "max-age=60, private")]),
+        Err(NoStoreReason::Private)
     );
     assert_eq!(
-        reason(
-            &[],
+        stored(&[("cache-control", "no-store")], 200, &[FRESH]),
+        Err(NoStoreReason::RequestNoStore)
+    );
+    let fields = [("cache-control", "max-age=60, private=\"a\", no-cache=\"b\"")];
+    let storable = judged(&request("GET", &[]), response(200, &fields)).unwrap();
+    assert_eq!(storable.excluded, ["b", "a"]);
+}
+
+#[test]
+fn a_status_that_must_be_understood_is_rfc_9111_5_2_2_3() {
+    let must = ("cache-control", "max-age=60, must-understand");
+    assert_eq!(get(599, &[must]), Err(NoStoreReason::Status));
+    assert_eq!(get(200, &[must]), Ok(()));
+    assert_eq!(
+        get(
             200,
-            &[("cache-control", "max-age=0"), ("etag", "\"a\"")]
+            &[("cache-control", "max-age=60, must-understand, no-store")]
         ),
-        None
+        Ok(())
     );
     assert_eq!(
-        reason(
-            &[],
-            200,
-            &[("cache-control", "no-cache"), ("etag", "\"a\"")]
+        get(
+            599,
+            &[("cache-control", "max-age=60, must-understand, no-store")]
         ),
-        None
-    );
-    assert_eq!(
-        reason(
-            &[],
-            200,
-            &[("cache-control", "max-age=0, stale-if-error=60")]
-        ),
-        None
+        Err(NoStoreReason::Status)
     );
 }
 
 #[test]
-fn no_store_and_private_forbid_it_rfc_9111_5_2_2() {
-    for forbidden in [
-        "max-age=60, no-store",
-        "max-age=60, private",
-        "max-age=60, PRIVATE",
-    ] {
-        let found = reason(&[], 200, &[("cache-control", forbidden)]);
-        assert_eq!(found, Some(NoStoreReason::Forbidden), "{forbidden}");
+fn targeted_directives_replace_cache_control_rfc_9213_2_2() {
+    assert_eq!(
+        get(
+            200,
+            &[
+                ("cdn-cache-control", "max-age=60"),
+                ("cache-control", "no-store")
+            ]
+        ),
+        Ok(())
+    );
+    assert_eq!(
+        get(200, &[("cdn-cache-control", "no-store"), FRESH]),
+        Err(NoStoreReason::NoStore)
+    );
+    assert_eq!(
+        get(200, &[("cdn-cache-control", "private"), FRESH]),
+        Err(NoStoreReason::Private)
+    );
+    assert_eq!(
+        get(
+            200,
+            &[
+                ("cdn-cache-control", "max-age=60, &"),
+                ("cache-control", "no-store")
+            ]
+        ),
+        Err(NoStoreReason::NoStore)
+    );
+    assert_eq!(
+        get(
+            200,
+            &[
+                ("cdn-cache-control", "max-age=\"60\""),
+                ("cache-control", "no-store")
+            ]
+        ),
+        Err(NoStoreReason::NotReusable)
+    );
+}
+
+#[test]
+fn a_response_to_authorization_says_that_it_is_for_others_rfc_9111_3_5() {
+    let to_authorized = |fields: Fields<'_>| stored(&[("authorization", "x")], 200, fields);
+    assert_eq!(to_authorized(&[FRESH]), Err(NoStoreReason::Authorization));
+    for directive in ["public", "must-revalidate", "s-maxage=60"] {
+        assert_eq!(
+            to_authorized(&[("cache-control", &format!("max-age=60, {directive}"))]),
+            Ok(()),
+            "{directive}"
+        );
     }
-    let storable = judge(
-        &[],
-        200,
-        &[("cache-control", "max-age=60, private=\"a\", no-cache=\"b\"")],
-    );
-    assert_eq!(storable.unwrap().excluded, ["a", "b"]);
-}
-
-#[test]
-fn a_request_may_forbid_it_rfc_9111_5_2_1_5() {
-    let found = reason(&[("cache-control", "no-store")], 200, &[FRESH]);
-    assert_eq!(found, Some(NoStoreReason::Request));
-}
-
-#[test]
-fn a_status_that_must_be_understood_and_is_not_is_not_stored_rfc_9111_5_2_2_3() {
-    let understand = [("cache-control", "max-age=60, must-understand, no-store")];
-    assert_eq!(reason(&[], 599, &understand), Some(NoStoreReason::Status));
-    assert_eq!(reason(&[], 200, &understand), None);
-}
-
-#[test]
-fn a_response_to_an_authorised_request_has_to_be_for_others_rfc_9111_3_5() {
-    let request = [("authorization", "x")];
     assert_eq!(
-        reason(&request, 200, &[FRESH]),
-        Some(NoStoreReason::Authorization)
+        to_authorized(&[("cache-control", "max-age=60, proxy-revalidate")]),
+        Err(NoStoreReason::Authorization)
     );
-    for permission in [
-        "max-age=60, public",
-        "max-age=60, must-revalidate",
-        "s-maxage=60",
+}
+
+#[test]
+fn what_depends_on_cookies_is_not_assumed_to_be_for_others() {
+    let with_cookie = |status, fields: Fields<'_>| stored(&[("cookie", "a=b")], status, fields);
+    assert_eq!(with_cookie(200, &[FRESH]), Ok(()));
+    assert_eq!(
+        with_cookie(200, &[("cache-control", "no-cache"), TAG]),
+        Ok(())
+    );
+    assert_eq!(
+        with_cookie(200, &[MODIFIED, DATE]),
+        Err(NoStoreReason::Cookie)
+    );
+    assert_eq!(with_cookie(404, &[]), Err(NoStoreReason::Cookie));
+    assert_eq!(get(404, &[]), Ok(()), "as configured");
+}
+
+#[test]
+fn a_cookie_is_given_to_all_only_if_the_origin_says_how_long() {
+    let cookie = ("set-cookie", "a=b");
+    assert_eq!(get(200, &[FRESH, cookie]), Ok(()));
+    let assumed = get(200, &[MODIFIED, DATE, cookie]);
+    assert_eq!(assumed, Err(NoStoreReason::NotReusable));
+    for fields in [
+        [("cache-control", "no-cache"), TAG, cookie],
+        [("cache-control", "no-cache, max-age=60"), TAG, cookie],
     ] {
         assert_eq!(
-            reason(&request, 200, &[("cache-control", permission)]),
-            None,
-            "{permission}"
+            get(200, &fields),
+            Err(NoStoreReason::SetCookie),
+            "{fields:?}"
+        );
+    }
+    assert_eq!(
+        get(
+            200,
+            &[
+                ("cache-control", "max-age=0, no-cache=\"set-cookie\""),
+                TAG,
+                cookie
+            ]
+        ),
+        Ok(())
+    );
+}
+
+#[test]
+fn a_part_is_stored_if_it_says_which_it_is_rfc_9111_3_3() {
+    let part = ("content-range", "bytes 0-4/10");
+    let asked = [("range", "bytes=0-4,6-7")];
+    let storable = judged(&request("GET", &asked), response(206, &[FRESH, part])).unwrap();
+    assert_eq!(storable.status, StatusCode::OK);
+    assert!(storable.vary.is_empty());
+}
+
+#[test]
+fn parts_that_do_not_say_which_they_are_answer_the_same_question_only() {
+    let asked = [("range", "bytes=0-4,6-7")];
+    for part in [
+        ("content-range", "bytes 0-4/*"),
+        ("content-type", "multipart/byteranges"),
+    ] {
+        let storable = judged(&request("GET", &asked), response(206, &[FRESH, part])).unwrap();
+        assert_eq!(storable.status, StatusCode::PARTIAL_CONTENT, "{part:?}");
+        assert!(storable.vary.matches(&headers(&asked)), "{part:?}");
+        assert!(!storable.vary.matches(&headers(&[])), "{part:?}");
+    }
+}
+
+#[test]
+fn what_means_nothing_by_itself_is_not_stored_rfc_9111_3() {
+    for status in [304, 412, 416] {
+        assert_eq!(
+            get(status, &[FRESH]),
+            Err(NoStoreReason::Status),
+            "{status}"
         );
     }
 }
 
 #[test]
-fn a_response_that_varies_on_everything_is_not_stored_rfc_9111_4_1() {
-    let found = reason(&[], 200, &[FRESH, ("vary", "*")]);
-    assert_eq!(found, Some(NoStoreReason::VariesOnEverything));
+fn what_may_poison_the_cache_is_not_stored() {
+    for fields in [
+        ("x-http-method-override", "POST"),
+        ("x-original-url", "/"),
+        ("content-length", "1"),
+        ("transfer-encoding", "chunked"),
+    ] {
+        assert_eq!(
+            stored(&[fields], 200, &[FRESH]),
+            Err(NoStoreReason::UnkeyedInput),
+            "{fields:?}"
+        );
+    }
+    assert_eq!(stored(&[("content-length", "0")], 200, &[FRESH]), Ok(()));
 }
 
 #[test]
-fn a_part_is_stored_if_it_says_which_rfc_9111_3_3() {
-    assert_eq!(
-        judge(&[], 206, &[FRESH]).unwrap().status,
-        StatusCode::PARTIAL_CONTENT
-    );
-    let storable = judge(&[], 206, &[FRESH, ("content-range", "bytes 0-4/10")]).unwrap();
-    assert_eq!(storable.status, StatusCode::OK);
+fn a_response_that_no_other_request_selects_is_not_stored_rfc_9111_4_1() {
+    assert_eq!(get(200, &[FRESH, ("vary", "*")]), Err(NoStoreReason::Vary));
+    let storable = judged(
+        &request("GET", &[("a", "1")]),
+        response(200, &[FRESH, ("vary", "a")]),
+    )
+    .unwrap();
+    assert!(storable.vary.matches(&headers(&[("a", "1")])));
 }
 
 #[test]
-fn a_targeted_field_counts_in_place_of_cache_control_rfc_9213_2_2() {
-    let permitted = [
-        ("cache-control", "no-store"),
-        ("cdn-cache-control", "max-age=60"),
-    ];
-    let storable = judge(&[], 200, &permitted).unwrap();
-    assert_eq!(storable.policy.freshness_lifetime, Duration::from_secs(60));
-    let forbidden = [FRESH, ("cdn-cache-control", "no-store")];
-    assert_eq!(reason(&[], 200, &forbidden), Some(NoStoreReason::Forbidden));
-}
-
-#[test]
-fn a_response_to_post_is_stored_for_get_if_it_says_so_rfc_9110_9_3_3() {
-    let key = CacheKey::new(&"http://h/a".parse().unwrap()).unwrap();
-    let request = Request::post("http://h/a").body(()).unwrap().into_parts().0;
-    let check = |fields: &[(&'static str, &str)]| {
-        let mut response = Response::new(());
-        *response.headers_mut() = headers(fields);
-        is_also_for_get(&key, &request, &response)
+fn a_response_to_post_is_stored_if_it_is_what_get_would_bring_rfc_9110_9_3_3() {
+    let request = |method| request(method, &[("content-length", "5")]);
+    let key = CacheKey::new(&request("POST").uri).unwrap();
+    let also = |method, status, fields: Fields<'_>| {
+        is_also_for_get(&key, &request(method), &response(status, fields))
     };
-    assert!(check(&[FRESH, ("content-location", "/a")]));
-    assert!(!check(&[FRESH, ("content-location", "/b")]));
-    assert!(!check(&[FRESH]));
-    assert!(!check(&[("content-location", "/a")]));
+    for location in ["/b?c", "http://a/b?c", "?c", ""] {
+        let fields = [FRESH, ("content-location", location)];
+        assert!(also("POST", 200, &fields), "{location}");
+    }
+    for location in ["/b", "http://b/b?c", "/b?C"] {
+        let fields = [FRESH, ("content-location", location)];
+        assert!(!also("POST", 200, &fields), "{location}");
+    }
+    let here = ("content-location", "/b?c");
+    assert!(!also("POST", 200, &[FRESH]));
+    assert!(!also("POST", 200, &[FRESH, here, here]));
+    assert!(!also("POST", 200, &[TAG, here]));
+    assert!(!also("POST", 201, &[FRESH, here]));
+    assert!(!also("PUT", 200, &[FRESH, here]));
+    let stored = |method| judged(&request(method), response(200, &[FRESH, here])).map(drop);
+    assert_eq!(stored("POST"), Ok(()));
+    assert_eq!(stored("PUT"), Err(NoStoreReason::Method));
+}
+
+/// What a 304 with these fields makes of a stored response with those.
+fn freshened_by(stored_fields: Fields<'_>, newer: Fields<'_>) -> Freshened {
+    let stored = crate::rules::testing::stored(stored_fields, moment(0));
+    let negative = NegativeCaching::default();
+    let request = request("GET", &[("a", "1")]);
+    freshened(
+        &request,
+        &stored,
+        &headers(newer),
+        &[],
+        &negative,
+        moment(0),
+    )
+}
+
+#[test]
+fn a_304_may_forbid_to_keep_what_it_freshens_rfc_9111_4_3_4() {
+    let kept = |newer: Fields<'_>| freshened_by(&[FRESH, TAG], newer).may_keep;
+    assert_eq!(kept(&[]), Ok(()));
+    assert_eq!(
+        kept(&[("cache-control", "no-store")]),
+        Err(NoStoreReason::NoStore)
+    );
+    assert_eq!(
+        kept(&[("cache-control", "private")]),
+        Err(NoStoreReason::Private)
+    );
+    assert_eq!(kept(&[("vary", "*")]), Err(NoStoreReason::Vary));
+}
+
+#[test]
+fn a_304_changes_what_is_known_of_a_response_rfc_9111_4_3_4() {
+    let newer = [("cache-control", "max-age=5"), ("vary", "a")];
+    let Freshened {
+        storable, headers, ..
+    } = freshened_by(&[FRESH, TAG], &newer);
+    assert_eq!(storable.policy.freshness_lifetime, Duration::from_secs(5));
+    assert_eq!(headers["vary"], "a");
+    assert!(!storable.vary.is_empty());
+}
+
+#[test]
+fn a_cookie_of_a_304_is_kept_only_if_the_origin_says_how_long() {
+    let cookie = ("set-cookie", "a=b");
+    let excluded = |fields: Fields<'_>| {
+        let freshened = freshened_by(fields, &[cookie]);
+        assert_eq!(freshened.may_keep, Ok(()));
+        freshened.storable.excluded
+    };
+    assert_eq!(excluded(&[FRESH, TAG]), [""; 0]);
+    assert_eq!(
+        excluded(&[("cache-control", "no-cache"), TAG]),
+        ["set-cookie"]
+    );
 }

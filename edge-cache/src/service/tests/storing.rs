@@ -222,3 +222,17 @@ fn a_response_to_post_answers_get_if_it_says_so_rfc_9110_9_3_3() {
     assert_eq!(harness.get("/a", &[]).text(), "posted");
     assert_eq!(harness.forwards(), 1);
 }
+
+#[test]
+fn fields_that_are_not_stored_reach_the_client_they_are_for_rfc_9111_5_2_2_7() {
+    let harness = Harness::new();
+    let fields = [
+        ("cache-control", "max-age=60, private=\"set-cookie\""),
+        ("set-cookie", "a=b"),
+    ];
+    harness.answer(200, &fields, "hello");
+    assert_eq!(harness.get("/", &[]).field("set-cookie"), "a=b");
+    let second = harness.get("/", &[]);
+    assert!(second.is_hit());
+    assert_eq!(second.field("set-cookie"), "");
+}

@@ -180,3 +180,28 @@ fn a_response_to_head_freshens_what_is_stored_rfc_9111_4_3_5() {
     harness.answer(200, &[], "other");
     assert_eq!(harness.get("/", &[]).text(), "other");
 }
+
+#[test]
+fn a_304_that_forbids_to_store_removes_what_it_freshens_rfc_9111_4_3_4() {
+    let harness = Harness::new();
+    harness.answer(200, &TAGGED, "hello");
+    harness.get("/", &[]);
+    harness.pass(10);
+    harness.answer(304, &[("cache-control", "no-store"), TAGGED[1]], "");
+    assert_eq!(harness.get("/", &[]).text(), "hello");
+    harness.answer(200, &TAGGED, "new");
+    assert_eq!(harness.get("/", &[]).text(), "new");
+    assert_eq!(harness.sent("if-none-match"), None);
+}
+
+#[test]
+fn preconditions_that_are_for_the_origin_reach_it_rfc_9111_4_3_2() {
+    let harness = Harness::new();
+    harness.answer(200, &TAGGED, "hello");
+    harness.get("/", &[]);
+    harness.answer(412, &[], "");
+    let reply = harness.get("/", &[("if-match", "\"b\"")]);
+    assert_eq!(reply.status, 412);
+    assert_eq!(harness.sent("if-match").unwrap(), "\"b\"");
+    assert!(harness.get("/", &[]).is_hit());
+}

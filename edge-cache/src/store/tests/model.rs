@@ -189,7 +189,7 @@ proptest! {
         for (number, content, is_read) in &steps {
             let key = key(&format!("/{number}"));
             if *is_read {
-                store.get(&key);
+                let _ = store.get(&key);
             } else {
                 store.put(&key, &response(*content, &["g"]), store.generation());
             }

@@ -136,7 +136,7 @@ fn others_leave_for_content_that_grows() {
     let store = store(CAPACITY);
     let (mut writer, growing) = growing();
     put(&store, &key("/growing"), &growing);
-    store.get(&key("/growing"));
+    let _ = store.get(&key("/growing"));
     fill(&store, 0..2000);
     writer.push(Bytes::from(vec![0; 100_000]));
     store.reweigh(&key("/growing"));
