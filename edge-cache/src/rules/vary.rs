@@ -19,7 +19,7 @@ pub const MAX_NOMINATED_FIELDS: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct VaryKey(Option<Arc<[NominatedField]>>);
 
-type NominatedField = (HeaderName, Option<Box<str>>);
+pub(crate) type NominatedField = (HeaderName, Option<Box<str>>);
 
 impl VaryKey {
     /// The key of a response to a request with these fields. `None` if no other request selects it: `Vary` has a `*`, or
@@ -83,7 +83,13 @@ impl VaryKey {
         values.sum()
     }
 
-    fn fields(&self) -> &[NominatedField] {
+    /// The key with these fields, as [`Self::fields`] has them.
+    pub(crate) fn of_fields(fields: Vec<NominatedField>) -> Self {
+        Self((!fields.is_empty()).then(|| fields.into()))
+    }
+
+    /// The nominated fields in the order of their names.
+    pub(crate) fn fields(&self) -> &[NominatedField] {
         self.0.as_deref().unwrap_or_default()
     }
 }

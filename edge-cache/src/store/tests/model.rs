@@ -189,9 +189,9 @@ proptest! {
         for (number, content, is_read) in &steps {
             let key = key(&format!("/{number}"));
             if *is_read {
-                store.get(&key);
+                let _ = store.get(&key);
             } else {
-                store.put(&key, &response(*content, &["g"]), store.generation());
+                let _ = store.put(&key, &response(*content, &["g"]), store.generation());
             }
             assert!(store.statistics().stored_bytes <= capacity);
         }
