@@ -116,6 +116,17 @@ pub fn freshened(
     }
 }
 
+/// What the fields of a response say about reusing it, to a cache that keeps it already.
+#[must_use]
+pub fn policy(
+    head: &response::Parts,
+    target_list: &[HeaderName],
+    negative_caching: &NegativeCaching,
+    response_time: Moment,
+) -> Policy {
+    Judged::new(head, target_list, negative_caching, response_time).policy
+}
+
 /// Whether the response to `POST` is also what `GET` would bring (RFC 9110 §9.3.3): it says so, and for how long.
 #[must_use]
 pub fn is_also_for_get<B>(

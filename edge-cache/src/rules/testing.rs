@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::Policy;
+use super::groups;
 use super::vary::VaryKey;
 use crate::{Content, Moment, Representation, StoredResponse};
 
@@ -40,7 +41,7 @@ pub(crate) fn stored(fields: &[(&'static str, &str)], response_time: Moment) -> 
         request_time: response_time,
         response_time,
         corrected_initial_age: Duration::ZERO,
-        groups: Box::default(),
+        groups: groups::groups(&headers(fields)),
         headers: headers(fields),
         representation: Representation::Whole(Content::whole(Bytes::new())),
         is_compressible: false,

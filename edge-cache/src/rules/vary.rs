@@ -137,6 +137,24 @@ impl VaryKey {
             .sum()
     }
 
+    /// The key with these fields and values, as [`Self::normal_fields`] has them.
+    pub(crate) fn of_normal_fields(fields: Vec<(HeaderName, Option<Box<[u8]>>)>) -> Self {
+        let fields = fields.into_iter().map(|(name, normal)| Nominated {
+            name,
+            value: normal.map(|normal| Value { normal, raw: None }),
+        });
+        let fields: Vec<_> = fields.collect();
+        Self((!fields.is_empty()).then(|| fields.into()))
+    }
+
+    /// The nominated fields in the order of their names, with their values in normal form.
+    pub(crate) fn normal_fields(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&HeaderName, Option<&[u8]>)> {
+        let fields = self.fields().iter();
+        fields.map(|field| (&field.name, field.normal()))
+    }
+
     fn fields(&self) -> &[Nominated] {
         self.0.as_deref().unwrap_or_default()
     }

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 pub const DEFAULT_MAX_VARIANTS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 /// The largest response, as a fraction of a shard: a shard that holds fewer than this many has nothing to choose from.
-const LARGEST_OF_SHARD: u64 = 8;
+const LARGEST_OF_SHARD: u64 = 4;
 
 /// The least that a shard holds, in bytes: in smaller ones chance decides what finds room.
 const MIN_SHARD_BYTES: u64 = 4 * 1024 * 1024;
@@ -19,7 +19,7 @@ pub struct StoreConfig {
     pub capacity_bytes: u64,
     /// Into how many parts with locks of their own it is divided; rounded up to a power of two.
     pub shards: NonZeroUsize,
-    /// The most bytes of one response.
+    /// The most bytes of one response; no more than a shard has.
     pub max_response_bytes: u64,
     /// The most responses under one key.
     pub max_variants: NonZeroUsize,

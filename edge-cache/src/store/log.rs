@@ -17,6 +17,20 @@ const MAX_REMEMBERED: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(u64);
 
+impl Generation {
+    /// The generation after so many invalidations: for shared levels, which count their own.
+    #[must_use]
+    pub fn after(invalidations: u64) -> Self {
+        Self(invalidations)
+    }
+
+    /// How many invalidations there were.
+    #[must_use]
+    pub fn invalidations(self) -> u64 {
+        self.0
+    }
+}
+
 /// The last invalidations in order.
 #[derive(Debug, Default)]
 pub(super) struct InvalidationLog {

@@ -11,6 +11,7 @@
 
 mod compact;
 mod config;
+mod encoding;
 mod ghosts;
 mod index;
 mod lists;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 pub use compact::compact_fields;
 pub use config::{DEFAULT_MAX_VARIANTS, StoreConfig};
+pub use encoding::NotAStoredResponse;
 pub use log::Generation;
 pub use purge::{Purge, PurgeMode};
 pub use shared_level::{SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedResponse};
@@ -67,9 +69,10 @@ pub enum Put {
 impl Store {
     /// An empty store.
     #[must_use]
-    pub fn new(config: StoreConfig) -> Self {
+    pub fn new(mut config: StoreConfig) -> Self {
         let shards = config.shards.get().next_power_of_two();
         let capacity = config.capacity_bytes / shards as u64;
+        config.max_response_bytes = config.max_response_bytes.min(capacity);
         Self {
             shards: std::iter::repeat_with(|| Shard::new(capacity))
                 .take(shards)

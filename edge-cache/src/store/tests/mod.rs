@@ -1,8 +1,10 @@
 //! The contract of the store.
 
+mod encoding;
 mod model;
 mod purges;
 mod room;
+mod shared;
 mod threads;
 
 use std::num::NonZeroUsize;

@@ -191,7 +191,7 @@ proptest! {
             if *is_read {
                 let _ = store.get(&key);
             } else {
-                store.put(&key, &response(*content, &["g"]), store.generation());
+                let _ = store.put(&key, &response(*content, &["g"]), store.generation());
             }
             assert!(store.statistics().stored_bytes <= capacity);
         }
