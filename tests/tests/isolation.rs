@@ -1,7 +1,5 @@
 //! Promise: a trap, a loop or a leak ends that request only.
 
-use std::time::{Duration, Instant};
-
 use terrace_tests::client::Broken;
 use terrace_tests::contract::{EVENT_REQUEST, FAILURE, failure, metric};
 use terrace_tests::raw::Connection;
@@ -9,21 +7,26 @@ use terrace_tests::{App, Running, guest};
 
 /// The deadline of the faulty components.
 const TIMEOUT: &str = "timeout = \"1s\"";
-/// What a request to the healthy component may take while the faulty ones misbehave: far below their deadline.
-const UNDISTURBED: Duration = Duration::from_millis(500);
+/// A deadline that lies beyond the patience of the tests' client: who waits for it waits in vain.
+const ENDLESS: &str = "timeout = \"600s\"\ncpu = \"600s\"";
 const VERSIONS: [&str; 2] = ["p2", "p3"];
 
 /// Two faulty components and a healthy one.
 async fn app() -> Running {
+    app_with(TIMEOUT).await
+}
+
+/// The same, with another deadline of the faulty ones.
+async fn app_with(deadline: &str) -> Running {
     let app = App::new()
         .component("p2", guest("faults-p2"))
         .route("/p2/...")
-        .limit(TIMEOUT);
+        .limit(deadline);
     let app = app.limit("memory = \"32MiB\"");
     let app = app
         .component("p3", guest("faults-p3"))
         .route("/p3/...")
-        .limit(TIMEOUT);
+        .limit(deadline);
     let app = app.limit("memory = \"32MiB\"");
     app.component("healthy", guest("faults-p3"))
         .route("/healthy/...")
@@ -160,10 +163,10 @@ async fn content_without_an_end_is_cut_in_a_shared_instance_too() {
     app.get("/ok").await.expect(200);
 }
 
-/// A fault while others are answered: none of the others is late or lost.
+/// A fault while others are answered: none of the others is lost, or has to wait until the fault is over.
 #[tokio::test]
 async fn others_are_served_while_guests_misbehave() {
-    let app = app().await;
+    let app = app_with(ENDLESS).await;
     app.get("/healthy/ok").await.expect(200);
     for version in VERSIONS {
         for path in [
@@ -183,10 +186,7 @@ async fn others_are_served_while_guests_misbehave() {
                 faulty.push(connection);
             }
             for _ in 0..10 {
-                let begun = Instant::now();
                 app.get("/healthy/ok").await.expect(200);
-                let took = begun.elapsed();
-                assert!(took < UNDISTURBED, "{took:?} beside /{version}/{path}");
             }
         }
     }

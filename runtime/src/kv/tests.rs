@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
+use crate::clock;
 use crate::sql;
 
 struct Fixture {
@@ -31,7 +32,7 @@ async fn open(folder: &TempDir) -> Stores {
 }
 
 fn far() -> Instant {
-    Instant::now() + Duration::from_secs(60)
+    clock::now() + Duration::from_secs(60)
 }
 
 #[tokio::test]
@@ -148,7 +149,7 @@ async fn passed_deadline_is_an_error_of_the_call() {
     let fixture = Fixture::new().await;
     let late = Err(Error::Database(sql::Error::DeadlineExceeded));
     assert_eq!(
-        fixture.store().set("key", vec![1], Instant::now()).await,
+        fixture.store().set("key", vec![1], clock::now()).await,
         late
     );
     assert_eq!(fixture.store().get("key", far()).await, Ok(None));

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit as SqliteLimit;
@@ -21,6 +21,7 @@ use super::limits::{
 };
 use super::statistics::Statistics;
 use super::watch::{Limit, Ticket};
+use crate::clock;
 
 /// How a database is opened.
 #[derive(Clone, Copy, Debug)]
@@ -142,7 +143,7 @@ pub(super) fn open_writer(
     statistics: Arc<Statistics>,
 ) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let patience = Ticket::new(Instant::now() + options.open_timeout);
+    let patience = Ticket::new(clock::now() + options.open_timeout);
     connect(path, flags, statistics)
         .and_then(|connection| {
             connection.limited(Limit::Ticket(patience), |connection| {

@@ -21,6 +21,7 @@ use super::limits::{INLINE_READ_BUDGET, MAX_LONG_READS};
 use super::open::open_reader;
 use super::statistics::Statistics;
 use super::watch::{AbandonOnDrop, Limit, Ticket};
+use crate::clock;
 
 /// The reading side of a database.
 #[derive(Debug)]
@@ -50,9 +51,9 @@ impl Readers {
         deadline: Instant,
         work: impl FnOnce(&Connection) -> Result<T, Error>,
     ) -> Option<Result<T, Error>> {
-        let end = deadline.min(Instant::now() + INLINE_READ_BUDGET);
+        let end = deadline.min(clock::now() + INLINE_READ_BUDGET);
         match self.with_connection(Limit::Thread(end), work) {
-            Err(Error::DeadlineExceeded | Error::Busy) if Instant::now() < deadline => None,
+            Err(Error::DeadlineExceeded | Error::Busy) if clock::now() < deadline => None,
             result => {
                 self.statistics.inline_reads.increment();
                 Some(result)

@@ -11,6 +11,7 @@ use super::error::Error;
 use super::limits::{INLINE_READ_BUDGET, MAX_PARAMETERS, MAX_STATEMENT_BYTES};
 use super::value::{Rows, Value};
 use super::writer::{Task, Transaction};
+use crate::clock;
 
 /// One guest's connection to a database.
 ///
@@ -97,7 +98,7 @@ impl Session {
         parameters: Vec<Value>,
         deadline: Instant,
     ) -> Result<Rows, Error> {
-        if Instant::now() >= deadline {
+        if clock::now() >= deadline {
             return Err(Error::DeadlineExceeded);
         }
         match mem::replace(&mut self.mode, Mode::Autocommit) {
@@ -195,7 +196,7 @@ impl Session {
         let counters = self.counters;
         let text: Box<str> = sql.into();
         let read = self.database.readers().elsewhere(deadline, move |reader| {
-            let begin = Instant::now();
+            let begin = clock::now();
             let rows = reader.read(&text, &parameters, counters)?;
             Ok((rows, begin.elapsed()))
         });

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::limits::MAX_BUSY_PAUSE;
+use crate::clock;
 
 const WAITING: u8 = 0;
 const RUNNING: u8 = 1;
@@ -46,7 +47,7 @@ impl Ticket {
     }
 
     fn must_stop(&self) -> bool {
-        self.state.load(Ordering::Acquire) == ABANDONED || Instant::now() >= self.deadline
+        self.state.load(Ordering::Acquire) == ABANDONED || clock::now() >= self.deadline
     }
 }
 
@@ -87,7 +88,7 @@ impl Watch {
     pub(super) fn must_stop(&self) -> bool {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Limit::None => false,
-            Limit::Thread(end) => Instant::now() >= *end,
+            Limit::Thread(end) => clock::now() >= *end,
             Limit::Ticket(ticket) => ticket.must_stop(),
         }
     }

@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc as thread_channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -25,6 +25,7 @@ use super::statistics::Statistics;
 use super::value::Rows;
 use super::watch::Limit;
 use super::writer::{Job, Message, Transaction};
+use crate::clock;
 
 /// What the thread owns.
 pub(super) struct Worker {
@@ -106,7 +107,7 @@ impl Worker {
         if let Err(error) = begun {
             return first.fail(error);
         }
-        let end = Instant::now() + MAX_GROUP_DURATION;
+        let end = clock::now() + MAX_GROUP_DURATION;
         let mut executed = Vec::new();
         let mut next = Some(first);
         while let Some(job) = next {
@@ -120,7 +121,7 @@ impl Worker {
                     }
                 }
             }
-            let room = executed.len() < capacity && Instant::now() < end;
+            let room = executed.len() < capacity && clock::now() < end;
             next = if room { self.next_write() } else { None };
         }
         self.commit(executed);

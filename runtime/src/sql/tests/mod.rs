@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
+use crate::clock;
 
 mod concurrency;
 mod crash;
@@ -48,12 +49,12 @@ impl Fixture {
 
 /// A deadline that no passing test reaches.
 fn far() -> Instant {
-    Instant::now() + Duration::from_secs(60)
+    clock::now() + Duration::from_secs(60)
 }
 
 /// A deadline that a statement without an end reaches soon.
 fn soon() -> Instant {
-    Instant::now() + Duration::from_millis(50)
+    clock::now() + Duration::from_millis(50)
 }
 
 async fn run(session: &mut Session, sql: &str) -> Result<Rows, Error> {
