@@ -11,6 +11,7 @@ mod check;
 mod completions;
 mod console;
 mod dev;
+mod edge;
 mod error;
 mod event;
 mod new;
@@ -45,6 +46,7 @@ fn execute(command: &Command, console: Console) -> Result<(), CommandError> {
         Command::Build(arguments) => build::run(arguments, console),
         Command::Up(arguments) => up::run(arguments, console),
         Command::Dev(arguments) => dev::run(arguments, console),
+        Command::Edge(arguments) => edge::run(arguments, console),
         Command::Check(arguments) => check::run(arguments, console),
         Command::Completions(arguments) => completions::run(arguments),
     }

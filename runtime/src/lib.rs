@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod deployment;
 mod document;
+pub mod edge;
 pub mod engine;
 pub mod failure;
 pub mod fault;

@@ -108,10 +108,12 @@ pub const SMALL_BODY_BYTES: usize = 64 * 1024;
 /// Turns of the worker that a response is held back for. The guest of a small response needs one or two.
 pub const SMALL_BODY_YIELDS: u32 = 3;
 
-/// How long a connection to another server may take to be made, unless the guest sets a time of its own.
+/// How long a connection to another server may take to be made, unless the guest or the settings of the edge set
+/// another time.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long another server may take to begin, or to go on with, its response, unless the guest sets a time of its own.
+/// How long another server may take to begin, or to go on with, its response, unless the guest or the settings of the
+/// edge set another time.
 pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an unused connection to another server is kept. Shorter than the 60 s after which common servers close

@@ -38,6 +38,7 @@ pub(crate) use refusal::Refusal;
 pub(crate) use request_id::hex;
 pub use request_id::{IdSource, RequestId};
 pub use sanitise::TrustedProxies;
+pub(crate) use sanitise::remove_hop_by_hop;
 pub use signals::Signals;
 pub use stack::InnerService;
 pub use trace::TraceContext;

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::document::Document;
+use crate::edge::Origin;
 use crate::fault::{Fault, Faults, Reason, Source};
 use crate::manifest::{App, LabelKind};
 use crate::server::ServerLimits;
 
+mod edge;
 mod listen;
 mod read;
 mod store;
@@ -87,6 +90,8 @@ pub struct Config {
     pub sql: BTreeMap<String, Engine>,
     /// The key-value stores by label, among them always `default`.
     pub kv: BTreeMap<String, Engine>,
+    /// What an edge stands in front of.
+    pub edge: Edge,
     /// Where compiled code is kept.
     pub cache_directory: PathBuf,
     /// How much linear memory all instances may have together, in bytes.
@@ -104,6 +109,21 @@ pub struct Listen {
     pub workers: NonZeroUsize,
     /// The networks whose word on the client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
+}
+
+/// What an edge stands in front of, and how long it waits for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The server behind it, if the file names one.
+    pub origin: Option<Origin>,
+    /// The time until there is a connection to the origin.
+    pub connect_timeout: Duration,
+    /// The time from the end of a request until its response begins.
+    pub first_byte_timeout: Duration,
+    /// The time between two pieces of a response's content.
+    pub between_bytes_timeout: Duration,
+    /// How long a request's content may be, in bytes.
+    pub request_body: u64,
 }
 
 /// What is logged.

@@ -65,6 +65,16 @@ pub mod failure {
     pub const NO_ROUTE: &str = "no-route";
     /// The request is malformed.
     pub const BAD_REQUEST: &str = "bad-request";
+    /// Nobody listens where the origin should be.
+    pub const ORIGIN_REFUSED: &str = "origin-refused";
+    /// The origin closed the connection without a response.
+    pub const ORIGIN_TERMINATED: &str = "origin-terminated";
+    /// The origin was silent for too long.
+    pub const ORIGIN_TIMEOUT: &str = "origin-timeout";
+    /// The origin closed the connection in the middle of its response.
+    pub const ORIGIN_INCOMPLETE: &str = "origin-incomplete";
+    /// What the origin sent is no HTTP.
+    pub const ORIGIN_MALFORMED: &str = "origin-malformed";
 }
 
 /// Metrics by name.

@@ -127,6 +127,17 @@ impl Running {
         .await;
     }
 
+    /// Waits until it says that it wants no more requests.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until_unready(&self) {
+        until("unready while draining", async || {
+            (self.admin("/readyz").await.status == 503).then_some(())
+        })
+        .await;
+    }
+
     /// The log line with `event` about the request that got this answer.
     ///
     /// # Panics

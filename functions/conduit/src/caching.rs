@@ -85,7 +85,7 @@ impl Groups {
     }
 
     /// A list of strings (RFC 9651 §3.1); `None` if there is none.
-    fn to_field(mut self) -> Option<HeaderValue> {
+    fn into_field(mut self) -> Option<HeaderValue> {
         let users = std::mem::take(&mut self.users);
         if users.len() > MAX_NAMED_USERS {
             self.names.insert(Group::Users.to_string());
@@ -137,13 +137,13 @@ pub(crate) fn shared(call: &Call, mut response: Response, groups: Groups) -> Res
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, ASK_EACH_TIME);
     headers.insert(CDN_CACHE_CONTROL, KEEP);
-    headers.extend(groups.to_field().map(|groups| (CACHE_GROUPS, groups)));
+    headers.extend(groups.into_field().map(|groups| (CACHE_GROUPS, groups)));
     response
 }
 
 /// The response of a write that has changed these.
 pub(crate) fn changed(mut response: Response, groups: Groups) -> Response {
-    let groups = groups.to_field();
+    let groups = groups.into_field();
     let headers = response.headers_mut();
     headers.extend(groups.map(|groups| (CACHE_GROUP_INVALIDATION, groups)));
     response
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn field(groups: Groups) -> String {
-        let field = groups.to_field().expect("there are groups");
+        let field = groups.into_field().expect("there are groups");
         field.to_str().unwrap().to_owned()
     }
 
@@ -195,6 +195,6 @@ mod tests {
 
     #[test]
     fn no_groups_are_no_field() {
-        assert_eq!(Groups::default().to_field(), None);
+        assert_eq!(Groups::default().into_field(), None);
     }
 }

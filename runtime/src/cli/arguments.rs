@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use super::new::Template;
+use crate::edge::EdgeOptions;
 use crate::manifest::MANIFEST_FILE;
 use crate::serving::ServingOptions;
 
@@ -50,6 +51,11 @@ Examples:
 What is watched: the manifest, each component's WebAssembly file, and the files that its
 `[component.ID.build]` names in `watch` (for cargo without `watch`: `src/**` and `Cargo.toml`).";
 
+const EDGE_EXAMPLES: &str = "\
+Examples:
+  terrace edge --origin http://127.0.0.1:3000 --listen 0.0.0.0:80
+  terrace edge --config edge.toml              The origin is in `origins` of [edge]";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   terrace check
@@ -91,6 +97,9 @@ pub(crate) enum Command {
     /// Build and serve the app; rebuild what changes and swap it in without a failed request
     #[command(after_help = DEV_EXAMPLES)]
     Dev(ServeArguments),
+    /// Serve what another HTTP server answers, its origin; SIGTERM and Ctrl-C end it without cutting a request
+    #[command(after_help = EDGE_EXAMPLES)]
+    Edge(EdgeArguments),
     /// Find everything that is wrong with the manifest, the settings and the components
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArguments),
@@ -105,6 +114,7 @@ impl Command {
         match self {
             Self::Build(arguments) => arguments.json,
             Self::Up(arguments) | Self::Dev(arguments) => arguments.json,
+            Self::Edge(arguments) => arguments.json,
             Self::Check(arguments) => arguments.json,
             Self::New(_) | Self::Completions(_) => false,
         }
@@ -207,6 +217,43 @@ impl ServeArguments {
             state_dir: self.state_dir.clone(),
             only: self.only.clone(),
             variables: self.settings.variables.clone(),
+            json: self.json,
+        }
+    }
+}
+
+/// What `terrace edge` takes.
+#[derive(Debug, Args)]
+pub(crate) struct EdgeArguments {
+    /// The server behind the edge, such as http://127.0.0.1:3000 [default: the one of terrace.toml]
+    #[arg(short, long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) origin: Option<String>,
+    /// The settings of this installation [default: terrace.toml, if it is there]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to serve clients; port 0 takes a free one [default: 127.0.0.1:3000]
+    #[arg(short, long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where to serve metrics and health; never a public address [default: 127.0.0.1:3001]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) admin: Option<SocketAddr>,
+    /// The folder that the settings leave state to [default: .terrace]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl EdgeArguments {
+    /// The same as the server takes them.
+    pub(crate) fn options(&self) -> EdgeOptions {
+        EdgeOptions {
+            origin: self.origin.clone(),
+            config: self.config.clone(),
+            listen: self.listen,
+            admin: self.admin,
+            state_dir: self.state_dir.clone(),
             json: self.json,
         }
     }

@@ -144,7 +144,7 @@ fn unknown_keys_are_faults_with_the_nearest_known_one() {
 
 #[test]
 fn keys_of_later_versions_are_refused_and_not_ignored() {
-    for table in ["cache", "queue", "edge"] {
+    for table in ["cache", "queue"] {
         check(&format!("[{table}]"), "does not have");
     }
     check(
