@@ -7,10 +7,12 @@ use clap::Parser;
 
 mod arguments;
 mod build;
+mod cache;
 mod check;
 mod completions;
 mod console;
 mod dev;
+mod edge;
 mod error;
 mod event;
 mod new;
@@ -45,6 +47,8 @@ fn execute(command: &Command, console: Console) -> Result<(), CommandError> {
         Command::Build(arguments) => build::run(arguments, console),
         Command::Up(arguments) => up::run(arguments, console),
         Command::Dev(arguments) => dev::run(arguments, console),
+        Command::Edge(arguments) => edge::run(arguments, console),
+        Command::Cache { command } => cache::run(command, console),
         Command::Check(arguments) => check::run(arguments, console),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// ordinary requests to empty, short enough not to be noticed as an outage.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// Why a request did not get the response of a function.
+/// Why a request did not get the response of a function or of an origin.
 ///
 /// The messages name causes inside the platform. They go to the log; the client sees [`Problem`] only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +83,39 @@ pub enum Failure {
     /// No instance of the component could be made.
     #[error("the component could not be instantiated")]
     InstantiationFailed,
+    /// The name of the origin has no address.
+    #[error("the name of the origin has no address")]
+    OriginUnresolved,
+    /// Nobody listens at the address of the origin.
+    #[error("the origin refused the connection")]
+    OriginRefused,
+    /// The attempt to connect to the origin took too long.
+    #[error("connecting to the origin took too long")]
+    OriginConnectTimeout,
+    /// The origin cannot be reached for another reason.
+    #[error("the origin cannot be reached")]
+    OriginUnreachable,
+    /// The certificate of the origin is not one to trust for its name.
+    #[error("the certificate of the origin is not valid")]
+    OriginCertificate,
+    /// The origin does not speak TLS as this server does.
+    #[error("the origin and this server cannot agree on TLS")]
+    OriginTls,
+    /// The origin closed the connection before any of its response had come.
+    #[error("the origin closed the connection without a response")]
+    OriginTerminated,
+    /// The origin was silent for too long, before its response or in the middle of it.
+    #[error("the origin took too long to answer")]
+    OriginTimeout,
+    /// The origin closed the connection in the middle of its response.
+    #[error("the origin closed the connection in the middle of its response")]
+    OriginIncomplete,
+    /// What the origin sent is no HTTP response, or not one that is allowed there.
+    #[error("the origin does not speak HTTP as it should")]
+    OriginMalformed,
+    /// The response that this one is read from broke off, which another request had asked for.
+    #[error("the response broke off that the cache was receiving")]
+    ResponseBroken,
     /// A fault of the platform itself.
     #[error("internal error")]
     Internal,
@@ -112,6 +145,8 @@ pub enum Fault {
     Client,
     /// The function.
     Guest,
+    /// The server behind this one.
+    Origin,
     /// Too much is asked of this server at the moment.
     Load,
     /// The platform.
@@ -143,7 +178,7 @@ impl Failure {
     /// What this failure means to the client, the log and the metrics.
     #[must_use]
     pub fn problem(&self) -> Problem {
-        use Fault::{Client, Guest, Load, Platform};
+        use Fault::{Client, Guest, Load, Origin, Platform};
         use Retry::{Later, Never};
         #[rustfmt::skip]
         let (status, name, title, proxy_error, fault, retry) = match self {
@@ -167,6 +202,17 @@ impl Failure {
             Self::ConcurrencyTimeout => (503, "concurrency-timeout", "This function is busy", "connection_limit_reached", Load, Later),
             Self::ConnectionLimit => (503, "connection-limit", "The server has too many connections", "connection_limit_reached", Load, Later),
             Self::InstantiationFailed => (503, "instantiation-failed", "The function could not be started", "destination_unavailable", Platform, Later),
+            Self::OriginUnresolved => (502, "origin-unresolved", "The origin cannot be found", "dns_error", Origin, Later),
+            Self::OriginRefused => (502, "origin-refused", "The origin cannot be reached", "connection_refused", Origin, Later),
+            Self::OriginConnectTimeout => (504, "origin-connect-timeout", "The origin cannot be reached", "connection_timeout", Origin, Later),
+            Self::OriginUnreachable => (503, "origin-unreachable", "The origin cannot be reached", "destination_unavailable", Origin, Later),
+            Self::OriginCertificate => (502, "origin-certificate", "The origin cannot be trusted", "tls_certificate_error", Origin, Later),
+            Self::OriginTls => (502, "origin-tls", "The origin cannot be reached", "tls_protocol_error", Origin, Later),
+            Self::OriginTerminated => (502, "origin-terminated", "The origin gave no response", "connection_terminated", Origin, Never),
+            Self::OriginTimeout => (504, "origin-timeout", "The origin took too long", "http_response_timeout", Origin, Never),
+            Self::OriginIncomplete => (502, "origin-incomplete", "The origin gave no whole response", "http_response_incomplete", Origin, Never),
+            Self::OriginMalformed => (502, "origin-malformed", "The origin gave no usable response", "http_protocol_error", Origin, Never),
+            Self::ResponseBroken => (502, "response-broken", "The response broke off", "http_response_incomplete", Origin, Never),
             Self::Internal => (500, "internal", "Internal error", "proxy_internal_error", Platform, Never),
         };
         let status = StatusCode::from_u16(status).expect("the table holds valid status codes");

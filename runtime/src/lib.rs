@@ -1,10 +1,12 @@
 //! The Terrace runtime: serves HTTP functions compiled to WebAssembly.
 
+mod cache;
 pub mod capability;
 pub mod cli;
 pub mod clock;
 pub mod deployment;
 mod document;
+pub mod edge;
 pub mod engine;
 pub mod failure;
 pub mod fault;

@@ -1,8 +1,9 @@
-//! Requests that guests send: to other servers, to other components of the app, and to the app itself.
+//! Requests that leave the process, and those that guests send to other components of the app and to the app itself.
 
-mod client;
+pub(crate) mod client;
 pub mod grants;
 mod hooks;
+mod send;
 
 pub use hooks::OutboundHooks;
 

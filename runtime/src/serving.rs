@@ -1,23 +1,21 @@
 //! From what a user wrote to a server that answers: everything is read and judged, then opened, then served.
 
 mod app_service;
+pub(crate) mod listeners;
 mod load;
 
-use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tracing::Level;
 
+use crate::cache::{CachedService, EdgeCache, GroupScope};
 use crate::deployment::{Deployment, Loader};
 use crate::fault::Faults;
-use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
-use crate::server::{Admin, Readiness, Server, ServerConfig, Signals, TrustedProxies};
-use crate::settings::{AccessLog, Config, LogLevel};
 
 use app_service::AppService;
+use listeners::{Listeners, Overrides};
 use load::Reading;
 
 /// What the command line says about serving an app.
@@ -60,11 +58,10 @@ impl From<Faults> for StartError {
 
 /// An app that is loaded and listens; [`Self::run`] serves it.
 pub struct Serving {
-    server: Server,
-    admin: Option<Admin>,
+    listeners: Listeners,
+    cache: Option<EdgeCache>,
     reloader: Reloader,
     app_name: String,
-    _log_writer: LogWriter,
 }
 
 /// Replaces the app while it is served.
@@ -73,6 +70,7 @@ pub struct Reloader {
     options: Arc<ServingOptions>,
     loader: Arc<Loader>,
     current: Arc<ArcSwap<Deployment>>,
+    cache: Option<EdgeCache>,
 }
 
 /// Reads and judges everything without serving it: manifest, settings, labels, variables and components.
@@ -92,34 +90,25 @@ impl Serving {
     /// All that is wrong with what the user wrote, else what prevents it from being served.
     pub fn start(options: ServingOptions) -> Result<Self, StartError> {
         let reading = Reading::new(&options)?;
-        report_to_stderr(reading.config.log.level, options.json);
-        let metrics = Arc::new(Metrics::new());
-        let format = log_format(&reading.config, options.json);
-        let (log, writer) = Log::start(io::stdout(), format, &metrics).map_err(failed)?;
-        let readiness = Readiness::default();
-        let access_log = (reading.config.log.access != AccessLog::Off).then(|| log.clone());
-        let observer = Arc::new(Observer::new(Arc::clone(&metrics), access_log));
-        let config = server_config(&reading.config, options.listen);
-        let workers = config.workers.get();
+        let overrides = Overrides {
+            listen: options.listen,
+            admin: options.admin,
+            json: options.json,
+        };
         // Before the components are compiled, which takes longest.
-        let server = Server::bind(config, observer, readiness.clone()).map_err(failed)?;
-        let admin_address = options.admin.or(reading.config.listen.admin);
-        let admin = admin_address
-            .map(|address| Admin::bind(address, Arc::clone(&metrics), readiness))
-            .transpose();
-        let admin = admin.map_err(failed)?;
-        let loader = load::loader(&reading, workers, metrics, log)?;
+        let (listeners, cache) = Listeners::with_cache(&reading.config, overrides)?;
+        let loader = load::loader(&reading, &listeners)?;
         let deployment = loader.load(&reading.app, reading.rendered()?)?;
         Ok(Self {
-            server,
-            admin,
+            listeners,
+            cache: cache.clone(),
             app_name: reading.app.name,
             reloader: Reloader {
                 options: Arc::new(options),
                 loader: Arc::new(loader),
                 current: Arc::new(ArcSwap::new(deployment)),
+                cache,
             },
-            _log_writer: writer,
         })
     }
 
@@ -132,13 +121,13 @@ impl Serving {
     /// The address for clients.
     #[must_use]
     pub fn http(&self) -> SocketAddr {
-        self.server.local_addr()
+        self.listeners.http()
     }
 
     /// The address for metrics and health.
     #[must_use]
     pub fn admin(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(Admin::local_addr)
+        self.listeners.admin()
     }
 
     /// What replaces the app while it is served.
@@ -153,27 +142,22 @@ impl Serving {
     /// # Errors
     /// When threads, signals or listeners can't be had.
     pub fn run(self, ready: impl FnOnce()) -> Result<(), StartError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(failed)?;
-        let admin = self.admin.map(Admin::start).transpose().map_err(failed)?;
         let Reloader {
             loader, current, ..
         } = self.reloader;
-        let result = runtime.block_on(async {
-            let mut signals = Signals::listen().map_err(failed)?;
-            let apps = Arc::clone(&current);
-            let factory = move |worker| AppService::start(worker, Arc::clone(&apps));
-            let served = self
-                .server
-                .run(factory, ready, async || signals.next().await)
-                .await;
-            loader.state.close().await;
-            served.map_err(failed)
-        });
-        drop(admin);
-        result
+        let (cache, metrics) = (self.cache, Arc::clone(self.listeners.metrics()));
+        let factory = move |worker, background| {
+            let app = AppService::start(worker, Arc::clone(&current));
+            CachedService::new(
+                app,
+                cache.clone(),
+                GroupScope::AllHosts,
+                background,
+                &metrics,
+            )
+        };
+        let close = async || loader.state.close().await;
+        self.listeners.run(factory, ready, close)
     }
 }
 
@@ -189,50 +173,12 @@ impl Reloader {
         state.open(&reading.config, &reading.app).map_err(failed)?;
         let deployment = self.loader.load(&reading.app, reading.rendered()?)?;
         self.current.store(deployment);
+        // What the app before it has answered is no longer what this one would.
+        self.cache.iter().for_each(EdgeCache::clear);
         Ok(())
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> StartError {
+pub(crate) fn failed(error: impl std::fmt::Display) -> StartError {
     StartError::Failed(error.to_string())
-}
-
-/// What the runtime has to say beside the log of requests goes to standard error.
-fn report_to_stderr(level: LogLevel, json: bool) {
-    let level = match level {
-        LogLevel::Error => Level::ERROR,
-        LogLevel::Warn => Level::WARN,
-        LogLevel::Info => Level::INFO,
-        LogLevel::Debug => Level::DEBUG,
-        LogLevel::Trace => Level::TRACE,
-    };
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    // A program that embeds the runtime may have a subscriber already; then that one is told.
-    let _ = if json {
-        subscriber.json().try_init()
-    } else {
-        subscriber.try_init()
-    };
-}
-
-fn log_format(config: &Config, json: bool) -> LogFormat {
-    if json || config.log.access == AccessLog::Json {
-        LogFormat::Json
-    } else {
-        LogFormat::Human {
-            colour: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-        }
-    }
-}
-
-fn server_config(config: &Config, listen: Option<SocketAddr>) -> ServerConfig {
-    ServerConfig {
-        address: listen.unwrap_or(config.listen.http),
-        workers: config.listen.workers,
-        trusted_proxies: TrustedProxies::new(config.listen.trusted_proxies.clone()),
-        limits: config.limits.clone(),
-    }
 }

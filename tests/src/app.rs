@@ -20,6 +20,8 @@ pub struct App {
     components: Vec<Component>,
     sections: String,
     manifest: Option<String>,
+    /// What stands behind an edge.
+    origin: Option<String>,
     config: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -52,6 +54,7 @@ impl App {
             components: Vec::new(),
             sections: String::new(),
             manifest: None,
+            origin: None,
             config: String::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -64,6 +67,29 @@ impl App {
         Self::new()
             .component(name, crate::guest(name))
             .route("/...")
+    }
+
+    /// Conduit on a database of its own, mounted as in the root manifest.
+    #[must_use]
+    pub fn conduit() -> Self {
+        Self::new()
+            .component("conduit", crate::guest("conduit"))
+            .route("/api/...")
+            .grant("sqlite_databases = [\"default\"]")
+            .grant("variables = { jwt_secret = \"{{ jwt_secret }}\" }")
+            .section("[variables]\njwt_secret = { required = true, secret = true }")
+            .environment(
+                "SPIN_VARIABLE_JWT_SECRET",
+                "a secret of the tests, long enough to sign with",
+            )
+    }
+
+    /// An edge in front of an origin, in place of an app.
+    #[must_use]
+    pub fn edge(origin: &str) -> Self {
+        let mut app = Self::new();
+        app.origin = Some(origin.to_owned());
+        app
     }
 
     /// Adds a component.
@@ -175,12 +201,13 @@ impl App {
         self.folder().join("state")
     }
 
-    /// Starts it with `terrace up` and waits until it is ready.
+    /// Starts it with `terrace up`, or `terrace edge` if it is one, and waits until it is ready.
     ///
     /// # Panics
     /// When it does not get ready; the message shows what the process said.
     pub async fn start(self) -> Running {
-        Running::start(self, "up").await
+        let command = self.command();
+        Running::start(self, command).await
     }
 
     /// Starts it with `terrace dev` and waits until it is ready.
@@ -196,7 +223,11 @@ impl App {
     /// # Panics
     /// When it serves instead.
     pub async fn refuse(&self) -> Ended {
-        self.spawn("up").wait().await
+        self.spawn(self.command()).wait().await
+    }
+
+    fn command(&self) -> &'static str {
+        if self.origin.is_some() { "edge" } else { "up" }
     }
 
     /// Runs `terrace check` on it.
@@ -213,7 +244,13 @@ impl App {
 
     pub(crate) fn spawn(&self, command: &str) -> Process {
         self.write();
-        let mut arguments: Vec<&str> = vec![command, "--from", MANIFEST];
+        let mut arguments: Vec<&str> = vec![command];
+        match &self.origin {
+            // What a test leaves empty, its settings tell.
+            Some(origin) if origin.is_empty() => {}
+            Some(origin) => arguments.extend(["--origin", origin.as_str()]),
+            None => arguments.extend(["--from", MANIFEST]),
+        }
         if !self.config.is_empty() {
             arguments.extend(["--config", CONFIG]);
         }

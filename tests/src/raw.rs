@@ -9,6 +9,12 @@ use crate::wait::within;
 #[derive(Debug)]
 pub struct Connection(TcpStream);
 
+impl From<TcpStream> for Connection {
+    fn from(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+}
+
 impl Connection {
     /// Connects.
     ///

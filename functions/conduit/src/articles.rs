@@ -8,10 +8,11 @@ pub(crate) use view::reply_ok;
 
 use serde::Deserialize;
 use terrace_sdk::http::StatusCode;
-use terrace_sdk::sql::{self, Rows, Statement};
+use terrace_sdk::sql::{self, Row, Rows, Statement};
 use terrace_sdk::{Response, values};
 
 use crate::body::present;
+use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::limits::{MAX_BODY_CHARACTERS, MAX_SHORT_TEXT_CHARACTERS, MAX_TITLE_CHARACTERS};
@@ -25,6 +26,10 @@ const INSERT: &str = "
 const COUNT_UP: &str = "UPDATE totals SET amount = amount + 1 WHERE name = 'articles'";
 
 const FIND: &str = "SELECT id, author_id, title, slug FROM articles WHERE slug = ?1";
+
+/// What lists an article is in. Read in the transaction of a change, so that it is what the change found.
+const BEFORE: &str = "
+    SELECT tags, username, slug FROM articles JOIN users ON users.id = author_id WHERE articles.id = ?1";
 
 const UPDATE: &str = "
     UPDATE articles SET
@@ -100,7 +105,10 @@ pub(crate) async fn show(call: Call, slug: &str) -> Result<Response, Failure> {
     let rows = call
         .read(view::BY_SLUG, values![call.viewer_or_nobody(), slug])
         .await?;
-    view::reply_ok(&rows)
+    let response = view::reply_ok(&rows)?;
+    let groups = rows.first().map(view::groups).transpose()?;
+    let groups = Groups::of(groups.into_iter().flatten());
+    Ok(caching::shared(&call, response, groups))
 }
 
 /// `POST /articles`
@@ -109,8 +117,11 @@ pub(crate) async fn create(mut call: Call) -> Result<Response, Failure> {
     let Content { article } = call.json::<Content<NewArticle>>().await?;
     let draft = draft(article)?;
     let slug = slugs::of(&draft.title);
-    let rows = with_free_slug(&call, &slug, |slug| insertion(author, slug, &draft)).await?;
-    view::reply(StatusCode::CREATED, &rows)
+    let results = with_free_slug(&call, &slug, |slug| insertion(author, slug, &draft)).await?;
+    let rows = last(&results)?;
+    let response = view::reply(StatusCode::CREATED, rows)?;
+    let author = view::author(rows.one()?)?;
+    Ok(caching::changed(response, membership(author, &draft.tags)))
 }
 
 /// `PUT /articles/{slug}`. The slug follows the title.
@@ -124,29 +135,60 @@ pub(crate) async fn update(mut call: Call, slug: &str) -> Result<Response, Failu
         .as_deref()
         .filter(|title| *title != own.title)
         .map(slugs::of);
-    let rows = match renamed {
-        Some(renamed) => {
-            with_free_slug(&call, &renamed, |slug| {
-                changes(viewer, own.id, slug, &revision)
-            })
-            .await?
-        }
-        None => last(
-            call.batch(&changes(viewer, own.id, &own.slug, &revision))
-                .await?,
-        )?,
+    let write = |slug: &str| changes(viewer, own.id, slug, &revision);
+    let results = match renamed {
+        Some(renamed) => with_free_slug(&call, &renamed, write).await?,
+        None => call.batch(&write(&own.slug)).await?,
     };
-    view::reply_ok(&rows)
+    let groups = changed(own.id, &results, revision.tags.as_deref())?;
+    Ok(caching::changed(view::reply_ok(last(&results)?)?, groups))
+}
+
+/// What else is shown otherwise after an update.
+fn changed(id: i64, results: &[Rows], tags: Option<&[String]>) -> Result<Groups, Failure> {
+    let mut groups = Groups::of([Group::Article(id)]);
+    let before = first(results)?;
+    if before.get::<&str>(2)? != last(results)?.one()?.get::<&str>(0)? {
+        // What was at the old path is no longer there.
+        groups.add(Group::Comments(id));
+    }
+    if let Some(tags) = tags {
+        retagged(&view::tags_from_json(before.get(0)?)?, tags, &mut groups);
+    }
+    Ok(groups)
 }
 
 /// `DELETE /articles/{slug}`
 pub(crate) async fn delete(call: Call, slug: &str) -> Result<Response, Failure> {
     call.viewer()?;
     let own = find_own(&call, slug).await?;
-    let mut statements = tags::remove(own.id).to_vec();
+    let mut statements = vec![Statement::new(BEFORE).bind(own.id)];
+    statements.extend(tags::remove(own.id));
     statements.extend([COUNT_DOWN, DELETE].map(|text| Statement::new(text).bind(own.id)));
-    call.batch(&statements).await?;
-    Ok(reply::no_content())
+    let results = call.batch(&statements).await?;
+    // Two requests may delete the same article, which is gone for the second.
+    let before = first(&results).map_err(|_| Failure::NotFound("article"))?;
+    let mut groups = membership(before.get(1)?, &view::tags_from_json(before.get(0)?)?);
+    groups.add(Group::Article(own.id));
+    groups.add(Group::Comments(own.id));
+    groups.add(Group::Favorites);
+    Ok(caching::changed(reply::no_content(), groups))
+}
+
+/// The lists that an article of that author and with these tags is in.
+fn membership(author: &str, tags: &[String]) -> Groups {
+    let mut groups = Groups::of([Group::Articles, Group::Author(author)]);
+    retagged(&[], tags, &mut groups);
+    groups
+}
+
+/// The lists that an article comes to or leaves with its tags.
+fn retagged(before: &[String], after: &[String], groups: &mut Groups) {
+    let changed = |tag: &&String| before.contains(tag) != after.contains(tag);
+    for tag in before.iter().chain(after).filter(changed) {
+        groups.add(Group::Tag(tag));
+        groups.add(Group::Tags);
+    }
 }
 
 /// Reads one article as that viewer sees it; for [`reply_ok`].
@@ -213,7 +255,7 @@ fn changes(viewer: i64, id: i64, slug: &str, revision: &Revision) -> Vec<Stateme
         .bind(revision.body.as_ref())
         .bind(revision.tags.as_deref().map(view::tags_as_json))
         .bind(clock::text(clock::now()));
-    let mut statements = vec![update];
+    let mut statements = vec![Statement::new(BEFORE).bind(id), update];
     if let Some(tags) = &revision.tags {
         statements.extend(tags::remove(id));
         statements.extend(tags::add(slug, tags));
@@ -230,20 +272,23 @@ async fn with_free_slug(
     call: &Call,
     slug: &str,
     write: impl Fn(&str) -> Vec<Statement>,
-) -> Result<Rows, Failure> {
+) -> Result<Vec<Rows>, Failure> {
     if slugs::is_usable(slug)
         && let Ok(results) = call.batch(&write(slug)).await
     {
-        return last(results);
+        return Ok(results);
     }
-    last(call.batch(&write(&slugs::with_ending(slug)?)).await?)
+    call.batch(&write(&slugs::with_ending(slug)?)).await
 }
 
-fn last(results: Vec<Rows>) -> Result<Rows, Failure> {
-    results
-        .into_iter()
-        .next_back()
-        .ok_or(sql::Error::NoRow.into())
+/// The one row of the first statement.
+fn first(results: &[Rows]) -> Result<&Row, sql::Error> {
+    results.first().ok_or(sql::Error::NoRow)?.one()
+}
+
+/// The rows of the last statement.
+fn last(results: &[Rows]) -> Result<&Rows, sql::Error> {
+    results.last().ok_or(sql::Error::NoRow)
 }
 
 /// The article of that slug, if the viewer wrote it.

@@ -22,7 +22,7 @@ const VIEWER_EXISTS: &str = "SELECT 1 FROM users WHERE id = ?1";
 pub(crate) struct Call {
     pub(crate) instance: Rc<Instance>,
     database: Connection,
-    head: Parts,
+    pub(crate) head: Parts,
     body: Body,
     viewer: Option<i64>,
 }

@@ -5,6 +5,7 @@ use terrace_sdk::http::StatusCode;
 use terrace_sdk::sql::{self, Row, Statement};
 use terrace_sdk::{Response, values};
 
+use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::limits::{MAX_BODY_CHARACTERS, MAX_LISTED_COMMENTS};
@@ -15,7 +16,8 @@ use crate::{clock, reply};
 /// `?1` is the viewer, `?2` the slug. An article without comments gives one row of NULLs, no article none.
 const LIST: &str = "
     SELECT comments.id, comments.created_at, comments.updated_at, comments.body, users.username, users.bio, users.image,
-        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id)
+        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id),
+        articles.id, users.id
     FROM articles
     LEFT JOIN comments ON comments.article_id = articles.id
     LEFT JOIN users ON users.id = comments.author_id
@@ -25,7 +27,7 @@ const LIST: &str = "
 const INSERT: &str = "
     INSERT INTO comments (article_id, author_id, body, created_at, updated_at)
     SELECT id, ?1, ?3, ?4, ?4 FROM articles WHERE slug = ?2
-    RETURNING id, created_at, updated_at, body";
+    RETURNING id, created_at, updated_at, body, article_id";
 
 /// The author of a new comment is its viewer.
 const AUTHOR: &str = "
@@ -33,7 +35,7 @@ const AUTHOR: &str = "
     FROM users WHERE id = ?1";
 
 const FIND: &str = "
-    SELECT comments.author_id FROM articles
+    SELECT comments.author_id, articles.id FROM articles
     LEFT JOIN comments ON comments.article_id = articles.id AND comments.id = ?2
     WHERE articles.slug = ?1";
 
@@ -90,9 +92,14 @@ pub(crate) async fn list(call: Call, slug: &str) -> Result<Response, Failure> {
         .iter()
         .map(|row| Comment::read(row, Profile::read(row, 4)?))
         .collect();
-    Ok(reply::ok(&Comments {
+    let response = reply::ok(&Comments {
         comments: comments?,
-    }))
+    });
+    let mut groups = Groups::of([Group::Comments(first.get(8)?)]);
+    for row in rows {
+        groups.add(Group::User(row.get(9)?));
+    }
+    Ok(caching::shared(&call, response, groups))
 }
 
 /// `POST /articles/{slug}/comments`
@@ -119,12 +126,10 @@ pub(crate) async fn create(mut call: Call, slug: &str) -> Result<Response, Failu
     };
     let comment = comment.first().ok_or(Failure::NotFound("article"))?;
     let author = Profile::read(author.one()?, 0)?;
-    Ok(reply::json(
-        StatusCode::CREATED,
-        &Created {
-            comment: Comment::read(comment, author)?,
-        },
-    ))
+    let groups = Groups::of([Group::Comments(comment.get(4)?)]);
+    let comment = Comment::read(comment, author)?;
+    let response = reply::json(StatusCode::CREATED, &Created { comment });
+    Ok(caching::changed(response, groups))
 }
 
 /// `DELETE /articles/{slug}/comments/{id}`
@@ -139,7 +144,8 @@ pub(crate) async fn delete(call: Call, slug: &str, id: &str) -> Result<Response,
         Some(author) if author != viewer => Err(Failure::Forbidden("comment")),
         Some(_) => {
             call.change(DELETE, values![id]).await?;
-            Ok(reply::no_content())
+            let groups = Groups::of([Group::Comments(row.get(1)?)]);
+            Ok(caching::changed(reply::no_content(), groups))
         }
     }
 }

@@ -4,6 +4,7 @@ use terrace_sdk::Response;
 use terrace_sdk::sql::{self, Statement};
 
 use crate::articles;
+use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
 
@@ -23,6 +24,10 @@ const COUNT_DOWN: &str = "
 const UNLINK: &str = "
     DELETE FROM favorites WHERE user_id = ?1 AND article_id = (SELECT id FROM articles WHERE slug = ?2)";
 
+/// What is shown otherwise now: the article's count, and the user's list.
+const CHANGED: &str = "
+    SELECT articles.id, users.username FROM articles JOIN users ON users.id = ?1 WHERE articles.slug = ?2";
+
 /// `POST /articles/{slug}/favorite`
 pub(crate) async fn add(call: Call, slug: &str) -> Result<Response, Failure> {
     change(&call, slug, [COUNT_UP, LINK]).await
@@ -40,8 +45,21 @@ async fn change(
 ) -> Result<Response, Failure> {
     let viewer = call.viewer()?;
     let bind = |text| Statement::new(text).bind(viewer).bind(slug);
-    let results = call
-        .batch(&[bind(count), bind(link), articles::by_slug(viewer, slug)])
-        .await?;
-    articles::reply_ok(results.last().ok_or(sql::Error::NoRow)?)
+    let statements = [
+        bind(count),
+        bind(link),
+        bind(CHANGED),
+        articles::by_slug(viewer, slug),
+    ];
+    let results = call.batch(&statements).await?;
+    let [_, _, changed, article] = &results[..] else {
+        return Err(sql::Error::NoRow.into());
+    };
+    let response = articles::reply_ok(article)?;
+    let changed = changed.one()?;
+    let groups = Groups::of([
+        Group::Article(changed.get(0)?),
+        Group::Favorited(changed.get(1)?),
+    ]);
+    Ok(caching::changed(response, groups))
 }

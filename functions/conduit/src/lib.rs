@@ -8,6 +8,7 @@ pub mod cors;
 mod routes;
 
 mod body;
+mod caching;
 mod call;
 mod failure;
 mod instance;
@@ -41,6 +42,7 @@ pub async fn handle(request: Request) -> Response {
         return cors::preflight(&request);
     }
     let mut response = routes::answer(request).await.into_response();
+    caching::finish(&mut response);
     cors::allow(&mut response);
     response
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use terrace_sdk::sql::{self, Row, Rows, Statement};
 use terrace_sdk::{Response, values};
 
+use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply;
@@ -11,7 +12,7 @@ use crate::reply;
 /// `?1` is the viewer, `?2` the username.
 const BY_USERNAME: &str = "
     SELECT username, bio, image,
-        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id)
+        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id), id
     FROM users WHERE username = ?2";
 
 const FOLLOW: &str = "
@@ -47,7 +48,9 @@ pub(crate) async fn show(call: Call, username: &str) -> Result<Response, Failure
     let rows = call
         .read(BY_USERNAME, values![call.viewer_or_nobody(), username])
         .await?;
-    reply(&rows)
+    let response = reply(&rows)?;
+    let groups = Groups::of([Group::User(rows.one()?.get(4)?)]);
+    Ok(caching::shared(&call, response, groups))
 }
 
 /// `POST /profiles/{username}/follow`
@@ -60,6 +63,7 @@ pub(crate) async fn unfollow(call: Call, username: &str) -> Result<Response, Fai
     change(&call, UNFOLLOW, username).await
 }
 
+/// Nothing that anybody else sees changes by it.
 async fn change(call: &Call, text: &'static str, username: &str) -> Result<Response, Failure> {
     let viewer = call.viewer()?;
     let bind = |text| Statement::new(text).bind(viewer).bind(username);

@@ -6,6 +6,7 @@ use serde::Serialize;
 use terrace_sdk::sql::{self, Statement};
 use terrace_sdk::{Response, values};
 
+use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::limits::MAX_LISTED_TAGS;
@@ -28,7 +29,8 @@ pub(crate) async fn list(call: Call) -> Result<Response, Failure> {
     }
     let rows = call.read(MOST_USED, values![MAX_LISTED_TAGS]).await?;
     let tags: Result<Vec<&str>, sql::Error> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(reply::ok(&Content { tags: tags? }))
+    let response = reply::ok(&Content { tags: tags? });
+    Ok(caching::shared(&call, response, Groups::of([Group::Tags])))
 }
 
 /// Takes all tags off an article.

@@ -3,6 +3,7 @@
 mod support;
 
 mod articles;
+mod caching;
 mod comments;
 mod favorites;
 mod http;

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use terrace_sdk::http::StatusCode;
-use terrace_sdk::sql::{self, Row};
+use terrace_sdk::sql::{self, Row, Statement};
 use terrace_sdk::{Response, values};
 
 use crate::body::present;
+use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::limits::MAX_SHORT_TEXT_CHARACTERS;
@@ -145,19 +146,43 @@ pub(crate) async fn update(mut call: Call) -> Result<Response, Failure> {
     let hash = password
         .map(|password| passwords::hash(&password))
         .transpose()?;
-    let parameters = values![
-        viewer,
-        username,
-        email,
-        hash,
-        bio.is_some(),
-        bio.flatten(),
-        image.is_some(),
-        image.flatten()
-    ];
-    let rows = call.change(UPDATE, parameters).await?;
-    let row = rows.first().ok_or(Failure::InvalidToken)?;
-    Ok(show(StatusCode::OK, row, call.token()?)?)
+    let update = Statement::new(UPDATE)
+        .bind(viewer)
+        .bind(username.as_ref())
+        .bind(email)
+        .bind(hash)
+        .bind(bio.is_some())
+        .bind(bio.clone().flatten())
+        .bind(image.is_some())
+        .bind(image.clone().flatten());
+    let results = call
+        .batch(&[Statement::new(BY_ID).bind(viewer), update])
+        .await?;
+    let [before, after] = &results[..] else {
+        return Err(sql::Error::NoRow.into());
+    };
+    let row = after.first().ok_or(Failure::InvalidToken)?;
+    let response = show(StatusCode::OK, row, call.token()?)?;
+    let groups = seen_otherwise(before.one()?, row)?;
+    Ok(caching::changed(response, groups))
+}
+
+/// What others see of a user that is not what it was.
+fn seen_otherwise(before: &Row, after: &Row) -> Result<Groups, sql::Error> {
+    let mut groups = Groups::default();
+    let names: [&str; 2] = [before.get(1)?, after.get(1)?];
+    let texts = |row: &'_ Row| -> Result<[Option<String>; 2], sql::Error> {
+        Ok([row.get(3)?, row.get(4)?])
+    };
+    let is_renamed = names[0] != names[1];
+    if is_renamed || texts(before)? != texts(after)? {
+        groups.add(Group::User(after.get(0)?));
+    }
+    for name in names.into_iter().filter(|_| is_renamed) {
+        groups.add(Group::Author(name));
+        groups.add(Group::Favorited(name));
+    }
+    Ok(groups)
 }
 
 /// Refuses a name or address that somebody else has.

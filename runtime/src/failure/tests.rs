@@ -28,6 +28,17 @@ fn all() -> Vec<Failure> {
         Failure::ConcurrencyTimeout,
         Failure::ConnectionLimit,
         Failure::InstantiationFailed,
+        Failure::OriginUnresolved,
+        Failure::OriginRefused,
+        Failure::OriginConnectTimeout,
+        Failure::OriginUnreachable,
+        Failure::OriginCertificate,
+        Failure::OriginTls,
+        Failure::OriginTerminated,
+        Failure::OriginTimeout,
+        Failure::OriginIncomplete,
+        Failure::OriginMalformed,
+        Failure::ResponseBroken,
         Failure::Internal,
     ]
 }

@@ -108,7 +108,7 @@ pub(super) struct GuestBody {
 
 impl From<GuestBody> for ResponseBody {
     fn from(body: GuestBody) -> Self {
-        Self::Guest(body.boxed_unsync())
+        Self::Streamed(body.boxed_unsync())
     }
 }
 

@@ -1,152 +1,177 @@
-//! The HTTP client behind outgoing requests.
+//! The HTTP client behind every request that this process sends: a pool of connections, and a deadline for each wait.
+//! Whose request it is, and what its sender is told of a failure, is left to the callers.
 
-use std::cell::OnceCell;
-use std::error::Error as _;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+mod body;
+mod counted;
+mod error;
+
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response, Version, header};
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::request::Parts;
+use http::{Request, Response, Version};
+use http_body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::client::legacy::{self, Error as LegacyError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Sleep, timeout};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+use tokio::time::{Instant, sleep_until};
 
-use crate::limits::{
-    DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT, MAX_IDLE_CONNECTIONS_PER_HOST,
-    OUTBOUND_IDLE_TIMEOUT,
-};
+use crate::clock;
+use crate::limits::{MAX_IDLE_CONNECTIONS_PER_HOST, OUTBOUND_IDLE_TIMEOUT};
 
-type Sent = (
-    Response<WasiBody>,
-    Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>,
-);
-type Pooled = Client<HttpsConnector<HttpConnector>, WasiBody>;
+pub(crate) use body::ReceivedBody;
+pub(crate) use error::ClientError;
 
-thread_local! {
-    /// One client for each worker, because its connections belong to the worker's reactor.
-    static CLIENT: OnceCell<Pooled> = const { OnceCell::new() };
+use body::{SendingBody, SendingProgress};
+use counted::{Counted, Uses};
+
+/// How long each wait of an exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// Until there is a connection.
+    pub(crate) connect: Duration,
+    /// From then, or from the last piece of the request's content, until the head of the response.
+    pub(crate) first_byte: Duration,
+    /// Between two pieces of the response's content.
+    pub(crate) between_bytes: Duration,
 }
 
-/// Sends a request to another server and returns its response as soon as its head is there.
-pub(super) async fn send(
-    mut request: Request<WasiBody>,
-    options: Option<RequestOptions>,
-) -> wasmtime_wasi_http::Result<Sent> {
-    // The client writes HTTP/1.1's Host from the target URI, and needs none for HTTP/2.
-    request.headers_mut().remove(header::HOST);
-    *request.version_mut() = Version::HTTP_11;
-    let first_byte = options
-        .and_then(|options| options.first_byte_timeout)
-        .unwrap_or(DEFAULT_READ_TIMEOUT);
-    let between = options
-        .and_then(|options| options.between_bytes_timeout)
-        .unwrap_or(DEFAULT_READ_TIMEOUT);
-    let connect = options
-        .and_then(|options| options.connect_timeout)
-        .unwrap_or(DEFAULT_CONNECT_TIMEOUT);
-    // The pool may connect on behalf of another request, so a connection is bounded by the default; a shorter
-    // bound of this request adds to the wait for its first byte.
-    let response = CLIENT.with(|client| client.get_or_init(new_client).request(request));
-    let response = match timeout(connect.saturating_add(first_byte), response).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => return Err(failure_of(&error)),
-        Err(_elapsed) => return Err(Error::HttpResponseTimeout),
-    };
-    let response = response.map(|content| TimedBody::new(content, between).boxed_unsync());
-    Ok((response, Box::new(async { Ok(()) })))
+/// What a client may speak with servers that it reaches by TLS, which choose. With others it speaks HTTP/1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocols {
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 where the other server has it.
+    Http1AndHttp2,
 }
 
-fn new_client() -> Pooled {
-    let mut http = HttpConnector::new();
-    http.set_connect_timeout(Some(DEFAULT_CONNECT_TIMEOUT));
-    http.set_nodelay(true);
-    http.enforce_http(false);
-    let https = HttpsConnectorBuilder::new()
-        .with_webpki_roots()
-        .https_or_http()
-        .enable_http1()
-        .enable_http2()
-        .wrap_connector(http);
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(OUTBOUND_IDLE_TIMEOUT)
-        .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS_PER_HOST)
-        .build(https)
+/// Sends requests over connections that it keeps. Its connections belong to the runtime of the thread that uses it.
+/// Clones share them.
+pub(crate) struct Client<B> {
+    pool: Pool<B>,
 }
 
-/// What a guest is told of a failed request.
-fn failure_of(error: &ClientError) -> Error {
-    if !error.is_connect() {
-        return Error::HttpProtocolError;
+type Pool<B> = legacy::Client<Counted<HttpsConnector<HttpConnector>>, SendingBody<B>>;
+
+impl<B> Clone for Client<B> {
+    fn clone(&self) -> Self {
+        let pool = self.pool.clone();
+        Self { pool }
     }
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
-            match error.kind() {
-                std::io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
-                std::io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
-                _ => {}
+}
+
+impl<B> Client<B>
+where
+    B: Body + Default + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// A client whose attempts to connect take no longer than `connect_timeout`.
+    pub(crate) fn new(connect_timeout: Duration, protocols: Protocols) -> Self {
+        let mut http = HttpConnector::new();
+        http.set_connect_timeout(Some(connect_timeout));
+        http.set_nodelay(true);
+        http.enforce_http(false);
+        let https = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1();
+        let https = match protocols {
+            Protocols::Http1 => https.wrap_connector(http),
+            Protocols::Http1AndHttp2 => https.enable_http2().wrap_connector(http),
+        };
+        let pool = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(OUTBOUND_IDLE_TIMEOUT)
+            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS_PER_HOST)
+            .build(Counted::new(https));
+        Self { pool }
+    }
+
+    /// Sends a request to the authority of its target URI, and returns the response as soon as its head is there.
+    ///
+    /// Dropping the future, or the response's body before its end, closes the connection.
+    ///
+    /// A kept connection may have been closed by the other side while the request was on its way. Then the request is
+    /// sent once more on another one, if none of it was sent, or if it is idempotent and without content
+    /// (RFC 9110 §9.2.2).
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<B>,
+        timeouts: Timeouts,
+    ) -> Result<Response<ReceivedBody>, ClientError> {
+        *request.version_mut() = Version::HTTP_11;
+        let again = repeatable(&request);
+        let sent = self.attempt(request, timeouts).await;
+        let sent = match (sent, again) {
+            (Err(failed), Some(head)) if failed.may_repeat => {
+                self.attempt(Request::from_parts(head, B::default()), timeouts)
+                    .await
             }
+            (sent, _) => sent,
+        };
+        let response = sent.map_err(|failed| failed.error)?;
+        Ok(response.map(|content| ReceivedBody::new(content, timeouts.between_bytes)))
+    }
+
+    async fn attempt(
+        &self,
+        request: Request<B>,
+        timeouts: Timeouts,
+    ) -> Result<Response<hyper::body::Incoming>, Failed> {
+        let progress = SendingProgress::begin(clock::now());
+        let request = request.map(|content| SendingBody::new(content, progress.clone()));
+        let response = self.pool.request(request);
+        // The pool may connect on behalf of another request, so a connection is bounded by the client's own time; a
+        // shorter bound of this request adds to the wait for its first byte.
+        let patience = timeouts.connect.saturating_add(timeouts.first_byte);
+        tokio::select! {
+            outcome = response => outcome.inspect(|response| Uses::count(response.extensions())).map_err(Failed::from),
+            () = overdue(&progress, patience) => Err(Failed { error: ClientError::ResponseTimeout, may_repeat: false }),
         }
-        source = cause.source();
-    }
-    Error::DestinationUnavailable
-}
-
-pin_project_lite::pin_project! {
-    /// Content that must keep coming.
-    struct TimedBody {
-        #[pin]
-        content: Incoming,
-        between: Duration,
-        #[pin]
-        alarm: Option<Sleep>,
     }
 }
 
-impl TimedBody {
-    fn new(content: Incoming, between: Duration) -> Self {
+/// An attempt that came to nothing.
+struct Failed {
+    error: ClientError,
+    may_repeat: bool,
+}
+
+impl From<LegacyError> for Failed {
+    fn from(failure: LegacyError) -> Self {
+        let error = ClientError::from(&failure);
+        let was_used = failure.connect_info().is_some_and(Uses::any);
         Self {
-            content,
-            between,
-            alarm: None,
+            may_repeat: was_used && error == ClientError::ConnectionTerminated,
+            error,
         }
     }
 }
 
-impl Body for TimedBody {
-    type Data = Bytes;
-    type Error = Error;
+/// The head to send again, if the request may be.
+fn repeatable<B: Body>(request: &Request<B>) -> Option<Parts> {
+    let may_repeat = request.method().is_idempotent() && request.body().is_end_stream();
+    may_repeat.then(|| {
+        let mut head = Request::new(()).into_parts().0;
+        head.method = request.method().clone();
+        head.uri = request.uri().clone();
+        head.version = request.version();
+        head.headers = request.headers().clone();
+        head
+    })
+}
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let mut this = self.project();
-        if let Poll::Ready(frame) = this.content.poll_frame(context) {
-            this.alarm.set(None);
-            return Poll::Ready(frame.map(|frame| frame.map_err(|_| Error::HttpProtocolError)));
+/// Waits until nothing was sent for as long as `patience`.
+async fn overdue(progress: &SendingProgress, patience: Duration) {
+    loop {
+        let due = progress.last() + patience;
+        sleep_until(Instant::from_std(due)).await;
+        if progress.last() + patience <= due {
+            return;
         }
-        if this.alarm.is_none() {
-            this.alarm.set(Some(tokio::time::sleep(*this.between)));
-        }
-        let alarm = this.alarm.as_mut().as_pin_mut().expect("it was set above");
-        ready!(alarm.poll(context));
-        Poll::Ready(Some(Err(Error::HttpResponseTimeout)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.content.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests;

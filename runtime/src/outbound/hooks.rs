@@ -10,7 +10,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::grants::INTERNAL_DOMAIN;
-use super::{OWN_HOST, Outbound, client};
+use super::{OWN_HOST, Outbound, send};
 use crate::function::CallState;
 
 type Sent = wasmtime_wasi_http::Result<(http::Response<WasiBody>, IoResult)>;
@@ -127,7 +127,7 @@ impl WasiHttpHooks for OutboundHooks {
         }
         match self.destination(&request) {
             Err(error) => Box::new(async { Err(error) }),
-            Ok(Destination::Elsewhere) => Box::new(client::send(request, options)),
+            Ok(Destination::Elsewhere) => Box::new(send::send(request, options)),
             Ok(Destination::OwnApp) => Box::new(send_within(outbound, call, None, request)),
             Ok(Destination::Component(id)) => {
                 Box::new(send_within(outbound, call, Some(id), request))

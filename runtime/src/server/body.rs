@@ -36,12 +36,13 @@ pub enum ResponseBody {
     Empty,
     /// Content that is known as a whole.
     Full(Bytes),
-    /// Content that a guest is still making.
-    Guest(UnsyncBoxBody<Bytes, Failure>),
+    /// Content that is still being made or received.
+    Streamed(UnsyncBoxBody<Bytes, Failure>),
 }
 
 #[derive(Debug)]
 enum Source {
+    Nothing,
     Client(Incoming),
     Inside(UnsyncBoxBody<Bytes, Failure>),
 }
@@ -76,8 +77,12 @@ impl RequestBody {
     where
         B: Body<Data = Bytes, Error = Failure> + Send + 'static,
     {
+        Self::of(Source::Inside(content.boxed_unsync()))
+    }
+
+    fn of(source: Source) -> Self {
         Self {
-            source: Source::Inside(content.boxed_unsync()),
+            source,
             context: None,
             limit_bytes: DEFAULT_MAX_BODY_BYTES,
             received_bytes: 0,
@@ -136,6 +141,13 @@ impl RequestBody {
     }
 }
 
+impl Default for RequestBody {
+    /// No content.
+    fn default() -> Self {
+        Self::of(Source::Nothing)
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = Failure;
@@ -159,6 +171,7 @@ impl Body for RequestBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
+            Source::Nothing => true,
             Source::Client(content) => content.is_end_stream(),
             Source::Inside(content) => content.is_end_stream(),
         }
@@ -166,6 +179,7 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
+            Source::Nothing => SizeHint::with_exact(0),
             Source::Client(content) => content.size_hint(),
             Source::Inside(content) => content.size_hint(),
         }
@@ -175,6 +189,7 @@ impl Body for RequestBody {
 impl Source {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         match self {
+            Self::Nothing => Poll::Ready(None),
             Self::Client(content) => Pin::new(content)
                 .poll_frame(cx)
                 .map_err(|error| content_failure(&error)),
@@ -198,7 +213,7 @@ impl Body for ResponseBody {
                 *self = Self::Empty;
                 Poll::Ready((!content.is_empty()).then(|| Ok(Frame::data(content))))
             }
-            Self::Guest(content) => Pin::new(content).poll_frame(cx),
+            Self::Streamed(content) => Pin::new(content).poll_frame(cx),
         }
     }
 
@@ -206,7 +221,7 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => true,
             Self::Full(content) => content.is_empty(),
-            Self::Guest(content) => content.is_end_stream(),
+            Self::Streamed(content) => content.is_end_stream(),
         }
     }
 
@@ -214,7 +229,7 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(content) => SizeHint::with_exact(content.len() as u64),
-            Self::Guest(content) => content.size_hint(),
+            Self::Streamed(content) => content.size_hint(),
         }
     }
 }

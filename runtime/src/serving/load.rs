@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::listeners::Listeners;
 use super::{ServingOptions, StartError, failed};
 use crate::deployment::{Loader, Rendered};
 use crate::engine::{Engine, EngineSize};
@@ -14,7 +15,6 @@ use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::function::InstanceBudget;
 use crate::limits::{DEFAULT_MEMORY, MAX_INSTANCES};
 use crate::manifest::{App, Target};
-use crate::observe::{Log, Metrics};
 use crate::settings::{Config, SETTINGS_FILE, STATE_DIRECTORY, Settings};
 use crate::state::State;
 use crate::variables::{VariableSources, Variables, from_environment};
@@ -179,13 +179,25 @@ pub(super) fn check_components(engine: &Engine, reading: &Reading) -> Result<(),
 }
 
 /// Opens the state and makes the engine.
-pub(super) fn loader(
-    reading: &Reading,
-    workers: usize,
-    metrics: Arc<Metrics>,
-    log: Log,
-) -> Result<Loader, StartError> {
+pub(super) fn loader(reading: &Reading, listeners: &Listeners) -> Result<Loader, StartError> {
     let directory = &reading.state_directory;
+    make_state_directory(directory)?;
+    let state = State::default();
+    state.open(&reading.config, &reading.app).map_err(failed)?;
+    let engine = engine(reading, Some(&reading.config.cache_directory)).map_err(failed)?;
+    Ok(Loader {
+        engine,
+        budget: InstanceBudget::new(MAX_INSTANCES, reading.config.instance_memory),
+        state,
+        state_directory: directory.clone(),
+        metrics: Arc::clone(listeners.metrics()),
+        log: listeners.log().clone(),
+        workers: reading.config.listen.workers.get(),
+        loads: AtomicU64::new(0),
+    })
+}
+
+fn make_state_directory(directory: &Path) -> Result<(), StartError> {
     // It will hold what users trusted the app with, so it is its owner's only.
     let made = DirBuilder::new()
         .recursive(true)
@@ -196,19 +208,6 @@ pub(super) fn loader(
             "the state folder {} can't be made: {error}; choose another with --state-dir",
             directory.display()
         ))
-    })?;
-    let state = State::default();
-    state.open(&reading.config, &reading.app).map_err(failed)?;
-    let engine = engine(reading, Some(&reading.config.cache_directory)).map_err(failed)?;
-    Ok(Loader {
-        engine,
-        budget: InstanceBudget::new(MAX_INSTANCES, reading.config.instance_memory),
-        state,
-        state_directory: directory.clone(),
-        metrics,
-        log,
-        workers,
-        loads: AtomicU64::new(0),
     })
 }
 

@@ -8,6 +8,7 @@ use terrace_sdk::sql::{Rows, Value};
 use terrace_sdk::{Response, values};
 
 use super::view;
+use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::paging::{Page, Query};
@@ -31,7 +32,28 @@ const FAVORITES: Table = ("favorites", "favorites.article_id");
 pub(crate) async fn list(call: Call) -> Result<Response, Failure> {
     let query = call.query();
     let selection = Selection::by_filters(&query);
-    reply(&call, &query, selection).await
+    let (rows, response) = reply(&call, &query, selection).await?;
+    Ok(caching::shared(&call, response, groups(&query, &rows)?))
+}
+
+/// What a list is made of: what its filters go by, and the articles that it shows.
+fn groups(query: &Query, rows: &Rows) -> Result<Groups, Failure> {
+    let filters = [
+        query.get("tag").map(Group::Tag),
+        query.get("author").map(Group::Author),
+        query.get("favorited").map(Group::Favorited),
+        query.get("favorited").map(|_| Group::Favorites),
+    ];
+    let mut groups = Groups::of(filters.into_iter().flatten());
+    if filters.iter().all(Option::is_none) {
+        groups.add(Group::Articles);
+    }
+    for row in rows.iter() {
+        view::groups(row)?
+            .into_iter()
+            .for_each(|group| groups.add(group));
+    }
+    Ok(groups)
 }
 
 /// `GET /articles/feed`: articles of those whom the viewer follows.
@@ -44,7 +66,7 @@ pub(crate) async fn feed(call: Call) -> Result<Response, Failure> {
         total: None,
         parameters: Vec::new(),
     };
-    reply(&call, &query, selection).await
+    Ok(reply(&call, &query, selection).await?.1)
 }
 
 /// Which articles a list has.
@@ -141,7 +163,11 @@ fn joined(tables: &[Table]) -> String {
     names.collect()
 }
 
-async fn reply(call: &Call, query: &Query, selection: Selection) -> Result<Response, Failure> {
+async fn reply(
+    call: &Call,
+    query: &Query,
+    selection: Selection,
+) -> Result<(Rows, Response), Failure> {
     let Page { limit, offset } = Page::parse(query)?;
     let rows = read(call, &selection, limit, offset).await?;
     let total = match view::total(&rows)? {
@@ -149,7 +175,8 @@ async fn reply(call: &Call, query: &Query, selection: Selection) -> Result<Respo
         None if offset == 0 => 0,
         None => view::total(&read(call, &selection, 1, 0).await?)?.unwrap_or(0),
     };
-    view::reply_list(&rows, total)
+    let response = view::reply_list(&rows, total)?;
+    Ok((rows, response))
 }
 
 async fn read(

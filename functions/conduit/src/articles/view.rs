@@ -6,6 +6,7 @@ use terrace_sdk::http::StatusCode;
 use terrace_sdk::sql::{self, Row, Rows};
 use terrace_sdk::{Error, Response};
 
+use crate::caching::Group;
 use crate::failure::Failure;
 use crate::profiles::Profile;
 use crate::reply;
@@ -17,12 +18,13 @@ macro_rules! columns {
         articles.updated_at, articles.favorites_count,
         EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id),
         users.username, users.bio, users.image,
-        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id)"
+        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id),
+        articles.id, users.id"
     };
 }
 
 /// Where the columns of [`columns`] end.
-const NEXT_COLUMN: usize = 12;
+const NEXT_COLUMN: usize = 14;
 
 /// `?1` is the viewer, `?2` the slug.
 pub(super) const BY_SLUG: &str = concat!(
@@ -66,6 +68,16 @@ impl<'a> Article<'a> {
             author: Profile::read(row, 8)?,
         })
     }
+}
+
+/// What is shown of an article: itself and its author.
+pub(super) fn groups(row: &Row) -> Result<[Group<'static>; 2], sql::Error> {
+    Ok([Group::Article(row.get(12)?), Group::User(row.get(13)?)])
+}
+
+/// The name of an article's author.
+pub(super) fn author(row: &Row) -> Result<&str, sql::Error> {
+    row.get(8)
 }
 
 /// Shows the article of [`BY_SLUG`], or says that there is none.
@@ -113,4 +125,9 @@ pub(super) fn total(rows: &Rows) -> Result<Option<i64>, sql::Error> {
 /// Tags as they are stored.
 pub(super) fn tags_as_json<T: AsRef<[String]> + ?Sized>(tags: &T) -> String {
     serde_json::to_string(tags.as_ref()).expect("text can be written as JSON")
+}
+
+/// Tags as they were given to [`tags_as_json`].
+pub(super) fn tags_from_json(tags: &str) -> Result<Vec<String>, Error> {
+    Ok(serde_json::from_str(tags)?)
 }

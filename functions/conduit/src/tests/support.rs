@@ -42,11 +42,13 @@ impl Api {
     }
 
     fn call(&self, method: &str, path: &str, token: &str, content: Body) -> Reply {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("/api{path}"))
-            .header("content-type", "application/json")
-            .header("authorization", format!("Token {token}"));
+            .header("content-type", "application/json");
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Token {token}"));
+        }
         self.send(request.body(content).unwrap())
     }
 

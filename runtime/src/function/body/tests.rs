@@ -84,7 +84,7 @@ async fn a_body_that_is_written_slowly_is_streamed() {
     frames.unbounded_send(data("a")).unwrap();
     let state = state();
     let body = collect(body, &state).await.unwrap();
-    assert!(matches!(&body, ResponseBody::Guest(_)), "{body:?}");
+    assert!(matches!(&body, ResponseBody::Streamed(_)), "{body:?}");
     frames.unbounded_send(data("b")).unwrap();
     drop(frames);
     assert_eq!(body.collect().await.unwrap().to_bytes(), "ab");
@@ -102,7 +102,7 @@ async fn a_large_body_is_streamed_whole() {
     }
     drop(frames);
     let body = collect(body, &state()).await.unwrap();
-    assert!(matches!(&body, ResponseBody::Guest(_)), "{body:?}");
+    assert!(matches!(&body, ResponseBody::Streamed(_)), "{body:?}");
     assert_eq!(
         body.collect().await.unwrap().to_bytes().len(),
         3 * SMALL_BODY_BYTES
@@ -209,7 +209,7 @@ async fn an_answer_to_head_may_announce_what_it_does_not_send() {
         let body = collect_response(announcing(5, body), &state, false)
             .await
             .unwrap();
-        assert!(!matches!(body, ResponseBody::Guest(_)), "{body:?}");
+        assert!(!matches!(body, ResponseBody::Streamed(_)), "{body:?}");
         drop(body);
         assert!(!state.is_cancelled());
     }

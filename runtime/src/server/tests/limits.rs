@@ -163,8 +163,11 @@ fn content_that_stops_coming_is_answered_with_408() {
 
 #[test]
 fn a_client_that_never_reads_is_cut_off() {
-    let endless =
-        |_| async { Ok::<_, Failure>(Response::new(ResponseBody::Guest(Endless.boxed_unsync()))) };
+    let endless = |_| async {
+        Ok::<_, Failure>(Response::new(ResponseBody::Streamed(
+            Endless.boxed_unsync(),
+        )))
+    };
     let mut limits = ServerLimits::standard();
     limits.write_progress_timeout = SHORT;
     let server = TestServer::start(limits, &[], endless);

@@ -1,0 +1,115 @@
+//! What an edge changes in the messages that it passes on (RFC 9110 §7.6): it says where they have been, and keeps what
+//! concerns one connection only.
+
+use http::header::{FORWARDED, HeaderName, MAX_FORWARDS, VIA};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+
+use super::Origin;
+use crate::failure::Failure;
+use crate::server::{RequestBody, RequestContext, ResponseBody, remove_hop_by_hop};
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// The methods that an `OPTIONS` is told that goes no further than this server.
+static METHODS: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
+/// What becomes of a client's request.
+pub(super) enum Onward {
+    /// It goes to the origin.
+    Request(Request<RequestBody>),
+    /// It goes no further; this is the answer.
+    Answer(Response<ResponseBody>),
+}
+
+/// A client's request, as the origin is to see it. `Host` stays what the client said: the origin may serve several.
+///
+/// # Errors
+/// When the request's target cannot be asked of a server.
+pub(super) fn towards_origin(
+    request: Request<RequestBody>,
+    origin: &Origin,
+    context: Option<&RequestContext>,
+) -> Result<Onward, Failure> {
+    let (mut head, content) = request.into_parts();
+    if head.method == Method::OPTIONS && is_last_hop(&mut head.headers) {
+        return Ok(Onward::Answer(options()));
+    }
+    head.uri = origin.target(&head.uri).ok_or(Failure::BadRequest {
+        detail: "the request target is not one of a server",
+    })?;
+    // The server has dealt with what concerns the client's connection. The client's content begins to be read when it
+    // can be sent on, and that is when the server tells the client to continue (RFC 9110 §10.1.1).
+    head.headers.remove(header::EXPECT);
+    head.headers.append(VIA, via(head.version));
+    if let Some(context) = context {
+        tell_client(&mut head.headers, context);
+    }
+    Ok(Onward::Request(Request::from_parts(head, content)))
+}
+
+/// An origin's response, as the client is to see it.
+///
+/// # Errors
+/// When its status is none that ends a request.
+pub(super) fn from_origin<B>(mut response: Response<B>) -> Result<Response<B>, Failure> {
+    // Upgrades are not asked for, so a switch of protocols cannot be the answer.
+    if response.status().is_informational() {
+        return Err(Failure::OriginMalformed);
+    }
+    remove_hop_by_hop(response.headers_mut());
+    Ok(response)
+}
+
+/// RFC 9110 §7.6.3: the protocol that the message came by, and who passes it on.
+fn via(version: Version) -> HeaderValue {
+    HeaderValue::from_static(match version {
+        Version::HTTP_10 => "1.0 terrace",
+        _ => "1.1 terrace",
+    })
+}
+
+/// Tells the origin who the client is. Only what a trusted proxy said of it has come this far, and of that the address
+/// was judged; so one address is told, which the origin can believe as it stands.
+fn tell_client(headers: &mut HeaderMap, context: &RequestContext) {
+    headers.remove(FORWARDED);
+    headers.remove(&X_REAL_IP);
+    let client = context.client.ip().to_canonical().to_string();
+    let client = HeaderValue::try_from(client).expect("addresses are visible ASCII");
+    headers.insert(&X_FORWARDED_FOR, client);
+    headers
+        .entry(&X_FORWARDED_PROTO)
+        .or_insert(HeaderValue::from_static("http"));
+    if let Some(host) = headers.get(header::HOST).cloned() {
+        headers.entry(&X_FORWARDED_HOST).or_insert(host);
+    }
+}
+
+/// RFC 9110 §7.6.2: whether the request ends here; if not, one hop less is left.
+fn is_last_hop(headers: &mut HeaderMap) -> bool {
+    let left = headers
+        .get(MAX_FORWARDS)
+        .and_then(|value| value.to_str().ok());
+    let Some(left) = left.and_then(|left| left.trim().parse::<u64>().ok()) else {
+        return false;
+    };
+    if left > 0 {
+        headers.insert(MAX_FORWARDS, (left - 1).into());
+    }
+    left == 0
+}
+
+fn options() -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+        .headers_mut()
+        .insert(header::ALLOW, METHODS.clone());
+    response
+}
+
+#[cfg(test)]
+mod tests;

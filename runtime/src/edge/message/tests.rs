@@ -1,0 +1,131 @@
+//! What the origin sees of a request, and the client of a response.
+
+use std::net::SocketAddr;
+
+use super::*;
+use crate::clock;
+use crate::server::{IdSource, RequestId, TraceContext};
+
+fn context(client: &str) -> RequestContext {
+    let ids = IdSource::from_system();
+    let client: SocketAddr = client.parse().unwrap();
+    let (id, trace) = (RequestId::generate(&ids), TraceContext::start(&ids));
+    RequestContext::new(id, client, trace, clock::now())
+}
+
+fn onward(request: http::request::Builder, client: &str) -> Result<Onward, Failure> {
+    let request = request.body(RequestBody::default()).unwrap();
+    let origin = Origin::parse("http://10.0.0.2:3000").unwrap();
+    towards_origin(request, &origin, Some(&context(client)))
+}
+
+fn forwarded(request: http::request::Builder) -> Request<RequestBody> {
+    match onward(request, "192.0.2.1:4321").unwrap() {
+        Onward::Request(request) => request,
+        Onward::Answer(response) => panic!("it goes no further: {response:?}"),
+    }
+}
+
+#[track_caller]
+fn check(request: &Request<RequestBody>, name: &str, expected: &[&str]) {
+    let values = request.headers().get_all(name).iter();
+    let values: Vec<_> = values.map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(values, expected, "{name}");
+}
+
+#[test]
+fn the_origin_is_told_who_asks_and_for_what() {
+    let request = forwarded(Request::get("/a?b").header("host", "example.com"));
+    assert_eq!(request.uri(), "http://10.0.0.2:3000/a?b");
+    check(&request, "host", &["example.com"]);
+    check(&request, "x-forwarded-for", &["192.0.2.1"]);
+    check(&request, "x-forwarded-proto", &["http"]);
+    check(&request, "x-forwarded-host", &["example.com"]);
+}
+
+/// What the server has let through is a trusted proxy's.
+#[test]
+fn the_word_of_a_trusted_proxy_is_passed_on() {
+    let request = Request::get("/")
+        .header("host", "inner.example")
+        .header("forwarded", "for=192.0.2.9;proto=https")
+        .header("x-real-ip", "192.0.2.9")
+        .header("x-forwarded-for", "198.51.100.1, 192.0.2.9")
+        .header("x-forwarded-host", "example.com")
+        .header("x-forwarded-proto", "https");
+    let request = forwarded(request);
+    check(&request, "x-forwarded-for", &["192.0.2.1"]);
+    check(&request, "x-forwarded-host", &["example.com"]);
+    check(&request, "x-forwarded-proto", &["https"]);
+    check(&request, "forwarded", &[]);
+    check(&request, "x-real-ip", &[]);
+}
+
+#[test]
+fn mapped_addresses_are_told_as_the_ones_they_stand_for() {
+    let request = Request::get("/").header("host", "a");
+    let Ok(Onward::Request(request)) = onward(request, "[::ffff:192.0.2.1]:1") else {
+        panic!("it is forwarded");
+    };
+    check(&request, "x-forwarded-for", &["192.0.2.1"]);
+}
+
+/// RFC 9110 §7.6.3.
+#[test]
+fn via_tells_the_protocol_that_the_message_came_by() {
+    let request = Request::get("/").header("via", "1.0 fred");
+    check(&forwarded(request), "via", &["1.0 fred", "1.1 terrace"]);
+    let request = Request::get("/").version(Version::HTTP_10);
+    check(&forwarded(request), "via", &["1.0 terrace"]);
+}
+
+/// RFC 9110 §10.1.1: the server itself tells the client to continue.
+#[test]
+fn an_expectation_that_is_met_here_is_not_passed_on() {
+    let request = Request::put("/").header("expect", "100-continue");
+    check(&forwarded(request), "expect", &[]);
+}
+
+/// RFC 9110 §7.6.2.
+#[test]
+fn options_go_as_many_hops_as_they_may() {
+    let request = |left: &str| Request::options("/").header("max-forwards", left);
+    check(&forwarded(request("3")), "max-forwards", &["2"]);
+    check(&forwarded(request("many")), "max-forwards", &["many"]);
+    let Ok(Onward::Answer(response)) = onward(request("0"), "192.0.2.1:1") else {
+        panic!("it goes no further");
+    };
+    assert_eq!(response.status(), 204);
+    assert!(response.headers().contains_key("allow"));
+}
+
+#[test]
+fn any_method_and_any_field_value_is_passed_on() {
+    let request = Request::builder().method("M-SEARCH").uri("*");
+    let request =
+        forwarded(request.header("odd", HeaderValue::from_bytes(b"\xe9, \"\t;").unwrap()));
+    assert_eq!(request.method(), "M-SEARCH");
+    assert_eq!(request.uri().path(), "*");
+    assert_eq!(request.headers()["odd"].as_bytes(), b"\xe9, \"\t;");
+}
+
+/// RFC 9110 §7.6.1.
+#[test]
+fn what_concerns_the_connection_to_the_origin_stays_there() {
+    let response = Response::builder()
+        .header("connection", "close, x-private")
+        .header("keep-alive", "timeout=5")
+        .header("transfer-encoding", "chunked")
+        .header("x-private", "1")
+        .header("trailer", "x-sum")
+        .header("x-public", "1");
+    let response = from_origin(response.body(()).unwrap()).unwrap();
+    let names: Vec<_> = response.headers().keys().map(HeaderName::as_str).collect();
+    assert_eq!(names, ["trailer", "x-public"]);
+}
+
+#[test]
+fn a_switch_of_protocols_that_nobody_asked_for_is_a_failure() {
+    let response = Response::builder().status(101).body(()).unwrap();
+    assert_eq!(from_origin(response).unwrap_err(), Failure::OriginMalformed);
+}

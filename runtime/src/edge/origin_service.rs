@@ -1,0 +1,106 @@
+//! The origin, as the service that each worker of the server calls.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::service::Service;
+
+use super::Origin;
+use super::message::{self, Onward};
+use crate::failure::Failure;
+use crate::observe::{Metrics, RouteMetrics};
+use crate::outbound::client::{Client, ClientError, Protocols, Timeouts};
+use crate::server::{RequestBody, RequestContext, ResponseBody};
+use crate::settings::Edge;
+
+/// Under what name requests to the origin are counted, where the app would have a component's.
+const COMPONENT: &str = "origin";
+
+/// Answers the requests of one worker with what the origin answers.
+#[derive(Clone)]
+pub(super) struct OriginService {
+    parts: Rc<Parts>,
+}
+
+struct Parts {
+    origin: Origin,
+    client: Client<RequestBody>,
+    timeouts: Timeouts,
+    max_body_bytes: u64,
+    metrics: Arc<RouteMetrics>,
+}
+
+impl OriginService {
+    /// The service of a worker, on whose thread this is called. Its connections are the worker's.
+    pub(super) fn start(origin: Origin, edge: &Edge, metrics: &Metrics) -> Self {
+        let timeouts = Timeouts {
+            connect: edge.connect_timeout,
+            first_byte: edge.first_byte_timeout,
+            between_bytes: edge.between_bytes_timeout,
+        };
+        let parts = Parts {
+            origin,
+            // An origin behind HTTP/2 would be told of two hosts, its own and the client's.
+            client: Client::new(edge.connect_timeout, Protocols::Http1),
+            timeouts,
+            max_body_bytes: edge.request_body,
+            metrics: metrics.route(&metrics.component(COMPONENT), ""),
+        };
+        Self {
+            parts: Rc::new(parts),
+        }
+    }
+}
+
+impl Parts {
+    async fn forward(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        let context = request.extensions_mut().remove::<Arc<RequestContext>>();
+        if let Some(context) = &context {
+            context.set_route(&self.metrics);
+        }
+        request.body_mut().set_limit(self.max_body_bytes)?;
+        let onward = message::towards_origin(request, &self.origin, context.as_deref())?;
+        let request = match onward {
+            Onward::Request(request) => request,
+            Onward::Answer(response) => return Ok(response),
+        };
+        let response = self.client.send(request, self.timeouts).await;
+        let response = message::from_origin(response.map_err(failure)?)?;
+        Ok(response.map(|content| ResponseBody::Streamed(content.map_err(failure).boxed_unsync())))
+    }
+}
+
+impl Service<Request<RequestBody>> for OriginService {
+    type Response = Response<ResponseBody>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failure>>>>;
+
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        let parts = Rc::clone(&self.parts);
+        Box::pin(async move { parts.forward(request).await })
+    }
+}
+
+/// What a failed exchange with the origin means to the client.
+fn failure(error: ClientError) -> Failure {
+    match error {
+        ClientError::DnsError => Failure::OriginUnresolved,
+        ClientError::ConnectionRefused => Failure::OriginRefused,
+        ClientError::ConnectionTimeout => Failure::OriginConnectTimeout,
+        ClientError::DestinationUnavailable => Failure::OriginUnreachable,
+        ClientError::TlsCertificateError => Failure::OriginCertificate,
+        ClientError::TlsProtocolError => Failure::OriginTls,
+        ClientError::ConnectionTerminated => Failure::OriginTerminated,
+        ClientError::ResponseTimeout => Failure::OriginTimeout,
+        ClientError::ResponseIncomplete => Failure::OriginIncomplete,
+        ClientError::HttpProtocolError => Failure::OriginMalformed,
+        // The content knows what was wrong with it, and that is what the client is told.
+        ClientError::RequestContent => Failure::ClientDisconnected,
+    }
+}

@@ -1,0 +1,131 @@
+//! Content on its way out and in, and how long it may stand still.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+
+use super::ClientError;
+use crate::clock;
+
+/// When a request was last seen to move.
+#[derive(Clone, Debug)]
+pub(super) struct SendingProgress {
+    begun: Instant,
+    milliseconds: Arc<AtomicU64>,
+}
+
+impl SendingProgress {
+    pub(super) fn begin(now: Instant) -> Self {
+        Self {
+            begun: now,
+            milliseconds: Arc::default(),
+        }
+    }
+
+    pub(super) fn last(&self) -> Instant {
+        self.begun + Duration::from_millis(self.milliseconds.load(Ordering::Relaxed))
+    }
+
+    fn note(&self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.begun).as_millis();
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        self.milliseconds.store(elapsed, Ordering::Relaxed);
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The content of a request. It notes each piece that is taken, so that a long upload is no late response.
+    pub(super) struct SendingBody<B> {
+        #[pin]
+        content: B,
+        progress: SendingProgress,
+    }
+}
+
+impl<B> SendingBody<B> {
+    pub(super) fn new(content: B, progress: SendingProgress) -> Self {
+        Self { content, progress }
+    }
+}
+
+impl<B: Body> Body for SendingBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.content.poll_frame(context));
+        this.progress.note(clock::now());
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The content of a response, which must keep coming.
+    pub(crate) struct ReceivedBody {
+        #[pin]
+        content: Incoming,
+        between: Duration,
+        #[pin]
+        alarm: Option<Sleep>,
+    }
+}
+
+impl ReceivedBody {
+    pub(super) fn new(content: Incoming, between: Duration) -> Self {
+        Self {
+            content,
+            between,
+            alarm: None,
+        }
+    }
+}
+
+impl Body for ReceivedBody {
+    type Data = Bytes;
+    type Error = ClientError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
+        let mut this = self.project();
+        if let Poll::Ready(frame) = this.content.poll_frame(context) {
+            this.alarm.set(None);
+            let frame = frame.map(|frame| frame.map_err(|error| ClientError::of_content(&error)));
+            return Poll::Ready(frame);
+        }
+        if this.alarm.is_none() {
+            this.alarm.set(Some(tokio::time::sleep(*this.between)));
+        }
+        let alarm = this.alarm.as_mut().as_pin_mut().expect("it was set above");
+        ready!(alarm.poll(context));
+        Poll::Ready(Some(Err(ClientError::ResponseTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}

@@ -1,0 +1,139 @@
+//! Why a request to another server came to nothing, in the words of RFC 9209 §2.3.
+
+use std::error::Error;
+use std::io;
+
+use hyper_util::client::legacy::Error as LegacyError;
+
+/// Why there is no response, or not all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// Its name has no address.
+    #[error("the name of the other server has no address")]
+    DnsError,
+    /// Nobody listens at its address.
+    #[error("the other server refused the connection")]
+    ConnectionRefused,
+    /// The attempt to connect took too long.
+    #[error("connecting to the other server took too long")]
+    ConnectionTimeout,
+    /// It cannot be reached for another reason.
+    #[error("the other server cannot be reached")]
+    DestinationUnavailable,
+    /// Its certificate is not one to trust for its name.
+    #[error("the certificate of the other server is not valid")]
+    TlsCertificateError,
+    /// It does not speak TLS as we do.
+    #[error("the other server and this one cannot agree on TLS")]
+    TlsProtocolError,
+    /// It closed the connection before any of the response had come.
+    #[error("the other server closed the connection without a response")]
+    ConnectionTerminated,
+    /// It was silent for too long.
+    #[error("the other server took too long to answer")]
+    ResponseTimeout,
+    /// It closed the connection in the middle of the content.
+    #[error("the other server closed the connection in the middle of its response")]
+    ResponseIncomplete,
+    /// What it sent is no HTTP.
+    #[error("the other server does not speak HTTP as it should")]
+    HttpProtocolError,
+    /// The content of the request could not be had. Whose it is knows why.
+    #[error("the content of the request ended early")]
+    RequestContent,
+}
+
+impl ClientError {
+    /// Why content that had begun does not go on.
+    pub(super) fn of_content(error: &hyper::Error) -> Self {
+        if error.is_parse() || cause::<io::Error>(error).is_some_and(is_malformed) {
+            Self::HttpProtocolError
+        } else {
+            Self::ResponseIncomplete
+        }
+    }
+
+    fn of_connecting(error: &LegacyError) -> Self {
+        if let Some(error) = cause::<rustls::Error>(error) {
+            return match error {
+                rustls::Error::InvalidCertificate(_) => Self::TlsCertificateError,
+                _ => Self::TlsProtocolError,
+            };
+        }
+        let is_kind = |kind| {
+            causes(error).any(|cause| {
+                cause
+                    .downcast_ref::<io::Error>()
+                    .is_some_and(|error| error.kind() == kind)
+            })
+        };
+        if is_of_name(error) {
+            Self::DnsError
+        } else if is_kind(io::ErrorKind::TimedOut) {
+            Self::ConnectionTimeout
+        } else if is_kind(io::ErrorKind::ConnectionRefused) {
+            Self::ConnectionRefused
+        } else {
+            Self::DestinationUnavailable
+        }
+    }
+
+    fn of_exchange(error: &hyper::Error) -> Self {
+        if error.is_user() || error.is_body_write_aborted() {
+            return Self::RequestContent;
+        }
+        // The connection broke, or its task was gone with it.
+        let is_broken = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+        match cause::<io::Error>(error) {
+            _ if is_broken => Self::ConnectionTerminated,
+            Some(error) if !is_malformed(error) => Self::ConnectionTerminated,
+            _ => Self::HttpProtocolError,
+        }
+    }
+}
+
+impl From<&LegacyError> for ClientError {
+    fn from(error: &LegacyError) -> Self {
+        if error.is_connect() {
+            return Self::of_connecting(error);
+        }
+        match cause::<hyper::Error>(error) {
+            Some(error) => Self::of_exchange(error),
+            None => Self::HttpProtocolError,
+        }
+    }
+}
+
+/// What hyper calls content that it cannot read.
+fn is_malformed(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+    )
+}
+
+/// Whether the name could not be resolved. The resolver's error has no type of its own outside of its crate.
+fn is_of_name(error: &LegacyError) -> bool {
+    causes(error).any(|cause| cause.to_string().starts_with("dns error"))
+}
+
+/// The first cause of this type.
+fn cause<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// All that led to an error, the nearest first.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| next_cause(*cause))
+}
+
+fn next_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    // An I/O error does not count what it wraps as its source.
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}

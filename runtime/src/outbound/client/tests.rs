@@ -1,0 +1,228 @@
+//! The client against servers that misbehave.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use http::Method;
+use http_body_util::{BodyExt, Full};
+
+use super::*;
+
+const SHORT: Duration = Duration::from_millis(50);
+const LONG: Duration = Duration::from_secs(20);
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A server that gives each connection the answers of one list, and closes it where the list ends.
+struct Scripted {
+    address: SocketAddr,
+    connections: JoinHandle<Vec<usize>>,
+}
+
+impl Scripted {
+    fn start(connections: &'static [&'static [&'static str]]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = std::thread::spawn(move || {
+            let serve =
+                |answers: &&'static [&'static str]| answer(listener.accept().unwrap().0, answers);
+            connections.iter().map(serve).collect()
+        });
+        Self {
+            address,
+            connections,
+        }
+    }
+
+    fn request(&self, method: Method) -> Request<Full<Bytes>> {
+        let request = Request::builder().method(method);
+        let request = request.uri(format!("http://{}/", self.address));
+        request.body(Full::default()).unwrap()
+    }
+
+    /// How many requests came over each connection.
+    fn requests(self) -> Vec<usize> {
+        self.connections.join().unwrap()
+    }
+}
+
+/// Answers each request on a connection; closes it instead of an answer that is empty. How many requests came.
+fn answer(mut stream: TcpStream, answers: &[&str]) -> usize {
+    let mut requests = 0;
+    for answer in answers {
+        if !read_head(&mut stream) {
+            break;
+        }
+        requests += 1;
+        if answer.is_empty() {
+            break;
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+    }
+    requests
+}
+
+fn read_head(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).unwrap_or(0) == 0 {
+            return false;
+        }
+        head.push(byte[0]);
+    }
+    true
+}
+
+fn timeouts(first_byte: Duration, between_bytes: Duration) -> Timeouts {
+    Timeouts {
+        connect: Duration::ZERO,
+        first_byte,
+        between_bytes,
+    }
+}
+
+fn client() -> Client<Full<Bytes>> {
+    Client::new(LONG, Protocols::Http1)
+}
+
+/// Sends a request and reads the answer to its end.
+async fn call(
+    client: &Client<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<Bytes, ClientError> {
+    let response = client.send(request, timeouts(LONG, LONG)).await?;
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
+#[tokio::test]
+async fn connections_are_kept_for_the_next_request() {
+    let server = Scripted::start(&[&[OK, OK]]);
+    let client = client();
+    for _ in 0..2 {
+        assert_eq!(
+            call(&client, server.request(Method::GET)).await.unwrap(),
+            "ok"
+        );
+    }
+    assert_eq!(server.requests(), [2]);
+}
+
+/// RFC 9110 §9.2.2: a request that is idempotent may be sent again when a kept connection turns out closed.
+#[tokio::test]
+async fn an_idempotent_request_that_met_a_closing_connection_is_sent_once_more() {
+    let server = Scripted::start(&[&[OK, ""], &[OK]]);
+    let client = client();
+    for _ in 0..2 {
+        assert_eq!(
+            call(&client, server.request(Method::GET)).await.unwrap(),
+            "ok"
+        );
+    }
+    assert_eq!(server.requests(), [2, 1]);
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_idempotent_is_not_repeated() {
+    let server = Scripted::start(&[&[OK, ""]]);
+    let client = client();
+    call(&client, server.request(Method::GET)).await.unwrap();
+    let failure = call(&client, server.request(Method::POST)).await;
+    assert_eq!(failure, Err(ClientError::ConnectionTerminated));
+    assert_eq!(server.requests(), [2]);
+}
+
+#[tokio::test]
+async fn a_new_connection_that_closes_is_an_answer_of_its_own() {
+    let server = Scripted::start(&[&[""]]);
+    let failure = call(&client(), server.request(Method::GET)).await;
+    assert_eq!(failure, Err(ClientError::ConnectionTerminated));
+    assert_eq!(server.requests(), [1]);
+}
+
+#[tokio::test]
+async fn content_that_breaks_off_is_incomplete() {
+    for cut in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+    ] {
+        let answers: &'static [&'static [&'static str]] = Vec::leak(vec![&*Vec::leak(vec![cut])]);
+        let server = Scripted::start(answers);
+        let failure = call(&client(), server.request(Method::GET)).await;
+        assert_eq!(failure, Err(ClientError::ResponseIncomplete), "{cut}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_a_protocol_error() {
+    for nonsense in [
+        "nonsense\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+    ] {
+        let answers: &'static [&'static [&'static str]] =
+            Vec::leak(vec![&*Vec::leak(vec![nonsense])]);
+        let server = Scripted::start(answers);
+        let failure = call(&client(), server.request(Method::GET)).await;
+        assert_eq!(failure, Err(ClientError::HttpProtocolError), "{nonsense}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_a_refusal() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let request = Request::get(format!("http://{address}/")).body(Full::default());
+    let failure = call(&client(), request.unwrap()).await;
+    assert_eq!(failure, Err(ClientError::ConnectionRefused));
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_told_as_such() {
+    let request = Request::get("http://name.invalid/").body(Full::default());
+    let failure = call(&client(), request.unwrap()).await;
+    assert_eq!(failure, Err(ClientError::DnsError));
+}
+
+#[tokio::test]
+async fn what_does_not_speak_tls_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.accept().unwrap().0.write_all(OK.as_bytes()));
+    let request = Request::get(format!("https://{address}/")).body(Full::default());
+    let failure = call(&client(), request.unwrap()).await;
+    assert_eq!(failure, Err(ClientError::TlsProtocolError));
+}
+
+/// A server that takes a connection, says `begun`, and then nothing more for as long as the test runs.
+fn silent_after(begun: &'static str) -> (SocketAddr, std::sync::mpsc::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&mut stream);
+        stream.write_all(begun.as_bytes()).unwrap();
+        let _ = ended.recv();
+    });
+    (address, end)
+}
+
+#[tokio::test]
+async fn a_silent_server_is_given_up() {
+    let (address, _end) = silent_after("");
+    let request = Request::get(format!("http://{address}/")).body(Full::default());
+    let response = client().send(request.unwrap(), timeouts(SHORT, LONG)).await;
+    assert_eq!(response.map(drop), Err(ClientError::ResponseTimeout));
+}
+
+#[tokio::test]
+async fn a_response_that_stands_still_is_given_up() {
+    let (address, _end) = silent_after("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok");
+    let request = Request::get(format!("http://{address}/")).body(Full::default());
+    let response = client().send(request.unwrap(), timeouts(LONG, SHORT)).await;
+    let content = response.unwrap().into_body().collect().await;
+    assert_eq!(content.map(drop), Err(ClientError::ResponseTimeout));
+}

@@ -1,0 +1,583 @@
+//! Promise: an edge passes on what HTTP allows, streaming both ways, and says what is wrong with its origin.
+
+use bytes::Bytes;
+use futures::channel::mpsc;
+use futures::{SinkExt, StreamExt};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
+use terrace_tests::client::{Answer, Broken, Content, request, whole};
+use terrace_tests::contract::{EVENT_REQUEST, FAILURE, exit, failure, metric};
+use terrace_tests::raw::{Connection, exchange, statuses};
+use terrace_tests::upstream::{Reserved, Upstream};
+use terrace_tests::wait::within;
+use terrace_tests::{App, Running};
+
+/// Far more than the buffers between a client and an origin can hold.
+const MUCH: usize = 64 << 20;
+const PIECE: usize = 64 << 10;
+
+/// An edge in front of an origin that sends back the content of each request.
+async fn echoing() -> (Upstream, Running) {
+    let origin = Upstream::answering(async |request: Request<Incoming>| {
+        Response::new(
+            request
+                .into_body()
+                .map_err(std::io::Error::other)
+                .boxed_unsync(),
+        )
+    });
+    let origin = origin.await;
+    let limit = "[edge]\nrequest_body = \"128MiB\"";
+    let edge = App::edge(&origin.url).config(limit).start().await;
+    (origin, edge)
+}
+
+/// An edge in front of an origin that answers each request like this.
+async fn answering(
+    response: fn() -> http::response::Builder,
+    content: &'static str,
+) -> (Upstream, Running) {
+    let answer = move |_| async move { response().body(whole(content)).expect("a valid response") };
+    let origin = Upstream::answering(answer).await;
+    let edge = App::edge(&origin.url).start().await;
+    (origin, edge)
+}
+
+/// An edge in front of an origin that answers the first request on each connection with these bytes and closes it.
+async fn saying(bytes: &'static str) -> (Upstream, Running) {
+    let origin = Upstream::raw(move |mut connection: Connection| async move {
+        connection.read_until("\r\n\r\n").await;
+        connection.send(bytes).await;
+    });
+    let origin = origin.await;
+    let edge = App::edge(&origin.url).start().await;
+    (origin, edge)
+}
+
+/// A request whose content the test sends piece by piece.
+fn streamed(url: &str) -> (Request<Content>, mpsc::Sender<Bytes>) {
+    let (pieces, receiver) = mpsc::channel(0);
+    let frames = receiver.map(|piece| Ok(Frame::data(piece)));
+    let request = Request::post(url).body(StreamBody::new(frames).boxed_unsync());
+    (request.expect("a valid request"), pieces)
+}
+
+/// Asserts that a request fails in this way, with this word for it (RFC 9209 §2.3).
+async fn check_failure(edge: &Running, status: u16, name: &str, proxy_error: &str) {
+    let answer = edge.get("/").await;
+    let proxy_status = answer.header("proxy-status").to_owned();
+    let logged = edge.logged(EVENT_REQUEST, &answer).await;
+    answer.expect_problem(status, name);
+    assert_eq!(proxy_status, format!("terrace; error={proxy_error}"));
+    assert_eq!(logged[FAILURE], name);
+}
+
+#[tokio::test]
+async fn the_origin_sees_the_request_as_it_was_and_where_it_came_from() {
+    let (origin, edge) = echoing().await;
+    let fields = [
+        ("host", "example.com"),
+        ("connection", "keep-alive, x-private"),
+        ("x-private", "1"),
+        ("te", "trailers"),
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-empty", ""),
+    ];
+    let url = edge.url("/a%2Fb//c?d=%20&&e");
+    let answer = edge
+        .client
+        .send(request(Method::PUT, &url, &fields, "content"))
+        .await;
+    assert_eq!(answer.expect(200).text(), "content");
+    let seen = origin.seen().pop().expect("the origin was asked");
+    let field = |name: &str| seen.headers.get(name).and_then(|value| value.to_str().ok());
+    assert_eq!(
+        (seen.method, seen.uri.to_string().as_str()),
+        (Method::PUT, "/a%2Fb//c?d=%20&&e")
+    );
+    assert_eq!(field("host"), Some("example.com"));
+    assert_eq!(field("content-length"), Some("7"));
+    assert_eq!(field("x-empty"), Some(""));
+    assert_eq!(field("via"), Some("1.1 terrace"));
+    assert_eq!(
+        field("x-forwarded-for"),
+        Some("127.0.0.1"),
+        "a client is not believed"
+    );
+    assert_eq!(field("x-forwarded-host"), Some("example.com"));
+    for name in ["connection", "x-private", "te"] {
+        assert_eq!(
+            field(name),
+            None,
+            "{name} concerns the client's connection (RFC 9110 §7.6.1)"
+        );
+    }
+}
+
+#[tokio::test]
+async fn unusual_methods_targets_and_values_are_passed_on_as_they_are() {
+    let (origin, edge) = echoing().await;
+    let odd = b"\xe9\"quoted, \\\" ;=\t~";
+    for (method, target) in [
+        ("M-SEARCH", "/"),
+        ("OPTIONS", "*"),
+        ("X", "/?"),
+        ("DELETE", "/a;b=c/../d"),
+    ] {
+        let mut bytes =
+            format!("{method} {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Odd: ")
+                .into_bytes();
+        bytes.extend_from_slice(odd);
+        bytes.extend_from_slice(b"\r\n\r\n");
+        let text = exchange(&edge.http, bytes).await;
+        assert_eq!(statuses(&text), [200], "{text}");
+        let seen = origin.seen().pop().expect("the origin was asked");
+        assert_eq!(
+            (seen.method.as_str(), seen.uri.to_string().as_str()),
+            (method, target)
+        );
+        assert_eq!(seen.headers["x-odd"].as_bytes(), odd);
+    }
+}
+
+#[tokio::test]
+async fn unusual_statuses_and_values_are_passed_on_as_they_are() {
+    let odd = || {
+        let value =
+            HeaderValue::from_bytes(b"\xe9\"a, \\\" ;=\t~").expect("RFC 9110 §5.5 allows it");
+        Response::builder()
+            .status(599)
+            .header("x-odd", value)
+            .header("x-twice", "1")
+            .header("x-twice", "2")
+    };
+    let (_origin, edge) = answering(odd, "content").await;
+    let answer = edge.get("/").await.expect(599);
+    assert_eq!(answer.text(), "content");
+    assert_eq!(answer.headers["x-odd"].as_bytes(), b"\xe9\"a, \\\" ;=\t~");
+    assert_eq!(answer.headers.get_all("x-twice").iter().count(), 2);
+}
+
+#[tokio::test]
+async fn what_concerns_the_origins_connection_stays_there() {
+    let fields = "HTTP/1.1 200 OK\r\nConnection: close, x-private\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nok";
+    let (_origin, edge) = saying(fields).await;
+    let answer = edge.get("/").await.expect(200);
+    for name in ["connection", "x-private", "keep-alive"] {
+        assert_eq!(answer.header(name), "", "{name}");
+    }
+    assert_eq!(answer.text(), "ok");
+}
+
+/// RFC 9110 §6.4.1: these have no content, and the fields that speak of one stay.
+#[tokio::test]
+async fn responses_without_content_stay_without() {
+    let (_origin, edge) = saying("HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n").await;
+    let answer = edge.get("/").await.expect(304);
+    assert_eq!((answer.header("etag"), answer.body.len()), ("\"a\"", 0));
+    let (_origin, edge) = saying("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").await;
+    let answer = edge.call(Method::HEAD, "/", "").await.expect(200);
+    assert_eq!(
+        (answer.header("content-length"), answer.body.len()),
+        ("5", 0)
+    );
+    let (_origin, edge) = answering(|| Response::builder().status(204), "").await;
+    let text = exchange(
+        &edge.http,
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    )
+    .await;
+    assert!(
+        statuses(&text) == [204] && text.ends_with("\r\n\r\n"),
+        "{text}"
+    );
+    assert!(
+        !text.to_lowercase().contains("content-length"),
+        "RFC 9110 §8.6: {text}"
+    );
+}
+
+/// RFC 9112 §6.3: an HTTP/1.0 origin ends its content by closing.
+#[tokio::test]
+async fn an_origin_of_http_1_0_is_served() {
+    let (_origin, edge) = saying("HTTP/1.0 200 OK\r\n\r\nall of it").await;
+    assert_eq!(edge.get("/").await.expect(200).text(), "all of it");
+}
+
+#[tokio::test]
+async fn a_response_begins_before_its_request_ends() {
+    let (_origin, edge) = echoing().await;
+    let (request, mut pieces) = streamed(&edge.url("/"));
+    let client = edge.client.clone();
+    let response = tokio::spawn(async move { client.stream(request).await });
+    pieces.send("first".into()).await.expect("the edge reads");
+    let response = within("the head", response).await.expect("no panic");
+    let mut content = response.into_body();
+    let frame = within("the first piece back", content.frame()).await;
+    let frame = frame.expect("not ended").expect("not broken");
+    assert_eq!(frame.into_data().expect("data"), "first");
+    pieces.close_channel();
+    let rest = within("the end", content.collect())
+        .await
+        .expect("not broken");
+    assert!(rest.to_bytes().is_empty());
+}
+
+#[tokio::test]
+async fn large_contents_arrive_whole_both_ways() {
+    let (_origin, edge) = echoing().await;
+    let content: Vec<u8> = (0..4_u32 << 20).map(|index| (index % 251) as u8).collect();
+    let answer = edge
+        .call(Method::POST, "/", content.clone())
+        .await
+        .expect(200);
+    assert!(answer.body == content, "the content came back changed");
+}
+
+/// The sender must come to a stop while nobody reads what it gets back.
+#[tokio::test]
+async fn a_client_that_does_not_read_slows_its_own_sending() {
+    let (_origin, edge) = echoing().await;
+    let (request, mut pieces) = streamed(&edge.url("/"));
+    let client = edge.client.clone();
+    let response = tokio::spawn(async move { client.stream(request).await });
+    let sent = send_until_stopped(&mut pieces).await;
+    assert!(sent < MUCH, "{sent} bytes were taken though nobody reads");
+    let content = within("the head", response)
+        .await
+        .expect("no panic")
+        .into_body();
+    let read = tokio::spawn(content.collect());
+    pieces.close_channel();
+    let echoed = within("the rest", read)
+        .await
+        .expect("no panic")
+        .expect("not broken");
+    let echoed = echoed.to_bytes().len();
+    assert!(
+        echoed <= sent + PIECE && echoed + PIECE >= sent,
+        "{echoed} of {sent}"
+    );
+}
+
+/// Sends until a piece was not taken for a second, or until far too much was taken.
+async fn send_until_stopped(pieces: &mut mpsc::Sender<Bytes>) -> usize {
+    let mut sent = 0;
+    let pause = std::time::Duration::from_secs(1);
+    while sent < MUCH {
+        let taken = tokio::time::timeout(pause, pieces.send(vec![b'x'; PIECE].into())).await;
+        match taken {
+            Ok(Ok(())) => sent += PIECE,
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    sent
+}
+
+#[tokio::test]
+async fn trailers_reach_a_client_that_takes_them() {
+    let (_origin, edge) = saying(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\nok\r\n0\r\nx-sum: 1\r\n\r\n",
+    )
+    .await;
+    let head = "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: close, te\r\n\r\n";
+    let text = exchange(&edge.http, head).await;
+    assert!(text.ends_with("0\r\nx-sum: 1\r\n\r\n"), "{text}");
+}
+
+/// RFC 9110 §10.1.1.
+#[tokio::test]
+async fn a_client_that_waits_for_100_continue_gets_it() {
+    let (origin, edge) = echoing().await;
+    let mut connection = Connection::open(&edge.http).await;
+    connection
+        .send("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        .await;
+    let interim = connection.read_until("\r\n\r\n").await;
+    assert!(interim.starts_with("HTTP/1.1 100"), "{interim}");
+    connection.send("12345").await;
+    assert!(
+        connection
+            .read_until("12345")
+            .await
+            .contains("HTTP/1.1 200")
+    );
+    assert!(!origin.seen()[0].headers.contains_key("expect"));
+}
+
+#[tokio::test]
+async fn a_content_beyond_the_limit_is_refused() {
+    let origin = Upstream::start().await;
+    let edge = App::edge(&origin.url)
+        .config("[edge]\nrequest_body = \"10B\"")
+        .start()
+        .await;
+    edge.post("/", "1234567890").await.expect(200);
+    edge.post("/", "12345678901")
+        .await
+        .expect_problem(413, failure::BODY_TOO_LARGE);
+    let (request, mut pieces) = streamed(&edge.url("/"));
+    let client = edge.client.clone();
+    let answer = tokio::spawn(async move { client.try_send(request).await });
+    for _ in 0..2 {
+        // It may be refused before all of it is sent.
+        let _ = pieces.send("1234567".into()).await;
+    }
+    pieces.close_channel();
+    match within("the answer", answer).await.expect("no panic") {
+        Ok(answer) => answer.expect_problem(413, failure::BODY_TOO_LARGE),
+        Err(broken) => panic!("{broken:?}"),
+    }
+}
+
+#[tokio::test]
+async fn connections_to_the_origin_are_kept() {
+    let (connections, mut opened) = mpsc::unbounded();
+    let origin = Upstream::raw(move |mut connection: Connection| {
+        connections.unbounded_send(()).expect("the test counts");
+        async move {
+            while connection
+                .read_until("\r\n\r\n")
+                .await
+                .ends_with("\r\n\r\n")
+            {
+                connection
+                    .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                    .await;
+            }
+        }
+    });
+    let origin = origin.await;
+    let edge = App::edge(&origin.url)
+        .config("[listen]\nworkers = 1")
+        .start()
+        .await;
+    for path in ["/1", "/2", "/3"] {
+        assert_eq!(edge.get(path).await.expect(200).text(), "ok");
+    }
+    drop(origin);
+    assert!(
+        opened.try_recv().is_ok() && opened.try_recv().is_err(),
+        "one connection is enough"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_the_exchange_with_the_origin() {
+    for begun in ["", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nonly this"] {
+        let (left, mut gone) = mpsc::unbounded();
+        let origin = Upstream::raw(move |mut connection: Connection| {
+            let left = left.clone();
+            async move {
+                connection.read_until("\r\n\r\n").await;
+                connection.send(begun).await;
+                connection.read_to_end().await;
+                left.unbounded_send(()).expect("the test waits");
+            }
+        });
+        let origin = origin.await;
+        let edge = App::edge(&origin.url).start().await;
+        let mut connection = Connection::open(&edge.http).await;
+        connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        edge.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
+            .await;
+        if !begun.is_empty() {
+            connection.read_until("only this").await;
+        }
+        drop(connection);
+        within("the origin's connection closes", gone.next()).await;
+        let is_gone = |line: &serde_json::Value| line[FAILURE] == failure::CLIENT_DISCONNECTED;
+        edge.process.log.event(EVENT_REQUEST, is_gone).await;
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_is_down_is_no_reason_not_to_start() {
+    let reserved = Reserved::take();
+    let edge = App::edge(&reserved.url).start().await;
+    check_failure(&edge, 502, failure::ORIGIN_REFUSED, "connection_refused").await;
+    assert_eq!(
+        edge.get("/").await.header("retry-after"),
+        "1",
+        "nothing has run"
+    );
+    let _origin = reserved.answering(async |_| Response::new(whole("up")));
+    assert_eq!(edge.get("/").await.expect(200).text(), "up");
+}
+
+#[tokio::test]
+async fn an_origin_that_is_silent_is_given_up() {
+    let origin = Upstream::start().await;
+    let config = "[edge]\nfirst_byte_timeout = \"100ms\"\nconnect_timeout = \"100ms\"";
+    let edge = App::edge(&origin.url).config(config).start().await;
+    let answer = edge.get("/never").await;
+    assert_eq!(
+        answer.header("proxy-status"),
+        "terrace; error=http_response_timeout"
+    );
+    answer.expect_problem(504, failure::ORIGIN_TIMEOUT);
+}
+
+#[tokio::test]
+async fn an_origin_that_stops_in_the_middle_breaks_the_clients_connection() {
+    let origin = Upstream::raw(async |mut connection: Connection| {
+        connection.read_until("\r\n\r\n").await;
+        connection
+            .send("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nonly this")
+            .await;
+        connection.read_to_end().await;
+    });
+    let origin = origin.await;
+    let config = "[edge]\nbetween_bytes_timeout = \"100ms\"";
+    let edge = App::edge(&origin.url).config(config).start().await;
+    check_cut(&edge, failure::ORIGIN_TIMEOUT).await;
+}
+
+#[tokio::test]
+async fn an_origin_that_closes_in_the_middle_breaks_the_clients_connection() {
+    for cut in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nonly this",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n",
+    ] {
+        let (_origin, edge) = saying(cut).await;
+        check_cut(&edge, failure::ORIGIN_INCOMPLETE).await;
+    }
+}
+
+/// Asserts that a response breaks off, and that the log says why.
+async fn check_cut(edge: &Running, name: &str) {
+    let outcome = edge.try_get("/").await;
+    assert!(
+        matches!(outcome, Err(Broken::InContent(_))),
+        "a cut content looked whole: {outcome:?}"
+    );
+    edge.process
+        .log
+        .event(EVENT_REQUEST, |line| line[FAILURE] == name)
+        .await;
+}
+
+#[tokio::test]
+async fn an_origin_that_closes_without_an_answer_is_told_as_such() {
+    let (_origin, edge) = saying("").await;
+    check_failure(
+        &edge,
+        502,
+        failure::ORIGIN_TERMINATED,
+        "connection_terminated",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_origin_that_speaks_no_http_is_told_as_such() {
+    let (_origin, edge) = saying("SSH-2.0-OpenSSH_9.2\r\n\r\n").await;
+    check_failure(&edge, 502, failure::ORIGIN_MALFORMED, "http_protocol_error").await;
+    let (_origin, edge) =
+        saying("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+            .await;
+    check_failure(&edge, 502, failure::ORIGIN_MALFORMED, "http_protocol_error").await;
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_after_sigterm() {
+    let (answer, answered) = tokio::sync::watch::channel(false);
+    let origin = Upstream::answering(move |_| {
+        let mut answered = answered.clone();
+        async move {
+            answered
+                .wait_for(|answered| *answered)
+                .await
+                .expect("the test answers");
+            Response::new(whole("answered"))
+        }
+    });
+    let origin = origin.await;
+    let edge = App::edge(&origin.url).start().await;
+    let mut connection = Connection::open(&edge.http).await;
+    connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    edge.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
+        .await;
+    edge.process.terminate();
+    edge.until_unready().await;
+    answer.send(true).expect("the origin waits");
+    let text = connection.read_to_end().await;
+    assert!(
+        statuses(&text) == [200] && text.ends_with("answered"),
+        "{text}"
+    );
+    assert_eq!(edge.process.wait().await.code, Some(exit::FINE));
+}
+
+#[tokio::test]
+async fn requests_to_the_origin_are_logged_and_counted() {
+    let (_origin, edge) = answering(|| Response::builder().status(404), "").await;
+    let answer: Answer = edge.get("/nowhere").await.expect(404);
+    let line = edge.logged(EVENT_REQUEST, &answer).await;
+    assert_eq!(
+        (&line["component"], &line["path"], &line["status"]),
+        (&"origin".into(), &"/nowhere".into(), &404.into())
+    );
+    let labels = [("component", "origin"), ("status", "4xx")];
+    edge.until_metric(metric::REQUESTS, &labels, |count| count == 1.0)
+        .await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_origin_is_said_with_an_example() {
+    for (origin, config, words) in [
+        ("127.0.0.1:3000", "", ["scheme", "http://"]),
+        ("ftp://127.0.0.1", "", ["ftp", "http://"]),
+        ("http://127.0.0.1/path", "", ["path", "http://"]),
+        ("", "", ["no origin", "--origin"]),
+        (
+            "",
+            "[edge]\norigins = [\"nonsense:\"]",
+            ["origin", "http://"],
+        ),
+        (
+            "",
+            "[edge]\norigins = [\"http://a\", \"http://b\"]",
+            ["balance load", "keep one"],
+        ),
+        ("", "[edge]\norigns = []", ["origns", "origins"]),
+    ] {
+        let ended = App::edge(origin).config(config).refuse().await;
+        assert_eq!(ended.code, Some(exit::USAGE), "{}", ended.text);
+        for word in words {
+            assert!(ended.text.contains(word), "no `{word}` in: {}", ended.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_origin_may_be_named_in_the_settings() {
+    let origin = Upstream::start().await;
+    let config = format!("[edge]\norigins = [{:?}]", origin.url);
+    let edge = App::edge("").config(&config).start().await;
+    assert_eq!(edge.get("/a").await.expect(200).text(), "upstream /a");
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let taken = Upstream::start().await;
+    let address = taken.url.trim_start_matches("http://");
+    let folder = tempfile::tempdir().expect("there is room");
+    let arguments = [
+        "edge",
+        "--origin",
+        "http://127.0.0.1:9",
+        "--listen",
+        address,
+        "--admin",
+        "127.0.0.1:0",
+    ];
+    let ended = terrace_tests::process::run(folder.path(), &arguments).await;
+    assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
+    assert!(
+        ended.text.contains(address) && ended.text.contains("in use"),
+        "{}",
+        ended.text
+    );
+}
