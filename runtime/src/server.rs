@@ -10,6 +10,7 @@ mod context;
 mod drain;
 mod exchange;
 mod guard;
+mod interim;
 pub mod limits;
 mod message;
 mod phase;

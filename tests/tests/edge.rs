@@ -275,6 +275,21 @@ async fn send_until_stopped(pieces: &mut mpsc::Sender<Bytes>) -> usize {
     sent
 }
 
+/// Those about the connection to the origin are not among them: the edge has asked for neither.
+#[tokio::test]
+async fn interim_responses_reach_the_client() {
+    let said = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\n\r\n\
+                HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone";
+    let (_origin, edge) = saying(said).await;
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let all = exchange(&edge.http, request).await;
+    assert_eq!(statuses(&all), [103, 102, 200], "{all}");
+    assert!(
+        all.starts_with("HTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\n\r\n"),
+        "{all}"
+    );
+}
+
 #[tokio::test]
 async fn trailers_reach_a_client_that_takes_them() {
     let (_origin, edge) = saying(

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::interim::InterimSender;
 use super::request_id::RequestId;
 use super::trace::TraceContext;
 use crate::failure::Failure;
@@ -31,6 +32,8 @@ pub struct RequestContext {
     ended: AtomicBool,
     instance: AtomicU8,
     cpu_nanoseconds: AtomicU64,
+    /// Absent where the client could not take interim responses.
+    interim: Option<InterimSender>,
 }
 
 const INSTANCE_NONE: u8 = 0;
@@ -53,6 +56,7 @@ impl RequestContext {
             ended: AtomicBool::new(false),
             instance: AtomicU8::new(INSTANCE_NONE),
             cpu_nanoseconds: AtomicU64::new(0),
+            interim: None,
         }
     }
 
@@ -62,6 +66,17 @@ impl RequestContext {
         let context = Self::new(self.id.clone(), self.client, self.trace, self.received);
         context.ended.store(true, Ordering::Relaxed);
         context
+    }
+
+    /// The same, with a way for interim responses.
+    pub(crate) fn with_interim(mut self, interim: InterimSender) -> Self {
+        self.interim = Some(interim);
+        self
+    }
+
+    /// The way of interim responses to the client (RFC 9110 §15.2), if it can take them.
+    pub(crate) fn interim(&self) -> Option<&InterimSender> {
+        self.interim.as_ref()
     }
 
     /// Reports the route that was chosen, as soon as it is: a failure later on is then counted with it.

@@ -4,14 +4,17 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::guard::Guard;
+use super::interim::InterimQueue;
 use super::limits::{LINGER_TIMEOUT, ServerLimits};
 use super::phase::ConnectionPhase;
 use crate::clock;
@@ -32,6 +35,12 @@ pub(crate) struct Socket {
     is_blocked: bool,
     /// Whether there is nobody left to write to.
     ended: bool,
+    /// Interim responses that are to be written.
+    interim: Arc<InterimQueue>,
+    /// Those that are being written.
+    interim_bytes: Bytes,
+    /// Whether hyper has nothing half-sent.
+    is_flushed: bool,
     /// Whether hyper ended the connection because the guard refused what came next.
     refused: bool,
 }
@@ -40,6 +49,7 @@ impl Socket {
     pub(crate) fn new(
         stream: TcpStream,
         phase: Rc<ConnectionPhase>,
+        interim: Arc<InterimQueue>,
         limits: &ServerLimits,
     ) -> Self {
         Self {
@@ -51,6 +61,9 @@ impl Socket {
             is_blocked: false,
             ended: false,
             refused: false,
+            interim,
+            interim_bytes: Bytes::new(),
+            is_flushed: true,
         }
     }
 
@@ -93,6 +106,33 @@ impl Socket {
             return self.poll_read_refused();
         }
         buffer.set_filled(before + passed);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes the interim responses that are waiting. To be called where hyper has nothing half-sent.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.interim_bytes.is_empty() {
+                if !self.interim.any() {
+                    return Poll::Ready(Ok(()));
+                }
+                self.interim_bytes = self.interim.take().into();
+            }
+            let written = Pin::new(&mut self.stream).poll_write(cx, &self.interim_bytes);
+            let written = ready!(self.poll_progress(cx, written))?;
+            self.interim_bytes.advance(written);
+        }
+    }
+
+    /// Sees that interim responses that are waiting go before what hyper is about to write, or nowhere: behind the
+    /// beginning of another message there is no place for them.
+    fn poll_interim_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_flushed {
+            ready!(self.poll_interim(cx))?;
+            self.is_flushed = false;
+        } else if self.interim.any() {
+            self.interim.take();
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -155,6 +195,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim_first(cx))?;
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.poll_progress(cx, written)
     }
@@ -164,6 +205,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim_first(cx))?;
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.poll_progress(cx, written)
     }
@@ -174,6 +216,8 @@ impl AsyncWrite for Socket {
 
     /// Called by hyper when its buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_interim(cx))?;
+        self.is_flushed = true;
         self.phase.flush();
         Pin::new(&mut self.stream).poll_flush(cx)
     }

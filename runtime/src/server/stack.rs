@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::Service;
 
@@ -17,6 +17,7 @@ use super::body::{RequestBody, ResponseBody};
 use super::context::RequestContext;
 use super::drain::DrainSignal;
 use super::exchange::{Exchange, ExchangeBody, X_REQUEST_ID};
+use super::interim::{InterimQueue, InterimSender};
 use super::message;
 use super::phase::ConnectionPhase;
 use super::request_id::{IdSource, RequestId};
@@ -48,6 +49,7 @@ pub(crate) struct ConnectionFacts {
     /// Whether the peer is a trusted proxy: decided once per connection.
     pub(crate) peer_is_trusted: bool,
     pub(crate) phase: Rc<ConnectionPhase>,
+    pub(crate) interim: Arc<InterimQueue>,
     pub(crate) drain: Rc<DrainSignal>,
 }
 
@@ -89,7 +91,12 @@ impl<S: InnerService> Stack<S> {
         );
         let id = self.request_id(&mut head, connection.peer_is_trusted);
         let trace = TraceContext::join(&mut head.headers, &self.ids);
-        let context = Arc::new(RequestContext::new(id, client, trace, received));
+        let mut context = RequestContext::new(id, client, trace, received);
+        // Clients of HTTP/1.0 do not know of them (RFC 9110 §15.2).
+        if head.version == Version::HTTP_11 {
+            context = context.with_interim(InterimSender::new(Arc::clone(&connection.interim)));
+        }
+        let context = Arc::new(context);
         let observer = Arc::clone(&self.observer);
         let exchange = Exchange::begin(
             Arc::clone(&context),
