@@ -12,6 +12,9 @@ pub(crate) const WITHOUT_ACCESS_LOG: &str = "[log]\naccess = \"off\"\n";
 /// `terrace.toml` as it is without one, but said so.
 pub(crate) const WITH_ACCESS_LOG: &str = "[log]\naccess = \"json\"\n";
 
+/// No access log, and no cache either.
+pub(crate) const WITHOUT_CACHE: &str = "[log]\naccess = \"off\"\n[cache]\nmemory = \"off\"\n";
+
 /// What is served.
 #[derive(Debug)]
 pub(crate) struct App {

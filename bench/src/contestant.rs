@@ -1,9 +1,12 @@
 //! Who is measured: a server, how it is started, and what it is asked.
 
+mod configuration;
+
 use std::{fs, io, net::SocketAddr, path::PathBuf};
 
 use tokio::process::Command;
 
+use self::configuration::{WORKERD_HANDLER, nginx_cache_config, nginx_config, workerd_config};
 use crate::{Outcome, server::free_address};
 
 /// What every hello answers.
@@ -45,6 +48,12 @@ pub(crate) enum Kind {
     Workerd,
     /// nginx with a fixed response.
     Nginx,
+    /// `terrace edge` in front of an origin, with `terrace.toml` in its folder.
+    TerraceEdge { origin: SocketAddr },
+    /// nginx with its cache in front of an origin.
+    NginxCache { origin: SocketAddr },
+    /// Varnish in front of an origin.
+    Varnish { origin: SocketAddr },
     /// The limit, with the value of its `--threads`.
     Native { threads: &'static str },
 }
@@ -95,6 +104,23 @@ impl Contestant {
                 command.arg("-p").arg(&self.folder);
                 command.args(["-e", "stderr", "-c", "nginx.conf"]);
             }
+            Kind::TerraceEdge { origin } => {
+                command.args(["edge", "--json", "--config", "terrace.toml"]);
+                command.args(["--origin", &format!("http://{origin}"), "--state-dir"]);
+                command.arg(state).args(["--listen", &address.to_string()]);
+                command.args(["--admin", &free_address()?.to_string()]);
+            }
+            Kind::NginxCache { origin } => {
+                self.write("nginx.conf", &nginx_cache_config(address, *origin))?;
+                command.arg("-p").arg(&self.folder);
+                command.args(["-e", "stderr", "-c", "nginx.conf"]);
+            }
+            Kind::Varnish { origin } => {
+                // In the foreground, in memory, as the user who calls; all else is as it comes.
+                command.args(["-F", "-j", "none", "-s", "malloc,1g", "-n"]);
+                command.arg(&state).args(["-a", &address.to_string()]);
+                command.args(["-b", &origin.to_string()]);
+            }
             Kind::Native { threads } => {
                 command.args(["--listen", &address.to_string(), "--threads", threads]);
             }
@@ -126,55 +152,4 @@ impl Contestant {
     fn write(&self, name: &str, content: &str) -> io::Result<()> {
         fs::write(self.folder.join(name), content)
     }
-}
-
-/// The hello of workerd, with the header fields of the others.
-const WORKERD_HANDLER: &str = r#"export default {
-  async fetch() {
-    return new Response("Hello from Terrace\n", { headers: { "content-type": "text/plain; charset=utf-8" } });
-  },
-};
-"#;
-
-fn workerd_config(address: SocketAddr) -> String {
-    format!(
-        r#"using Workerd = import "/workerd/workerd.capnp";
-
-const config :Workerd.Config = (
-  services = [(name = "main", worker = .hello)],
-  sockets = [(name = "http", address = "{address}", http = (), service = "main")],
-);
-
-const hello :Workerd.Worker = (
-  modules = [(name = "hello.js", esModule = embed "hello.js")],
-  compatibilityDate = "2026-01-01",
-);
-"#
-    )
-}
-
-/// One worker process per core. The connections of the load generator are kept, as the others keep them: nginx would
-/// close each after 1,000 requests.
-fn nginx_config(address: SocketAddr) -> String {
-    format!(
-        r#"daemon off;
-pid nginx.pid;
-worker_processes auto;
-events {{}}
-http {{
-  access_log off;
-  keepalive_requests 1000000000;
-  client_body_temp_path state/body;
-  proxy_temp_path state/proxy;
-  fastcgi_temp_path state/fastcgi;
-  uwsgi_temp_path state/uwsgi;
-  scgi_temp_path state/scgi;
-  server {{
-    listen {address};
-    default_type "text/plain; charset=utf-8";
-    location / {{ return 200 "Hello from Terrace\n"; }}
-  }}
-}}
-"#
-    )
 }

@@ -1,5 +1,9 @@
 //! Who stands against whom, and what Terrace is to reach.
 
+mod cache;
+
+pub(crate) use cache::{HITS, MISSES, MISSES_OF_CONDUIT};
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -10,7 +14,7 @@ use tokio::{process::Command, time::timeout};
 
 use crate::{
     Outcome,
-    apps::{self, App, CONDUIT, FRESH, WITH_ACCESS_LOG, WITHOUT_ACCESS_LOG},
+    apps::{self, App, CONDUIT, FRESH, WITH_ACCESS_LOG, WITHOUT_ACCESS_LOG, WITHOUT_CACHE},
     contestant::{Contestant, GREETING, Kind},
     limits::MAX_SEED_TIME,
     options::Files,
@@ -96,12 +100,10 @@ impl<'a> Lineup<'a> {
         ])
     }
 
-    /// Conduit on a seeded database, asked for a list of articles and for one of them.
+    /// Conduit on a seeded database, asked for a list of articles and for one of them. Without a cache, so that it is
+    /// the function that is measured.
     pub(crate) async fn conduit(&self) -> Outcome<[Contestant; 2]> {
-        let conduit = self.guest("conduit");
-        let app = App::new(WITHOUT_ACCESS_LOG).with("conduit", "/api/...", &conduit, CONDUIT);
-        let terrace = self.terrace("terrace, conduit", &app)?;
-        self.seed(&terrace.state_folder()).await?;
+        let terrace = self.seeded("terrace, conduit", WITHOUT_CACHE).await?;
         let list = Contestant {
             path: "/api/articles?limit=20",
             expects: "\"articlesCount\":1000",
@@ -127,6 +129,15 @@ impl<'a> Lineup<'a> {
         };
         apps::distinct_functions(&contestant.folder, &self.guest("hello"), count)?;
         Ok(contestant)
+    }
+
+    /// `terrace up` with conduit on a database of its own.
+    async fn seeded(&self, name: &str, settings: &'static str) -> Outcome<Contestant> {
+        let conduit = self.guest("conduit");
+        let app = App::new(settings).with("conduit", "/api/...", &conduit, CONDUIT);
+        let terrace = self.terrace(name, &app)?;
+        self.seed(&terrace.state_folder()).await?;
+        Ok(terrace)
     }
 
     fn terrace(&self, name: &str, app: &App) -> Outcome<Contestant> {

@@ -39,6 +39,15 @@ struct Report {
 }
 
 impl Load {
+    /// With one connection: what a request takes when no other one is in its way.
+    pub(crate) fn of_one_connection(self) -> Self {
+        Self {
+            connections: 1,
+            threads: 1,
+            ..self
+        }
+    }
+
     /// Presses `url` once.
     ///
     /// # Errors

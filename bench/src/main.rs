@@ -28,11 +28,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     functions::Functions,
-    lineup::Lineup,
+    limits::MAX_START_TIME,
+    lineup::{HITS, Lineup, MISSES, MISSES_OF_CONDUIT},
     machine::Machine,
-    options::{Options, Part},
+    options::{Options, Part, Settings},
     programs::Peers,
     results::Results,
+    server::Server,
     start::Starts,
     throughput::{Plan, Workload},
 };
@@ -42,6 +44,9 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// How wrk reports.
 const REPORT_SCRIPT: &str = include_str!("report.lua");
+
+/// How wrk reports after it has asked for each URL once.
+const ONCE_SCRIPT: &str = concat!(include_str!("once.lua"), include_str!("report.lua"));
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -89,12 +94,17 @@ async fn measure(options: &Options, work: &Path) -> Outcome<Results> {
     fs::create_dir_all(work)?;
     let script = work.join("report.lua");
     fs::write(&script, REPORT_SCRIPT)?;
+    let once = work.join("once.lua");
+    fs::write(&once, ONCE_SCRIPT)?;
     let machine = Machine::here();
     eprintln!("{machine}");
     let peers = Peers::find().await;
     peers.path("wrk")?;
     let lineup = Lineup::new(&options.files, &peers, work);
-    let workloads = workloads(options, &lineup, &script).await?;
+    let mut workloads = workloads(options, &lineup, &script).await?;
+    if options.settings.includes(Part::Cache) {
+        workloads.extend(caches(&options.settings, &lineup, &script, &once).await?);
+    }
     let starts = starts(options, &lineup).await?;
     let functions = functions(options, &lineup).await?;
     Ok(Results {
@@ -135,6 +145,38 @@ async fn workloads(
             workloads.push(throughput::measure(&title, &[contestant], &plan).await);
         }
     }
+    Ok(workloads)
+}
+
+/// Hits and misses, all in front of the same origin.
+async fn caches(
+    settings: &Settings,
+    lineup: &Lineup<'_>,
+    script: &Path,
+    once: &Path,
+) -> Outcome<Vec<Workload>> {
+    let origin = Server::start(&lineup.origin()?, MAX_START_TIME).await?;
+    let plan = Plan {
+        rounds: settings.rounds,
+        load: settings.load(),
+        warm_up: settings.warm_up(),
+        script,
+    };
+    let mut workloads = Vec::new();
+    for asked in HITS {
+        let contestants = lineup.caches(origin.address, asked)?;
+        workloads.push(throughput::measure(asked.title, &contestants, &plan).await);
+    }
+    let plan = Plan {
+        load: settings.load().of_one_connection(),
+        warm_up: settings.warm_up().of_one_connection(),
+        script: once,
+        ..plan
+    };
+    let contestants = lineup.caches_without_aims(origin.address)?;
+    workloads.push(throughput::measure(MISSES.title, &contestants, &plan).await);
+    let contestants = lineup.conduit_behind_a_cache().await?;
+    workloads.push(throughput::measure(MISSES_OF_CONDUIT.title, &contestants, &plan).await);
     Ok(workloads)
 }
 

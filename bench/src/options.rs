@@ -26,7 +26,7 @@ pub(crate) struct Files {
     /// The folder of the functions' `.wasm` files
     #[arg(long, hide = true)]
     pub(crate) guests: PathBuf,
-    /// The program `native_hello`
+    /// The program `native`
     #[arg(long, hide = true)]
     pub(crate) native: PathBuf,
     /// The program that fills the database of conduit
@@ -73,6 +73,8 @@ pub(crate) enum Part {
     Fresh,
     /// Conduit: a list of articles, and one article
     Conduit,
+    /// Hits and misses of the HTTP cache
+    Cache,
     /// Start-up time, and memory at rest
     Start,
     /// One app of many functions
@@ -80,10 +82,11 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Hello,
         Self::Fresh,
         Self::Conduit,
+        Self::Cache,
         Self::Start,
         Self::Functions,
     ];

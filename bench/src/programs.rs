@@ -12,10 +12,11 @@ use tokio::{process::Command, time::timeout};
 use crate::limits::MAX_VERSION_TIME;
 
 /// Peers, the option that makes them print their version, and where they come from.
-const PEERS: [(&str, &str, &str); 4] = [
+const PEERS: [(&str, &str, &str); 5] = [
     ("wasmtime", "--version", "crates.io: wasmtime-cli 48"),
     ("workerd", "--version", "npm: workerd"),
     ("nginx", "-v", "apt: nginx-light"),
+    ("varnishd", "-V", "apt: varnish"),
     ("wrk", "-v", "apt: wrk"),
 ];
 

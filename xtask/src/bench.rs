@@ -46,7 +46,7 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> Outcome {
     let mut bench = Command::new(built.join("terrace-bench"));
     bench.arg("--terrace").arg(terrace.canonicalize()?);
     bench.arg("--guests").arg(guests.canonicalize()?);
-    bench.arg("--native").arg(built.join("native_hello"));
+    bench.arg("--native").arg(built.join("native"));
     bench.arg("--seeder").arg(examples.join("examples/seed"));
     bench.arg("--output").arg(workspace.target.join("bench"));
     bench.args(arguments).env("PATH", path_with_peers()?);

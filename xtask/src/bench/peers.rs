@@ -5,15 +5,19 @@ use std::{
     process::Command,
 };
 
-use crate::{Outcome, process, workspace::cache_folder};
+use crate::{Outcome, apt, process, workspace::cache_folder};
 
 /// The release of wasmtime's command line that has the engine of Terrace.
 const WASMTIME_VERSION: &str = "^48";
 
-/// Debian packages of what is installed for all users.
-const DEBIAN_PACKAGES: [&str; 2] = ["nginx-light", "wrk"];
+/// What is installed for all users: Debian's package, its program, and the option with which that says its version.
+const DEBIAN_PACKAGES: [(&str, &str, &str); 3] = [
+    ("nginx-light", "/usr/sbin/nginx", "-v"),
+    ("varnish", "/usr/sbin/varnishd", "-V"),
+    ("wrk", "wrk", "-v"),
+];
 
-/// Installs what is missing: `wasmtime` and `workerd` into the cache folder, nginx and wrk on the machine.
+/// Installs what is missing: `wasmtime` and `workerd` into the cache folder, nginx, Varnish and wrk on the machine.
 ///
 /// # Errors
 /// When one of them cannot be installed. The bench runs without it all the same.
@@ -31,13 +35,12 @@ pub(crate) fn install() -> Outcome {
                 .arg("workerd"),
         )?;
     }
-    if is_installed("wrk", "-v") && is_installed("/usr/sbin/nginx", "-v") {
-        return Ok(());
-    }
-    // As the user who calls; who may not install packages is told so by apt-get.
-    let mut apt = Command::new("apt-get");
-    apt.args(["install", "--yes", "--no-install-recommends"]);
-    process::run(apt.args(DEBIAN_PACKAGES))
+    let missing: Vec<&str> = DEBIAN_PACKAGES
+        .into_iter()
+        .filter(|(_, program, option)| !is_installed(program, option))
+        .map(|(package, _, _)| package)
+        .collect();
+    apt::install(&missing)
 }
 
 /// The folders in which installed peers are found, besides those of the user's `PATH`.

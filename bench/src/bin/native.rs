@@ -1,11 +1,15 @@
-//! The limit: the response of `functions/hello` from a native hyper server, without WebAssembly, routing, limits or
-//! logs. What Terrace adds to this is the price of a function.
+//! The limit: a native hyper server, without WebAssembly, routing, limits or logs. It gives the response of
+//! `functions/hello`, so that what Terrace adds to this is the price of a function; and so many bytes that caches may
+//! store, so that it is the origin of the caches and their limit too.
 
-use std::{convert::Infallible, io, net::SocketAddr, num::NonZeroUsize, thread};
+use std::{convert::Infallible, io, net::SocketAddr, num::NonZeroUsize, sync::LazyLock, thread};
 
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
-use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Request, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -22,7 +26,17 @@ const BODY: &[u8] = b"Hello from Terrace\n";
 /// As long as the request id that Terrace adds, so that the same number of bytes is sent.
 const REQUEST_ID: HeaderValue = HeaderValue::from_static("00000000000000000000000000000000");
 
-/// Answers every request with a greeting.
+/// What a path begins with that asks for a number of bytes, as in `/bytes/1024`.
+const BYTES_PATH: &str = "/bytes/";
+
+/// The most bytes that can be asked for.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Greetings, up to the most that can be asked for.
+static GREETINGS: LazyLock<Bytes> =
+    LazyLock::new(|| BODY.iter().copied().cycle().take(MAX_BYTES).collect());
+
+/// Answers every request with a greeting, or with many.
 #[derive(Parser)]
 struct Options {
     /// Where to listen.
@@ -103,10 +117,30 @@ async fn serve(stream: TcpStream) {
     drop(connection.await);
 }
 
-async fn answer(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let count = request.uri().path().strip_prefix(BYTES_PATH);
+    let count = count.and_then(|count| count.parse().ok());
+    Ok(match count {
+        Some(count) => greetings(count),
+        None => greeting(),
+    })
+}
+
+/// What may be stored for an hour.
+fn greetings(count: usize) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(GREETINGS.slice(..count.min(MAX_BYTES))));
+    let headers = response.headers_mut();
+    // Of a type that nobody compresses.
+    let type_ = HeaderValue::from_static("application/octet-stream");
+    headers.insert(CONTENT_TYPE, type_);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    response
+}
+
+fn greeting() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(BODY)));
     let plain_text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, plain_text);
     response.headers_mut().insert("x-request-id", REQUEST_ID);
-    Ok(response)
+    response
 }

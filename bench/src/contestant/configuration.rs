@@ -1,0 +1,81 @@
+//! The configuration files of the peers.
+
+use std::net::SocketAddr;
+
+/// The hello of workerd, with the header fields of the others.
+pub(super) const WORKERD_HANDLER: &str = r#"export default {
+  async fetch() {
+    return new Response("Hello from Terrace\n", { headers: { "content-type": "text/plain; charset=utf-8" } });
+  },
+};
+"#;
+
+pub(super) fn workerd_config(address: SocketAddr) -> String {
+    format!(
+        r#"using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .hello)],
+  sockets = [(name = "http", address = "{address}", http = (), service = "main")],
+);
+
+const hello :Workerd.Worker = (
+  modules = [(name = "hello.js", esModule = embed "hello.js")],
+  compatibilityDate = "2026-01-01",
+);
+"#
+    )
+}
+
+/// nginx with a fixed response.
+pub(super) fn nginx_config(address: SocketAddr) -> String {
+    let location = r#"default_type "text/plain; charset=utf-8";
+    location / { return 200 "Hello from Terrace\n"; }"#;
+    nginx(address, "", location)
+}
+
+/// nginx with a cache of its own in front of `origin`. What a cache of nginx is usually given is given to it: connections
+/// to the origin that are kept, one forward for many equal misses, and files that stay open.
+pub(super) fn nginx_cache_config(address: SocketAddr, origin: SocketAddr) -> String {
+    let cache = format!(
+        r#"sendfile on;
+  open_file_cache max=100000 inactive=60s;
+  open_file_cache_valid 60s;
+  proxy_cache_path state/cache levels=1:2 keys_zone=cache:64m max_size=1g inactive=1h use_temp_path=off;
+  upstream origin {{ server {origin}; keepalive 64; }}"#
+    );
+    let location = r#"location / {
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_cache cache;
+      proxy_cache_lock on;
+    }"#;
+    nginx(address, &cache, location)
+}
+
+/// One worker process per core. The connections of the load generator are kept, as the others keep them: nginx would
+/// close each after 1,000 requests.
+fn nginx(address: SocketAddr, settings: &str, location: &str) -> String {
+    format!(
+        r#"daemon off;
+pid nginx.pid;
+worker_processes auto;
+events {{}}
+http {{
+  access_log off;
+  keepalive_requests 1000000000;
+  client_body_temp_path state/body;
+  proxy_temp_path state/proxy;
+  fastcgi_temp_path state/fastcgi;
+  uwsgi_temp_path state/uwsgi;
+  scgi_temp_path state/scgi;
+  {settings}
+  server {{
+    listen {address};
+    {location}
+  }}
+}}
+"#
+    )
+}
