@@ -18,8 +18,11 @@ const TERRACE_VARIABLE: &str = "TERRACE_BIN";
 /// Names the folder of built functions that are to be measured instead of those of this clone.
 const GUESTS_VARIABLE: &str = "TERRACE_GUESTS";
 
-/// The one option that is not the bench's own.
+/// The options that are not the bench's own: installs its peers first.
 const INSTALL_PEERS: &str = "--install-peers";
+
+/// Measures the store of the edge cache by itself instead.
+const STORE: &str = "--store";
 
 /// Builds and then becomes the bench, so that signals reach it and it can end what it started. Returns only on
 /// failure. `arguments` are the bench's, but for [`INSTALL_PEERS`].
@@ -31,6 +34,13 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> Outcome {
         peers::install()?;
     }
     let workspace = Workspace::read()?;
+    if take(&mut arguments, STORE) {
+        let built = build(&workspace, &["--package", "terrace-bench-store"])?;
+        let mut bench = Command::new(built.join("terrace-bench-store"));
+        return Err(become_it(
+            bench.args(arguments).current_dir(&workspace.root),
+        ));
+    }
     let terrace = match variable(TERRACE_VARIABLE) {
         Some(program) => program,
         None => build(&workspace, &["--package", "terrace"])?.join("terrace"),
@@ -50,8 +60,13 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> Outcome {
     bench.arg("--seeder").arg(examples.join("examples/seed"));
     bench.arg("--output").arg(workspace.target.join("bench"));
     bench.args(arguments).env("PATH", path_with_peers()?);
-    let error = bench.exec();
-    Err(format!("cannot start {}: {error}", process::words(&bench)).into())
+    Err(become_it(&mut bench))
+}
+
+/// Becomes a program; why that failed.
+fn become_it(program: &mut Command) -> Box<dyn std::error::Error> {
+    let error = program.exec();
+    format!("cannot start {}: {error}", process::words(program)).into()
 }
 
 /// Builds a release and returns the folder of its programs.

@@ -38,7 +38,7 @@ pub(crate) fn response(group: &str, bytes: usize) -> Arc<StoredResponse> {
         .expect("the fields are valid");
     let mut head = head.into_parts().0;
     head.headers = compact_fields(&head.headers);
-    let (policy, _) = storing::policy(&head, &[], &NegativeCaching::default(), now);
+    let policy = storing::policy(&head, &[], &NegativeCaching::default(), now);
     let content = Content::whole(Bytes::from(vec![b'x'; bytes]));
     let representation = Representation::Whole(content);
     let vary = VaryKey::default();

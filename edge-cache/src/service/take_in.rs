@@ -17,7 +17,7 @@ use crate::rules::cache_status::CacheStatus;
 use crate::rules::storing::{self, NoStoreReason, Storable};
 use crate::rules::vary::VaryKey;
 use crate::rules::{accept_encoding, age, conditional, fields, groups, range, validation};
-use crate::store::Put;
+use crate::store::{Put, compact_fields};
 use crate::stored_response::{Representation, StoredResponse};
 
 impl<E: ForwardError> Cache<E> {
@@ -381,6 +381,7 @@ impl<E: ForwardError> Cache<E> {
         if is_compressible {
             accept_encoding::vary_on_coding(&mut headers);
         }
+        let headers = compact_fields(&headers);
         StoredResponse {
             status: storable.status,
             groups: groups::groups(&headers),
