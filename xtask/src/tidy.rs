@@ -1,6 +1,7 @@
 //! Rules that no compiler checks, as ordinary tests over the files of the repository.
 
 mod architecture;
+mod http_cache;
 mod keys;
 mod limits;
 mod pages;
