@@ -1,3 +1,5 @@
+//! The properties with text that looks like fields.
+
 use proptest::prelude::*;
 
 /// Text that looks like fields: fragments and arbitrary bytes in any order.
