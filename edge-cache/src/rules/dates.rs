@@ -7,14 +7,33 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// The length of the longest date: `Wednesday, 06-Nov-94 08:49:37 GMT`.
 const MAX_DATE_BYTES: usize = 33;
 
-/// How far in the future a year of two digits may seem to lie before it is taken for a past one (RFC 9110 §5.6.7), with
-/// years of 365.25 days.
-const MAX_YEARS_AHEAD: Duration = Duration::from_secs(50 * 31_557_600);
+const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
+
+/// A year of the calendar, on average.
+const SECONDS_OF_YEAR: i64 = 31_556_952;
+
+/// How far ahead a date with a year of two digits may seem to lie before it is taken for a past one: fifty years
+/// (RFC 9110 §5.6.7).
+const MAX_SECONDS_AHEAD: i64 = 50 * SECONDS_OF_YEAR;
+
+const DAY_NAMES: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
+
+const MONTH_NAMES: [&str; 12] = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+];
 
 /// The date of a field, in one of the three formats of the standard. `now` tells which century a year of two digits is of.
 ///
-/// The format is taken strictly, but for upper and lower case (RFC 9111 §4.2) and which day of the week is named. A field
-/// of several lines, and one in another time zone, have no date: what was meant is unknown.
+/// The format is taken strictly, but for upper and lower case (RFC 9111 §4.2) and which day of the week is named, since the
+/// rest says that. A field of several lines, and one in another time zone, has no date: what was meant is unknown.
 #[must_use]
 pub fn date(headers: &HeaderMap, name: &HeaderName, now: SystemTime) -> Option<SystemTime> {
     let mut lines = headers.get_all(name).iter();
@@ -31,22 +50,17 @@ pub fn parse(text: &[u8], now: SystemTime) -> Option<SystemTime> {
     let mut buffer = [0; MAX_DATE_BYTES];
     let buffer = buffer.get_mut(..text.len())?;
     buffer.copy_from_slice(text);
-    set_case(buffer);
+    buffer.make_ascii_lowercase();
     let text = std::str::from_utf8(buffer).ok()?;
-    match rfc_850(text) {
-        Some(date) => date.parse(now),
-        None => httpdate::parse_http_date(text)
-            .ok()
-            .or_else(|| with_another_day_name(text)),
+    let seconds = imf_fixdate(text)
+        .or_else(|| rfc850_date(text, seconds_since_1970(now)))
+        .or_else(|| asctime_date(text))?;
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
     }
-}
-
-/// The date of a text whose day of the week does not fit: the name says nothing that the rest does not say.
-fn with_another_day_name(text: &str) -> Option<SystemTime> {
-    let (name, rest) = text.split_at_checked(3)?;
-    DAY_NAMES.iter().find(|day| day.starts_with(name))?;
-    let other = |day: &&str| httpdate::parse_http_date(&format!("{}{rest}", &day[..3])).ok();
-    DAY_NAMES.iter().find_map(other)
 }
 
 /// The text of a date, in the format that senders use. A date outside the years that it can express is the nearest one.
@@ -61,179 +75,129 @@ pub fn print(date: SystemTime) -> HeaderValue {
     HeaderValue::try_from(text).expect("a date is visible ASCII")
 }
 
-/// Puts letters into the case that the formats have: names of days and months begin with a capital.
-fn set_case(text: &mut [u8]) {
-    for word in text.split_mut(|byte| !byte.is_ascii_alphabetic()) {
-        if word.eq_ignore_ascii_case(b"GMT") {
-            word.make_ascii_uppercase();
-        } else {
-            word.make_ascii_lowercase();
-            if let Some(first) = word.first_mut() {
-                first.make_ascii_uppercase();
-            }
-        }
-    }
-}
-
-/// A date with a year of two digits.
-struct ShortDate<'a> {
-    day_name: &'a str,
-    /// Day and month.
-    day: (&'a str, &'a str),
-    year: &'a str,
-    time: &'a str,
-}
-
-/// The parts of `Sunday, 06-Nov-94 08:49:37 GMT`, each of the right length.
-fn rfc_850(text: &str) -> Option<ShortDate<'_>> {
-    let (day_name, rest) = text.split_once(", ")?;
-    let (date, time) = rest.split_once(' ')?;
-    let mut parts = date.split('-');
-    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_short = (day.len(), month.len(), year.len(), date.len()) == (2, 3, 2, 9);
-    let is_day = day_name.len() > 3 && day_name.ends_with("day");
-    (is_short && is_day).then_some(ShortDate {
-        day_name,
-        day: (day, month),
-        year,
-        time,
+fn seconds_since_1970(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
     })
 }
 
-impl ShortDate<'_> {
-    /// The latest date that is not more than fifty years ahead of `now`, and has that day of the week.
-    fn parse(&self, now: SystemTime) -> Option<SystemTime> {
-        DAY_NAMES.iter().find(|name| **name == self.day_name)?;
-        let in_century = |century: &str| {
-            let Self {
-                day_name,
-                day: (day, month),
-                year,
-                time,
-            } = self;
-            let text = format!("{}, {day} {month} {century}{year} {time}", &day_name[..3]);
-            httpdate::parse_http_date(&text).ok()
+/// `sun, 06 nov 1994 08:49:37 gmt`
+fn imf_fixdate(text: &str) -> Option<i64> {
+    let (day_name, rest) = text.split_once(", ")?;
+    let mut parts = rest.strip_suffix(" gmt")?.split(' ');
+    let date = Date {
+        day: digits(parts.next()?, 2)?,
+        month: month(parts.next()?)?,
+        year: digits(parts.next()?, 4)?,
+    };
+    let time = seconds_of_day(parts.next()?)?;
+    let is_whole = parts.next().is_none() && is_short_day_name(day_name);
+    is_whole.then(|| date.seconds(time))?
+}
+
+/// `sunday, 06-nov-94 08:49:37 gmt`
+fn rfc850_date(text: &str, now: i64) -> Option<i64> {
+    let (day_name, rest) = text.split_once(", ")?;
+    let (date, time) = rest.strip_suffix(" gmt")?.split_once(' ')?;
+    let mut parts = date.split('-');
+    let (day, month) = (digits(parts.next()?, 2)?, month(parts.next()?)?);
+    let year_of_century = digits(parts.next()?, 2)?;
+    if parts.next().is_some() || !DAY_NAMES.contains(&day_name) {
+        return None;
+    }
+    let time = seconds_of_day(time)?;
+    let century = (1970 + now / SECONDS_OF_YEAR) / 100;
+    let candidates = [century + 1, century, century - 1].map(|century| Date {
+        day,
+        month,
+        year: century * 100 + year_of_century,
+    });
+    let mut candidates = candidates.iter().filter_map(|date| date.seconds(time));
+    candidates.find(|date| date - now <= MAX_SECONDS_AHEAD)
+}
+
+/// `sun nov  6 08:49:37 1994`
+fn asctime_date(text: &str) -> Option<i64> {
+    let (day_name, rest) = text.split_once(' ')?;
+    let (month_name, rest) = rest.split_once(' ')?;
+    let (day, rest) = rest.split_at_checked(2)?;
+    let (time, year) = rest.strip_prefix(' ')?.split_once(' ')?;
+    let date = Date {
+        day: match day.strip_prefix(' ') {
+            Some(day) => digits(day, 1)?,
+            None => digits(day, 2)?,
+        },
+        month: month(month_name)?,
+        year: digits(year, 4)?,
+    };
+    let time = seconds_of_day(time)?;
+    is_short_day_name(day_name).then(|| date.seconds(time))?
+}
+/// A day of the calendar.
+struct Date {
+    year: i64,
+    month: i64,
+    day: i64,
+}
+
+impl Date {
+    /// The seconds between 1970 and a time of this day, if there is such a day.
+    fn seconds(&self, time: i64) -> Option<i64> {
+        let exists = (1..=self.days_of_month()).contains(&self.day);
+        exists.then(|| self.days_since_1970() * SECONDS_OF_DAY + time)
+    }
+
+    fn days_of_month(&self) -> i64 {
+        let year = self.year;
+        let is_leap_year = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        match self.month {
+            2 if is_leap_year => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        }
+    }
+
+    /// Counts in years that begin with March, so that a leap day is the last of its year.
+    fn days_since_1970(&self) -> i64 {
+        /// From the first of March of the year 0 to 1970.
+        const DAYS_BEFORE_1970: i64 = 719_468;
+        let year = if self.month <= 2 {
+            self.year - 1
+        } else {
+            self.year
         };
-        // Weeks do not repeat after a century, so only one of them has the right day.
-        let is_near = |date: &SystemTime| {
-            date.duration_since(now)
-                .is_ok_and(|ahead| ahead <= MAX_YEARS_AHEAD)
-                || *date <= now
-        };
-        ["20", "19"]
-            .into_iter()
-            .filter_map(in_century)
-            .find(is_near)
+        let months_since_march = (self.month + 9) % 12;
+        let day_of_year = (153 * months_since_march + 2) / 5 + self.day - 1;
+        let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+        year * 365 + leap_days + day_of_year - DAYS_BEFORE_1970
     }
 }
 
-const DAY_NAMES: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+fn is_short_day_name(name: &str) -> bool {
+    name.len() == 3 && DAY_NAMES.iter().any(|day| day.starts_with(name))
+}
+
+/// The number of a month, from 1 on.
+fn month(name: &str) -> Option<i64> {
+    let found = (1..).zip(MONTH_NAMES).find(|(_, month)| *month == name);
+    found.map(|(number, _)| number)
+}
+
+/// `08:49:37`; there are seconds with the number 60.
+fn seconds_of_day(time: &str) -> Option<i64> {
+    let mut parts = time.split(':').map(|part| digits(part, 2));
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    let is_time = parts.next().is_none() && hour < 24 && minute < 60 && second <= 60;
+    is_time.then_some(hour * 3600 + minute * 60 + second)
+}
+
+/// A number of exactly so many digits.
+fn digits(text: &str, count: usize) -> Option<i64> {
+    let is_number = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok())?
+}
 
 #[cfg(test)]
-mod tests {
-    use http::header::EXPIRES;
-
-    use super::*;
-    use crate::rules::testing::headers;
-
-    /// 19 October 2026.
-    fn now() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_792_368_000)
-    }
-
-    fn read(text: &str) -> Option<u64> {
-        let date = date(&headers(&[("expires", text)]), &EXPIRES, now())?;
-        date.duration_since(SystemTime::UNIX_EPOCH)
-            .ok()
-            .map(|since| since.as_secs())
-    }
-
-    #[test]
-    fn the_three_formats_mean_the_same_rfc_9110_5_6_7() {
-        for text in [
-            "Sun, 06 Nov 1994 08:49:37 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
-            "Sun Nov  6 08:49:37 1994",
-        ] {
-            assert_eq!(read(text), Some(784_111_777), "{text}");
-        }
-        assert_eq!(
-            read("Sun, 21 Nov 2286 04:46:39 GMT").map(|date| date > 1 << 33),
-            Some(true)
-        );
-    }
-
-    #[test]
-    fn case_does_not_matter_rfc_9111_4_2() {
-        for text in [
-            "SUN, 06 Nov 1994 08:49:37 GMT",
-            "Sun, 06 NOV 1994 08:49:37 GMT",
-            "sun, 06 nov 1994 08:49:37 gMT",
-            "SUNDAY, 06-nov-94 08:49:37 gmt",
-        ] {
-            assert_eq!(read(text), Some(784_111_777), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_day_of_the_week_says_nothing() {
-        let right = parse(b"Thu, 18 Aug 2050 02:01:18 GMT", now());
-        assert!(right.is_some());
-        assert_eq!(parse(b"Fri, 18 Aug 2050 02:01:18 GMT", now()), right);
-        assert_eq!(parse(b"Xyz, 18 Aug 2050 02:01:18 GMT", now()), None);
-    }
-
-    #[test]
-    fn what_is_not_exactly_a_date_is_none_rfc_9110_5_6_7() {
-        for text in [
-            "0",
-            "",
-            "Thu, 18 Aug 2050 02:01:18 UTC",
-            "Thu, 18 Aug 2050 02:01:18 AEST",
-            "Thu, 18 Aug 50 02:01:18 GMT",
-            "Thu 18 Aug 2050 02:01:18 GMT",
-            "Thu, 18  Aug  2050 02:01:18 GMT",
-            "Thu, 18-Aug-2050 02:01:18 GMT",
-            "Thu, 18 Aug 2050 02.01.18 GMT",
-            "Thu, 18 Aug 2050 2:01:18 GMT",
-            "Thu, 31 Feb 2050 02:01:18 GMT",
-            "Thursday, 18-Aug-50 02:01:18 PST",
-            "Thuday, 18-Aug-50 02:01:18 GMT",
-        ] {
-            assert_eq!(read(text), None, "{text}");
-        }
-        let two = headers(&[
-            ("expires", "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("expires", "0"),
-        ]);
-        assert_eq!(date(&two, &EXPIRES, now()), None);
-    }
-
-    #[test]
-    fn a_year_of_two_digits_is_at_most_fifty_years_ahead_rfc_9110_5_6_7() {
-        assert_eq!(
-            read("Thursday, 18-Aug-50 02:01:18 GMT"),
-            Some(2_544_400_878)
-        );
-        // 2077 is more than fifty years ahead, and that day was a Saturday in 1977.
-        assert_eq!(read("Saturday, 01-Jan-77 00:00:00 GMT"), Some(220_924_800));
-    }
-
-    #[test]
-    fn a_date_that_is_printed_is_read_again() {
-        for seconds in [0, 784_111_777, 253_402_300_799] {
-            let date = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-            assert_eq!(parse(print(date).as_bytes(), now()), Some(date));
-        }
-        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-        assert_eq!(print(before), "Thu, 01 Jan 1970 00:00:00 GMT");
-    }
-}
+mod tests;

@@ -15,6 +15,8 @@ pub mod groups;
 pub mod invalidation;
 pub mod key;
 mod list;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 pub mod range;
 pub mod reuse;
 pub mod selection;

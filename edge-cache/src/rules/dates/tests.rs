@@ -1,3 +1,5 @@
+//! Dates in their three formats, and what is none.
+
 use http::header::EXPIRES;
 
 use super::*;

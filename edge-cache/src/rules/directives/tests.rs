@@ -1,3 +1,5 @@
+//! Directives: well formed, malformed, in conflict and beyond all numbers.
+
 use super::*;
 
 fn headers(lines: &[&str]) -> HeaderMap {

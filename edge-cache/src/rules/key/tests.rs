@@ -1,3 +1,5 @@
+//! Which targets share a key, and what references mean.
+
 use std::collections::HashSet;
 
 use http::Request;

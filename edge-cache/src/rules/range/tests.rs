@@ -1,3 +1,5 @@
+//! Ranges asked for, described and answered.
+
 use super::*;
 use crate::rules::testing::headers;
 

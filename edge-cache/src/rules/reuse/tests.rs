@@ -1,3 +1,5 @@
+//! What may be done with a response of some age, for some client.
+
 use super::*;
 use crate::rules::directives::ResponseDirectives;
 use crate::rules::freshness::FreshnessSource;

@@ -1,3 +1,5 @@
+//! Which responses are stored, to which requests, and which stay stored.
+
 use std::time::Duration;
 
 use http::Request;

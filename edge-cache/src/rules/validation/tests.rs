@@ -1,3 +1,5 @@
+//! What a 304 and a response to `HEAD` mean for what is stored.
+
 use super::*;
 use crate::rules::testing::headers;
 

@@ -1,3 +1,5 @@
+//! Which requests select which variants.
+
 use super::*;
 use crate::rules::testing::headers;
 

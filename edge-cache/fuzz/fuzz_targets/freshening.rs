@@ -1,0 +1,7 @@
+//! Feeds arbitrary bytes to the property `freshening` of the rules.
+#![no_main]
+
+use edge_cache::rules::properties;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| properties::freshening(data));
