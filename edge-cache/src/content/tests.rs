@@ -1,3 +1,5 @@
+//! Readers and the writer of one content.
+
 use std::task::{Context, Poll, Waker};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What comes out of each coding.
+
 use std::io::Read;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

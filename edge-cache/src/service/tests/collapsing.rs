@@ -1,3 +1,5 @@
+//! Identical requests at one time.
+
 use futures::future::join_all;
 use futures::{FutureExt, join};
 

@@ -1,3 +1,5 @@
+//! Content in the codings that clients accept.
+
 use std::io::Read;
 
 use super::harness::Harness;

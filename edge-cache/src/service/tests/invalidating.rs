@@ -1,3 +1,5 @@
+//! What writes and operators make outdated.
+
 use super::harness::{Harness, streaming};
 use crate::rules::groups::CacheGroup;
 use crate::store::{Purge, PurgeMode};

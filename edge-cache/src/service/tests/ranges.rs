@@ -1,3 +1,5 @@
+//! Parts: answered, stored, joined and completed.
+
 use super::harness::Harness;
 
 const WHOLE: [(&str, &str); 2] = [("cache-control", "max-age=60"), ("etag", "\"a\"")];

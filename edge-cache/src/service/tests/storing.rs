@@ -1,3 +1,5 @@
+//! What is stored and used again, and for whom.
+
 use bytes::Bytes;
 
 use super::harness::{Harness, read, streaming};

@@ -1,3 +1,5 @@
+//! Stale responses: validated, served meanwhile, or in place of a failure.
+
 use super::harness::{Harness, date};
 
 const TAGGED: [(&str, &str); 2] = [("cache-control", "max-age=10"), ("etag", "\"a\"")];
