@@ -12,6 +12,7 @@ use super::lists::{Evicted, Lists};
 use super::purge::origin;
 use super::{Purge, PurgeMode, StoreStatistics, Variants, weight};
 use crate::StoredResponse;
+use crate::rules::groups::CacheGroup;
 use crate::rules::key::CacheKey;
 
 /// How many entries a purge visits before it lets others at the index.
@@ -75,11 +76,16 @@ impl Shard {
         };
         let weight = weight::of_slot(&slot);
         let (replaced, evicted) = self.lists.write().insert(hash, slot, weight);
-        // It has the place of another key if their hashes are equal.
-        if let Some(replaced) = &replaced {
-            unlist(&mut index, hasher, hash, replaced);
+        let is_listed = replaced.as_ref().is_some_and(|replaced| {
+            replaced.key == *key && groups(&replaced.variants).eq(groups(&variants))
+        });
+        if !is_listed {
+            // It has the place of another key if their hashes are equal.
+            if let Some(replaced) = &replaced {
+                unlist(&mut index, hasher, hash, replaced);
+            }
+            list(&mut index, hasher, hash, key, &variants);
         }
-        list(&mut index, hasher, hash, key, &variants);
         forget(&mut index, hasher, &evicted);
         drop(index);
         if evicted.iter().any(|(evicted, _)| *evicted == hash) {
@@ -304,6 +310,10 @@ fn forget(index: &mut Index, hasher: &RandomState, evicted: &Evicted<Slot>) {
     }
 }
 
+fn groups(variants: &Variants) -> impl Iterator<Item = &CacheGroup> {
+    variants.iter().flat_map(|stored| &stored.groups)
+}
+
 /// The groups of all variants, as the index has them.
 fn members(
     hasher: &RandomState,
@@ -311,8 +321,7 @@ fn members(
     key: &CacheKey,
     variants: &Variants,
 ) -> impl Iterator<Item = (u64, u64, u64)> {
-    let groups = variants.iter().flat_map(|stored| &stored.groups);
-    groups.map(move |group| {
+    groups(variants).map(move |group| {
         let origin = hasher.hash_one(origin(key.as_str()));
         (hasher.hash_one(group.as_str()), origin, hash)
     })
