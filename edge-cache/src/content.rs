@@ -405,6 +405,23 @@ impl ContentReader {
         }
     }
 
+    /// All that is still to be read, if the content is complete and that lies in one piece.
+    ///
+    /// # Errors
+    /// The reader as it was, if not.
+    pub fn into_whole(mut self) -> Result<Bytes, Self> {
+        let content = Arc::clone(&self.content);
+        let Some(Ok(pieces)) = content.end.get() else {
+            return Err(self);
+        };
+        let end = self.end.min(pieces.end);
+        match pieces.at(self.position, &mut self.piece) {
+            Some(bytes) if self.position + bytes.len() as u64 >= end => Ok(self.take(bytes)),
+            None if self.position >= end => Ok(Bytes::new()),
+            _ => Err(self),
+        }
+    }
+
     /// Whether [`Self::poll_next`] has no more to give, as far as is known.
     #[must_use]
     pub fn is_at_end(&self) -> bool {

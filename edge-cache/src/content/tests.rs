@@ -113,3 +113,18 @@ fn a_small_piece_of_a_large_buffer_does_not_hold_the_buffer() {
     let kept = content.pieces().next().unwrap().as_ptr();
     assert_ne!(kept, large.as_ptr());
 }
+
+#[test]
+fn complete_content_in_one_piece_is_handed_out_whole() {
+    let content = Content::whole(Bytes::from_static(b"0123456789"));
+    assert_eq!(
+        content.reader(0..u64::MAX).unwrap().into_whole().unwrap(),
+        "0123456789"
+    );
+    assert_eq!(content.reader(2..5).unwrap().into_whole().unwrap(), "234");
+    let empty = Content::whole(Bytes::new());
+    assert_eq!(empty.reader(0..u64::MAX).unwrap().into_whole().unwrap(), "");
+    let (mut writer, growing) = Content::growing(u64::MAX);
+    writer.push(Bytes::from_static(b"01"));
+    assert!(growing.reader(0..u64::MAX).unwrap().into_whole().is_err());
+}

@@ -47,6 +47,20 @@ impl<B> CacheBody<B> {
     }
 }
 
+impl<B> CacheBody<B> {
+    /// The content as one piece, if it is there as one, for a server that sends such content in one write with its head.
+    ///
+    /// # Errors
+    /// The body as it was, if it is not.
+    pub fn into_whole(self) -> Result<Bytes, Self> {
+        match self.source {
+            Source::Nothing => Ok(Bytes::new()),
+            Source::Store { reader } => reader.into_whole().map_err(Self::stored),
+            source @ Source::Origin { .. } => Err(Self { source }),
+        }
+    }
+}
+
 impl<B> Body for CacheBody<B>
 where
     B: Body<Data = Bytes, Error: From<ContentBroken>>,

@@ -112,10 +112,10 @@ impl<E: ForwardError> Cache<E> {
         let (head, content) = request.into_parts();
         let answer = match Purpose::of(&head) {
             Purpose::Read(key) => self.read(key, head, content, &forward).await,
-            Purpose::Change(key) => self.change(key, head, content, &forward).await,
+            Purpose::Change(key) => Box::pin(self.change(key, head, content, &forward)).await,
             Purpose::Neither(reason) => {
                 let request = Request::from_parts(head, content);
-                self.pass(request, reason, &forward).await
+                Box::pin(self.pass(request, reason, &forward)).await
             }
         }?;
         self.counters.count(&answer.status);

@@ -53,18 +53,38 @@ impl<E: ForwardError> Cache<E> {
         B: Body<Data = Bytes, Error = E>,
     {
         let asking = Asking::new(key, head);
-        for _ in 0..=MAX_LEADERS_LOST {
-            let now = self.clock.now();
-            let (stale, reason) = match self.judge(&asking, now) {
-                Verdict::Respond { stored, validate } => {
-                    return Ok(self.respond_at_once(asking, stored, validate, now));
-                }
-                Verdict::Forward { stale, reason } => (stale, reason),
-            };
-            if asking.directives.only_if_cached {
-                return Ok(respond::not_cached(reason));
+        let now = self.clock.now();
+        match self.judge(&asking, now) {
+            Verdict::Respond { stored, validate } => {
+                Ok(self.respond_at_once(asking, stored, validate, now))
             }
-            match self.role(&asking, stale.as_deref(), now) {
+            // Apart, so that a hit does not carry the room that a forward needs.
+            Verdict::Forward { stale, reason } => {
+                Box::pin(self.bring(asking, content, stale, reason, forward)).await
+            }
+        }
+    }
+
+    /// Has a response brought by a forward, be it this request's or another's.
+    async fn bring<F, R, Q, B>(
+        self: &Arc<Self>,
+        asking: Asking,
+        content: Q,
+        mut stale: Option<Arc<StoredResponse>>,
+        mut reason: ForwardReason,
+        forward: &F,
+    ) -> Result<Answer<B, E>, E>
+    where
+        F: Fn(Request<Q>) -> R,
+        R: Future<Output = Result<Response<B>, E>>,
+        Q: Default,
+        B: Body<Data = Bytes, Error = E>,
+    {
+        if asking.directives.only_if_cached {
+            return Ok(respond::not_cached(reason));
+        }
+        for _ in 0..=MAX_LEADERS_LOST {
+            match self.role(&asking, stale.as_deref(), self.clock.now()) {
                 Some(Role::Leader(leader)) => {
                     return self
                         .ask(asking, content, Some(leader), stale, reason, forward)
@@ -79,11 +99,17 @@ impl<E: ForwardError> Cache<E> {
                 }
                 None => break,
             }
+            let now = self.clock.now();
+            match self.judge(&asking, now) {
+                Verdict::Respond { stored, validate } => {
+                    return Ok(self.respond_at_once(asking, stored, validate, now));
+                }
+                Verdict::Forward {
+                    stale: found,
+                    reason: why,
+                } => (stale, reason) = (found, why),
+            }
         }
-        let (stale, reason) = match self.judge(&asking, self.clock.now()) {
-            Verdict::Respond { stored, .. } => (Some(stored), ForwardReason::Stale),
-            Verdict::Forward { stale, reason } => (stale, reason),
-        };
         self.ask(asking, content, None, stale, reason, forward)
             .await
     }
