@@ -84,21 +84,21 @@ impl<E: ForwardError> Cache<E> {
             return Ok(respond::not_cached(reason));
         }
         for _ in 0..=MAX_LEADERS_LOST {
-            match self.role(&asking, stale.as_deref(), self.clock.now()) {
+            let followed = match self.role(&asking, stale.as_deref(), self.clock.now()) {
                 Some(Role::Leader(leader)) => {
                     return self
                         .ask(asking, content, Some(leader), stale, reason, forward)
                         .await;
                 }
                 Some(Role::Follower(follower)) => {
-                    match self.follow(&asking, follower, stale.as_ref(), reason).await {
-                        Followed::Answered(answer) => return *answer,
-                        Followed::LeaderLost => {}
-                        Followed::InVain => break,
-                    }
+                    self.follow(&asking, follower, stale.as_ref(), reason).await
                 }
                 None => break,
+            };
+            if let Followed::Answered(answer) = followed {
+                return *answer;
             }
+            // What is stored may be another by now.
             let now = self.clock.now();
             match self.judge(&asking, now) {
                 Verdict::Respond { stored, validate } => {
@@ -108,6 +108,9 @@ impl<E: ForwardError> Cache<E> {
                     stale: found,
                     reason: why,
                 } => (stale, reason) = (found, why),
+            }
+            if let Followed::InVain = followed {
+                break;
             }
         }
         self.ask(asking, content, None, stale, reason, forward)
