@@ -7,13 +7,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use terrace_sdk::Response;
 use terrace_sdk::http::header::{AUTHORIZATION, CACHE_CONTROL, VARY};
 use terrace_sdk::http::{HeaderName, HeaderValue};
 
 use crate::call::Call;
-use crate::limits::{MAX_GROUP_NAME_BYTES, MAX_NAMED_USERS};
+use crate::limits::{MAX_GROUP_NAME_BYTES, MAX_NAMED_ARTICLES, MAX_NAMED_TAGS, MAX_NAMED_USERS};
 
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 const CACHE_GROUPS: HeaderName = HeaderName::from_static("cache-groups");
@@ -43,8 +43,6 @@ pub(crate) enum Group<'a> {
     Comments(i64),
     /// What is shown of a user, also as an author.
     User(i64),
-    /// What is shown of any user: for responses that show too many to name them.
-    Users,
     /// Which articles are by the user of that name.
     Author(&'a str),
     /// Which articles have that tag.
@@ -57,11 +55,22 @@ pub(crate) enum Group<'a> {
     Tags,
 }
 
-/// Groups as they are gathered.
+/// Groups as they are gathered: those of a kind that may be many by themselves.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     names: BTreeSet<String>,
-    users: BTreeSet<i64>,
+    articles: BTreeSet<String>,
+    users: BTreeSet<String>,
+    tags: BTreeSet<String>,
+}
+
+/// On which side of an invalidation groups stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// What a response is made of.
+    Made,
+    /// What a write has changed.
+    Changed,
 }
 
 impl Groups {
@@ -74,32 +83,60 @@ impl Groups {
 
     /// Adds a group.
     pub(crate) fn add(&mut self, group: Group<'_>) {
-        match group {
-            Group::User(id) => {
-                self.users.insert(id);
-            }
-            group => {
-                self.names.insert(group.to_string());
-            }
-        }
+        let kind = match group {
+            Group::Article(_) => &mut self.articles,
+            Group::User(_) => &mut self.users,
+            Group::Tag(_) => &mut self.tags,
+            _ => &mut self.names,
+        };
+        let mut name = group.to_string();
+        // Two names that look alike where they are cut are forgotten together, which does no harm.
+        name.truncate(MAX_GROUP_NAME_BYTES);
+        kind.insert(name);
     }
 
     /// A list of strings (RFC 9651 §3.1); `None` if there is none.
-    fn into_field(mut self) -> Option<HeaderValue> {
-        let users = std::mem::take(&mut self.users);
-        if users.len() > MAX_NAMED_USERS {
-            self.names.insert(Group::Users.to_string());
-        } else {
-            self.names
-                .extend(users.into_iter().map(|id| format!("user:{id}")));
-        }
-        let names: Vec<String> = self
-            .names
-            .into_iter()
-            .map(|name| format!("\"{name}\""))
-            .collect();
+    ///
+    /// A response that is made of too many articles or users says that it is made of any, and a write that changes one
+    /// changes that. A write that changes too many tags says that it changes any, and a list by a tag is made of that.
+    fn into_field(self, side: Side) -> Option<HeaderValue> {
+        let mut names = self.names;
+        let (is_made, is_changed) = (side == Side::Made, side == Side::Changed);
+        name(
+            self.articles,
+            MAX_NAMED_ARTICLES,
+            "any-article",
+            is_changed,
+            &mut names,
+        );
+        name(
+            self.users,
+            MAX_NAMED_USERS,
+            "any-user",
+            is_changed,
+            &mut names,
+        );
+        name(self.tags, MAX_NAMED_TAGS, "any-tag", is_made, &mut names);
+        let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
         let field = HeaderValue::try_from(names.join(", "));
         (!names.is_empty()).then(|| field.expect("names are visible ASCII"))
+    }
+}
+
+/// Names groups of one kind: one by one up to so many, and by the name for `any` of them where they are more, or always.
+fn name(
+    groups: BTreeSet<String>,
+    most: usize,
+    any: &str,
+    always_any: bool,
+    names: &mut BTreeSet<String>,
+) {
+    let is_too_many = groups.len() > most;
+    if is_too_many || (always_any && !groups.is_empty()) {
+        names.insert(any.to_owned());
+    }
+    if !is_too_many {
+        names.extend(groups);
     }
 }
 
@@ -110,7 +147,6 @@ impl fmt::Display for Group<'_> {
             Self::Article(id) => write!(formatter, "article:{id}"),
             Self::Comments(id) => write!(formatter, "comments:{id}"),
             Self::User(id) => write!(formatter, "user:{id}"),
-            Self::Users => formatter.write_str("users"),
             Self::Author(name) => write!(formatter, "author:{}", escaped(name)),
             Self::Tag(name) => write!(formatter, "tag:{}", escaped(name)),
             Self::Favorited(name) => write!(formatter, "favorited:{}", escaped(name)),
@@ -120,12 +156,9 @@ impl fmt::Display for Group<'_> {
     }
 }
 
-/// A name in ASCII. The end of a long one is cut off: two names that then look alike are forgotten together, which does
-/// no harm.
-fn escaped(name: &str) -> String {
-    let mut escaped = utf8_percent_encode(name, PLAIN).to_string();
-    escaped.truncate(MAX_GROUP_NAME_BYTES);
-    escaped
+/// A name in ASCII.
+fn escaped(name: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(name, PLAIN)
 }
 
 /// A response that shared caches may keep until one of its groups changes; unless the request told who asks.
@@ -137,13 +170,17 @@ pub(crate) fn shared(call: &Call, mut response: Response, groups: Groups) -> Res
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, ASK_EACH_TIME);
     headers.insert(CDN_CACHE_CONTROL, KEEP);
-    headers.extend(groups.into_field().map(|groups| (CACHE_GROUPS, groups)));
+    headers.extend(
+        groups
+            .into_field(Side::Made)
+            .map(|groups| (CACHE_GROUPS, groups)),
+    );
     response
 }
 
 /// The response of a write that has changed these.
 pub(crate) fn changed(mut response: Response, groups: Groups) -> Response {
-    let groups = groups.into_field();
+    let groups = groups.into_field(Side::Changed);
     let headers = response.headers_mut();
     headers.extend(groups.map(|groups| (CACHE_GROUP_INVALIDATION, groups)));
     response
@@ -160,41 +197,90 @@ pub(crate) fn finish(response: &mut Response) {
 mod tests {
     use super::*;
 
-    fn field(groups: Groups) -> String {
-        let field = groups.into_field().expect("there are groups");
-        field.to_str().unwrap().to_owned()
+    fn made(groups: Groups) -> String {
+        let field = groups.into_field(Side::Made);
+        field
+            .expect("there are groups")
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    fn changed(groups: Groups) -> String {
+        let field = groups.into_field(Side::Changed);
+        field
+            .expect("there are groups")
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    fn many(count: usize, group: impl Fn(i64) -> Group<'static>) -> Groups {
+        Groups::of((0..i64::try_from(count).unwrap()).map(group))
     }
 
     #[test]
     fn names_of_any_script_are_visible_ascii() {
         assert_eq!(
-            field(Groups::of([
-                Group::Tag("日本 \"x\"\\"),
+            changed(Groups::of([
+                Group::Tag("日本\"\\"),
                 Group::Author("a-b_c.d")
             ])),
-            "\"author:a-b_c.d\", \"tag:%E6%97%A5%E6%9C%AC%20%22x%22%5C\""
+            "\"author:a-b_c.d\", \"tag:%E6%97%A5%E6%9C%AC%22%5C\""
         );
     }
 
     #[test]
     fn long_names_are_cut_alike_wherever_they_come_from() {
         let long = "ü".repeat(MAX_GROUP_NAME_BYTES);
-        let name = Group::Tag(&long).to_string();
-        assert_eq!(name.len(), "tag:".len() + MAX_GROUP_NAME_BYTES);
-        assert_eq!(name, Group::Tag(&(long.clone() + "x")).to_string());
+        let name = changed(Groups::of([Group::Tag(&long)]));
+        assert_eq!(name.len(), MAX_GROUP_NAME_BYTES + 2);
+        assert_eq!(name, changed(Groups::of([Group::Tag(&(long + "x"))])));
     }
 
     #[test]
-    fn too_many_users_are_named_together() {
-        let many = |count: i64| Groups::of((0..count).map(Group::User));
-        let most = i64::try_from(MAX_NAMED_USERS).unwrap();
-        assert_eq!(field(many(2)), "\"user:0\", \"user:1\"");
-        assert!(!field(many(most)).contains("users"));
-        assert_eq!(field(many(most + 1)), "\"users\"");
+    fn what_shows_too_many_is_changed_by_any() {
+        assert_eq!(made(many(2, Group::User)), "\"user:0\", \"user:1\"");
+        assert!(!made(many(MAX_NAMED_USERS, Group::User)).contains("any"));
+        assert_eq!(made(many(MAX_NAMED_USERS + 1, Group::User)), "\"any-user\"");
+        assert_eq!(changed(many(1, Group::User)), "\"any-user\", \"user:0\"");
+        assert_eq!(
+            made(many(MAX_NAMED_ARTICLES + 1, Group::Article)),
+            "\"any-article\""
+        );
+        assert_eq!(
+            changed(many(1, Group::Article)),
+            "\"any-article\", \"article:0\""
+        );
+    }
+
+    #[test]
+    fn what_changes_too_many_tags_changes_all_lists_by_a_tag() {
+        let tags: Vec<String> = (0..=MAX_NAMED_TAGS).map(|tag| tag.to_string()).collect();
+        let groups = |count: usize| Groups::of(tags[..count].iter().map(|tag| Group::Tag(tag)));
+        assert_eq!(made(groups(1)), "\"any-tag\", \"tag:0\"");
+        assert!(!changed(groups(MAX_NAMED_TAGS)).contains("any"));
+        assert_eq!(changed(groups(MAX_NAMED_TAGS + 1)), "\"any-tag\"");
+    }
+
+    /// RFC 9875 §2.3: this many are taken by every cache.
+    #[test]
+    fn the_most_that_a_field_names_is_32() {
+        let mut groups = many(MAX_NAMED_ARTICLES, Group::Article);
+        (0..7).for_each(|id| groups.add(Group::User(id)));
+        for group in [
+            Group::Tag("t"),
+            Group::Author("a"),
+            Group::Favorited("f"),
+            Group::Favorites,
+        ] {
+            groups.add(group);
+        }
+        assert_eq!(made(groups).split(", ").count(), 32);
     }
 
     #[test]
     fn no_groups_are_no_field() {
-        assert_eq!(Groups::default().into_field(), None);
+        assert_eq!(Groups::default().into_field(Side::Made), None);
     }
 }

@@ -43,12 +43,18 @@ pub(crate) const MAX_LISTED_TAGS: u32 = 1_000;
 /// The most comments shown under an article, the newest first: the API has no pages for them.
 pub(crate) const MAX_LISTED_COMMENTS: u32 = 1_000;
 
-/// The longest name in the name of a cache group, in bytes; longer ones are cut. A write that changes all tags of an
-/// article names twice as many groups as it may have tags, which then fit in 8 KiB.
-pub(crate) const MAX_GROUP_NAME_BYTES: usize = 96;
+/// The longest name of a cache group, in bytes; longer ones are cut. Every cache takes names of this length, and this many
+/// of them in a field, which the three limits below see to (RFC 9875 §2.3).
+pub(crate) const MAX_GROUP_NAME_BYTES: usize = 32;
 
-/// The most users that a response names as cache groups: as many as a page has articles. More are named together.
-pub(crate) const MAX_NAMED_USERS: usize = 100;
+/// The most articles that a response names as cache groups: those of an ordinary page. More are named together.
+pub(crate) const MAX_NAMED_ARTICLES: usize = 20;
+
+/// The most users that a response names as cache groups. More are named together.
+pub(crate) const MAX_NAMED_USERS: usize = 7;
+
+/// The most tags that a response names as cache groups. More are named together.
+pub(crate) const MAX_NAMED_TAGS: usize = 24;
 
 /// How long a token is valid, in seconds: a week, after which one signs in again.
 pub(crate) const TOKEN_LIFETIME_SECONDS: i64 = 7 * 24 * 60 * 60;

@@ -177,7 +177,6 @@ fn seen_otherwise(before: &Row, after: &Row) -> Result<Groups, sql::Error> {
     let is_renamed = names[0] != names[1];
     if is_renamed || texts(before)? != texts(after)? {
         groups.add(Group::User(after.get(0)?));
-        groups.add(Group::Users);
     }
     for name in names.into_iter().filter(|_| is_renamed) {
         groups.add(Group::Author(name));
