@@ -7,6 +7,7 @@ use clap::Parser;
 
 mod arguments;
 mod build;
+mod cache;
 mod check;
 mod completions;
 mod console;
@@ -47,6 +48,7 @@ fn execute(command: &Command, console: Console) -> Result<(), CommandError> {
         Command::Up(arguments) => up::run(arguments, console),
         Command::Dev(arguments) => dev::run(arguments, console),
         Command::Edge(arguments) => edge::run(arguments, console),
+        Command::Cache { command } => cache::run(command, console),
         Command::Check(arguments) => check::run(arguments, console),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -8,6 +8,7 @@ pub use load::{Loader, Rendered};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use edge_cache::StoreOverride;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -66,9 +67,12 @@ impl Deployment {
                 let request =
                     message::from_client(request, &found, &context, function.limits.request_body)?;
                 let deadline = context.received + function.limits.timeout;
-                function
-                    .call(request, CallState::new(context, worker, deadline))
-                    .await
+                let call = CallState::new(context, worker, deadline);
+                let mut response = function.call(request, call).await?;
+                if !function.limits.cache {
+                    response.extensions_mut().insert(StoreOverride::Never);
+                }
+                Ok(response)
             }
         }
     }

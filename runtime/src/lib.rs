@@ -1,5 +1,6 @@
 //! The Terrace runtime: serves HTTP functions compiled to WebAssembly.
 
+mod cache;
 pub mod capability;
 pub mod cli;
 pub mod clock;

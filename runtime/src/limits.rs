@@ -130,6 +130,16 @@ pub const MAX_CALL_DEPTH: u32 = 16;
 /// Bytes that a guest of WASI 0.2 may print in one call.
 pub const GUEST_WRITE_BYTES: usize = 64 * 1024;
 
+/// The least memory that a cache may be given, in bytes. Less holds nothing worth looking for.
+pub const MIN_CACHE_MEMORY: u64 = MIB;
+
+/// The part of the cache's memory that one response may take, as a divisor. A larger one would push out most of the
+/// others.
+pub const MAX_CACHED_RESPONSE_DIVISOR: u64 = 8;
+
+/// How long `terrace cache` waits for the admin listener, which answers at once if it answers at all.
+pub const ADMIN_CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How often a worker looks for instances that have been idle for too long.
 pub const REAP_INTERVAL: Duration = Duration::from_secs(1);
 

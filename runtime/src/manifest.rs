@@ -184,6 +184,8 @@ pub struct ComponentLimits {
     pub request_body: u64,
     /// Whether instances serve more than one request.
     pub reuse: Reuse,
+    /// Whether the edge cache may store what its responses allow.
+    pub cache: bool,
 }
 
 /// How long an instance lives.

@@ -1,6 +1,7 @@
 //! Owns what an operator sees: the access log, the guests' output and the metrics.
 //! Deciding what happened to a request is left to `server` and the dispatcher.
 
+mod cache;
 mod guest;
 mod histogram;
 pub mod limits;
@@ -10,6 +11,7 @@ mod observer;
 mod sink;
 mod timestamp;
 
+pub use cache::CacheFigures;
 pub use guest::{GuestLog, GuestStream};
 pub use log::{Log, LogFormat, LogWriter};
 pub use metrics::{ComponentMetrics, Metrics, RouteMetrics};

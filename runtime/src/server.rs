@@ -3,12 +3,14 @@
 
 mod acceptor;
 mod admin;
+mod background;
 mod body;
 mod connection;
 mod context;
 mod drain;
 mod exchange;
 mod guard;
+mod interim;
 pub mod limits;
 mod message;
 mod phase;
@@ -28,7 +30,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use admin::{Admin, AdminThread};
+pub use admin::{Admin, AdminPages, AdminThread};
+pub use background::Background;
 pub use body::{RequestBody, ResponseBody};
 pub use context::RequestContext;
 pub use drain::Readiness;
@@ -131,7 +134,7 @@ impl Server {
     }
 
     /// Serves until it is told to end, with one inner service per worker thread, made on that thread by
-    /// `factory`.
+    /// `factory`. What the services spawn in the background is waited for like a request.
     ///
     /// `ready` is called once requests are answered. `next_signal` is awaited twice: at the first signal the server drains, which means that it accepts
     /// nothing more, answers what it has accepted, and ends after the drain timeout at the latest; at the
@@ -147,7 +150,7 @@ impl Server {
         mut next_signal: impl AsyncFnMut(),
     ) -> Result<(), ServeError>
     where
-        F: Fn(WorkerId) -> S + Send + Sync + 'static,
+        F: Fn(WorkerId, Background) -> S + Send + Sync + 'static,
         S: InnerService,
     {
         let (abort, aborted) = watch::channel(false);
@@ -193,7 +196,7 @@ fn start_workers<F, S>(
     parts: &WorkerParts,
 ) -> Result<(Vec<Worker>, Vec<WorkerThread>), ServeError>
 where
-    F: Fn(WorkerId) -> S + Send + Sync + 'static,
+    F: Fn(WorkerId, Background) -> S + Send + Sync + 'static,
     S: InnerService,
 {
     let factory = Arc::new(factory);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::cache::{CachedService, EdgeCache, GroupScope};
 use crate::deployment::{Deployment, Loader};
 use crate::fault::Faults;
 
@@ -58,6 +59,7 @@ impl From<Faults> for StartError {
 /// An app that is loaded and listens; [`Self::run`] serves it.
 pub struct Serving {
     listeners: Listeners,
+    cache: Option<EdgeCache>,
     reloader: Reloader,
     app_name: String,
 }
@@ -68,6 +70,7 @@ pub struct Reloader {
     options: Arc<ServingOptions>,
     loader: Arc<Loader>,
     current: Arc<ArcSwap<Deployment>>,
+    cache: Option<EdgeCache>,
 }
 
 /// Reads and judges everything without serving it: manifest, settings, labels, variables and components.
@@ -93,16 +96,18 @@ impl Serving {
             json: options.json,
         };
         // Before the components are compiled, which takes longest.
-        let listeners = Listeners::open(&reading.config, overrides)?;
+        let (listeners, cache) = Listeners::with_cache(&reading.config, overrides)?;
         let loader = load::loader(&reading, &listeners)?;
         let deployment = loader.load(&reading.app, reading.rendered()?)?;
         Ok(Self {
             listeners,
+            cache: cache.clone(),
             app_name: reading.app.name,
             reloader: Reloader {
                 options: Arc::new(options),
                 loader: Arc::new(loader),
                 current: Arc::new(ArcSwap::new(deployment)),
+                cache,
             },
         })
     }
@@ -140,7 +145,17 @@ impl Serving {
         let Reloader {
             loader, current, ..
         } = self.reloader;
-        let factory = move |worker| AppService::start(worker, Arc::clone(&current));
+        let (cache, metrics) = (self.cache, Arc::clone(self.listeners.metrics()));
+        let factory = move |worker, background| {
+            let app = AppService::start(worker, Arc::clone(&current));
+            CachedService::new(
+                app,
+                cache.clone(),
+                GroupScope::AllHosts,
+                background,
+                &metrics,
+            )
+        };
         let close = async || loader.state.close().await;
         self.listeners.run(factory, ready, close)
     }
@@ -158,6 +173,8 @@ impl Reloader {
         state.open(&reading.config, &reading.app).map_err(failed)?;
         let deployment = self.loader.load(&reading.app, reading.rendered()?)?;
         self.current.store(deployment);
+        // What the app before it has answered is no longer what this one would.
+        self.cache.iter().for_each(EdgeCache::clear);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 
 use crate::document::Document;
@@ -15,6 +16,7 @@ use crate::fault::{Fault, Faults, Reason, Source};
 use crate::manifest::{App, LabelKind};
 use crate::server::ServerLimits;
 
+mod cache;
 mod edge;
 mod listen;
 mod read;
@@ -90,6 +92,8 @@ pub struct Config {
     pub sql: BTreeMap<String, Engine>,
     /// The key-value stores by label, among them always `default`.
     pub kv: BTreeMap<String, Engine>,
+    /// What the edge cache keeps, and how it behaves.
+    pub cache: Cache,
     /// What an edge stands in front of.
     pub edge: Edge,
     /// Where compiled code is kept.
@@ -109,6 +113,23 @@ pub struct Listen {
     pub workers: NonZeroUsize,
     /// The networks whose word on the client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
+}
+
+/// What the edge cache keeps, and how it behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    /// The most that it takes, in bytes; absent if there is none.
+    pub memory: Option<u64>,
+    /// The largest response that is kept, in bytes; absent where it follows from the memory.
+    pub max_response: Option<u64>,
+    /// The targeted fields that are obeyed, the most specific first (RFC 9213 §2.2).
+    pub targeted_fields: Box<[HeaderName]>,
+    /// How long failures are kept that say nothing about it, by status.
+    pub negative: Vec<(StatusCode, Duration)>,
+    /// How long after it has become stale a response stands in for an origin that cannot be reached.
+    pub stale_if_unreachable: Duration,
+    /// Whether text is compressed for clients that accept it.
+    pub compression: bool,
 }
 
 /// What an edge stands in front of, and how long it waits for it.

@@ -69,6 +69,21 @@ impl App {
             .route("/...")
     }
 
+    /// Conduit on a database of its own, mounted as in the root manifest.
+    #[must_use]
+    pub fn conduit() -> Self {
+        Self::new()
+            .component("conduit", crate::guest("conduit"))
+            .route("/api/...")
+            .grant("sqlite_databases = [\"default\"]")
+            .grant("variables = { jwt_secret = \"{{ jwt_secret }}\" }")
+            .section("[variables]\njwt_secret = { required = true, secret = true }")
+            .environment(
+                "SPIN_VARIABLE_JWT_SECRET",
+                "a secret of the tests, long enough to sign with",
+            )
+    }
+
     /// An edge in front of an origin, in place of an app.
     #[must_use]
     pub fn edge(origin: &str) -> Self {

@@ -12,7 +12,7 @@ use hyper_util::client::legacy::{self, Client as HyperClient};
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use crate::contract::PROBLEM_TYPE;
+use crate::contract::{CACHE_STATUS_FIELD, PROBLEM_TYPE};
 use crate::wait::within;
 
 /// The content of a request: whole or streamed.
@@ -168,6 +168,19 @@ impl Answer {
             .get(name)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
+    }
+
+    /// How the cache took part: what `Cache-Status` says behind its name.
+    #[must_use]
+    pub fn cache_status(&self) -> &str {
+        let status = self.header(CACHE_STATUS_FIELD);
+        status.strip_prefix("terrace; ").unwrap_or(status)
+    }
+
+    /// Whether the cache answered without asking anybody.
+    #[must_use]
+    pub fn is_hit(&self) -> bool {
+        self.cache_status().split(';').next() == Some("hit")
     }
 
     /// Asserts the status; the message shows the content.

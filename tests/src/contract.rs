@@ -33,6 +33,10 @@ pub const STREAM: &str = "stream";
 pub const TEXT: &str = "message";
 /// The member of an access log line that names the failure, as the problem's type does.
 pub const FAILURE: &str = "failure";
+/// The member of an access log line that says how the cache took part.
+pub const CACHE: &str = "cache";
+/// The response field that says how the cache took part (RFC 9211).
+pub const CACHE_STATUS_FIELD: &str = "cache-status";
 /// The response field with the request's id.
 pub const REQUEST_ID_FIELD: &str = "x-request-id";
 
@@ -87,6 +91,14 @@ pub mod metric {
     pub const QUEUE_LENGTH: &str = "terrace_queue_length";
     /// Instances by event: `created`, `reused`, `trapped`.
     pub const INSTANCES: &str = "terrace_instances_total";
+    /// Requests by how the cache took part: `hit`, `miss` and others.
+    pub const CACHE_REQUESTS: &str = "terrace_cache_requests_total";
+    /// What the stored responses take, in bytes.
+    pub const CACHE_STORED_BYTES: &str = "terrace_cache_stored_bytes";
+    /// Keys under which something is stored.
+    pub const CACHE_ENTRIES: &str = "terrace_cache_entries";
+    /// Responses that a purge has met.
+    pub const CACHE_PURGED: &str = "terrace_cache_purged_total";
     /// Failed requests by name of the failure.
     pub const FAILURES: &str = "terrace_failures_total";
 }

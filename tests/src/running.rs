@@ -105,6 +105,26 @@ impl Running {
             .await
     }
 
+    /// Runs `terrace cache` with these arguments against it.
+    pub async fn cache(&self, arguments: &[&str]) -> Ended {
+        let admin = self.admin.trim_start_matches("http://");
+        let arguments = [&["cache"], arguments, &["--admin", admin]].concat();
+        crate::process::run(self.app.folder(), &arguments).await
+    }
+
+    /// Purges the cache by the command line, and gives how many responses it met.
+    ///
+    /// # Panics
+    /// When that fails; the message shows what the command said.
+    pub async fn purge(&self, arguments: &[&str]) -> u64 {
+        let ended = self
+            .cache(&[&["purge", "--json"], arguments].concat())
+            .await;
+        assert_eq!(ended.code, Some(0), "{}", ended.text);
+        let said: Value = serde_json::from_str(&ended.text).expect("it prints one object");
+        said["purged"].as_u64().expect("the object has a number")
+    }
+
     /// The metrics as they stand.
     pub async fn metrics(&self) -> Metrics {
         Metrics(self.admin("/metrics").await.expect(200).text())

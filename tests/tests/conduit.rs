@@ -2,24 +2,11 @@
 
 use serde_json::json;
 use terrace_tests::realworld::{Api, path_of, unique};
-use terrace_tests::{App, Running, guest};
+use terrace_tests::{App, Running};
 
 /// Conduit on a database of its own, mounted as in the root manifest.
 async fn conduit() -> (Running, Api) {
-    let app = App::new()
-        .component("conduit", guest("conduit"))
-        .route("/api/...");
-    let app = app
-        .grant("sqlite_databases = [\"default\"]")
-        .grant("variables = { jwt_secret = \"{{ jwt_secret }}\" }");
-    let app = app.section("[variables]\njwt_secret = { required = true, secret = true }");
-    let app = app
-        .environment(
-            "SPIN_VARIABLE_JWT_SECRET",
-            "a secret of the tests, long enough to sign with",
-        )
-        .start()
-        .await;
+    let app = App::conduit().start().await;
     let api = Api::new(&app.url("/api"));
     (app, api)
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use super::new::Template;
@@ -56,6 +56,24 @@ Examples:
   terrace edge --origin http://127.0.0.1:3000 --listen 0.0.0.0:80
   terrace edge --config edge.toml              The origin is in `origins` of [edge]";
 
+const CACHE_EXAMPLES: &str = "\
+Examples:
+  terrace cache stats                          How much is stored, and how often it was of use
+  terrace cache purge --tag articles           Forget what responses call the group \"articles\"
+  terrace cache purge --all --admin 127.0.0.1:4001";
+
+const PURGE_EXAMPLES: &str = "\
+Examples:
+  terrace cache purge --tag article:7          By a name in Cache-Groups, Cache-Tag or Surrogate-Key
+  terrace cache purge --url http://example.com/a?b=c
+  terrace cache purge --prefix http://example.com/shop/ --soft
+  terrace cache purge --all";
+
+const STATS_EXAMPLES: &str = "\
+Examples:
+  terrace cache stats
+  terrace cache stats --json --admin 127.0.0.1:4001";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   terrace check
@@ -100,6 +118,12 @@ pub(crate) enum Command {
     /// Serve what another HTTP server answers, its origin; SIGTERM and Ctrl-C end it without cutting a request
     #[command(after_help = EDGE_EXAMPLES)]
     Edge(EdgeArguments),
+    /// See and purge the cache of a server that runs
+    #[command(after_help = CACHE_EXAMPLES)]
+    Cache {
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
     /// Find everything that is wrong with the manifest, the settings and the components
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArguments),
@@ -115,6 +139,7 @@ impl Command {
             Self::Build(arguments) => arguments.json,
             Self::Up(arguments) | Self::Dev(arguments) => arguments.json,
             Self::Edge(arguments) => arguments.json,
+            Self::Cache { command } => command.json(),
             Self::Check(arguments) => arguments.json,
             Self::New(_) | Self::Completions(_) => false,
         }
@@ -257,6 +282,63 @@ impl EdgeArguments {
             json: self.json,
         }
     }
+}
+
+/// What can be asked of a cache.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Remove stored responses, or mark them stale
+    #[command(after_help = PURGE_EXAMPLES)]
+    Purge(PurgeArguments),
+    /// Show how much is stored, and how often it was of use
+    #[command(after_help = STATS_EXAMPLES)]
+    Stats(AdminArguments),
+}
+
+impl CacheCommand {
+    fn json(&self) -> bool {
+        match self {
+            Self::Purge(arguments) => arguments.admin.json,
+            Self::Stats(arguments) => arguments.json,
+        }
+    }
+}
+
+/// Where the admin listener of a server is.
+#[derive(Debug, Args)]
+pub(crate) struct AdminArguments {
+    /// The admin address of the server [default: the one of terrace.toml, else 127.0.0.1:3001]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) admin: Option<SocketAddr>,
+    /// The settings of the server [default: terrace.toml, if it is there]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `terrace cache purge` takes: what to purge, in exactly one way.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["tag", "url", "prefix", "all"]))]
+pub(crate) struct PurgeArguments {
+    /// Responses of this group, on every host
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tag: Option<String>,
+    /// All variants of one URL, as clients write it
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) url: Option<String>,
+    /// All URLs that begin so
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) prefix: Option<String>,
+    /// Everything
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Mark it stale: it is validated before it is used again, but still there when the origin is not
+    #[arg(long)]
+    pub(crate) soft: bool,
+    #[command(flatten)]
+    pub(crate) admin: AdminArguments,
 }
 
 /// What `terrace check` takes.

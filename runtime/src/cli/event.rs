@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::cache::CacheStatistics;
 use crate::fault::{Fault, Reason};
 
 /// Something worth telling.
@@ -56,6 +57,10 @@ pub(crate) enum Event<'e> {
         components: usize,
         routes: usize,
     },
+    /// Stored responses were purged.
+    Purged { purged: u64 },
+    /// What a cache tells about itself.
+    CacheStatistics(&'e CacheStatistics),
     /// Something that the user wrote is wrong.
     Fault(&'e Fault),
     /// The command failed.
@@ -68,7 +73,10 @@ pub(crate) enum Event<'e> {
 impl Event<'_> {
     /// Whether this is what the command was run for, rather than news on the way.
     pub(crate) fn is_result(&self) -> bool {
-        matches!(self, Self::Ready { .. } | Self::Fine { .. })
+        matches!(
+            self,
+            Self::Ready { .. } | Self::Fine { .. } | Self::Purged { .. } | Self::CacheStatistics(_)
+        )
     }
 }
 
@@ -131,10 +139,14 @@ impl fmt::Display for Event<'_> {
                 routes,
             } => {
                 let manifest = manifest.display();
-                let components = count(*components, "component");
-                let routes = count(*routes, "route");
+                let components = count(*components as u64, "component");
+                let routes = count(*routes as u64, "route");
                 write!(formatter, "{manifest} is fine: {components}, {routes}")
             }
+            Self::Purged { purged } => {
+                write!(formatter, "purged {}", count(*purged, "response"))
+            }
+            Self::CacheStatistics(statistics) => statistics.fmt(formatter),
             Self::Fault(fault) => write!(formatter, "{}: {}", fault.file.display(), fault.message),
             Self::Failed {
                 message,
@@ -188,7 +200,7 @@ fn seconds(milliseconds: u128) -> String {
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }
 
-fn count(number: usize, noun: &str) -> String {
+fn count(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ => format!("{number} {noun}s"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Origin;
 use super::origin_service::OriginService;
+use crate::cache::{CachedService, EdgeCache, GroupScope};
 use crate::fault::{Fault, Faults, Reason};
 use crate::serving::listeners::{Listeners, Overrides};
 use crate::serving::{StartError, failed};
@@ -31,6 +32,7 @@ pub struct EdgeOptions {
 /// An edge that listens; [`Self::run`] serves it.
 pub struct EdgeServing {
     listeners: Listeners,
+    cache: Option<EdgeCache>,
     origin: Origin,
     edge: Edge,
 }
@@ -48,13 +50,14 @@ impl EdgeServing {
             admin: options.admin,
             json: options.json,
         };
-        let listeners = Listeners::open(&config, overrides)?;
+        let (listeners, cache) = Listeners::with_cache(&config, overrides)?;
         if origin.authority().as_str() == listeners.http().to_string() {
             let what = format!("the origin {origin} is the address that this edge listens on");
             return Err(failed(what));
         }
         Ok(Self {
             listeners,
+            cache,
             origin,
             edge: config.edge,
         })
@@ -85,11 +88,21 @@ impl EdgeServing {
     pub fn run(self, ready: impl FnOnce()) -> Result<(), StartError> {
         let Self {
             listeners,
+            cache,
             origin,
             edge,
         } = self;
         let metrics = Arc::clone(listeners.metrics());
-        let factory = move |_| OriginService::start(origin.clone(), &edge, &metrics);
+        let factory = move |_, background| {
+            let service = OriginService::start(origin.clone(), &edge, &metrics);
+            CachedService::new(
+                service,
+                cache.clone(),
+                GroupScope::Origin,
+                background,
+                &metrics,
+            )
+        };
         listeners.run(factory, ready, async || ())
     }
 }

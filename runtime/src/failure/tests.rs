@@ -38,6 +38,7 @@ fn all() -> Vec<Failure> {
         Failure::OriginTimeout,
         Failure::OriginIncomplete,
         Failure::OriginMalformed,
+        Failure::ResponseBroken,
         Failure::Internal,
     ]
 }

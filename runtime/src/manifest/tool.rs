@@ -22,6 +22,7 @@ pub(super) fn defaults() -> ComponentLimits {
         queue: DEFAULT_QUEUE,
         request_body: DEFAULT_REQUEST_BODY,
         reuse: default_reuse(),
+        cache: true,
     }
 }
 
@@ -53,6 +54,7 @@ pub(super) fn limits(id: &str, component: &Table<'_>) -> ComponentLimits {
             .parsed("request_body", size)
             .unwrap_or(defaults.request_body),
         reuse: reuse(id, &table).unwrap_or(defaults.reuse),
+        cache: table.boolean("cache").unwrap_or(defaults.cache),
     };
     table.finish();
     limits

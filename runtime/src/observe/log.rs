@@ -57,6 +57,8 @@ pub(crate) struct AccessLine<'a> {
     pub(crate) cpu_us: u64,
     /// `None` when no instance took part.
     pub(crate) reused: Option<bool>,
+    /// How the cache took part; `None` where there is no cache.
+    pub(crate) cache: Option<&'static str>,
     pub(crate) failure: Option<&'static str>,
     /// The cause of the failure, for the operator only.
     pub(crate) detail: Option<String>,

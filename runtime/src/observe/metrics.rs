@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
 
+use super::cache::{CacheFigures, CacheMetrics};
 use super::histogram::DurationHistogram;
 use crate::failure::Failure;
 
@@ -26,6 +27,7 @@ pub struct Metrics {
     registry: Registry,
     families: Families,
     unrouted: Arc<RouteMetrics>,
+    cache: CacheMetrics,
     connections: Gauge,
     connections_refused: Counter,
     log_lines_dropped: Counter,
@@ -109,12 +111,15 @@ impl Metrics {
             "log_lines_dropped",
             "Log lines lost because the log was written too slowly",
         );
+        let cache = CacheMetrics::default();
+        registry.register_collector(Box::new(cache.clone()));
         let unrouted = families.component("");
         let unrouted = Arc::new(families.route(unrouted, ""));
         Self {
             registry,
             families,
             unrouted,
+            cache,
             connections,
             connections_refused,
             log_lines_dropped,
@@ -145,6 +150,11 @@ impl Metrics {
             failure: failure.name(),
         };
         self.families.failures.get_or_create(&labels).inc();
+    }
+
+    /// Has the figures of the cache read so, each time that the metrics are asked for.
+    pub fn read_cache(&self, figures: impl Fn() -> CacheFigures + Send + Sync + 'static) {
+        self.cache.read_from(figures);
     }
 
     /// The open connections.

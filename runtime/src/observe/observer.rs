@@ -50,12 +50,9 @@ impl Observer {
     /// Records the end of a request.
     pub(crate) fn end(&self, outcome: &Outcome<'_>) {
         let context = outcome.context;
-        let route = context.route().unwrap_or_else(|| self.metrics.unrouted());
+        let route = context.end().unwrap_or_else(|| self.metrics.unrouted());
         let component = route.component();
         component.count_request(outcome.duration, context.cpu());
-        if context.route().is_some() {
-            component.end_request();
-        }
         if let Some(status) = outcome.status {
             route.count_response(outcome.method, status);
         }
@@ -93,6 +90,7 @@ fn access_line<'a>(outcome: &Outcome<'a>) -> AccessLine<'a> {
         duration_us: microseconds(outcome.duration),
         cpu_us: microseconds(context.cpu()),
         reused: context.instance_reused(),
+        cache: context.cache_result(),
         failure: context.failure().map(Failure::name),
         detail: context.failure().map(ToString::to_string),
     }
@@ -113,6 +111,7 @@ fn refusal_line(peer: SocketAddr, refusal: &Refusal) -> AccessLine<'_> {
         duration_us: 0,
         cpu_us: 0,
         reused: None,
+        cache: None,
         failure: Some(problem.name),
         detail: Some(refusal.failure.to_string()),
     }

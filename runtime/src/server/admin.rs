@@ -1,5 +1,5 @@
-//! Owns the admin listener: health and metrics, on an address and a thread of their own, so that they answer
-//! however busy the workers are. What the metrics say is left to `observe`.
+//! Owns the admin listener: health, metrics and further pages, on an address and a thread of their own, so that they
+//! answer however busy the workers are. What the metrics say is left to `observe`, what the pages do to their owners.
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -7,19 +7,28 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::limits::{ACCEPT_PAUSE, DEFAULT_HEADER_TIMEOUT, MAX_ADMIN_CONNECTIONS};
+use super::limits::{
+    ACCEPT_PAUSE, DEFAULT_BODY_PROGRESS_TIMEOUT, DEFAULT_HEADER_TIMEOUT, MAX_ADMIN_CONNECTIONS,
+    MAX_ADMIN_CONTENT_BYTES,
+};
 use super::{BindError, Readiness, bind};
 use crate::observe::Metrics;
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
+
+/// Pages of the admin listener that something else than the server answers.
+pub trait AdminPages: Send + Sync + 'static {
+    /// Answers a request; `None` if its path is not one of these pages.
+    fn answer(&self, request: &Request<Bytes>) -> Option<Response<Bytes>>;
+}
 
 /// An admin listener that is bound and does not answer yet.
 #[derive(Debug)]
@@ -36,14 +45,21 @@ pub struct AdminThread {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Pages {
     metrics: Arc<Metrics>,
     readiness: Readiness,
+    others: Option<Arc<dyn AdminPages>>,
+}
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Pages").finish_non_exhaustive()
+    }
 }
 
 impl Admin {
-    /// Takes `address`.
+    /// Takes `address`, for the pages of the server and `others`.
     ///
     /// # Errors
     ///
@@ -52,12 +68,17 @@ impl Admin {
         address: SocketAddr,
         metrics: Arc<Metrics>,
         readiness: Readiness,
+        others: Option<Arc<dyn AdminPages>>,
     ) -> Result<Self, BindError> {
         let (listener, address) = bind(address)?;
         Ok(Self {
             listener,
             address,
-            pages: Pages { metrics, readiness },
+            pages: Pages {
+                metrics,
+                readiness,
+                others,
+            },
         })
     }
 
@@ -126,8 +147,8 @@ impl Drop for AdminThread {
 
 async fn serve_connection(stream: tokio::net::TcpStream, pages: Pages) -> hyper::Result<()> {
     let service = service_fn(move |request| {
-        let response = pages.answer(&request);
-        async move { Ok::<_, Infallible>(response) }
+        let pages = pages.clone();
+        async move { Ok::<_, Infallible>(pages.receive(request).await) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -137,7 +158,24 @@ async fn serve_connection(stream: tokio::net::TcpStream, pages: Pages) -> hyper:
 }
 
 impl Pages {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    /// Reads the content of a request, which is short, and answers it.
+    async fn receive(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (head, content) = request.into_parts();
+        let content = Limited::new(content, MAX_ADMIN_CONTENT_BYTES).collect();
+        match tokio::time::timeout(DEFAULT_BODY_PROGRESS_TIMEOUT, content).await {
+            Ok(Ok(content)) => self.answer(&Request::from_parts(head, content.to_bytes())),
+            Ok(Err(_)) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the content is too long\n"),
+            Err(_elapsed) => plain(StatusCode::REQUEST_TIMEOUT, "the content did not come\n"),
+        }
+    }
+
+    fn answer(&self, request: &Request<Bytes>) -> Response<Full<Bytes>> {
+        let others = self.others.as_ref();
+        if let Some(mut response) = others.and_then(|others| others.answer(request)) {
+            let headers = response.headers_mut();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return response.map(Full::from);
+        }
         let (status, content_type, content) = match request.uri().path() {
             "/livez" => (StatusCode::OK, TEXT_TYPE, "alive\n".to_owned()),
             "/readyz" => self.readiness(),
@@ -145,7 +183,7 @@ impl Pages {
             _ => (
                 StatusCode::NOT_FOUND,
                 TEXT_TYPE,
-                "here are /livez, /readyz and /metrics\n".to_owned(),
+                "here are /livez, /readyz, /metrics, /cache/stats and /cache/purge\n".to_owned(),
             ),
         };
         if status != StatusCode::NOT_FOUND
@@ -174,9 +212,14 @@ impl Pages {
     }
 }
 
+fn plain(status: StatusCode, content: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(content));
+    *response.status_mut() = status;
+    response
+}
+
 fn method_not_allowed() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from("only GET and HEAD\n"));
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
     response
         .headers_mut()
         .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::drain::DrainSignal;
+use super::interim::Interim;
 use super::limits::{
     DEFAULT_MAX_HEADER_COUNT, DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT, ServerLimits,
 };
@@ -69,12 +70,19 @@ pub(crate) async fn serve<S>(
     let config = Arc::clone(&stack.config);
     let observer = Arc::clone(&stack.observer);
     let phase = Rc::new(ConnectionPhase::new(clock::now()));
-    let socket = Socket::new(stream, Rc::clone(&phase), &config.limits);
+    let interim = Arc::new(Interim::default());
+    let socket = Socket::new(
+        stream,
+        Rc::clone(&phase),
+        Arc::clone(&interim),
+        &config.limits,
+    );
     let facts = Rc::new(ConnectionFacts {
         peer,
         peer_is_trusted: config.trusted_proxies.contains(peer.ip()),
         phase: Rc::clone(&phase),
         drain: Rc::clone(&drain),
+        interim,
     });
     let service = service_fn(move |request: Request<Incoming>| {
         let arrival = Arrival {

@@ -2,10 +2,13 @@
 //! Finding these facts is left to the stages of the stack; telling them to `observe` is left to the exchange.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use http::{HeaderMap, StatusCode};
+
+use super::interim::Interim;
 use super::request_id::RequestId;
 use super::trace::TraceContext;
 use crate::failure::Failure;
@@ -26,6 +29,10 @@ pub struct RequestContext {
     route: OnceLock<Arc<RouteMetrics>>,
     failure: OnceLock<Failure>,
     content_failure: OnceLock<Failure>,
+    cache_result: OnceLock<&'static str>,
+    interim: Option<Arc<Interim>>,
+    /// Whether it is over, so that nothing that is still done for it counts as a request.
+    ended: AtomicBool,
     instance: AtomicU8,
     cpu_nanoseconds: AtomicU64,
 }
@@ -46,17 +53,60 @@ impl RequestContext {
             route: OnceLock::new(),
             failure: OnceLock::new(),
             content_failure: OnceLock::new(),
+            cache_result: OnceLock::new(),
+            interim: None,
+            ended: AtomicBool::new(false),
             instance: AtomicU8::new(INSTANCE_NONE),
             cpu_nanoseconds: AtomicU64::new(0),
         }
     }
 
+    /// With the way on which interim responses reach the client.
+    pub(crate) fn with_interim(mut self, interim: Arc<Interim>) -> Self {
+        self.interim = Some(interim);
+        self
+    }
+
+    /// Has an interim response (RFC 9110 §15.2) sent to the client, if it still waits and knows them.
+    pub fn send_interim(&self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(interim) = &self.interim {
+            interim.send(status, headers);
+        }
+    }
+
+    /// The same for something that is done on account of the request and outlives it.
+    #[must_use]
+    pub fn outlived(&self) -> Self {
+        let context = Self::new(self.id.clone(), self.client, self.trace, self.received);
+        context.ended.store(true, Ordering::Relaxed);
+        context
+    }
+
     /// Reports the route that was chosen, as soon as it is: a failure later on is then counted with it.
     pub fn set_route(&self, route: &Arc<RouteMetrics>) {
         // A second route can only come from a guest calling another one; the first is the client's.
-        if self.route.set(Arc::clone(route)).is_ok() {
+        if self.route.set(Arc::clone(route)).is_ok() && !self.ended.load(Ordering::Relaxed) {
             route.component().begin_request();
         }
+    }
+
+    /// Reports that the request is over. Its route, if it had one by then.
+    pub(crate) fn end(&self) -> Option<&Arc<RouteMetrics>> {
+        self.ended.store(true, Ordering::Relaxed);
+        self.route
+            .get()
+            .inspect(|route| route.component().end_request())
+    }
+
+    /// Reports how the cache took part, as the log and the metrics call it.
+    pub fn set_cache_result(&self, result: &'static str) {
+        let _ = self.cache_result.set(result);
+    }
+
+    /// How the cache took part; `None` where there is no cache.
+    #[must_use]
+    pub fn cache_result(&self) -> Option<&'static str> {
+        self.cache_result.get().copied()
     }
 
     /// Reports whether the instance had served before.

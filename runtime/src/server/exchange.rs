@@ -22,6 +22,8 @@ use crate::observe::{Observer, Outcome};
 /// The field by which client, log and guest name the same request.
 pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
 /// One request and its response. Dropping it ends it; dropped early, it counts as given up by the client.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -101,8 +103,13 @@ impl Exchange {
     }
 
     fn failure_response(&self, failure: Failure) -> Response<ResponseBody> {
-        let response = failure.response(self.context.id.as_str());
+        let mut response = failure.response(self.context.id.as_str());
         self.context.fail(failure);
+        // RFC 9211 §2.2: it is not known any more which kind of miss it was.
+        if self.context.cache_result().is_some() {
+            let status = HeaderValue::from_static("terrace; fwd=miss");
+            response.headers_mut().insert(CACHE_STATUS.clone(), status);
+        }
         response.map(ResponseBody::Full)
     }
 

@@ -4,16 +4,19 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::guard::Guard;
+use super::interim::Interim;
 use super::limits::{LINGER_TIMEOUT, ServerLimits};
-use super::phase::ConnectionPhase;
+use super::phase::{ConnectionPhase, Phase};
 use crate::clock;
 use crate::failure::Failure;
 
@@ -26,6 +29,9 @@ pub(crate) struct Socket {
     stream: TcpStream,
     guard: Guard,
     phase: Rc<ConnectionPhase>,
+    interim: Arc<Interim>,
+    /// The rest of an interim response whose beginning has been written.
+    interim_rest: Bytes,
     write_timeout: Duration,
     /// Runs while the client's receive window is full; made at the first time that it is.
     blocked: Option<Pin<Box<Sleep>>>,
@@ -40,12 +46,15 @@ impl Socket {
     pub(crate) fn new(
         stream: TcpStream,
         phase: Rc<ConnectionPhase>,
+        interim: Arc<Interim>,
         limits: &ServerLimits,
     ) -> Self {
         Self {
             stream,
             guard: Guard::new(limits),
             phase,
+            interim,
+            interim_rest: Bytes::new(),
             write_timeout: limits.write_progress_timeout,
             blocked: None,
             is_blocked: false,
@@ -94,6 +103,27 @@ impl Socket {
         }
         buffer.set_filled(before + passed);
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes the rest of interim responses that have begun.
+    fn poll_interim_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.interim_rest.is_empty() {
+            let written = Pin::new(&mut self.stream).poll_write(cx, &self.interim_rest);
+            let written = ready!(self.poll_progress(cx, written))?;
+            self.interim_rest.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes interim responses. Only while hyper has nothing to write, so that none comes into the middle of a response.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_interim_rest(cx))?;
+        if self.phase.get() == Phase::Exchange
+            && let Some(interim) = self.interim.take(cx.waker())
+        {
+            self.interim_rest = interim;
+        }
+        self.poll_interim_rest(cx)
     }
 
     /// Passes on the result of a write, and ends the wait for one that makes no progress.
@@ -155,6 +185,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim_rest(cx))?;
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.poll_progress(cx, written)
     }
@@ -164,6 +195,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim_rest(cx))?;
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.poll_progress(cx, written)
     }
@@ -175,6 +207,7 @@ impl AsyncWrite for Socket {
     /// Called by hyper when its buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.phase.flush();
+        ready!(self.poll_interim(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::Service;
 
@@ -17,6 +17,7 @@ use super::body::{RequestBody, ResponseBody};
 use super::context::RequestContext;
 use super::drain::DrainSignal;
 use super::exchange::{Exchange, ExchangeBody, X_REQUEST_ID};
+use super::interim::Interim;
 use super::message;
 use super::phase::ConnectionPhase;
 use super::request_id::{IdSource, RequestId};
@@ -49,6 +50,7 @@ pub(crate) struct ConnectionFacts {
     pub(crate) peer_is_trusted: bool,
     pub(crate) phase: Rc<ConnectionPhase>,
     pub(crate) drain: Rc<DrainSignal>,
+    pub(crate) interim: Arc<Interim>,
 }
 
 /// What answers the requests of one worker thread. Anything that fits this shape of hyper's [`Service`] is one.
@@ -89,7 +91,10 @@ impl<S: InnerService> Stack<S> {
         );
         let id = self.request_id(&mut head, connection.peer_is_trusted);
         let trace = TraceContext::join(&mut head.headers, &self.ids);
-        let context = Arc::new(RequestContext::new(id, client, trace, received));
+        let interim = &connection.interim;
+        interim.open(head.version == Version::HTTP_11);
+        let context = RequestContext::new(id, client, trace, received);
+        let context = Arc::new(context.with_interim(Arc::clone(interim)));
         let observer = Arc::clone(&self.observer);
         let exchange = Exchange::begin(
             Arc::clone(&context),
@@ -101,6 +106,7 @@ impl<S: InnerService> Stack<S> {
             Ok(()) => self.call_inner(head, content, context).await,
             Err(failure) => Err(failure),
         };
+        connection.interim.close();
         Ok(exchange.respond(outcome, connection.drain.has_begun()))
     }
 

@@ -70,7 +70,7 @@ impl TestServer {
                 .enable_all()
                 .build()
                 .unwrap();
-            let factory = move |_| service_fn(inner.clone());
+            let factory = move |_, _| service_fn(inner.clone());
             runtime.block_on(server.run(
                 factory,
                 || (),

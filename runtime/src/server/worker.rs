@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::background::Background;
 use super::connection;
 use super::drain::DrainSignal;
 use super::request_id::IdSource;
@@ -69,7 +70,7 @@ impl Worker {
         parts: WorkerParts,
     ) -> io::Result<(Self, WorkerThread)>
     where
-        F: Fn(WorkerId) -> S + Send + Sync + 'static,
+        F: Fn(WorkerId, Background) -> S + Send + Sync + 'static,
         S: InnerService,
     {
         let (connections, accepted) = mpsc::unbounded_channel();
@@ -129,7 +130,7 @@ fn run<F, S>(
     accepted: mpsc::UnboundedReceiver<Accepted>,
     report: oneshot::Sender<io::Result<()>>,
 ) where
-    F: Fn(WorkerId) -> S,
+    F: Fn(WorkerId, Background) -> S,
     S: InnerService,
 {
     let runtime = match Builder::new_current_thread()
@@ -149,25 +150,27 @@ fn run<F, S>(
             observer,
             mut abort,
         } = parts;
+        let background = Background::default();
         let stack = Rc::new(Stack {
-            inner: factory(id),
+            inner: factory(id, background.clone()),
             ids: IdSource::from_system(),
             config,
             observer,
         });
         let _ = report.send(Ok(()));
         tokio::select! {
-            () = serve(accepted, protocol, stack) => {}
+            () = serve(accepted, protocol, stack, background) => {}
             _ = abort.wait_for(|abort| *abort) => {}
         }
     });
 }
 
-/// Serves connections until no more come and all are closed.
+/// Serves connections until no more come, all are closed, and what they have left to do is done.
 async fn serve<S>(
     mut accepted: mpsc::UnboundedReceiver<Accepted>,
     protocol: Rc<http1::Builder>,
     stack: Rc<Stack<S>>,
+    background: Background,
 ) where
     S: InnerService,
 {
@@ -187,6 +190,7 @@ async fn serve<S>(
     }
     drain.begin();
     while open.join_next().await.is_some() {}
+    background.finished().await;
 }
 
 async fn serve_one<S>(

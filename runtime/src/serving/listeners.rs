@@ -7,9 +7,11 @@ use std::sync::Arc;
 use tracing::Level;
 
 use super::{StartError, failed};
+use crate::cache::{CachePages, EdgeCache};
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::server::{
-    Admin, InnerService, Readiness, Server, ServerConfig, Signals, TrustedProxies, WorkerId,
+    Admin, AdminPages, Background, InnerService, Readiness, Server, ServerConfig, Signals,
+    TrustedProxies, WorkerId,
 };
 use crate::settings::{AccessLog, Config, LogLevel};
 
@@ -34,11 +36,29 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Starts the log and takes the addresses.
+    /// The same, and the cache that the settings ask for, which the admin listener shows.
     ///
     /// # Errors
     /// What is in the way, such as an address that is taken.
-    pub(crate) fn open(config: &Config, overrides: Overrides) -> Result<Self, StartError> {
+    pub(crate) fn with_cache(
+        config: &Config,
+        overrides: Overrides,
+    ) -> Result<(Self, Option<EdgeCache>), StartError> {
+        let cache = EdgeCache::new(&config.cache, config.listen.workers);
+        let pages = Arc::new(CachePages::new(cache.clone()));
+        let listeners = Self::open(config, overrides, pages)?;
+        cache
+            .iter()
+            .for_each(|cache| cache.tell(&listeners.metrics));
+        Ok((listeners, cache))
+    }
+
+    /// Starts the log and takes the addresses.
+    fn open(
+        config: &Config,
+        overrides: Overrides,
+        pages: Arc<dyn AdminPages>,
+    ) -> Result<Self, StartError> {
         report_to_stderr(config.log.level, overrides.json);
         let metrics = Arc::new(Metrics::new());
         let format = log_format(config, overrides.json);
@@ -50,7 +70,7 @@ impl Listeners {
         let server = Server::bind(server_config, observer, readiness.clone()).map_err(failed)?;
         let admin_address = overrides.admin.or(config.listen.admin);
         let admin = admin_address
-            .map(|address| Admin::bind(address, Arc::clone(&metrics), readiness))
+            .map(|address| Admin::bind(address, Arc::clone(&metrics), readiness, Some(pages)))
             .transpose();
         Ok(Self {
             server,
@@ -93,7 +113,7 @@ impl Listeners {
         close: impl AsyncFnOnce(),
     ) -> Result<(), StartError>
     where
-        F: Fn(WorkerId) -> S + Send + Sync + 'static,
+        F: Fn(WorkerId, Background) -> S + Send + Sync + 'static,
         S: InnerService,
     {
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{AccessLog, Config, Log, LogLevel, edge, listen, store};
+use super::{AccessLog, Config, Log, LogLevel, cache, edge, listen, store};
 use crate::document::Table;
 use crate::fault::{Reason, did_you_mean};
 use crate::limits::DEFAULT_INSTANCE_MEMORY;
@@ -12,7 +12,7 @@ use crate::units::{duration, size};
 use crate::variables::check_name;
 
 /// The tables that later versions read, which must not be ignored by this one.
-const LATER: [&str; 2] = ["cache", "queue"];
+const LATER: [&str; 1] = ["queue"];
 
 /// What the whole file means. Paths are relative to `directory`; what keys leave open is in `state`.
 pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config {
@@ -29,6 +29,7 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
         variables: variables(root),
         sql: store::stores(root, "sql", directory, &state.join("default.db")),
         kv: store::stores(root, "kv", directory, &state.join("kv.db")),
+        cache: cache::cache(root),
         edge: edge::edge(root),
         cache_directory: runtime
             .as_ref()

@@ -51,6 +51,10 @@ fn an_absent_file_is_the_smallest_installation() {
     assert_eq!(config.cache_directory, Path::new(".terrace/cache"));
     assert_eq!(config.log.access, AccessLog::Human);
     assert!(config.listen.trusted_proxies.is_empty() && config.variables.is_empty());
+    assert_eq!(
+        (config.cache.memory, config.edge.origin),
+        (Some(256 << 20), None)
+    );
 }
 
 #[test]
@@ -90,6 +94,19 @@ fn every_key_is_read() {
         url = "sqlite:data/app.db"
         [kv.sessions]
         url = "sqlite:/var/sessions.db"
+        [cache]
+        memory = "64MiB"
+        max_response = "8MiB"
+        targeted_fields = ["Own-Control", "CDN-Cache-Control"]
+        negative = { 404 = "10s" }
+        stale_if_unreachable = "5m"
+        compression = false
+        [edge]
+        origins = ["https://example.com"]
+        connect_timeout = "1s"
+        first_byte_timeout = "2s"
+        between_bytes_timeout = "3s"
+        request_body = "1GiB"
         [runtime]
         cache_dir = "compiled"
         memory = "2GiB"
@@ -125,6 +142,24 @@ fn every_key_is_read() {
         Engine::Sqlite("/var/sessions.db".into())
     );
     assert!(config.kv.contains_key(DEFAULT_LABEL));
+    let own: http::HeaderName = "own-control".parse().unwrap();
+    let expected = Cache {
+        memory: Some(64 << 20),
+        max_response: Some(8 << 20),
+        targeted_fields: [own, "cdn-cache-control".parse().unwrap()].into(),
+        negative: vec![(StatusCode::NOT_FOUND, Duration::from_secs(10))],
+        stale_if_unreachable: Duration::from_secs(300),
+        compression: false,
+    };
+    assert_eq!(config.cache, expected);
+    let expected = Edge {
+        origin: Some(Origin::parse("https://example.com").unwrap()),
+        connect_timeout: Duration::from_secs(1),
+        first_byte_timeout: Duration::from_secs(2),
+        between_bytes_timeout: Duration::from_secs(3),
+        request_body: 1 << 30,
+    };
+    assert_eq!(config.edge, expected);
     assert_eq!(config.cache_directory, Path::new("/etc/terrace/compiled"));
     assert_eq!(config.instance_memory, 2 << 30);
 }
@@ -140,13 +175,21 @@ fn unknown_keys_are_faults_with_the_nearest_known_one() {
         "did you mean `url`?",
     );
     check("[runtime]\nmemry = '1GiB'", "did you mean `memory`?");
+    check("[cache]\nmemry = '1GiB'", "did you mean `memory`?");
+    check("[edge]\norigin = ''", "did you mean `origins`?");
 }
 
 #[test]
 fn keys_of_later_versions_are_refused_and_not_ignored() {
-    for table in ["cache", "queue"] {
-        check(&format!("[{table}]"), "does not have");
-    }
+    check("[queue]", "does not have");
+    check(
+        "[cache]\nshared = 'redis://cache:6379/1'",
+        "does not have `shared` yet",
+    );
+    check(
+        "[edge]\norigins = ['http://a', 'http://b']",
+        "does not balance load",
+    );
     check(
         "[sql.default]\nurl = 'sqlite:a'\nreplicas = []",
         "does not have `replicas` yet",
@@ -188,6 +231,23 @@ fn values_that_make_no_sense_are_refused() {
     check("[sql.default]", "`url` is missing");
     check("[sql]\n'b@d' = { url = 'sqlite:a' }", "cannot be a label");
     check("listen = 1", "must be a table");
+    check("[cache]\nmemory = 'on'", "is not a size");
+    check("[cache]\nmemory = '1023KiB'", "too little for a cache");
+    check(
+        "[cache]\nmemory = '8MiB'\nmax_response = '1025KiB'",
+        "push out most of the others",
+    );
+    check("[cache]\ntargeted_fields = ['a b']", "cannot be the name");
+    check(
+        "[cache]\nnegative = { 200 = '1s' }",
+        "not the status of a failure",
+    );
+    check("[cache]\nnegative = { 404 = '1' }", "is not a duration");
+    check("[cache]\ncompression = 'yes'", "must be `true` or `false`");
+    check("[edge]\norigins = []", "is empty");
+    check("[edge]\norigins = ['a']", "no scheme");
+    check("[edge]\norigins = 'http://a'", "must be a list");
+    check("[edge]\nconnect_timeout = 1", "must be a string");
     check(
         "listen = { http = '127.0.0.1:9', admin = '127.0.0.1:9' }",
         "the same address",
@@ -227,7 +287,7 @@ fn a_label_without_an_engine_is_a_fault_at_its_line_in_the_manifest() {
 
 proptest! {
     #[test]
-    fn any_text_gets_an_answer(text in "(?s).*", key in "(listen|limits|log|sql|kv|runtime)", value in "[ -~]{0,9}") {
+    fn any_text_gets_an_answer(text in "(?s).*", key in "(listen|limits|log|sql|kv|cache|edge|runtime)", value in "[ -~]{0,9}") {
         for text in [text, format!("{key} = {value}"), format!("[{key}.{value}]\nurl = '{value}'")] {
             if let Some(faults) = judge(&text).err() {
                 prop_assert!(!faults.0.is_empty());

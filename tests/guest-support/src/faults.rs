@@ -30,6 +30,7 @@ pub fn answer(name: &str, argument: u64, call: &Call) -> Answer {
         ),
         "allocate" => allocate(argument),
         "count" => Answer::text(200, (COUNT.fetch_add(1, Ordering::Relaxed) + 1).to_string()),
+        "with" => with_fields(call),
         "headers" => Answer::json(&call.headers_json()),
         "call" => {
             Answer::json(&json!({"method": call.method, "path": call.path, "query": call.query}))
@@ -135,6 +136,13 @@ fn list(path: &str) -> io::Result<Vec<u8>> {
     let mut names = names.collect::<io::Result<Vec<_>>>()?;
     names.sort();
     Ok(names.join("\n").into_bytes())
+}
+
+/// Counts, and answers with each parameter of the query as a field.
+fn with_fields(call: &Call) -> Answer {
+    let mut answer = answer("count", 0, call);
+    answer.headers.extend(call.query.iter().cloned());
+    answer
 }
 
 fn big_headers(count: u64, size: u64) -> Answer {

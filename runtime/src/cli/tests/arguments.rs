@@ -61,6 +61,40 @@ fn check_takes_what_start_would_judge() {
 }
 
 #[test]
+fn edge_takes_an_origin_and_what_up_takes_of_listeners() {
+    let line = "terrace edge -o http://a --config my.toml --listen [::1]:80 --admin 127.0.0.1:0 --state-dir /s --json";
+    let Command::Edge(arguments) = parse(line).unwrap().command else {
+        panic!("`edge` is another command");
+    };
+    let options = arguments.options();
+    assert_eq!(options.origin.as_deref(), Some("http://a"));
+    assert_eq!(options.config.as_deref(), Some(Path::new("my.toml")));
+    assert_eq!(options.listen, Some("[::1]:80".parse().unwrap()));
+    assert_eq!(options.admin, Some("127.0.0.1:0".parse().unwrap()));
+    assert_eq!(options.state_dir.as_deref(), Some(Path::new("/s")));
+    assert!(options.json && parse("terrace edge").is_ok());
+}
+
+#[test]
+fn a_purge_is_of_exactly_one_thing() {
+    for line in [
+        "--tag a",
+        "--url http://a/",
+        "--prefix http://a/ --soft",
+        "--all --admin 127.0.0.1:1 --json",
+    ] {
+        parse(&format!("terrace cache purge {line}")).unwrap();
+    }
+    for line in ["", "--soft", "--all --tag a", "--tag"] {
+        assert_eq!(
+            refusal(&format!("terrace cache purge {line}")).exit_code(),
+            2,
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn build_takes_the_components_to_build() {
     let Command::Build(arguments) = parse("terrace build hello api -v").unwrap().command else {
         panic!("`build` is another command");

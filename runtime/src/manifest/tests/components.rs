@@ -111,6 +111,7 @@ fn defaults_are_the_documented_ones() {
             concurrent: 1,
             idle: Duration::from_secs(10),
         },
+        cache: true,
     };
     assert_eq!(app.components[0].limits, expected);
 }
@@ -118,7 +119,7 @@ fn defaults_are_the_documented_ones() {
 #[test]
 fn limits_are_read_from_the_table_of_the_tool() {
     let limits = "[component.hello.tool.terrace]\ntimeout = '5s'\ncpu = '100ms'\nmemory = '64MiB'\n\
-        concurrency = 8\nqueue = 0\nrequest_body = '1MiB'\nreuse = { requests = 5, idle = '1s' }";
+        concurrency = 8\nqueue = 0\nrequest_body = '1MiB'\nreuse = { requests = 5, idle = '1s' }\ncache = false";
     let app = load(&format!("{HEAD}{HELLO}\n{limits}"));
     let expected = ComponentLimits {
         timeout: Duration::from_secs(5),
@@ -132,6 +133,7 @@ fn limits_are_read_from_the_table_of_the_tool() {
             concurrent: limits::DEFAULT_REUSE_CONCURRENT,
             idle: Duration::from_secs(1),
         },
+        cache: false,
     };
     assert_eq!(app.components[0].limits, expected);
 }

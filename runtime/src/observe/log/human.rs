@@ -17,7 +17,7 @@ const TIME_OF_DAY: std::ops::Range<usize> = 11..23;
 impl Line for AccessLine<'_> {
     const EVENT: &'static str = "request";
 
-    /// `02:31:10.123 200 GET /hello 1.25 ms hello reused 0af7…`
+    /// `02:31:10.123 200 GET /hello 1.25 ms hello reused miss 0af7…`
     fn write_human(&self, text: &mut Vec<u8>, time: &str, colour: bool) {
         paint(text, colour, DIM, &time[TIME_OF_DAY]);
         let status = self
@@ -31,6 +31,7 @@ impl Line for AccessLine<'_> {
         for word in [
             self.component,
             self.reused.and_then(|reused| reused.then_some("reused")),
+            self.cache,
         ] {
             append(text, format_args!(" {}", word.unwrap_or("-")));
         }

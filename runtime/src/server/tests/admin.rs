@@ -9,7 +9,7 @@ use crate::server::{Admin, AdminThread, Readiness};
 
 fn admin(metrics: &Arc<Metrics>, readiness: &Readiness) -> (AdminThread, Client) {
     let address = "127.0.0.1:0".parse().unwrap();
-    let admin = Admin::bind(address, Arc::clone(metrics), readiness.clone()).unwrap();
+    let admin = Admin::bind(address, Arc::clone(metrics), readiness.clone(), None).unwrap();
     let address = admin.local_addr();
     (admin.start().unwrap(), Client::connect(address))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::server::{Admin, BindError, Readiness};
 
 fn bind(address: SocketAddr) -> Result<Admin, BindError> {
-    Admin::bind(address, Arc::default(), Readiness::default())
+    Admin::bind(address, Arc::default(), Readiness::default(), None)
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! The edge cache as this server has it: made from settings, put before what answers, and shown to operators.
+//! How a cache behaves is the crate `edge-cache`'s.
+
+mod figures;
+mod pages;
+mod service;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Instant;
+
+use edge_cache::rules::freshness::NegativeCaching;
+use edge_cache::store::{Purge, PurgeMode, StoreConfig};
+use edge_cache::{CacheConfig, Clock, ContentBroken, ForwardError, Moment};
+
+use crate::clock;
+use crate::failure::{Failure, Fault};
+use crate::observe::Metrics;
+use crate::settings;
+
+pub(crate) use figures::CacheStatistics;
+pub(crate) use pages::{CachePages, PURGE_PATH, PageError, PurgeRequest, Purged, STATISTICS_PATH};
+pub(crate) use service::{CachedService, GroupScope};
+
+/// The name in `Cache-Status` (RFC 9211 §2).
+pub(crate) const NAME: &str = "terrace";
+
+/// The least that a shard holds, in responses of the largest size: with less, one of them would push out all others.
+const MIN_RESPONSES_OF_SHARD: u64 = 2;
+
+/// The cache of one process, which all its workers share.
+#[derive(Clone)]
+pub(crate) struct EdgeCache(Arc<edge_cache::Cache<Failure>>);
+
+impl EdgeCache {
+    /// The cache that the settings ask for; `None` if it is off.
+    pub(crate) fn new(settings: &settings::Cache, workers: NonZeroUsize) -> Option<Self> {
+        let capacity = settings.memory?;
+        let config = CacheConfig {
+            name: NAME,
+            target_list: settings.targeted_fields.clone(),
+            negative_caching: NegativeCaching(settings.negative.clone()),
+            stale_when_disconnected: settings.stale_if_unreachable,
+            compression: settings.compression,
+            store: store_config(capacity, settings.max_response, workers),
+        };
+        let begun = clock::now();
+        Some(Self(edge_cache::Cache::new(config, ServerClock { begun })))
+    }
+
+    /// Has its figures told with the metrics.
+    pub(crate) fn tell(&self, metrics: &Metrics) {
+        let cache = self.clone();
+        metrics.read_cache(move || cache.figures());
+    }
+
+    /// Forgets everything, as when what answers is replaced.
+    pub(crate) fn clear(&self) {
+        self.0.purge(&Purge::All, PurgeMode::Hard);
+    }
+}
+
+/// Every part of the store has room for some responses of the largest size.
+fn store_config(capacity: u64, max_response: Option<u64>, workers: NonZeroUsize) -> StoreConfig {
+    let mut config = StoreConfig::new(capacity, workers);
+    let Some(max_response) = max_response else {
+        return config;
+    };
+    config.max_response_bytes = max_response;
+    let most = capacity / max_response.saturating_mul(MIN_RESPONSES_OF_SHARD).max(1);
+    let most = NonZeroUsize::new(usize::try_from(most).unwrap_or(usize::MAX));
+    let most = most.map_or(NonZeroUsize::MIN, previous_power_of_two);
+    config.shards = config.shards.min(most);
+    config
+}
+
+fn previous_power_of_two(number: NonZeroUsize) -> NonZeroUsize {
+    NonZeroUsize::new(1 << number.ilog2()).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Both clocks of the server.
+struct ServerClock {
+    begun: Instant,
+}
+
+impl Clock for ServerClock {
+    fn now(&self) -> Moment {
+        Moment {
+            wall: clock::time_of_day(),
+            monotonic: clock::now().saturating_duration_since(self.begun),
+        }
+    }
+}
+
+impl From<ContentBroken> for Failure {
+    fn from(_: ContentBroken) -> Self {
+        Self::ResponseBroken
+    }
+}
+
+impl ForwardError for Failure {
+    /// Whatever is not the client's own fault: the function or the origin gave no response.
+    fn is_disconnected(&self) -> bool {
+        self.problem().fault != Fault::Client
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::MIB;
+
+    fn shards(capacity: u64, max_response: Option<u64>) -> usize {
+        let workers = NonZeroUsize::new(16).unwrap();
+        store_config(capacity, max_response, workers).shards.get()
+    }
+
+    #[test]
+    fn each_part_of_the_store_has_room_for_the_largest_response() {
+        assert_eq!(shards(256 * MIB, None), 64);
+        assert_eq!(shards(256 * MIB, Some(MIB)), 64);
+        assert_eq!(shards(256 * MIB, Some(32 * MIB)), 4);
+        assert_eq!(shards(256 * MIB, Some(200 * MIB)), 1);
+    }
+}

@@ -1,0 +1,186 @@
+//! The pages of the admin listener by which operators see and purge the cache.
+
+use bytes::Bytes;
+use edge_cache::rules::groups::CacheGroup;
+use edge_cache::rules::key::CacheKey;
+use edge_cache::store::{Purge, PurgeMode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use super::EdgeCache;
+use crate::server::AdminPages;
+
+/// The page that purges.
+pub(crate) const PURGE_PATH: &str = "/cache/purge";
+/// The page with the figures.
+pub(crate) const STATISTICS_PATH: &str = "/cache/stats";
+
+/// The pages of the cache; without one they say so.
+pub(crate) struct CachePages(Option<EdgeCache>);
+
+/// What a purge is asked for: one of the first four.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PurgeRequest {
+    /// The group of that name, of every host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tag: Option<String>,
+    /// All variants of one URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    /// All URLs that begin so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) prefix: Option<String>,
+    /// Everything.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) all: bool,
+    /// Whether it is marked stale instead of being removed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) soft: bool,
+}
+
+/// What became of a purge.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Purged {
+    /// How many responses it met.
+    pub(crate) purged: u64,
+}
+
+/// Why a page could not do what it was asked for.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct PageError {
+    /// What is wrong, and what to do.
+    pub(crate) error: String,
+}
+
+impl CachePages {
+    /// The pages of this cache.
+    pub(crate) fn new(cache: Option<EdgeCache>) -> Self {
+        Self(cache)
+    }
+
+    fn purge(&self, cache: &EdgeCache, request: &Request<Bytes>) -> Response<Bytes> {
+        if *request.method() != Method::POST {
+            return not_allowed("POST");
+        }
+        // A page of the web can have a browser send any other type to this address, but not this one (Fetch §2.2.2).
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        if content_type.is_none_or(|value| value.as_bytes() != b"application/json") {
+            let what = "send JSON, with `Content-Type: application/json`";
+            return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, what);
+        }
+        let wanted = serde_json::from_slice::<PurgeRequest>(request.body())
+            .map_err(|error| error.to_string())
+            .and_then(|wanted| Ok((wanted.target()?, wanted.mode())));
+        match wanted {
+            Ok((target, mode)) => {
+                let purged = cache.0.purge(&target, mode);
+                json(StatusCode::OK, &Purged { purged })
+            }
+            Err(what) => refuse(StatusCode::BAD_REQUEST, &what),
+        }
+    }
+}
+
+impl AdminPages for CachePages {
+    fn answer(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+        let path = request.uri().path();
+        if ![PURGE_PATH, STATISTICS_PATH].contains(&path) {
+            return None;
+        }
+        let Some(cache) = &self.0 else {
+            let what = "this server has no cache: `memory` of [cache] in terrace.toml is \"off\"";
+            return Some(refuse(StatusCode::NOT_FOUND, what));
+        };
+        Some(match *request.method() {
+            _ if path == PURGE_PATH => self.purge(cache, request),
+            Method::GET | Method::HEAD => json(StatusCode::OK, &cache.statistics()),
+            _ => not_allowed("GET, HEAD"),
+        })
+    }
+}
+
+impl PurgeRequest {
+    /// What is meant.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to do.
+    pub(crate) fn target(&self) -> Result<Purge, String> {
+        let Self {
+            tag,
+            url,
+            prefix,
+            all,
+            ..
+        } = self;
+        match (tag, url, prefix, all) {
+            (Some(tag), None, None, false) => Ok(Purge::Group {
+                origin: None,
+                group: CacheGroup::new(tag),
+            }),
+            (None, Some(url), None, false) => key(url).map(Purge::Url),
+            (None, None, Some(prefix), false) => {
+                check_prefix(prefix)?;
+                Ok(Purge::Prefix(prefix.as_str().into()))
+            }
+            (None, None, None, true) => Ok(Purge::All),
+            _ => Err("say what to purge by exactly one of tag, url, prefix and all".to_owned()),
+        }
+    }
+
+    fn mode(&self) -> PurgeMode {
+        match self.soft {
+            true => PurgeMode::Soft,
+            false => PurgeMode::Hard,
+        }
+    }
+}
+
+fn key(url: &str) -> Result<CacheKey, String> {
+    let key = url.parse().ok().and_then(|url| CacheKey::new(&url));
+    key.ok_or_else(|| {
+        format!("`{url}` is no URL: write it as clients do, such as `http://example.com/a?b=c`")
+    })
+}
+
+/// A prefix reaches at least to the end of a host: `http://example.com` would mean `http://example.com.invalid/` as well.
+fn check_prefix(prefix: &str) -> Result<(), String> {
+    let rest = prefix
+        .strip_prefix("http://")
+        .or_else(|| prefix.strip_prefix("https://"));
+    match rest {
+        Some(rest) if rest.find('/').is_some_and(|host| host > 0) => Ok(()),
+        _ => Err(format!(
+            "`{prefix}` is no beginning of URLs: write scheme, host and the beginning of a path, such as `http://example.com/shop/`"
+        )),
+    }
+}
+
+fn json<T: Serialize>(status: StatusCode, content: &T) -> Response<Bytes> {
+    let content = serde_json::to_vec(content).expect("plain figures serialise");
+    let mut response = Response::new(Bytes::from(content));
+    *response.status_mut() = status;
+    let media_type = HeaderValue::from_static("application/json");
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type);
+    response
+}
+
+fn refuse(status: StatusCode, what: &str) -> Response<Bytes> {
+    let error = what.to_owned();
+    json(status, &PageError { error })
+}
+
+fn not_allowed(methods: &'static str) -> Response<Bytes> {
+    let mut response = refuse(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &format!("the methods here are {methods}"),
+    );
+    let methods = HeaderValue::from_static(methods);
+    response.headers_mut().insert(header::ALLOW, methods);
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! The cache in front of the service that each worker of the server calls.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use edge_cache::rules::cache_status::CacheStatus;
+use edge_cache::rules::{groups, invalidation};
+use edge_cache::store::{Purge, PurgeMode};
+use http::header::{HeaderName, TRANSFER_ENCODING};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::service::Service;
+
+use super::{EdgeCache, figures};
+use crate::failure::Failure;
+use crate::observe::{Metrics, RouteMetrics};
+use crate::server::{Background, InnerService, RequestBody, RequestContext, ResponseBody};
+
+/// Under what name requests are counted that went no further than the cache.
+const COMPONENT: &str = "cache";
+
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// For which hosts a response invalidates groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GroupScope {
+    /// For that which was asked, as RFC 9875 §2 has it.
+    Origin,
+    /// For all, because the same app answers for all of them: a client that wrote by one name reads by another.
+    AllHosts,
+}
+
+/// Answers from the cache, and what is not there with an inner service.
+pub(crate) enum CachedService<S> {
+    /// With a cache.
+    Cached(Rc<Parts<S>>),
+    /// Without one, because the settings want none.
+    Uncached(S),
+}
+
+pub(crate) struct Parts<S> {
+    inner: S,
+    cache: EdgeCache,
+    scope: GroupScope,
+    background: Background,
+    /// Of requests that went no further.
+    metrics: Arc<RouteMetrics>,
+}
+
+impl<S: InnerService> CachedService<S> {
+    /// Puts `cache`, if there is one, before the `inner` service of a worker.
+    pub(crate) fn new(
+        inner: S,
+        cache: Option<EdgeCache>,
+        scope: GroupScope,
+        background: Background,
+        metrics: &Metrics,
+    ) -> Self {
+        let Some(cache) = cache else {
+            return Self::Uncached(inner);
+        };
+        let parts = Parts {
+            inner,
+            cache,
+            scope,
+            background,
+            metrics: metrics.route(&metrics.component(COMPONENT), ""),
+        };
+        Self::Cached(Rc::new(parts))
+    }
+}
+
+impl<S: InnerService> Parts<S> {
+    async fn answer(
+        self: Rc<Self>,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        let Some(context) = request.extensions().get::<Arc<RequestContext>>().cloned() else {
+            return Err(Failure::Internal);
+        };
+        mark_content(&mut request);
+        let target = request.uri().clone();
+        name_scheme(&mut request);
+        let exchange = Rc::new(Exchange {
+            parts: Rc::clone(&self),
+            context: Arc::clone(&context),
+            target,
+            answered: Cell::new(false),
+            trailer: RefCell::default(),
+        });
+        let asked = Rc::clone(&exchange);
+        let forward = move |request| Rc::clone(&asked).forward(request);
+        let served = self.cache.0.handle(request, forward).await;
+        exchange.answered.set(true);
+        let mut served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
+        exchange.keep_trailer(&served.status, served.response.headers_mut());
+        context.set_cache_result(figures::result(&served.status));
+        if context.route().is_none() {
+            context.set_route(&self.metrics);
+        }
+        if let Some(work) = served.background {
+            self.background.spawn(work);
+        }
+        Ok(served.response.map(|body| {
+            if body.is_end_stream() {
+                ResponseBody::Empty
+            } else {
+                ResponseBody::Streamed(body.boxed_unsync())
+            }
+        }))
+    }
+}
+
+/// A client's request, on whose account the inner service is called: once or more, and perhaps when it is long over.
+struct Exchange<S> {
+    parts: Rc<Parts<S>>,
+    context: Arc<RequestContext>,
+    /// As the client wrote it.
+    target: Uri,
+    /// Whether the client has its response.
+    answered: Cell<bool>,
+    /// `Trailer` of the last response of the inner service.
+    trailer: RefCell<Option<HeaderValue>>,
+}
+
+impl<S: InnerService> Exchange<S> {
+    async fn forward(
+        self: Rc<Self>,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<ReportingBody>, Failure> {
+        request.headers_mut().remove(TRANSFER_ENCODING);
+        *request.uri_mut() = self.target.clone();
+        let context = if self.answered.get() {
+            Arc::new(self.context.outlived())
+        } else {
+            Arc::clone(&self.context)
+        };
+        request.extensions_mut().insert(Arc::clone(&context));
+        let method = request.method().clone();
+        let response = self.parts.inner.call(request).await?;
+        self.parts.invalidate(&method, &response);
+        let trailer = response.headers().get(header::TRAILER).cloned();
+        self.trailer.replace(trailer);
+        Ok(response.map(|content| ReportingBody { content, context }))
+    }
+}
+
+impl<S> Exchange<S> {
+    /// What is stored has no trailer section, so the cache takes away what announces one. A response that only passes
+    /// through has it still.
+    fn keep_trailer(&self, status: &CacheStatus, headers: &mut HeaderMap) {
+        let passes_through = status.forward_reason.is_some()
+            && status.time_to_live.is_none()
+            && !status.stored
+            && !status.collapsed;
+        if passes_through && let Some(trailer) = self.trailer.take() {
+            headers.insert(header::TRAILER, trailer);
+        }
+    }
+}
+
+impl<S> Parts<S> {
+    /// Invalidates groups beyond the host that was asked. The cache itself does so for that host.
+    fn invalidate(&self, method: &Method, response: &Response<ResponseBody>) {
+        let is_wanted = self.scope == GroupScope::AllHosts
+            && invalidation::invalidates(method, response.status());
+        if !is_wanted {
+            return;
+        }
+        for group in groups::invalidated_groups(response.headers()) {
+            let purge = Purge::Group {
+                origin: None,
+                group,
+            };
+            self.cache.0.purge(&purge, PurgeMode::Hard);
+        }
+    }
+}
+
+impl<S: InnerService> Service<Request<RequestBody>> for CachedService<S> {
+    type Response = Response<ResponseBody>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failure>>>>;
+
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        let parts = match self {
+            Self::Cached(parts) => Rc::clone(parts),
+            Self::Uncached(inner) => return Box::pin(inner.call(request)),
+        };
+        if request.method().is_safe() {
+            return Box::pin(parts.answer(request));
+        }
+        // A change is seen through also when its client leaves: it may have been made by then, and what it has made
+        // outdated is told by its response.
+        let background = parts.background.clone();
+        let change = background.spawn(parts.answer(request));
+        Box::pin(async move { change.await.unwrap_or(Err(Failure::Internal)) })
+    }
+}
+
+/// The server has taken the framing from the fields; the cache tells by them whether a request has content.
+fn mark_content(request: &mut Request<RequestBody>) {
+    let is_told = request.headers().contains_key(header::CONTENT_LENGTH);
+    if !is_told && !request.body().is_end_stream() {
+        let chunked = HeaderValue::from_static("chunked");
+        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+    }
+}
+
+/// What a trusted proxy has received by https is another resource than what it has received by http.
+fn name_scheme(request: &mut Request<RequestBody>) {
+    let headers = request.headers();
+    let is_https = headers
+        .get(&X_FORWARDED_PROTO)
+        .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+    let Some(host) = headers.get(header::HOST).filter(|_| is_https) else {
+        return;
+    };
+    let slash = PathAndQuery::from_static("/");
+    let path = request.uri().path_and_query().cloned().unwrap_or(slash);
+    let uri = Uri::builder()
+        .scheme(Scheme::HTTPS)
+        .authority(host.as_bytes());
+    if let Ok(uri) = uri.path_and_query(path).build() {
+        *request.uri_mut() = uri;
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The content of a response on its way into the cache, which tells the log why it broke off: those who read it from
+    /// the cache learn only that it did.
+    struct ReportingBody {
+        #[pin]
+        content: ResponseBody,
+        context: Arc<RequestContext>,
+    }
+}
+
+impl Body for ReportingBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let this = self.project();
+        let frame = ready!(this.content.poll_frame(context));
+        if let Some(Err(failure)) = &frame {
+            this.context.fail(failure.clone());
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}

@@ -1,0 +1,113 @@
+//! `[cache]`: how much the edge cache keeps, and how it behaves where the standards leave a choice.
+
+use std::time::Duration;
+
+use edge_cache::{DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
+use http::{HeaderName, StatusCode};
+
+use super::Cache;
+use super::read::not_yet;
+use crate::document::{Table, Value};
+use crate::fault::Reason;
+use crate::limits::{MAX_CACHED_RESPONSE_DIVISOR, MIN_CACHE_MEMORY};
+use crate::units::{duration, size};
+
+/// The targeted field that all caches on the way to a client's own obey (RFC 9213 §3.1).
+const DEFAULT_TARGETED_FIELD: HeaderName = HeaderName::from_static("cdn-cache-control");
+
+pub(super) fn cache(root: &Table<'_>) -> Cache {
+    let Some(table) = root.table("cache", "[cache]") else {
+        return defaults();
+    };
+    let defaults = defaults();
+    let cache = Cache {
+        memory: table.parsed("memory", memory).unwrap_or(defaults.memory),
+        max_response: table.parsed("max_response", size),
+        targeted_fields: targeted_fields(&table).unwrap_or(defaults.targeted_fields),
+        negative: negative(&table),
+        stale_if_unreachable: table
+            .parsed("stale_if_unreachable", duration)
+            .unwrap_or(defaults.stale_if_unreachable),
+        compression: table.boolean("compression").unwrap_or(defaults.compression),
+    };
+    check_max_response(&table, &cache);
+    if let Some(shared) = table.get("shared") {
+        shared.report_key(not_yet("`shared`"));
+    }
+    table.finish();
+    cache
+}
+
+fn defaults() -> Cache {
+    Cache {
+        memory: Some(DEFAULT_CAPACITY_BYTES),
+        max_response: None,
+        targeted_fields: [DEFAULT_TARGETED_FIELD].into(),
+        negative: Vec::new(),
+        stale_if_unreachable: DEFAULT_STALE_WHEN_DISCONNECTED,
+        compression: true,
+    }
+}
+
+fn memory(text: &str) -> Result<Option<u64>, Reason> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let bytes = size(text)?;
+    if bytes >= MIN_CACHE_MEMORY {
+        return Ok(Some(bytes));
+    }
+    let help = "write at least `1MiB`, or `memory = \"off\"` for no cache";
+    Err(Reason::new(format!("`{text}` is too little for a cache")).help(help))
+}
+
+fn check_max_response(table: &Table<'_>, cache: &Cache) {
+    let (Some(memory), Some(max_response)) = (cache.memory, cache.max_response) else {
+        return;
+    };
+    if max_response > memory / MAX_CACHED_RESPONSE_DIVISOR
+        && let Some(value) = table.get("max_response")
+    {
+        let what = "a response of this size would push out most of the others";
+        let help = format!(
+            "write at most {} bytes, an eighth of `memory`",
+            memory / MAX_CACHED_RESPONSE_DIVISOR
+        );
+        value.report(Reason::new(what).help(help));
+    }
+}
+
+fn targeted_fields(table: &Table<'_>) -> Option<Box<[HeaderName]>> {
+    let value = table.get("targeted_fields")?;
+    let fields = value.strings().into_iter();
+    let fields = fields.filter_map(|(place, _)| place.parsed(field_name));
+    Some(fields.collect())
+}
+
+fn field_name(text: &str) -> Result<HeaderName, Reason> {
+    text.parse().map_err(|_| {
+        let help = "write names of fields, such as `CDN-Cache-Control`, the most specific first";
+        Reason::new(format!("`{text}` cannot be the name of a field")).help(help)
+    })
+}
+
+fn negative(table: &Table<'_>) -> Vec<(StatusCode, Duration)> {
+    let entries = table
+        .table("negative", "[cache.negative]")
+        .map(|table| table.entries());
+    let entries = entries.unwrap_or_default();
+    entries.iter().filter_map(negative_entry).collect()
+}
+
+fn negative_entry(entry: &Value<'_>) -> Option<(StatusCode, Duration)> {
+    let status = entry.key().parse().ok();
+    // 206 and 304 say something about another response (RFC 9111 §3.3 and §4.3.3).
+    let is_known = |status: &StatusCode| status.is_client_error() || status.is_server_error();
+    let Some(status) = status.filter(is_known) else {
+        let help = "write a status from 400 to 599 and a time: `404 = \"10s\"`";
+        let what = format!("`{}` is not the status of a failure", entry.key());
+        entry.report_key(Reason::new(what).help(help));
+        return None;
+    };
+    Some((status, entry.parsed(duration)?))
+}
