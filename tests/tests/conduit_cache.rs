@@ -175,6 +175,7 @@ impl Pages {
 
 /// After each write exactly the pages that it changes are asked for anew.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a row for each write")]
 async fn writes_forget_exactly_what_they_change() {
     let (_app, api) = conduit().await;
     let (author, other) = (api.register().await, api.register().await);

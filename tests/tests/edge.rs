@@ -301,6 +301,44 @@ async fn trailers_reach_a_client_that_takes_them() {
     assert!(text.ends_with("0\r\nx-sum: 1\r\n\r\n"), "{text}");
 }
 
+/// RFC 9110 §15.2: they are not held back until the response is there.
+#[tokio::test]
+async fn interim_responses_are_passed_on_at_once() {
+    let (release, released) = tokio::sync::watch::channel(false);
+    let origin = Upstream::raw(move |mut connection: Connection| {
+        let mut released = released.clone();
+        async move {
+            connection.read_until("\r\n\r\n").await;
+            let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nConnection: x-own\r\nX-Own: 1\r\n\r\n";
+            connection.send("HTTP/1.1 102 Processing\r\n\r\n").await;
+            connection.send(hints).await;
+            released
+                .wait_for(|released| *released)
+                .await
+                .expect("the test releases");
+            connection
+                .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                .await;
+            connection.read_to_end().await;
+        }
+    });
+    let origin = origin.await;
+    let edge = App::edge(&origin.url).start().await;
+    let mut connection = Connection::open(&edge.http).await;
+    connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let interim = connection.read_until("</a.css>\r\n\r\n").await;
+    assert_eq!(statuses(&interim), [102, 103], "{interim}");
+    assert!(!interim.to_lowercase().contains("x-own"), "{interim}");
+    release.send(true).expect("the origin waits");
+    let text = connection.read_until("ok").await;
+    assert_eq!(statuses(&text), [200], "{text}");
+    let text = exchange(&edge.http, "GET / HTTP/1.0\r\nHost: a\r\n\r\n").await;
+    assert!(
+        text.starts_with("HTTP/1.0 200"),
+        "HTTP/1.0 knows none: {text}"
+    );
+}
+
 /// RFC 9110 §10.1.1.
 #[tokio::test]
 async fn a_client_that_waits_for_100_continue_gets_it() {

@@ -113,7 +113,8 @@ async fn beyond_concurrency_and_queue_a_request_is_refused_at_once() {
 async fn held(app: &Running, gauge: &str) -> Connection {
     let mut connection = Connection::open(&app.http).await;
     connection
-        .send("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
+        // Requests for the same would wait for each other in front of the function.
+        .send(format!("GET /hang?{gauge} HTTP/1.1\r\nHost: a\r\n\r\n"))
         .await;
     app.until_metric(gauge, &[], |count| count >= 1.0).await;
     connection

@@ -119,3 +119,14 @@ async fn a_build_that_gives_no_component_keeps_the_last_good_one() {
     app.process.log.event(EVENT_BUILD_FAILED, |_| true).await;
     app.get("/ok").await.expect(200);
 }
+
+#[tokio::test]
+async fn what_was_stored_before_a_swap_is_forgotten() {
+    let app = start("faults-p3").await;
+    let path = "/with?cache-control=max-age%3D60";
+    app.get(path).await.expect(200);
+    assert!(app.get(path).await.expect(200).is_hit());
+    rebuild_as(app.app().folder(), &script("faults-p2"));
+    app.process.log.event(EVENT_SWAPPED, |_| true).await;
+    assert!(!app.get(path).await.expect(200).is_hit());
+}

@@ -1,17 +1,18 @@
 //! The cache in front of the service that each worker of the server calls.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use edge_cache::rules::cache_status::CacheStatus;
 use edge_cache::rules::{groups, invalidation};
 use edge_cache::store::{Purge, PurgeMode};
 use http::header::{HeaderName, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::service::Service;
@@ -91,12 +92,14 @@ impl<S: InnerService> Parts<S> {
             context: Arc::clone(&context),
             target,
             answered: Cell::new(false),
+            trailer: RefCell::default(),
         });
         let asked = Rc::clone(&exchange);
         let forward = move |request| Rc::clone(&asked).forward(request);
         let served = self.cache.0.handle(request, forward).await;
         exchange.answered.set(true);
-        let served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
+        let mut served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
+        exchange.keep_trailer(&served.status, served.response.headers_mut());
         context.set_cache_result(figures::result(&served.status));
         if context.route().is_none() {
             context.set_route(&self.metrics);
@@ -105,10 +108,11 @@ impl<S: InnerService> Parts<S> {
             self.background.spawn(work);
         }
         Ok(served.response.map(|body| {
-            body.into_whole().map_or_else(
-                |body| ResponseBody::Streamed(body.boxed_unsync()),
-                ResponseBody::Full,
-            )
+            if body.is_end_stream() {
+                ResponseBody::Empty
+            } else {
+                ResponseBody::Streamed(body.boxed_unsync())
+            }
         }))
     }
 }
@@ -121,6 +125,8 @@ struct Exchange<S> {
     target: Uri,
     /// Whether the client has its response.
     answered: Cell<bool>,
+    /// `Trailer` of the last response of the inner service.
+    trailer: RefCell<Option<HeaderValue>>,
 }
 
 impl<S: InnerService> Exchange<S> {
@@ -139,7 +145,23 @@ impl<S: InnerService> Exchange<S> {
         let method = request.method().clone();
         let response = self.parts.inner.call(request).await?;
         self.parts.invalidate(&method, &response);
+        let trailer = response.headers().get(header::TRAILER).cloned();
+        self.trailer.replace(trailer);
         Ok(response.map(|content| ReportingBody { content, context }))
+    }
+}
+
+impl<S> Exchange<S> {
+    /// What is stored has no trailer section, so the cache takes away what announces one. A response that only passes
+    /// through has it still.
+    fn keep_trailer(&self, status: &CacheStatus, headers: &mut HeaderMap) {
+        let passes_through = status.forward_reason.is_some()
+            && status.time_to_live.is_none()
+            && !status.stored
+            && !status.collapsed;
+        if passes_through && let Some(trailer) = self.trailer.take() {
+            headers.insert(header::TRAILER, trailer);
+        }
     }
 }
 

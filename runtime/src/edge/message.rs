@@ -64,6 +64,13 @@ pub(super) fn from_origin<B>(mut response: Response<B>) -> Result<Response<B>, F
     Ok(response)
 }
 
+/// Passes an interim response on to the client (RFC 9110 §15.2). Not 100: the server itself says when to continue.
+pub(super) fn pass_interim(status: StatusCode, headers: &HeaderMap, context: &RequestContext) {
+    if status != StatusCode::CONTINUE {
+        context.send_interim(status, headers);
+    }
+}
+
 /// RFC 9110 §7.6.3: the protocol that the message came by, and who passes it on.
 fn via(version: Version) -> HeaderValue {
     HeaderValue::from_static(match version {

@@ -68,11 +68,15 @@ impl Parts {
         }
         request.body_mut().set_limit(self.max_body_bytes)?;
         let onward = message::towards_origin(request, &self.origin, context.as_deref())?;
-        let request = match onward {
+        let mut request = match onward {
             Onward::Request(request) => request,
             Onward::Answer(response) => return Ok(response),
         };
-        let request = pass_interim(request, context).await;
+        if let Some(context) = context {
+            hyper::ext::on_informational(&mut request, move |interim| {
+                message::pass_interim(interim.status(), interim.headers(), &context);
+            });
+        }
         let response = self.client.send(request, self.timeouts).await;
         let response = message::from_origin(response.map_err(failure)?)?;
         Ok(response.map(|content| ResponseBody::Streamed(content.map_err(failure).boxed_unsync())))

@@ -134,6 +134,7 @@ pub(crate) fn limits() -> ComponentLimits {
             concurrent: 1,
             idle: Duration::from_secs(1000),
         },
+        cache: true,
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::drain::DrainSignal;
-use super::interim::InterimQueue;
+use super::interim::Interim;
 use super::limits::{
     DEFAULT_MAX_HEADER_COUNT, DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT, ServerLimits,
 };
@@ -70,7 +70,7 @@ pub(crate) async fn serve<S>(
     let config = Arc::clone(&stack.config);
     let observer = Arc::clone(&stack.observer);
     let phase = Rc::new(ConnectionPhase::new(clock::now()));
-    let interim = Arc::<InterimQueue>::default();
+    let interim = Arc::new(Interim::default());
     let socket = Socket::new(
         stream,
         Rc::clone(&phase),
@@ -83,6 +83,7 @@ pub(crate) async fn serve<S>(
         phase: Rc::clone(&phase),
         interim,
         drain: Rc::clone(&drain),
+        interim,
     });
     let service = service_fn(move |request: Request<Incoming>| {
         let arrival = Arrival {

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::interim::InterimSender;
+use http::{HeaderMap, StatusCode};
+
+use super::interim::Interim;
 use super::request_id::RequestId;
 use super::trace::TraceContext;
 use crate::failure::Failure;
@@ -28,6 +30,7 @@ pub struct RequestContext {
     failure: OnceLock<Failure>,
     content_failure: OnceLock<Failure>,
     cache_result: OnceLock<&'static str>,
+    interim: Option<Arc<Interim>>,
     /// Whether it is over, so that nothing that is still done for it counts as a request.
     ended: AtomicBool,
     instance: AtomicU8,
@@ -53,10 +56,24 @@ impl RequestContext {
             failure: OnceLock::new(),
             content_failure: OnceLock::new(),
             cache_result: OnceLock::new(),
+            interim: None,
             ended: AtomicBool::new(false),
             instance: AtomicU8::new(INSTANCE_NONE),
             cpu_nanoseconds: AtomicU64::new(0),
             interim: None,
+        }
+    }
+
+    /// With the way on which interim responses reach the client.
+    pub(crate) fn with_interim(mut self, interim: Arc<Interim>) -> Self {
+        self.interim = Some(interim);
+        self
+    }
+
+    /// Has an interim response (RFC 9110 §15.2) sent to the client, if it still waits and knows them.
+    pub fn send_interim(&self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(interim) = &self.interim {
+            interim.send(status, headers);
         }
     }
 
@@ -66,17 +83,6 @@ impl RequestContext {
         let context = Self::new(self.id.clone(), self.client, self.trace, self.received);
         context.ended.store(true, Ordering::Relaxed);
         context
-    }
-
-    /// The same, with a way for interim responses.
-    pub(crate) fn with_interim(mut self, interim: InterimSender) -> Self {
-        self.interim = Some(interim);
-        self
-    }
-
-    /// The way of interim responses to the client (RFC 9110 §15.2), if it can take them.
-    pub(crate) fn interim(&self) -> Option<&InterimSender> {
-        self.interim.as_ref()
     }
 
     /// Reports the route that was chosen, as soon as it is: a failure later on is then counted with it.

@@ -1,146 +1,118 @@
-//! Interim responses (RFC 9110 §15.2) on their way to the client. Hyper's server sends none of its own accord, so the
-//! socket writes them itself, at moments when hyper has nothing half-sent.
+//! Owns interim responses (RFC 9110 §15.2) on their way from the inner service to a client. Hyper sends none but 100, so
+//! the socket writes them itself, while hyper has nothing to write. When that is, is the socket's to know.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
+use bytes::{Bytes, BytesMut};
 use futures::task::AtomicWaker;
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 
 use super::limits::MAX_INTERIM_BYTES;
+use super::sanitise::remove_hop_by_hop;
 
-/// Fields that frame a message or are about one connection, and so are not those of an interim response.
-const OF_THE_CONNECTION: [HeaderName; 5] = [
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    header::TRAILER,
-    header::UPGRADE,
-];
-
-/// Interim responses of one connection that are still to be written.
+/// The interim responses of one connection, shared by its socket and by the request that is being answered.
 #[derive(Debug, Default)]
-pub(crate) struct InterimQueue {
-    bytes: Mutex<Vec<u8>>,
-    /// Looked at for each write, so that the lock is taken only where there is something.
-    any: AtomicBool,
+pub(crate) struct Interim {
+    /// Whether a request is waiting for its response, from a client that knows interim ones.
+    is_open: AtomicBool,
+    pending: Mutex<BytesMut>,
     connection: AtomicWaker,
 }
 
-/// The way of one request's interim responses, which ends where its final response begins.
-#[derive(Debug)]
-pub(crate) struct InterimSender {
-    queue: Arc<InterimQueue>,
-    ended: AtomicBool,
-}
-
-impl InterimQueue {
-    /// Whether something is to be written.
-    pub(crate) fn any(&self) -> bool {
-        self.any.load(Ordering::Acquire)
+impl Interim {
+    /// Notes that a request waits for its response, to which interim ones can be sent if `is_known` to its client.
+    pub(crate) fn open(&self, is_known: bool) {
+        self.is_open.store(is_known, Ordering::Relaxed);
     }
 
-    /// Takes what is to be written.
-    pub(crate) fn take(&self) -> Vec<u8> {
-        self.any.store(false, Ordering::Release);
-        std::mem::take(&mut *self.bytes.lock())
+    /// Notes that the response begins. What is not on its way by now comes too late.
+    pub(crate) fn close(&self) {
+        if self.is_open.swap(false, Ordering::Relaxed) {
+            self.pending.lock().clear();
+        }
     }
 
-    /// Adds an interim response, unless too many are waiting already: the client can do without each of them.
-    fn add(&self, status: StatusCode, fields: &HeaderMap) {
-        let mut bytes = self.bytes.lock();
-        let before = bytes.len();
-        write_head(&mut bytes, status, fields);
-        if bytes.len() > MAX_INTERIM_BYTES {
-            bytes.truncate(before);
+    /// Has an interim response sent. One that comes too late or is too much is left out, as a client must expect.
+    pub(crate) fn send(&self, status: StatusCode, headers: &HeaderMap) {
+        if !self.is_open.load(Ordering::Relaxed) {
             return;
         }
-        self.any.store(true, Ordering::Release);
-        drop(bytes);
-        self.connection.wake();
-    }
-}
-
-impl InterimSender {
-    pub(crate) fn new(queue: Arc<InterimQueue>) -> Self {
-        let ended = AtomicBool::new(false);
-        Self { queue, ended }
-    }
-
-    /// Has the task woken that drives the connection, which is the one that runs the request.
-    pub(crate) fn register(&self, connection: &Waker) {
-        self.queue.connection.register(connection);
-    }
-
-    /// Sends an interim response, if the final one has not begun.
-    pub(crate) fn send(&self, status: StatusCode, fields: &HeaderMap) {
-        if !self.ended.load(Ordering::Acquire) {
-            self.queue.add(status, fields);
+        let head = encode(status, headers);
+        let mut pending = self.pending.lock();
+        if pending.len() + head.len() <= MAX_INTERIM_BYTES {
+            pending.extend_from_slice(&head);
+            self.connection.wake();
         }
     }
 
-    /// Notes that the final response begins.
-    pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
+    /// What is to be written now, if anything; has `waker` woken when there is more.
+    pub(crate) fn take(&self, waker: &Waker) -> Option<Bytes> {
+        if !self.is_open.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.connection.register(waker);
+        let mut pending = self.pending.lock();
+        (!pending.is_empty()).then(|| pending.split().freeze())
     }
 }
 
-/// RFC 9112 §4.
-fn write_head(bytes: &mut Vec<u8>, status: StatusCode, fields: &HeaderMap) {
-    let reason = status.canonical_reason().unwrap_or_default();
-    bytes.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).as_bytes());
-    for (name, value) in fields {
-        if !OF_THE_CONNECTION.contains(name) {
-            bytes.extend_from_slice(name.as_str().as_bytes());
-            bytes.extend_from_slice(b": ");
-            bytes.extend_from_slice(value.as_bytes());
-            bytes.extend_from_slice(b"\r\n");
+fn encode(status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
+    let mut headers = headers.clone();
+    remove_hop_by_hop(&mut headers);
+    let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
+    for (name, value) in &headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.extend_from_slice(part);
         }
     }
-    bytes.extend_from_slice(b"\r\n");
+    head.extend_from_slice(b"\r\n");
+    head
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
-    #[test]
-    fn an_interim_response_is_a_head_rfc_9112_4() {
-        let queue = Arc::new(InterimQueue::default());
-        let sender = InterimSender::new(Arc::clone(&queue));
-        let mut fields = HeaderMap::new();
-        fields.insert(header::LINK, HeaderValue::from_static("</a>"));
-        fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
-        assert!(!queue.any());
-        sender.send(StatusCode::EARLY_HINTS, &fields);
-        assert!(queue.any());
-        assert_eq!(
-            queue.take(),
-            b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"
-        );
-        assert!(!queue.any());
+    fn hints() -> HeaderMap {
+        let fields = [
+            ("link", "</a.css>"),
+            ("connection", "x-own"),
+            ("x-own", "1"),
+        ];
+        let fields = fields.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        HeaderMap::from_iter::<[(http::HeaderName, http::HeaderValue); 3]>(fields)
     }
 
     #[test]
-    fn none_is_sent_once_the_final_response_begins() {
-        let queue = Arc::new(InterimQueue::default());
-        let sender = InterimSender::new(Arc::clone(&queue));
-        sender.end();
-        sender.send(StatusCode::PROCESSING, &HeaderMap::new());
-        assert!(!queue.any());
+    fn only_a_request_that_waits_is_sent_interim_responses() {
+        let interim = Interim::default();
+        let send = || interim.send(StatusCode::EARLY_HINTS, &hints());
+        send();
+        assert_eq!(interim.take(Waker::noop()), None);
+        interim.open(true);
+        send();
+        let expected = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n";
+        assert_eq!(interim.take(Waker::noop()).unwrap(), expected);
+        send();
+        interim.close();
+        interim.open(true);
+        assert_eq!(interim.take(Waker::noop()), None);
+        interim.open(false);
+        send();
+        assert_eq!(interim.take(Waker::noop()), None);
     }
 
     #[test]
-    fn what_waits_is_bounded() {
-        let queue = Arc::new(InterimQueue::default());
-        let sender = InterimSender::new(Arc::clone(&queue));
-        for _ in 0..MAX_INTERIM_BYTES {
-            sender.send(StatusCode::PROCESSING, &HeaderMap::new());
+    fn a_flood_of_interim_responses_is_left_out() {
+        let interim = Interim::default();
+        interim.open(true);
+        let one = encode(StatusCode::EARLY_HINTS, &hints()).len();
+        for _ in 0..=MAX_INTERIM_BYTES / one {
+            interim.send(StatusCode::EARLY_HINTS, &hints());
         }
-        assert!(queue.take().len() <= MAX_INTERIM_BYTES);
+        let sent = interim.take(Waker::noop()).unwrap().len();
+        assert_eq!(sent, MAX_INTERIM_BYTES / one * one);
     }
 }

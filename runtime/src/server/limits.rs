@@ -59,6 +59,9 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections to the admin listener; others wait. Its users are a scraper, a probe and a person or two.
 pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 
+/// Interim responses of a request that wait for its client to read, in bytes; more are left out. Servers send one or two.
+pub const MAX_INTERIM_BYTES: usize = 16 * 1024;
+
 /// Content of a request to the admin listener, in bytes: a line that says what to purge.
 pub const MAX_ADMIN_CONTENT_BYTES: usize = 64 * 1024;
 

@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::guard::Guard;
-use super::interim::InterimQueue;
+use super::interim::Interim;
 use super::limits::{LINGER_TIMEOUT, ServerLimits};
-use super::phase::ConnectionPhase;
+use super::phase::{ConnectionPhase, Phase};
 use crate::clock;
 use crate::failure::Failure;
 
@@ -29,6 +29,9 @@ pub(crate) struct Socket {
     stream: TcpStream,
     guard: Guard,
     phase: Rc<ConnectionPhase>,
+    interim: Arc<Interim>,
+    /// The rest of an interim response whose beginning has been written.
+    interim_rest: Bytes,
     write_timeout: Duration,
     /// Runs while the client's receive window is full; made at the first time that it is.
     blocked: Option<Pin<Box<Sleep>>>,
@@ -49,13 +52,15 @@ impl Socket {
     pub(crate) fn new(
         stream: TcpStream,
         phase: Rc<ConnectionPhase>,
-        interim: Arc<InterimQueue>,
+        interim: Arc<Interim>,
         limits: &ServerLimits,
     ) -> Self {
         Self {
             stream,
             guard: Guard::new(limits),
             phase,
+            interim,
+            interim_rest: Bytes::new(),
             write_timeout: limits.write_progress_timeout,
             blocked: None,
             is_blocked: false,
@@ -109,31 +114,25 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes the interim responses that are waiting. To be called where hyper has nothing half-sent.
-    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            if self.interim_bytes.is_empty() {
-                if !self.interim.any() {
-                    return Poll::Ready(Ok(()));
-                }
-                self.interim_bytes = self.interim.take().into();
-            }
-            let written = Pin::new(&mut self.stream).poll_write(cx, &self.interim_bytes);
+    /// Writes the rest of interim responses that have begun.
+    fn poll_interim_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.interim_rest.is_empty() {
+            let written = Pin::new(&mut self.stream).poll_write(cx, &self.interim_rest);
             let written = ready!(self.poll_progress(cx, written))?;
-            self.interim_bytes.advance(written);
-        }
-    }
-
-    /// Sees that interim responses that are waiting go before what hyper is about to write, or nowhere: behind the
-    /// beginning of another message there is no place for them.
-    fn poll_interim_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.is_flushed {
-            ready!(self.poll_interim(cx))?;
-            self.is_flushed = false;
-        } else if self.interim.any() {
-            self.interim.take();
+            self.interim_rest.advance(written);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes interim responses. Only while hyper has nothing to write, so that none comes into the middle of a response.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_interim_rest(cx))?;
+        if self.phase.get() == Phase::Exchange
+            && let Some(interim) = self.interim.take(cx.waker())
+        {
+            self.interim_rest = interim;
+        }
+        self.poll_interim_rest(cx)
     }
 
     /// Passes on the result of a write, and ends the wait for one that makes no progress.
@@ -195,7 +194,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_interim_first(cx))?;
+        ready!(self.poll_interim_rest(cx))?;
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.poll_progress(cx, written)
     }
@@ -205,7 +204,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_interim_first(cx))?;
+        ready!(self.poll_interim_rest(cx))?;
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.poll_progress(cx, written)
     }
@@ -219,6 +218,7 @@ impl AsyncWrite for Socket {
         ready!(self.poll_interim(cx))?;
         self.is_flushed = true;
         self.phase.flush();
+        ready!(self.poll_interim(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -17,7 +17,7 @@ use super::body::{RequestBody, ResponseBody};
 use super::context::RequestContext;
 use super::drain::DrainSignal;
 use super::exchange::{Exchange, ExchangeBody, X_REQUEST_ID};
-use super::interim::{InterimQueue, InterimSender};
+use super::interim::Interim;
 use super::message;
 use super::phase::ConnectionPhase;
 use super::request_id::{IdSource, RequestId};
@@ -51,6 +51,7 @@ pub(crate) struct ConnectionFacts {
     pub(crate) phase: Rc<ConnectionPhase>,
     pub(crate) interim: Arc<InterimQueue>,
     pub(crate) drain: Rc<DrainSignal>,
+    pub(crate) interim: Arc<Interim>,
 }
 
 /// What answers the requests of one worker thread. Anything that fits this shape of hyper's [`Service`] is one.
@@ -91,12 +92,10 @@ impl<S: InnerService> Stack<S> {
         );
         let id = self.request_id(&mut head, connection.peer_is_trusted);
         let trace = TraceContext::join(&mut head.headers, &self.ids);
-        let mut context = RequestContext::new(id, client, trace, received);
-        // Clients of HTTP/1.0 do not know of them (RFC 9110 §15.2).
-        if head.version == Version::HTTP_11 {
-            context = context.with_interim(InterimSender::new(Arc::clone(&connection.interim)));
-        }
-        let context = Arc::new(context);
+        let interim = &connection.interim;
+        interim.open(head.version == Version::HTTP_11);
+        let context = RequestContext::new(id, client, trace, received);
+        let context = Arc::new(context.with_interim(Arc::clone(interim)));
         let observer = Arc::clone(&self.observer);
         let exchange = Exchange::begin(
             Arc::clone(&context),
@@ -108,6 +107,7 @@ impl<S: InnerService> Stack<S> {
             Ok(()) => self.call_inner(head, content, context).await,
             Err(failure) => Err(failure),
         };
+        connection.interim.close();
         Ok(exchange.respond(outcome, connection.drain.has_begun()))
     }
 
