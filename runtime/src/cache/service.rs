@@ -108,11 +108,10 @@ impl<S: InnerService> Parts<S> {
             self.background.spawn(work);
         }
         Ok(served.response.map(|body| {
-            if body.is_end_stream() {
-                ResponseBody::Empty
-            } else {
-                ResponseBody::Streamed(body.boxed_unsync())
-            }
+            body.into_whole().map_or_else(
+                |body| ResponseBody::Streamed(body.boxed_unsync()),
+                ResponseBody::Full,
+            )
         }))
     }
 }
