@@ -65,9 +65,16 @@ async function startOrigin () {
     if (handler === undefined) {
       response.writeHead(404).end()
     } else {
+      // Content in a coding that does not say where it ends, ends with the connection (RFC 9112 §6.3).
+      response.on('finish', () => {
+        if (response.hasHeader('transfer-encoding')) request.socket.end()
+      })
       handler(segments, request, response)
     }
   })
+  // Else idle connections are closed after five seconds, which is when the second half of the tests begins: some of its
+  // requests would meet a connection that has just been closed.
+  server.keepAliveTimeout = 600_000
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
   return `http://127.0.0.1:${server.address().port}`
 }
