@@ -24,6 +24,7 @@
 
 mod body;
 mod error;
+mod handler;
 mod response;
 
 pub mod kv;
@@ -49,6 +50,7 @@ pub mod testing;
 
 pub use body::{Body, BodyError};
 pub use error::Error;
+pub use handler::Handler;
 pub use http;
 pub use response::IntoResponse;
 
@@ -66,7 +68,8 @@ pub mod exported {
     pub use spin_sdk::wasip3;
 }
 
-/// Makes `async fn handler(Request) -> impl IntoResponse` what the component answers requests with.
+/// Makes `async fn handler(Request) -> impl IntoResponse` what the component answers requests with, or
+/// `async fn handler() -> impl IntoResponse`, which costs less where the request does not matter.
 ///
 /// For WASI it expands to the export of `wasi:http/handler@0.3.0`. Natively there is nothing to export, and
 /// it only checks that the handler exists.

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::future::Future;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -11,7 +12,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use crate::{IntoResponse, Request, Response};
+use crate::{Handler, IntoResponse, Request, Response};
 
 type Outbound = Rc<dyn Fn(Request) -> Response>;
 
@@ -107,14 +108,10 @@ impl Host {
     /// # Panics
     ///
     /// If the content of the response fails, with the reason.
-    pub fn call<H, F, R>(&self, handler: H, request: Request) -> Answer
-    where
-        H: FnOnce(Request) -> F,
-        F: Future<Output = R>,
-        R: IntoResponse,
-    {
+    pub fn call<A>(&self, handler: impl Handler<A>, request: Request) -> Answer {
         self.run(async {
-            let (parts, body) = handler(request).await.into_response().into_parts();
+            let answer = handler.answer(|| Ok::<_, Infallible>(request)).await;
+            let (parts, body) = answer.into_response().into_parts();
             let content = body
                 .read(usize::MAX)
                 .await

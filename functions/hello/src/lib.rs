@@ -1,9 +1,7 @@
 //! The smallest function: one sentence, whatever is asked.
 
-use terrace_sdk::Request;
-
 /// Answers with a greeting as plain text.
-pub async fn handle(_request: Request) -> &'static str {
+pub async fn handle() -> &'static str {
     "Hello from Terrace\n"
 }
 

@@ -4,6 +4,7 @@
 //! behind them live in [`crate::kv`] and [`crate::sql`] and know nothing of WebAssembly.
 
 mod key_value;
+mod response;
 mod sqlite;
 mod variables;
 
@@ -46,6 +47,7 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     wasmtime_wasi::p3::add_to_linker(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    response::link(linker)?;
     bindings::Capabilities::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)
 }
 

@@ -183,10 +183,37 @@ struct Guest<'a> {
 
 impl Guest<'_> {
     /// Takes jobs and works on them until no more come.
-    async fn serve(self, mut jobs: mpsc::Receiver<Job>, first: Job) -> wasmtime::Result<()> {
+    async fn serve(self, jobs: mpsc::Receiver<Job>, first: Job) -> wasmtime::Result<()> {
+        first.state.context.set_instance_reused(false);
+        if self.seat.is_shared() {
+            self.serve_together(jobs, first).await
+        } else {
+            self.serve_in_turn(jobs, first).await
+        }
+    }
+
+    /// Works on one job after the other, without what keeping several apart would cost each of them.
+    async fn serve_in_turn(
+        self,
+        mut jobs: mpsc::Receiver<Job>,
+        first: Job,
+    ) -> wasmtime::Result<()> {
+        self.run(first).await?;
+        for _ in 1..self.seat.requests {
+            let Some(job) = jobs.recv().await else { break };
+            self.note_reuse(&job);
+            self.run(job).await?;
+        }
+        Ok(())
+    }
+
+    async fn serve_together(
+        self,
+        mut jobs: mpsc::Receiver<Job>,
+        first: Job,
+    ) -> wasmtime::Result<()> {
         let mut calls = FuturesUnordered::new();
         let mut jobs_left = self.seat.requests - 1;
-        first.state.context.set_instance_reused(false);
         calls.push(self.run(first));
         loop {
             tokio::select! {
@@ -195,8 +222,7 @@ impl Guest<'_> {
                 job = jobs.recv(), if jobs_left > 0 => match job {
                     Some(job) => {
                         jobs_left -= 1;
-                        job.state.context.set_instance_reused(true);
-                        self.function.metrics.count_instance_reused();
+                        self.note_reuse(&job);
                         calls.push(self.run(job));
                     }
                     None => jobs_left = 0,
@@ -205,6 +231,11 @@ impl Guest<'_> {
             }
         }
         Ok(())
+    }
+
+    fn note_reuse(self, job: &Job) {
+        job.state.context.set_instance_reused(true);
+        self.function.metrics.count_instance_reused();
     }
 
     /// Calls the guest's handler once and sees its work to the end.
@@ -225,6 +256,9 @@ impl Guest<'_> {
                 reply,
             )
         })?;
+        if !self.seat.is_shared() {
+            one_turn().await;
+        }
         let answered = prepared
             .run(self.accessor, self.expiration(state.deadline))
             .await?;
@@ -285,12 +319,31 @@ impl Guest<'_> {
     }
 
     async fn all_done(self) {
-        let told = pin!(self.idle.notified());
         let idle = poll_fn(|context| self.accessor.poll_no_interesting_tasks(context));
+        if !self.seat.is_shared() {
+            return idle.await;
+        }
+        let told = pin!(self.idle.notified());
         select(idle, told).await;
         // wasmtime wakes the one who asked last; that one wakes the others.
         self.idle.notify_waiters();
     }
+}
+
+/// Lets the instance's loop go on once, without being woken: it polls what it runs again after each piece of work,
+/// and a call that was prepared is one.
+///
+/// So most guests have answered before anyone waits for the answer, and nothing has to wake the driver for it.
+async fn one_turn() {
+    let mut has_passed = false;
+    poll_fn(|_| {
+        if std::mem::replace(&mut has_passed, true) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 pin_project_lite::pin_project! {

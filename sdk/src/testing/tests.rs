@@ -166,3 +166,11 @@ fn hosts_do_not_see_each_other() {
         assert_eq!(variables::get("name").await.unwrap(), "outer");
     });
 }
+
+#[test]
+fn a_handler_may_ask_nothing_of_the_request() {
+    async fn handle() -> &'static str {
+        "hello"
+    }
+    assert_eq!(Host::new().call(handle, request()).text(), "hello");
+}

@@ -14,24 +14,18 @@ use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
 use spin_sdk::wasip3::http_compat::{BodyWriter, IncomingBody, IncomingMessage};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
-use crate::{Body, BodyError, IntoResponse, Request, Response};
+use crate::{Body, BodyError, Handler, Request, Response};
 
 /// Answers one request of the host with the handler.
 ///
 /// # Errors
 ///
 /// Only for a message that HTTP does not allow; a handler's own failure is a response.
-pub async fn serve<H, F, R>(
+pub async fn serve<A>(
     request: types::Request,
-    handler: H,
-) -> Result<types::Response, ErrorCode>
-where
-    H: FnOnce(Request) -> F,
-    F: Future<Output = R>,
-    R: IntoResponse,
-{
-    let response = handler(from_host(request)?).await.into_response();
-    to_host(response)
+    handler: impl Handler<A>,
+) -> Result<types::Response, ErrorCode> {
+    to_host(handler.answer(|| from_host(request)).await?)
 }
 
 fn from_host(incoming: types::Request) -> Result<Request, ErrorCode> {
