@@ -1,10 +1,8 @@
 //! The origin, as the service that each worker of the server calls.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -92,27 +90,6 @@ impl Service<Request<RequestBody>> for OriginService {
         let parts = Rc::clone(&self.parts);
         Box::pin(async move { parts.forward(request).await })
     }
-}
-
-/// Has the origin's interim responses passed on to the client (RFC 9110 §15.2). 100 and 101 are about the connection to
-/// the origin, which asked for neither.
-async fn pass_interim(
-    mut request: Request<RequestBody>,
-    context: Option<Arc<RequestContext>>,
-) -> Request<RequestBody> {
-    let Some(context) = context else {
-        return request;
-    };
-    let Some(interim) = context.interim() else {
-        return request;
-    };
-    poll_fn(|task| Poll::Ready(interim.register(task.waker()))).await;
-    hyper::ext::on_informational(&mut request, move |response| {
-        if let (Some(interim), 102..) = (context.interim(), response.status().as_u16()) {
-            interim.send(response.status(), response.headers());
-        }
-    });
-    request
 }
 
 /// What a failed exchange with the origin means to the client.

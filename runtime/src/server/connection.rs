@@ -81,7 +81,6 @@ pub(crate) async fn serve<S>(
         peer,
         peer_is_trusted: config.trusted_proxies.contains(peer.ip()),
         phase: Rc::clone(&phase),
-        interim,
         drain: Rc::clone(&drain),
         interim,
     });

@@ -35,8 +35,6 @@ pub struct RequestContext {
     ended: AtomicBool,
     instance: AtomicU8,
     cpu_nanoseconds: AtomicU64,
-    /// Absent where the client could not take interim responses.
-    interim: Option<InterimSender>,
 }
 
 const INSTANCE_NONE: u8 = 0;
@@ -60,7 +58,6 @@ impl RequestContext {
             ended: AtomicBool::new(false),
             instance: AtomicU8::new(INSTANCE_NONE),
             cpu_nanoseconds: AtomicU64::new(0),
-            interim: None,
         }
     }
 

@@ -70,9 +70,6 @@ impl Exchange {
         outcome: Result<Response<ResponseBody>, Failure>,
         is_last: bool,
     ) -> Response<ExchangeBody> {
-        if let Some(interim) = self.context.interim() {
-            interim.end();
-        }
         let outcome = self.prefer_content_failure(outcome).and_then(require_final);
         let response = outcome.unwrap_or_else(|failure| self.failure_response(failure));
         let (mut head, content) = response.into_parts();

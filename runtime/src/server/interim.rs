@@ -18,6 +18,8 @@ pub(crate) struct Interim {
     /// Whether a request is waiting for its response, from a client that knows interim ones.
     is_open: AtomicBool,
     pending: Mutex<BytesMut>,
+    /// Looked at for each write, so that the lock is taken only where there is something.
+    any: AtomicBool,
     connection: AtomicWaker,
 }
 
@@ -27,11 +29,9 @@ impl Interim {
         self.is_open.store(is_known, Ordering::Relaxed);
     }
 
-    /// Notes that the response begins. What is not on its way by now comes too late.
+    /// Notes that the response begins. What has been sent by now still goes before it.
     pub(crate) fn close(&self) {
-        if self.is_open.swap(false, Ordering::Relaxed) {
-            self.pending.lock().clear();
-        }
+        self.is_open.store(false, Ordering::Relaxed);
     }
 
     /// Has an interim response sent. One that comes too late or is too much is left out, as a client must expect.
@@ -43,18 +43,18 @@ impl Interim {
         let mut pending = self.pending.lock();
         if pending.len() + head.len() <= MAX_INTERIM_BYTES {
             pending.extend_from_slice(&head);
+            self.any.store(true, Ordering::Release);
             self.connection.wake();
         }
     }
 
     /// What is to be written now, if anything; has `waker` woken when there is more.
     pub(crate) fn take(&self, waker: &Waker) -> Option<Bytes> {
-        if !self.is_open.load(Ordering::Relaxed) {
-            return None;
+        if self.is_open.load(Ordering::Relaxed) {
+            self.connection.register(waker);
         }
-        self.connection.register(waker);
-        let mut pending = self.pending.lock();
-        (!pending.is_empty()).then(|| pending.split().freeze())
+        let any = self.any.swap(false, Ordering::Acquire);
+        any.then(|| self.pending.lock().split().freeze())
     }
 }
 
@@ -97,8 +97,12 @@ mod tests {
         assert_eq!(interim.take(Waker::noop()).unwrap(), expected);
         send();
         interim.close();
-        interim.open(true);
-        assert_eq!(interim.take(Waker::noop()), None);
+        send();
+        assert_eq!(
+            interim.take(Waker::noop()).unwrap(),
+            expected,
+            "sent before the response"
+        );
         interim.open(false);
         send();
         assert_eq!(interim.take(Waker::noop()), None);

@@ -12,10 +12,6 @@ pub const DEFAULT_MAX_HEADER_COUNT: usize = 100;
 /// What [`ServerLimits::max_header_count`] can be raised to: room for this many is kept on the stack.
 pub const HEADER_COUNT_CEILING: usize = 256;
 
-/// Interim responses of one connection that wait to be written, in bytes. Room for a few lists of links; more are dropped,
-/// because the client can do without them.
-pub const MAX_INTERIM_BYTES: usize = 16 * 1024;
-
 /// Content of a request until the component's own limit is known.
 pub const DEFAULT_MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
 

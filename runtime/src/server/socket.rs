@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 use super::guard::Guard;
 use super::interim::Interim;
 use super::limits::{LINGER_TIMEOUT, ServerLimits};
-use super::phase::{ConnectionPhase, Phase};
+use super::phase::ConnectionPhase;
 use crate::clock;
 use crate::failure::Failure;
 
@@ -42,10 +42,6 @@ pub(crate) struct Socket {
     is_blocked: bool,
     /// Whether there is nobody left to write to.
     ended: bool,
-    /// Interim responses that are to be written.
-    interim: Arc<InterimQueue>,
-    /// Those that are being written.
-    interim_bytes: Bytes,
     /// Whether hyper has nothing half-sent.
     is_flushed: bool,
     /// Whether hyper ended the connection because the guard refused what came next.
@@ -70,8 +66,6 @@ impl Socket {
             is_blocked: false,
             ended: false,
             refused: false,
-            interim,
-            interim_bytes: Bytes::new(),
             is_flushed: true,
         }
     }
@@ -128,11 +122,12 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes interim responses. Only while hyper has nothing to write, so that none comes into the middle of a response.
+    /// Writes interim responses before what hyper is about to write. While hyper has something half-sent there is no place
+    /// for them, and they are left out.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_interim_rest(cx))?;
-        if self.phase.get() == Phase::Exchange
-            && let Some(interim) = self.interim.take(cx.waker())
+        if let Some(interim) = self.interim.take(cx.waker())
+            && self.is_flushed
         {
             self.interim_rest = interim;
         }
@@ -198,7 +193,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_interim_rest(cx))?;
+        ready!(self.poll_interim(cx))?;
+        self.is_flushed = false;
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.poll_progress(cx, written)
     }
@@ -208,7 +204,6 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_interim_rest(cx))?;
         let total = slices.iter().map(|slice| slice.len()).sum();
         if slices.len() > 1 && total <= JOINED_BYTES {
             let mut joined = [0; JOINED_BYTES];
@@ -220,6 +215,8 @@ impl AsyncWrite for Socket {
             }
             return self.poll_write(cx, &joined[..total]);
         }
+        ready!(self.poll_interim(cx))?;
+        self.is_flushed = false;
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.poll_progress(cx, written)
     }
@@ -230,7 +227,6 @@ impl AsyncWrite for Socket {
 
     /// Called by hyper when its buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_interim(cx))?;
         self.is_flushed = true;
         self.phase.flush();
         ready!(self.poll_interim(cx))?;

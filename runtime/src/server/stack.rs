@@ -49,7 +49,6 @@ pub(crate) struct ConnectionFacts {
     /// Whether the peer is a trusted proxy: decided once per connection.
     pub(crate) peer_is_trusted: bool,
     pub(crate) phase: Rc<ConnectionPhase>,
-    pub(crate) interim: Arc<InterimQueue>,
     pub(crate) drain: Rc<DrainSignal>,
     pub(crate) interim: Arc<Interim>,
 }

@@ -1,15 +1,9 @@
 //! What a client gets of what the inner service answers.
 
-use std::future::poll_fn;
-use std::sync::Arc;
-use std::task::Poll;
-
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 
-use super::{
-    Outcome, RequestBody, RequestContext, ResponseBody, ServerLimits, TestServer, echo_server, text,
-};
+use super::{Outcome, RequestBody, ResponseBody, ServerLimits, TestServer, echo_server, text};
 use crate::failure::Failure;
 
 fn reply(request: &str, answer: fn() -> Outcome) -> super::client::Reply {
@@ -39,42 +33,6 @@ fn a_failure_is_answered_with_problem_details_and_the_request_id() {
         "x-request-id: {}",
         details["request_id"].as_str().unwrap()
     )));
-}
-
-/// Sends two interim responses, one before the connection's task is idle and one after.
-async fn hint_first(request: Request<RequestBody>) -> Outcome {
-    let context = request.extensions().get::<Arc<RequestContext>>().unwrap();
-    if let Some(interim) = context.interim() {
-        let mut fields = http::HeaderMap::new();
-        fields.insert("link", "</a>".parse().unwrap());
-        poll_fn(|task| Poll::Ready(interim.register(task.waker()))).await;
-        interim.send(StatusCode::EARLY_HINTS, &fields);
-        tokio::task::yield_now().await;
-        interim.send(StatusCode::PROCESSING, &http::HeaderMap::new());
-    }
-    text("done")
-}
-
-#[test]
-fn interim_responses_go_before_the_final_one_rfc_9110_15_2() {
-    let server = TestServer::start(ServerLimits::standard(), &[], hint_first);
-    let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let all = server.connect().send(request).rest();
-    let heads: Vec<&str> = all.split("\r\n\r\n").collect();
-    assert_eq!(heads[0], "HTTP/1.1 103 Early Hints\r\nlink: </a>");
-    assert_eq!(heads[1], "HTTP/1.1 102 Processing");
-    assert!(heads[2].starts_with("HTTP/1.1 200 OK\r\n"), "{all}");
-    assert_eq!(heads[3], "done");
-}
-
-#[test]
-fn a_client_of_http_1_0_gets_no_interim_response_rfc_9110_15_2() {
-    let server = TestServer::start(ServerLimits::standard(), &[], hint_first);
-    let all = server
-        .connect()
-        .send("GET / HTTP/1.0\r\nHost: a\r\n\r\n")
-        .rest();
-    assert!(all.starts_with("HTTP/1.0 200 OK\r\n"), "{all}");
 }
 
 #[test]
