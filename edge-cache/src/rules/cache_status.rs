@@ -7,8 +7,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 /// The field.
 pub static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// The longest member that is written without allocating, in bytes. What is longer is left out, beginning with `detail`.
+/// The longest member that is written without allocating, in bytes: room for a name, which escapes may double, and for all
+/// parameters. Only a `detail` that does not fit is left out.
 const MAX_MEMBER_BYTES: usize = 256;
+
+/// How much of the cache's name is written, in characters.
+const MAX_NAME_CHARACTERS: usize = 64;
 
 /// Why a request was forwarded (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -206,6 +210,8 @@ impl Member {
 
     /// The cache's name: a token, or a string (RFC 9211 §2).
     fn name(&mut self, name: &str) -> fmt::Result {
+        let end = name.char_indices().nth(MAX_NAME_CHARACTERS);
+        let name = &name[..end.map_or(name.len(), |(end, _)| end)];
         if is_token(name) {
             self.parameter(format_args!("{name}"))
         } else {
@@ -337,6 +343,18 @@ mod tests {
             text(CacheStatus::hit(0).detail("a \"b\""), "My \\ cäche"),
             "\"My \\\\ c?che\"; hit; ttl=0; detail=\"a \\\"b\\\"\""
         );
+    }
+
+    #[test]
+    fn all_but_the_detail_fits_whatever_the_name() {
+        let status = CacheStatus::forwarded(ForwardReason::VaryMiss)
+            .forward_status(StatusCode::OK)
+            .stale(i64::MIN)
+            .stored(true)
+            .collapsed();
+        for name in ["\"".repeat(500), "ä".repeat(500), "a".repeat(500)] {
+            assert!(text(status, &name).ends_with("; collapsed"), "{name}");
+        }
     }
 
     #[test]
