@@ -14,6 +14,9 @@ const MAX_MEMBER_BYTES: usize = 256;
 /// How much of the cache's name is written, in characters.
 const MAX_NAME_CHARACTERS: usize = 64;
 
+/// The largest integer of a structured field (RFC 9651 §3.3.1).
+const MAX_INTEGER: i64 = 999_999_999_999_999;
+
 /// Why a request was forwarded (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ForwardReason {
@@ -175,6 +178,7 @@ impl CacheStatus {
             member.parameter(format_args!("; fwd-status={}", status.as_u16()))?;
         }
         if let Some(seconds) = self.time_to_live {
+            let seconds = seconds.clamp(-MAX_INTEGER, MAX_INTEGER);
             member.parameter(format_args!("; ttl={seconds}"))?;
         }
         if self.stored {
