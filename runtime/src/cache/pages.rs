@@ -59,7 +59,7 @@ impl CachePages {
         Self(cache)
     }
 
-    fn purge(&self, cache: &EdgeCache, request: &Request<Bytes>) -> Response<Bytes> {
+    fn purge(cache: &EdgeCache, request: &Request<Bytes>) -> Response<Bytes> {
         if *request.method() != Method::POST {
             return not_allowed("POST");
         }
@@ -93,7 +93,7 @@ impl AdminPages for CachePages {
             return Some(refuse(StatusCode::NOT_FOUND, what));
         };
         Some(match *request.method() {
-            _ if path == PURGE_PATH => self.purge(cache, request),
+            _ if path == PURGE_PATH => Self::purge(cache, request),
             Method::GET | Method::HEAD => json(StatusCode::OK, &cache.statistics()),
             _ => not_allowed("GET, HEAD"),
         })
