@@ -67,12 +67,16 @@ impl Clock for TestClock {
     }
 }
 
+type Origin = Arc<dyn Fn(&Parts) -> Result<Response<Pieces>, Failed> + Send + Sync>;
+
 /// A cache, its clock and its origin.
 #[derive(Clone)]
 pub(super) struct Harness {
     pub(super) cache: Arc<Cache<Failed>>,
     clock: TestClock,
     answers: Arc<Mutex<VecDeque<Answer>>>,
+    /// What answers when no answer is queued.
+    origin: Option<Origin>,
     /// The heads of all requests that were forwarded.
     pub(super) forwarded: Arc<Mutex<Vec<Parts>>>,
 }
@@ -116,8 +120,18 @@ impl Harness {
             cache: Cache::new(config, clock.clone()),
             clock,
             answers: Arc::default(),
+            origin: None,
             forwarded: Arc::default(),
         }
+    }
+
+    /// Has all requests answered by a function, at once.
+    pub(super) fn answered_by(
+        mut self,
+        origin: impl Fn(&Parts) -> Result<Response<Pieces>, Failed> + Send + Sync + 'static,
+    ) -> Self {
+        self.origin = Some(Arc::new(origin));
+        self
     }
 
     pub(super) fn pass(&self, seconds: u64) {
@@ -210,16 +224,29 @@ impl Harness {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let (answers, forwarded) = (self.answers.clone(), self.forwarded.clone());
-        let forward = move |request: Request<()>| {
-            forwarded.lock().push(request.into_parts().0);
-            let answer = answers
-                .lock()
-                .pop_front()
-                .expect("the origin was not to be asked");
-            async move { answer.await.unwrap_or(Err(Failed)) }
-        };
+        let harness = self.clone();
+        let forward = move |request: Request<()>| harness.forward(request.into_parts().0);
         self.cache.handle(request.body(()).unwrap(), forward).await
+    }
+
+    /// The answer that is queued next, or what the origin makes of the request.
+    fn forward(
+        &self,
+        head: Parts,
+    ) -> impl Future<Output = Result<Response<Pieces>, Failed>> + use<> {
+        let queued = self.answers.lock().pop_front();
+        let answer = match (queued, &self.origin) {
+            (Some(queued), _) => futures::future::Either::Left(queued),
+            (None, Some(origin)) => futures::future::Either::Right(origin(&head)),
+            (None, None) => panic!("the origin was not to be asked"),
+        };
+        self.forwarded.lock().push(head);
+        async move {
+            match answer {
+                futures::future::Either::Left(queued) => queued.await.unwrap_or(Err(Failed)),
+                futures::future::Either::Right(answer) => answer,
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod collapsing;
 mod compressing;
 mod harness;
 mod invalidating;
+mod model;
 mod ranges;
 mod storing;
 mod validating;
