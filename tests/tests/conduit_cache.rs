@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 use terrace_tests::client::Answer;
 use terrace_tests::contract::metric;
-use terrace_tests::load::at_once;
+use terrace_tests::load::{at_once, calls};
 use terrace_tests::realworld::{Api, User, path_of};
 use terrace_tests::{App, Running};
 
@@ -47,7 +47,8 @@ async fn concurrent_users_see_their_own_views() {
         .iter()
         .chain(std::iter::repeat_n(&nobody, USERS))
         .collect();
-    at_once(readers.len() * ROUNDS, |turn| {
+    // As many at a time as there are readers: those who come later find what the first ones have brought.
+    calls(readers.len() * ROUNDS, readers.len(), |turn| {
         let index = turn % readers.len();
         let likes = index < USERS && index.is_multiple_of(2);
         let token = &readers[index].token;
