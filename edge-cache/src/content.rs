@@ -3,20 +3,23 @@
 //! Once complete it is read without a lock. Until then it is bounded: content that grows beyond what may be stored turns
 //! into a window, which holds only what its readers have still to read, and takes no further readers.
 
+mod pieces;
+mod reader;
+
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use pieces::Pieces;
+
+pub use reader::ContentReader;
+
 /// How far the writer of content that is not stored may be ahead of its slowest reader, in bytes: as much as keeps a
 /// connection of 1 Gbit/s busy for 2 ms. The writer waits when it is reached.
 pub const CONTENT_WINDOW_BYTES: u64 = 256 * 1024;
-
-/// Complete content up to this length is kept in one piece, so that it leaves in one write.
-const MAX_SINGLE_PIECE_BYTES: u64 = 64 * 1024;
 
 /// How much larger than its bytes the memory behind a piece may be, as a fraction of them: else it is copied, because
 /// the store counts bytes and would hold more than it counts.
@@ -43,13 +46,6 @@ pub struct Content {
     growing: Mutex<Growing>,
 }
 
-/// Bytes in order, with the offset of each piece.
-#[derive(Clone, Debug, Default)]
-struct Pieces {
-    pieces: Vec<(u64, Bytes)>,
-    end: u64,
-}
-
 #[derive(Debug)]
 struct Growing {
     pieces: Pieces,
@@ -70,19 +66,6 @@ struct ReaderState {
 #[derive(Debug)]
 pub struct ContentWriter {
     content: Arc<Content>,
-}
-
-/// A reading end, which hands out the bytes of one range in order.
-#[derive(Debug)]
-pub struct ContentReader {
-    content: Arc<Content>,
-    position: u64,
-    /// The offset behind the last byte to read; `u64::MAX` reads to the end.
-    end: u64,
-    /// Its place among the readers of content that is growing.
-    slot: Option<usize>,
-    /// Where in the pieces it was last.
-    piece: usize,
 }
 
 impl Content {
@@ -206,55 +189,6 @@ impl Content {
     }
 }
 
-impl Pieces {
-    /// The offset of the first byte that is still there.
-    fn start(&self) -> u64 {
-        self.pieces.first().map_or(self.end, |(start, _)| *start)
-    }
-
-    fn push(&mut self, bytes: Bytes) {
-        let start = self.end;
-        self.end += bytes.len() as u64;
-        self.pieces.push((start, bytes));
-    }
-
-    /// Lets go of what lies wholly before `position`.
-    fn forget_before(&mut self, position: u64) {
-        let behind = self
-            .pieces
-            .partition_point(|(start, piece)| start + piece.len() as u64 <= position);
-        self.pieces.drain(..behind);
-    }
-
-    /// The bytes from `position` on that lie in one piece, looked for from the piece `hint` on.
-    fn at(&self, position: u64, hint: &mut usize) -> Option<Bytes> {
-        let holds = |index: &usize| {
-            self.pieces.get(*index).is_some_and(|(start, piece)| {
-                (*start..start + piece.len() as u64).contains(&position)
-            })
-        };
-        let index = [*hint, *hint + 1].into_iter().find(holds).or_else(|| {
-            let after = self.pieces.partition_point(|(start, _)| *start <= position);
-            after.checked_sub(1).filter(holds)
-        })?;
-        *hint = index;
-        let (start, piece) = &self.pieces[index];
-        let offset = usize::try_from(position - start).expect("it lies within the piece");
-        Some(piece.slice(offset..))
-    }
-
-    /// Short content in one piece; long content as it is, without room to spare.
-    fn compact(mut self) -> Self {
-        if self.pieces.len() > 1 && self.end - self.start() <= MAX_SINGLE_PIECE_BYTES {
-            let start = self.start();
-            let bytes: Vec<Bytes> = self.pieces.drain(..).map(|(_, piece)| piece).collect();
-            self.pieces.push((start, Bytes::from(bytes.concat())));
-        }
-        self.pieces.shrink_to_fit();
-        self
-    }
-}
-
 impl Growing {
     fn admit(&mut self, position: u64) -> usize {
         let state = Some(ReaderState {
@@ -362,142 +296,6 @@ impl Drop for ContentWriter {
         if self.content.end.get().is_none() {
             self.content.close(false);
         }
-    }
-}
-
-impl ContentReader {
-    /// The next bytes; `None` at the end of the range or of the content.
-    ///
-    /// # Errors
-    /// [`ContentBroken`] when no more bytes come although the content is not complete.
-    pub fn poll_next(
-        &mut self,
-        context: &Context<'_>,
-    ) -> Poll<Option<Result<Bytes, ContentBroken>>> {
-        if self.position >= self.end {
-            return Poll::Ready(None);
-        }
-        let content = Arc::clone(&self.content);
-        if let Some(end) = content.end.get() {
-            return Poll::Ready(self.next_of(end));
-        }
-        let mut growing = content.growing.lock();
-        // It may have ended before the lock was there.
-        if let Some(end) = content.end.get() {
-            return Poll::Ready(self.next_of(end));
-        }
-        let next = growing.pieces.at(self.position, &mut self.piece);
-        let next = next.map(|bytes| self.take(bytes));
-        let state = self.slot.and_then(|slot| growing.readers[slot].as_mut());
-        let state = state.expect("a reader of growing content has a place");
-        state.position = self.position;
-        match next {
-            Some(bytes) => {
-                growing.advance();
-                // Pieces before it may be gone.
-                self.piece = 0;
-                Poll::Ready(Some(Ok(bytes)))
-            }
-            None => {
-                state.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-
-    /// All that is still to be read, if the content is complete and that lies in one piece.
-    ///
-    /// # Errors
-    /// The reader as it was, if not.
-    pub fn into_whole(mut self) -> Result<Bytes, Self> {
-        let content = Arc::clone(&self.content);
-        let Some(Ok(pieces)) = content.end.get() else {
-            return Err(self);
-        };
-        let end = self.end.min(pieces.end);
-        match pieces.at(self.position, &mut self.piece) {
-            Some(bytes) if self.position + bytes.len() as u64 >= end => Ok(self.take(bytes)),
-            None if self.position >= end => Ok(Bytes::new()),
-            _ => Err(self),
-        }
-    }
-
-    /// Whether [`Self::poll_next`] has no more to give, as far as is known.
-    #[must_use]
-    pub fn is_at_end(&self) -> bool {
-        self.position >= self.end
-            || self
-                .content
-                .length()
-                .is_some_and(|end| self.position >= end)
-    }
-
-    /// How many bytes are still to come, where that is known.
-    #[must_use]
-    pub fn remaining(&self) -> Option<u64> {
-        let end = match self.content.length() {
-            Some(length) => self.end.min(length),
-            None if self.end < u64::MAX => self.end,
-            None => return None,
-        };
-        Some(end.saturating_sub(self.position))
-    }
-
-    fn next_of(
-        &mut self,
-        end: &Result<Pieces, ContentBroken>,
-    ) -> Option<Result<Bytes, ContentBroken>> {
-        match end {
-            Ok(pieces) => {
-                let bytes = pieces.at(self.position, &mut self.piece)?;
-                Some(Ok(self.take(bytes)))
-            }
-            Err(ContentBroken) => Some(Err(ContentBroken)),
-        }
-    }
-
-    /// Moves past `bytes`, or as much of them as lies in the range.
-    fn take(&mut self, mut bytes: Bytes) -> Bytes {
-        let left = self.end - self.position;
-        if (bytes.len() as u64) > left {
-            bytes.truncate(usize::try_from(left).expect("it is less than the length"));
-        }
-        self.position += bytes.len() as u64;
-        bytes
-    }
-}
-
-impl Drop for ContentReader {
-    fn drop(&mut self) {
-        let Some(slot) = self.slot else { return };
-        let mut growing = self.content.growing.lock();
-        // The places are gone when the content has ended.
-        if let Some(reader) = growing.readers.get_mut(slot) {
-            *reader = None;
-            growing.advance();
-        }
-    }
-}
-
-impl http_body::Body for ContentReader {
-    type Data = Bytes;
-    type Error = ContentBroken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, ContentBroken>>> {
-        self.poll_next(context)
-            .map(|next| next.map(|bytes| bytes.map(http_body::Frame::data)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.is_at_end()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.remaining()
-            .map_or_else(http_body::SizeHint::new, http_body::SizeHint::with_exact)
     }
 }
 

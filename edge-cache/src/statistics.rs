@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::rules::cache_status::CacheStatus;
+use crate::rules::cache_status::{CacheOutcome, CacheStatus};
 
 /// How requests were answered since the cache was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,18 +38,13 @@ impl Counters {
     }
 
     fn counter(&self, status: &CacheStatus) -> &AtomicU64 {
-        if status.is_hit() {
-            &self.hits
-        } else if status.collapsed {
-            &self.collapsed
-        } else if status.time_to_live.is_some() {
-            &self.stale_on_error
-        } else if status.is_validation() {
-            &self.validated
-        } else if status.is_bypass() {
-            &self.bypassed
-        } else {
-            &self.misses
+        match status.outcome() {
+            CacheOutcome::Hit => &self.hits,
+            CacheOutcome::Collapsed => &self.collapsed,
+            CacheOutcome::StaleOnError => &self.stale_on_error,
+            CacheOutcome::Validated => &self.validated,
+            CacheOutcome::Bypassed => &self.bypassed,
+            CacheOutcome::Miss => &self.misses,
         }
     }
 

@@ -19,6 +19,7 @@ pub mod process;
 pub mod raw;
 pub mod realworld;
 pub mod running;
+pub mod streamed;
 pub mod upstream;
 pub mod wait;
 

@@ -1,21 +1,17 @@
 //! Promise: an edge passes on what HTTP allows, streaming both ways, and says what is wrong with its origin.
 
-use bytes::Bytes;
 use futures::channel::mpsc;
 use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Frame, Incoming};
-use terrace_tests::client::{Answer, Broken, Content, request, whole};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use terrace_tests::client::{Answer, Broken, request, whole};
 use terrace_tests::contract::{EVENT_REQUEST, FAILURE, exit, failure, metric};
 use terrace_tests::raw::{Connection, exchange, statuses};
+use terrace_tests::streamed::{MUCH, PIECE, send_until_stopped, streamed};
 use terrace_tests::upstream::{Reserved, Upstream};
 use terrace_tests::wait::within;
 use terrace_tests::{App, Running};
-
-/// Far more than the buffers between a client and an origin can hold.
-const MUCH: usize = 64 << 20;
-const PIECE: usize = 64 << 10;
 
 /// An edge in front of an origin that sends back the content of each request.
 async fn echoing() -> (Upstream, Running) {
@@ -53,14 +49,6 @@ async fn saying(bytes: &'static str) -> (Upstream, Running) {
     let origin = origin.await;
     let edge = App::edge(&origin.url).start().await;
     (origin, edge)
-}
-
-/// A request whose content the test sends piece by piece.
-fn streamed(url: &str) -> (Request<Content>, mpsc::Sender<Bytes>) {
-    let (pieces, receiver) = mpsc::channel(0);
-    let frames = receiver.map(|piece| Ok(Frame::data(piece)));
-    let request = Request::post(url).body(StreamBody::new(frames).boxed_unsync());
-    (request.expect("a valid request"), pieces)
 }
 
 /// Asserts that a request fails in this way, with this word for it (RFC 9209 §2.3).
@@ -259,20 +247,6 @@ async fn a_client_that_does_not_read_slows_its_own_sending() {
         echoed <= sent + PIECE && echoed + PIECE >= sent,
         "{echoed} of {sent}"
     );
-}
-
-/// Sends until a piece was not taken for a second, or until far too much was taken.
-async fn send_until_stopped(pieces: &mut mpsc::Sender<Bytes>) -> usize {
-    let mut sent = 0;
-    let pause = std::time::Duration::from_secs(1);
-    while sent < MUCH {
-        let taken = tokio::time::timeout(pause, pieces.send(vec![b'x'; PIECE].into())).await;
-        match taken {
-            Ok(Ok(())) => sent += PIECE,
-            Ok(Err(_)) | Err(_) => break,
-        }
-    }
-    sent
 }
 
 /// Those about the connection to the origin are not among them: the edge has asked for neither.

@@ -1,20 +1,14 @@
 //! Promise: functions of both WASI versions are served, and contents stream both ways.
 
-use bytes::Bytes;
-use futures::channel::mpsc;
-use futures::{SinkExt, StreamExt};
-use http::{Method, Request};
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
-use terrace_tests::client::{Broken, Content};
+use futures::SinkExt;
+use http::Method;
+use http_body_util::BodyExt;
+use terrace_tests::client::Broken;
 use terrace_tests::contract::{EVENT_REQUEST, FAILURE, failure, metric};
 use terrace_tests::raw::Connection;
+use terrace_tests::streamed::{MUCH, PIECE, send_until_stopped, streamed};
 use terrace_tests::wait::within;
 use terrace_tests::{App, Running, guest};
-
-/// Far more than the buffers between a client and a guest can hold.
-const MUCH: usize = 64 << 20;
-const PIECE: usize = 64 << 10;
 
 async fn both() -> Running {
     let app = App::new()
@@ -28,14 +22,6 @@ async fn both() -> Running {
         .limit("timeout = \"60s\"")
         .start()
         .await
-}
-
-/// A request whose content the test sends piece by piece.
-fn streamed(url: &str) -> (Request<Content>, mpsc::Sender<Bytes>) {
-    let (pieces, receiver) = mpsc::channel(0);
-    let frames = receiver.map(|piece| Ok(Frame::data(piece)));
-    let request = Request::post(url).body(StreamBody::new(frames).boxed_unsync());
-    (request.expect("a valid request"), pieces)
 }
 
 #[tokio::test]
@@ -165,20 +151,6 @@ async fn a_client_that_does_not_read_slows_its_own_sending() {
             echoed.len()
         );
     }
-}
-
-/// Sends until a piece was not taken for a second, or until far too much was taken.
-async fn send_until_stopped(pieces: &mut mpsc::Sender<Bytes>) -> usize {
-    let mut sent = 0;
-    let pause = std::time::Duration::from_secs(1);
-    while sent < MUCH {
-        let taken = tokio::time::timeout(pause, pieces.send(vec![b'x'; PIECE].into())).await;
-        match taken {
-            Ok(Ok(())) => sent += PIECE,
-            Ok(Err(_)) | Err(_) => break,
-        }
-    }
-    sent
 }
 
 #[tokio::test]

@@ -55,6 +55,23 @@ impl ForwardReason {
     }
 }
 
+/// How a request was answered, as operators count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheOutcome {
+    /// From the store, fresh or stale, without waiting for the origin.
+    Hit,
+    /// By another request's forward.
+    Collapsed,
+    /// From the store in place of a failure of the origin.
+    StaleOnError,
+    /// From the store, after a forward showed that the stored response was still good.
+    Validated,
+    /// By a forward that the cache had no part in.
+    Bypassed,
+    /// By a forward, for lack of a stored response that could be used.
+    Miss,
+}
+
 /// How this cache took part in one response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheStatus {
@@ -145,15 +162,31 @@ impl CacheStatus {
         self.forward_reason.is_none()
     }
 
-    /// Whether the origin found the stored response to be good.
+    /// How the request was answered.
     #[must_use]
-    pub fn is_validation(&self) -> bool {
+    pub fn outcome(&self) -> CacheOutcome {
+        if self.is_hit() {
+            CacheOutcome::Hit
+        } else if self.collapsed {
+            CacheOutcome::Collapsed
+        } else if self.time_to_live.is_some() {
+            CacheOutcome::StaleOnError
+        } else if self.is_validation() {
+            CacheOutcome::Validated
+        } else if self.is_bypass() {
+            CacheOutcome::Bypassed
+        } else {
+            CacheOutcome::Miss
+        }
+    }
+
+    /// Whether the origin found the stored response to be good.
+    fn is_validation(&self) -> bool {
         self.forward_status == Some(StatusCode::NOT_MODIFIED) && self.stored
     }
 
     /// Whether the cache had no part in it.
-    #[must_use]
-    pub fn is_bypass(&self) -> bool {
+    fn is_bypass(&self) -> bool {
         use ForwardReason::{Bypass, Method};
         matches!(self.forward_reason, Some(Bypass | Method))
     }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response};
 use http_body::Body;
 
 use crate::collapse::Collapser;
@@ -31,6 +31,7 @@ use crate::content::ContentBroken;
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::conditional;
 use crate::rules::key::CacheKey;
+use crate::rules::storing;
 use crate::statistics::{Counters, Statistics};
 use crate::store::{Purge, PurgeMode, Store, StoreStatistics};
 use crate::time::Clock;
@@ -177,7 +178,9 @@ impl Purpose {
         };
         match head.method {
             // The key does not have the content, so an answer that follows from it must not be stored under the key.
-            Method::GET | Method::HEAD if has_content(head) => Self::Neither(ForwardReason::Bypass),
+            Method::GET | Method::HEAD if storing::has_content(&head.headers) => {
+                Self::Neither(ForwardReason::Bypass)
+            }
             Method::GET | Method::HEAD if conditional::is_for_the_origin(&head.headers) => {
                 Self::Neither(ForwardReason::Bypass)
             }
@@ -203,13 +206,6 @@ struct Answer<B, E> {
 pub enum StoreOverride {
     /// It is not stored, whatever its fields say.
     Never,
-}
-
-/// Whether a request says that it has content (RFC 9112 §6.3).
-fn has_content(head: &Parts) -> bool {
-    let length = head.headers.get(header::CONTENT_LENGTH);
-    length.is_some_and(|length| length != "0")
-        || head.headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use edge_cache::rules::cache_status::CacheStatus;
+use edge_cache::rules::cache_status::{CacheOutcome, CacheStatus};
 use serde::{Deserialize, Serialize};
 
 use super::EdgeCache;
@@ -13,18 +13,13 @@ pub(super) const FAILED: &str = "failed";
 
 /// How the cache took part in an answer, in one word: for the log, and as a label of `terrace_cache_requests_total`.
 pub(super) fn result(status: &CacheStatus) -> &'static str {
-    if status.is_hit() {
-        "hit"
-    } else if status.collapsed {
-        "collapsed"
-    } else if status.time_to_live.is_some() {
-        "stale"
-    } else if status.is_validation() {
-        "validated"
-    } else if status.is_bypass() {
-        "bypass"
-    } else {
-        "miss"
+    match status.outcome() {
+        CacheOutcome::Hit => "hit",
+        CacheOutcome::Collapsed => "collapsed",
+        CacheOutcome::StaleOnError => "stale",
+        CacheOutcome::Validated => "validated",
+        CacheOutcome::Bypassed => "bypass",
+        CacheOutcome::Miss => "miss",
     }
 }
 
