@@ -43,10 +43,15 @@ const END_TO_END: [HeaderName; 16] = [
 
 /// Removes the fields that are about one connection (RFC 9110 §7.6.1).
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    for name in listed_in_connection(headers) {
-        headers.remove(name);
+    // One pass over the names there are: most messages have none of these, and looking each up would cost a hash of each.
+    let is_hop_by_hop = |name: &&HeaderName| HOP_BY_HOP.contains(name);
+    let there: Vec<HeaderName> = headers.keys().filter(is_hop_by_hop).cloned().collect();
+    if there.contains(&header::CONNECTION) {
+        for name in listed_in_connection(headers) {
+            headers.remove(name);
+        }
     }
-    for name in &HOP_BY_HOP {
+    for name in there {
         headers.remove(name);
     }
 }

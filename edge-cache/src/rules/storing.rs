@@ -71,9 +71,7 @@ pub fn may_store(
     {
         return Err(NoStoreReason::UnkeyedInput);
     }
-    let judged = Judged::new(head, target_list, negative_caching, response_time);
-    judged.may_store(head)?;
-    set_cookie_allows(&head.headers, &judged.directives, &judged.policy)?;
+    let judged = Judged::for_all(head, target_list, negative_caching, response_time)?;
     authorization_allows(&request.headers, &judged.directives)?;
     cookies_allow(&request.headers, &judged)?;
     let status = stored_status(head);
@@ -83,6 +81,19 @@ pub fn may_store(
         VaryKey::new(&request.headers, &head.headers)
     };
     Ok(judged.storable(status, vary.ok_or(NoStoreReason::Vary)?))
+}
+
+/// Whether a response may be stored as far as it alone says, whoever has asked for it.
+///
+/// # Errors
+/// Why it may not.
+pub fn response_allows(
+    head: &response::Parts,
+    target_list: &[HeaderName],
+    negative_caching: &NegativeCaching,
+    response_time: Moment,
+) -> Result<(), NoStoreReason> {
+    Judged::for_all(head, target_list, negative_caching, response_time).map(drop)
 }
 
 /// A stored response that the response to a request for its validation, or to `HEAD`, has freshened (RFC 9111 §4.3.4).
@@ -182,6 +193,19 @@ impl Judged {
             excluded: [directives.no_cache.fields(), directives.private.fields()].concat(),
             directives,
         }
+    }
+
+    /// The same of a response that may be stored, whoever asks for it.
+    fn for_all(
+        head: &response::Parts,
+        target_list: &[HeaderName],
+        negative_caching: &NegativeCaching,
+        response_time: Moment,
+    ) -> Result<Self, NoStoreReason> {
+        let judged = Self::new(head, target_list, negative_caching, response_time);
+        judged.may_store(head)?;
+        set_cookie_allows(&head.headers, &judged.directives, &judged.policy)?;
+        Ok(judged)
     }
 
     /// What they say about storing it.

@@ -48,6 +48,17 @@ impl<B> CacheBody<B> {
 }
 
 impl<B> CacheBody<B> {
+    /// The body that came from behind the cache, if this is one that only passes through.
+    ///
+    /// # Errors
+    /// The body as it was, if it comes from the store.
+    pub fn into_forwarded(self) -> Result<B, Self> {
+        match self.source {
+            Source::Origin { body } => Ok(body),
+            source => Err(Self { source }),
+        }
+    }
+
     /// The content as one piece, if it is there as one, for a server that sends such content in one write with its head.
     ///
     /// # Errors

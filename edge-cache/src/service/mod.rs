@@ -13,6 +13,8 @@ mod change;
 mod config;
 mod forward;
 mod lookup;
+mod pass;
+mod permission;
 mod read;
 mod respond;
 mod take_in;
@@ -112,6 +114,10 @@ impl<E: ForwardError> Cache<E> {
     {
         let (head, content) = request.into_parts();
         let answer = match Purpose::of(&head) {
+            Purpose::Read(key) if self.passes(&key, &head) => {
+                let request = Request::from_parts(head, content);
+                Box::pin(self.pass_uncacheable(key, request, &forward)).await
+            }
             Purpose::Read(key) => self.read(key, head, content, &forward).await,
             Purpose::Change(key) => Box::pin(self.change(key, head, content, &forward)).await,
             Purpose::Neither(reason) => {
@@ -143,21 +149,6 @@ impl<E: ForwardError> Cache<E> {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.counters.read()
-    }
-
-    /// Forwards what the cache has nothing to do with.
-    async fn pass<F, R, Q, B>(
-        &self,
-        request: Request<Q>,
-        reason: ForwardReason,
-        forward: &F,
-    ) -> Result<Answer<B, E>, E>
-    where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
-    {
-        let response = forward(request).await?;
-        Ok(self.forwarded(response, CacheStatus::forwarded(reason)))
     }
 }
 

@@ -10,11 +10,11 @@ use http_body::Body;
 use super::arrival::Arrival;
 use super::forward::Forwarding;
 use super::tasks::{ArrivingPart, Sink, Storing};
-use super::{Answer, Cache, CacheBody, ForwardError, StoreOverride, Tasks};
+use super::{Answer, Cache, CacheBody, ForwardError, Tasks};
 use crate::collapse::FlightEnd;
 use crate::content::Content;
 use crate::rules::cache_status::CacheStatus;
-use crate::rules::storing::{self, NoStoreReason, Storable};
+use crate::rules::storing::{self, Storable};
 use crate::rules::vary::VaryKey;
 use crate::rules::{accept_encoding, age, conditional, fields, groups, range, validation};
 use crate::store::{Put, compact_fields};
@@ -65,25 +65,6 @@ impl<E: ForwardError> Cache<E> {
             .await;
         answer.response.headers_mut().extend(own);
         answer
-    }
-
-    fn may_store<B: Body>(
-        &self,
-        forwarding: &Forwarding<E>,
-        head: &response::Parts,
-        body: &B,
-    ) -> Result<Storable, NoStoreReason> {
-        let too_large = body.size_hint().lower() > self.store.max_content_bytes();
-        if too_large || head.extensions.get::<StoreOverride>().is_some() {
-            return Err(NoStoreReason::NotWanted);
-        }
-        storing::may_store(
-            &forwarding.asking.head,
-            head,
-            &self.config.target_list,
-            &self.config.negative_caching,
-            forwarding.response_time,
-        )
     }
 
     fn arrival<B: Body<Data = Bytes>>(

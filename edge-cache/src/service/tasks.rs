@@ -77,7 +77,8 @@ where
     B: Body<Data = Bytes, Error = E>,
     E: ForwardError,
 {
-    /// A future that does it all; `None` if nothing is left to do.
+    /// A future that does it all; `None` if nothing is left to do. It is on the heap, because it is large and nearly always
+    /// absent, and moves with each response.
     pub(super) fn into_work<F, R, Q>(
         self,
         cache: Arc<Cache<E>>,
@@ -91,7 +92,7 @@ where
         if self.storing.is_none() && self.encoding.is_none() && self.revalidation.is_none() {
             return None;
         }
-        Some(async move {
+        Some(Box::pin(async move {
             let storing = OptionFuture::from(self.storing.map(|storing| cache.arrive(*storing)));
             let encoding =
                 OptionFuture::from(self.encoding.map(|encoding| cache.encode(*encoding)));
@@ -100,7 +101,7 @@ where
                     .map(|job| cache.revalidate(*job, &forward)),
             );
             futures::join!(storing, encoding, revalidation);
-        })
+        }))
     }
 }
 

@@ -4,42 +4,43 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use lru::LruCache;
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 
 use crate::rules::key::CacheKey;
 use crate::time::Moment;
 
-/// How many such resources are remembered; those asked for least recently are forgotten first.
+/// How many such resources are remembered; those found out longest ago are forgotten first.
 const MAX_UNCACHEABLE_KEYS: NonZeroUsize = NonZeroUsize::new(65_536).expect("it is above zero");
 
-/// How long that is remembered: a resource that becomes cacheable is stored at once whatever is remembered, and only
-/// its concurrent misses are not collapsed until then.
+/// How long that is remembered. A resource that becomes cacheable is found out by its next response, whatever is
+/// remembered.
 const UNCACHEABLE_MEMORY: Duration = Duration::from_secs(120);
 
-/// Keys whose last response was of no use to others.
+/// Keys whose last response was of no use to others. Looked at by every request for one of them, from all threads at
+/// once, so a look changes nothing.
 #[derive(Debug)]
 pub(super) struct Uncacheable {
-    seen: Mutex<LruCache<CacheKey, Moment>>,
+    seen: RwLock<LruCache<CacheKey, Moment>>,
 }
 
 impl Uncacheable {
     pub(super) fn new() -> Self {
         Self {
-            seen: Mutex::new(LruCache::new(MAX_UNCACHEABLE_KEYS)),
+            seen: RwLock::new(LruCache::new(MAX_UNCACHEABLE_KEYS)),
         }
     }
 
     pub(super) fn remember(&self, key: &CacheKey, now: Moment) {
-        self.seen.lock().put(key.clone(), now);
+        self.seen.write().put(key.clone(), now);
     }
 
     pub(super) fn forget(&self, key: &CacheKey) {
-        self.seen.lock().pop(key);
+        self.seen.write().pop(key);
     }
 
     pub(super) fn contains(&self, key: &CacheKey, now: Moment) -> bool {
-        let mut seen = self.seen.lock();
-        let since = seen.get(key);
+        let seen = self.seen.read();
+        let since = seen.peek(key);
         since.is_some_and(|since| now.since(*since) < UNCACHEABLE_MEMORY)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use edge_cache::CacheBody;
 use edge_cache::rules::cache_status::CacheStatus;
 use edge_cache::rules::{groups, invalidation};
 use edge_cache::store::{Purge, PurgeMode};
@@ -85,12 +86,10 @@ impl<S: InnerService> Parts<S> {
             return Err(Failure::Internal);
         };
         mark_content(&mut request);
-        let target = request.uri().clone();
-        name_scheme(&mut request);
         let exchange = Rc::new(Exchange {
             parts: Rc::clone(&self),
             context: Arc::clone(&context),
-            target,
+            target: name_scheme(&mut request),
             answered: Cell::new(false),
             trailer: RefCell::default(),
         });
@@ -107,12 +106,7 @@ impl<S: InnerService> Parts<S> {
         if let Some(work) = served.background {
             self.background.spawn(work);
         }
-        Ok(served.response.map(|body| {
-            body.into_whole().map_or_else(
-                |body| ResponseBody::Streamed(body.boxed_unsync()),
-                ResponseBody::Full,
-            )
-        }))
+        Ok(served.response.map(content))
     }
 }
 
@@ -120,8 +114,8 @@ impl<S: InnerService> Parts<S> {
 struct Exchange<S> {
     parts: Rc<Parts<S>>,
     context: Arc<RequestContext>,
-    /// As the client wrote it.
-    target: Uri,
+    /// As the client wrote it, if the cache calls it by another name.
+    target: Option<Uri>,
     /// Whether the client has its response.
     answered: Cell<bool>,
     /// `Trailer` of the last response of the inner service.
@@ -134,13 +128,14 @@ impl<S: InnerService> Exchange<S> {
         mut request: Request<RequestBody>,
     ) -> Result<Response<ReportingBody>, Failure> {
         request.headers_mut().remove(TRANSFER_ENCODING);
-        *request.uri_mut() = self.target.clone();
-        let context = if self.answered.get() {
-            Arc::new(self.context.outlived())
-        } else {
-            Arc::clone(&self.context)
-        };
-        request.extensions_mut().insert(Arc::clone(&context));
+        if let Some(target) = &self.target {
+            request.uri_mut().clone_from(target);
+        }
+        let mut context = Arc::clone(&self.context);
+        if self.answered.get() {
+            context = Arc::new(context.outlived());
+            request.extensions_mut().insert(Arc::clone(&context));
+        }
         let method = request.method().clone();
         let response = self.parts.inner.call(request).await?;
         self.parts.invalidate(&method, &response);
@@ -203,6 +198,16 @@ impl<S: InnerService> Service<Request<RequestBody>> for CachedService<S> {
     }
 }
 
+/// The content as the server sends it. What only passes through needs nobody between: the server itself tells the log how
+/// it ends.
+fn content(body: CacheBody<ReportingBody>) -> ResponseBody {
+    match body.into_forwarded().map_err(CacheBody::into_whole) {
+        Ok(passing) => passing.content,
+        Err(Ok(whole)) => ResponseBody::Full(whole),
+        Err(Err(stored)) => ResponseBody::Streamed(stored.boxed_unsync()),
+    }
+}
+
 /// The server has taken the framing from the fields; the cache tells by them whether a request has content.
 fn mark_content(request: &mut Request<RequestBody>) {
     let is_told = request.headers().contains_key(header::CONTENT_LENGTH);
@@ -212,23 +217,21 @@ fn mark_content(request: &mut Request<RequestBody>) {
     }
 }
 
-/// What a trusted proxy has received by https is another resource than what it has received by http.
-fn name_scheme(request: &mut Request<RequestBody>) {
+/// What a trusted proxy has received by https is another resource than what it has received by http. Gives the target as it
+/// was, if it is changed for that.
+fn name_scheme(request: &mut Request<RequestBody>) -> Option<Uri> {
     let headers = request.headers();
     let is_https = headers
         .get(&X_FORWARDED_PROTO)
         .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
-    let Some(host) = headers.get(header::HOST).filter(|_| is_https) else {
-        return;
-    };
+    let host = headers.get(header::HOST).filter(|_| is_https)?;
     let slash = PathAndQuery::from_static("/");
     let path = request.uri().path_and_query().cloned().unwrap_or(slash);
     let uri = Uri::builder()
         .scheme(Scheme::HTTPS)
         .authority(host.as_bytes());
-    if let Ok(uri) = uri.path_and_query(path).build() {
-        *request.uri_mut() = uri;
-    }
+    let uri = uri.path_and_query(path).build().ok()?;
+    Some(std::mem::replace(request.uri_mut(), uri))
 }
 
 pin_project_lite::pin_project! {

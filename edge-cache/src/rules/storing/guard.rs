@@ -17,7 +17,7 @@ const STEERING: [HeaderName; 5] = [
 /// Whether a request asks the origin to take it for another one.
 #[must_use]
 pub fn steers_the_origin(request: &HeaderMap) -> bool {
-    STEERING.iter().any(|name| request.contains_key(name))
+    request.keys().any(|name| STEERING.contains(name))
 }
 
 /// Whether a request has content, which means nothing with `GET` (RFC 9110 §9.3.1) but which some origins heed.

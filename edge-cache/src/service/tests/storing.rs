@@ -53,11 +53,30 @@ fn users_are_never_mixed_rfc_9111_3_5() {
     }
     harness.answer(200, &[("cache-control", "private, max-age=60")], "c");
     assert_eq!(harness.get("/", &[("cookie", "c")]).text(), "c");
-    harness.answer(200, &[FRESH, ("vary", "authorization")], "nobody");
-    assert_eq!(harness.get("/", &[]).text(), "nobody");
+    // The first shows that not all of it is private, the second is stored.
+    for _ in 0..2 {
+        harness.answer(200, &[FRESH, ("vary", "authorization")], "nobody");
+        assert_eq!(harness.get("/", &[]).text(), "nobody");
+    }
     harness.answer(200, &[("cache-control", "private")], "d");
     assert_eq!(harness.get("/", &[("authorization", "d")]).text(), "d");
     assert_eq!(harness.get("/", &[]).text(), "nobody");
+}
+
+#[test]
+fn what_becomes_cacheable_is_stored_from_its_second_response_on() {
+    const NO_STORE: (&str, &str) = ("cache-control", "no-store");
+    let harness = Harness::new();
+    for (cache_control, status) in [
+        (NO_STORE, "T; fwd=uri-miss; fwd-status=200; detail=no-store"),
+        (NO_STORE, "T; fwd=uri-miss; fwd-status=200; detail=no-store"),
+        (FRESH, "T; fwd=uri-miss; fwd-status=200"),
+        (FRESH, "T; fwd=uri-miss; fwd-status=200; stored"),
+    ] {
+        harness.answer(200, &[cache_control], "hello");
+        assert_eq!(harness.get("/", &[]).field("cache-status"), status);
+    }
+    assert!(harness.get("/", &[]).is_hit());
 }
 
 #[test]

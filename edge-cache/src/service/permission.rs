@@ -1,0 +1,54 @@
+//! Whether a response may be stored: by the rules, and by what the installation wants.
+
+use http::response;
+use http_body::Body;
+
+use super::forward::Forwarding;
+use super::{Cache, ForwardError, StoreOverride};
+use crate::rules::storing::{self, NoStoreReason, Storable};
+use crate::time::Moment;
+
+impl<E: ForwardError> Cache<E> {
+    /// Whether a response may be stored as far as it alone says, and is wanted.
+    pub(super) fn response_allows<B: Body>(
+        &self,
+        head: &response::Parts,
+        body: &B,
+        response_time: Moment,
+    ) -> Result<(), NoStoreReason> {
+        self.is_wanted(head, body)?;
+        storing::response_allows(
+            head,
+            &self.config.target_list,
+            &self.config.negative_caching,
+            response_time,
+        )
+    }
+
+    /// Whether the installation wants a response stored.
+    fn is_wanted<B: Body>(&self, head: &response::Parts, body: &B) -> Result<(), NoStoreReason> {
+        let too_large = body.size_hint().lower() > self.store.max_content_bytes();
+        if too_large || head.extensions.get::<StoreOverride>().is_some() {
+            Err(NoStoreReason::NotWanted)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What is to be stored of the response to a forwarded request.
+    pub(super) fn may_store<B: Body>(
+        &self,
+        forwarding: &Forwarding<E>,
+        head: &response::Parts,
+        body: &B,
+    ) -> Result<Storable, NoStoreReason> {
+        self.is_wanted(head, body)?;
+        storing::may_store(
+            &forwarding.asking.head,
+            head,
+            &self.config.target_list,
+            &self.config.negative_caching,
+            forwarding.response_time,
+        )
+    }
+}
