@@ -43,6 +43,7 @@ pub use config::{CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONN
 
 use arrival::ArrivingBudget;
 use forward::Shared;
+use lookup::Asking;
 use tasks::Tasks;
 use uncacheable::Uncacheable;
 
@@ -114,11 +115,16 @@ impl<E: ForwardError> Cache<E> {
     {
         let (head, content) = request.into_parts();
         let answer = match Purpose::of(&head) {
-            Purpose::Read(key) if self.passes(&key, &head) => {
-                let request = Request::from_parts(head, content);
-                Box::pin(self.pass_uncacheable(key, request, &forward)).await
+            Purpose::Read(key) => {
+                let now = self.clock.now();
+                if self.passes(&key, &head, now) {
+                    let request = Request::from_parts(head, content);
+                    Box::pin(self.pass_uncacheable(key, request, &forward, now)).await
+                } else {
+                    self.read(Asking::new(key, head), content, &forward, now)
+                        .await
+                }
             }
-            Purpose::Read(key) => self.read(key, head, content, &forward).await,
             Purpose::Change(key) => Box::pin(self.change(key, head, content, &forward)).await,
             Purpose::Neither(reason) => {
                 let request = Request::from_parts(head, content);

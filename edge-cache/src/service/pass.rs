@@ -9,6 +9,7 @@ use http_body::Body;
 use super::{Answer, Cache, ForwardError};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
+use crate::time::Moment;
 
 /// Fields by which a request wants more of the cache than the whole of what is there.
 const DEMANDS: [HeaderName; 6] = [
@@ -38,9 +39,9 @@ impl<E: ForwardError> Cache<E> {
 
     /// Whether a plain request for this key can go [the short way](Self::pass_uncacheable): nothing of it is stored, and
     /// the last response was of no use to others.
-    pub(super) fn passes(&self, key: &CacheKey, head: &Parts) -> bool {
+    pub(super) fn passes(&self, key: &CacheKey, head: &Parts, now: Moment) -> bool {
         head.method == Method::GET
-            && self.uncacheable.contains(key, self.clock.now())
+            && self.uncacheable.contains(key, now)
             && !head.headers.keys().any(|name| DEMANDS.contains(name))
             && self.store.get(key).is_none()
     }
@@ -53,6 +54,7 @@ impl<E: ForwardError> Cache<E> {
         key: CacheKey,
         request: Request<Q>,
         forward: &F,
+        now: Moment,
     ) -> Result<Answer<B, E>, E>
     where
         F: Fn(Request<Q>) -> R,
@@ -63,7 +65,7 @@ impl<E: ForwardError> Cache<E> {
         let status =
             CacheStatus::forwarded(ForwardReason::UriMiss).forward_status(response.status());
         let (head, body) = response.into_parts();
-        let allowed = self.response_allows(&head, &body, self.clock.now());
+        let allowed = self.response_allows(&head, &body, now);
         let status = match allowed {
             Err(reason) => status.detail(reason.as_str()),
             Ok(()) => {

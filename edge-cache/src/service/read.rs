@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Method, Request, Response, header};
 use http_body::Body;
 
@@ -14,7 +13,6 @@ use super::tasks::Revalidation;
 use super::{Answer, Cache, ForwardError, respond};
 use crate::collapse::{FlightEnd, Follower, Role};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
-use crate::rules::key::CacheKey;
 use crate::rules::reuse::{self, Reuse};
 use crate::stored_response::StoredResponse;
 use crate::time::Moment;
@@ -41,10 +39,10 @@ impl<E: ForwardError> Cache<E> {
     /// Answers a request for a representation.
     pub(super) async fn read<F, R, Q, B>(
         self: &Arc<Self>,
-        key: CacheKey,
-        head: Parts,
+        asking: Asking,
         content: Q,
         forward: &F,
+        now: Moment,
     ) -> Result<Answer<B, E>, E>
     where
         F: Fn(Request<Q>) -> R,
@@ -52,8 +50,6 @@ impl<E: ForwardError> Cache<E> {
         Q: Default,
         B: Body<Data = Bytes, Error = E>,
     {
-        let asking = Asking::new(key, head);
-        let now = self.clock.now();
         match self.judge(&asking, now) {
             Verdict::Respond { stored, validate } => {
                 Ok(self.respond_at_once(asking, stored, validate, now))

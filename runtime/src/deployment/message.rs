@@ -1,5 +1,7 @@
 //! Requests on their way into a guest: the fields that a Spin-compatible runtime adds, and the shape of `wasi:http`.
 
+use std::net::SocketAddr;
+
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use http_body::Body;
@@ -35,7 +37,7 @@ pub(super) fn from_client(
     head.headers
         .insert(SPIN_FULL_URL.clone(), full_url(&head.uri));
     head.headers
-        .insert(SPIN_CLIENT_ADDR.clone(), value(context.client.to_string()));
+        .insert(SPIN_CLIENT_ADDR.clone(), address(context.client));
     let body = if body.is_end_stream() {
         empty()
     } else {
@@ -132,6 +134,28 @@ fn full_url(target: &Uri) -> HeaderValue {
     let authority = target.authority().map_or("", Authority::as_str);
     let path = target.path_and_query().map_or("", PathAndQuery::as_str);
     value([scheme, "://", authority, path].concat())
+}
+
+/// The text of a socket's address, for IPv4 put together in the same way.
+fn address(address: SocketAddr) -> HeaderValue {
+    let SocketAddr::V4(address) = address else {
+        return value(address.to_string());
+    };
+    let [a, b, c, d] = address.ip().octets();
+    let mut numbers = [(); 5].map(|()| itoa::Buffer::new());
+    let [p, q, r, s, port] = &mut numbers;
+    let text = [
+        p.format(a),
+        ".",
+        q.format(b),
+        ".",
+        r.format(c),
+        ".",
+        s.format(d),
+        ":",
+        port.format(address.port()),
+    ];
+    value(text.concat())
 }
 
 fn value(text: String) -> HeaderValue {

@@ -5,7 +5,7 @@ use http::Request;
 use http_body_util::{BodyExt, Full, StreamBody};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::from_within;
+use super::{address, from_within};
 use crate::function::testing::{context, empty};
 
 fn content(text: &'static str) -> WasiBody {
@@ -84,4 +84,11 @@ async fn content_between_components_has_the_limit_of_the_called_one() {
         cut.collect().await,
         Err(Error::HttpRequestBodySize(Some(3)))
     ));
+}
+
+#[test]
+fn a_socket_s_address_is_as_the_standard_library_prints_it() {
+    for text in ["0.0.0.0:0", "255.254.10.1:65535", "[2001:db8::1]:80"] {
+        assert_eq!(address(text.parse().unwrap()), text);
+    }
 }
