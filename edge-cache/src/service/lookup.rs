@@ -33,6 +33,12 @@ impl Asking {
         }
     }
 
+    /// Whether what the origin answers to it is likely to be for others as well. Who asks with `Authorization` waits for
+    /// nobody, and a private answer says nothing of what those get who ask without it.
+    pub(super) fn may_share(&self) -> bool {
+        !self.head.headers.contains_key(header::AUTHORIZATION)
+    }
+
     /// The same, asked by the cache: for all of the representation, whatever the client has of it.
     pub(super) fn for_the_cache_itself(mut self) -> Self {
         conditional::remove_preconditions(&mut self.head.headers);

@@ -182,7 +182,7 @@ impl<E: ForwardError> Cache<E> {
     ) -> Option<Role<Shared<E>>> {
         let Asking { key, head, .. } = asking;
         let alone = head.method != Method::GET
-            || head.headers.contains_key(header::AUTHORIZATION)
+            || !asking.may_share()
             || head.headers.contains_key(header::RANGE)
             || asking.directives.no_store
             || (stale.is_none() && self.uncacheable.contains(key, now));

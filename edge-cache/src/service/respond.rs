@@ -34,6 +34,8 @@ pub(super) fn has_what_is_asked(stored: &StoredResponse, head: &Parts) -> bool {
 }
 
 /// The answer to `only-if-cached` when nothing stored may be used (RFC 9111 §5.2.1.7).
+///
+/// It has no `Cache-Status`, since it was neither forwarded nor made of something stored (RFC 9211 §2).
 pub(super) fn not_cached<B, E>(reason: ForwardReason) -> Answer<B, E> {
     let mut response = Response::new(CacheBody::empty());
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;

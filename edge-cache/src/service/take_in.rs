@@ -41,7 +41,7 @@ impl<E: ForwardError> Cache<E> {
             Err(reason) => {
                 let response = Response::from_parts(head, body);
                 forwarding.share(FlightEnd::NotShared);
-                if reason.is_lasting() {
+                if reason.is_lasting() && forwarding.asking.may_share() {
                     let key = &forwarding.asking.key;
                     self.uncacheable.remember(key, forwarding.response_time);
                 }

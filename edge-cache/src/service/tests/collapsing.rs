@@ -99,6 +99,26 @@ fn requests_for_what_was_not_for_others_last_time_do_not_wait() {
 }
 
 #[test]
+fn a_private_answer_to_authorization_does_not_keep_others_from_sharing_theirs() {
+    let harness = Harness::new();
+    harness.answer(200, &[("cache-control", "private")], "a");
+    harness.get("/", &[("authorization", "Basic YTph")]);
+    let slow = harness.expect();
+    pollster::block_on(async {
+        let asking = join_all((0..3).map(|_| harness.send("GET", "/", &[])));
+        let answering = async {
+            let (response, pieces) = streaming(200, &[FRESH]);
+            pieces.unbounded_send(Ok("for all".into())).unwrap();
+            slow.send(Ok(response)).unwrap_or_else(|_| unreachable!());
+        };
+        let (replies, ()) = join!(asking, answering);
+        let texts = replies.iter().flatten().map(|reply| reply.text());
+        assert!(texts.eq(["for all"; 3]));
+    });
+    assert_eq!(harness.forwards(), 2);
+}
+
+#[test]
 fn a_response_that_needs_validation_is_not_shared_rfc_9111_5_2_2_4() {
     let harness = Harness::new();
     let slow = harness.expect();

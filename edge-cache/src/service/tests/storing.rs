@@ -114,6 +114,8 @@ fn only_what_is_stored_answers_only_if_cached_rfc_9111_5_2_1_7() {
     let harness = Harness::new();
     let reply = harness.get("/", &[("cache-control", "only-if-cached")]);
     assert_eq!(reply.status, 504);
+    // RFC 9211 §2: a cache adds no member to responses that it makes out of nothing.
+    assert_eq!(reply.field("cache-status"), "");
     assert_eq!(harness.forwards(), 0);
 }
 
