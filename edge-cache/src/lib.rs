@@ -26,7 +26,7 @@ pub use content::{CONTENT_WINDOW_BYTES, Content, ContentBroken, ContentReader, C
 pub use layer::{BackgroundWork, CacheLayer, CacheService};
 pub use service::{
     Cache, CacheBody, CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED,
-    ForwardError, Served, StoreOverride,
+    Deadline, ForwardError, Served, StoreOverride,
 };
 pub use statistics::Statistics;
 pub use stored_response::{Representation, StoredResponse};

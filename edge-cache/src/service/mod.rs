@@ -15,9 +15,11 @@ mod forward;
 mod lookup;
 mod read;
 mod respond;
+mod second_level;
 mod take_in;
 mod tasks;
 mod uncacheable;
+mod validated;
 
 use std::sync::Arc;
 
@@ -33,14 +35,16 @@ use crate::rules::conditional;
 use crate::rules::key::CacheKey;
 use crate::rules::storing;
 use crate::statistics::{Counters, Statistics};
-use crate::store::{Purge, PurgeMode, Store, StoreStatistics};
+use crate::store::{Purge, PurgeMode, SharedLevel, Store, StoreStatistics};
 use crate::time::Clock;
 
 pub use body::CacheBody;
 pub use config::{CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
+pub use second_level::Deadline;
 
 use arrival::ArrivingBudget;
 use forward::Shared;
+use second_level::SecondLevel;
 use tasks::Tasks;
 use uncacheable::Uncacheable;
 
@@ -69,6 +73,7 @@ pub struct Served<B, W> {
 /// A shared cache. `E` is what the service behind it fails with.
 pub struct Cache<E> {
     store: Store,
+    second_level: Option<SecondLevel>,
     collapser: Arc<Collapser<Shared<E>>>,
     uncacheable: Uncacheable,
     arriving: Arc<ArrivingBudget>,
@@ -81,16 +86,34 @@ impl<E: ForwardError> Cache<E> {
     /// An empty cache.
     #[must_use]
     pub fn new(config: CacheConfig, clock: impl Clock) -> Arc<Self> {
+        Arc::new(Self::over(None, config, clock))
+    }
+
+    /// An empty cache over a level that it shares with others, which it waits for until a `deadline` that begins with each
+    /// call.
+    #[must_use]
+    pub fn with_shared_level(
+        config: CacheConfig,
+        clock: impl Clock,
+        level: impl SharedLevel,
+        deadline: impl Fn() -> Deadline + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let level = SecondLevel::new(level, deadline);
+        Arc::new(Self::over(Some(level), config, clock))
+    }
+
+    fn over(second_level: Option<SecondLevel>, config: CacheConfig, clock: impl Clock) -> Self {
         let arriving = config.store.capacity_bytes / ARRIVING_SHARE_DIVISOR;
-        Arc::new(Self {
+        Self {
             store: Store::new(config.store.clone()),
+            second_level,
             collapser: Collapser::new(),
             uncacheable: Uncacheable::new(),
             arriving: Arc::new(ArrivingBudget::new(arriving)),
             clock: Box::new(clock),
             config,
             counters: Counters::default(),
-        })
+        }
     }
 
     /// Answers a request: from the store, or with what `forward` answers.
@@ -128,8 +151,13 @@ impl<E: ForwardError> Cache<E> {
         })
     }
 
-    /// Removes what is stored, or marks it stale; returns how many responses that were.
+    /// Removes what is stored in memory, or marks it stale; returns how many responses that were. A shared level is told
+    /// before it is used again, or at once by [`Self::tell_shared_level`].
     pub fn purge(&self, what: &Purge, mode: PurgeMode) -> u64 {
+        // First, so that nothing that is purged from memory is brought back from there.
+        if let Some(level) = &self.second_level {
+            level.note(what, mode);
+        }
         self.store.purge(what, mode)
     }
 

@@ -2,6 +2,9 @@
 //!
 //! It is asked after a miss in memory, and given what was stored. The caches still purge their own memory themselves.
 
+#[cfg(test)]
+pub(crate) mod memory;
+
 use std::pin::Pin;
 use std::time::Duration;
 

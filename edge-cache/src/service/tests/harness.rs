@@ -15,7 +15,8 @@ use parking_lot::Mutex;
 
 use crate::content::ContentBroken;
 use crate::rules::testing::moment;
-use crate::service::{Cache, CacheBody, CacheConfig, ForwardError, Served};
+use crate::service::{Cache, CacheBody, CacheConfig, Deadline, ForwardError, Served};
+use crate::store::{MemoryLevel, turns};
 use crate::time::{Clock, Moment};
 
 /// What the origin fails with.
@@ -116,8 +117,24 @@ impl Harness {
             ..CacheConfig::default()
         };
         configure(&mut config);
+        Self::of(Cache::new(config, clock.clone()), clock)
+    }
+
+    /// A cache over a level that it gives some turns to answer.
+    pub(super) fn over(level: &MemoryLevel) -> Self {
+        let clock = TestClock(Arc::new(Mutex::new(1_000_000)));
+        let config = CacheConfig {
+            name: "T",
+            ..CacheConfig::default()
+        };
+        let deadline = || -> Deadline { Box::pin(turns(5)) };
+        let cache = Cache::with_shared_level(config, clock.clone(), level.clone(), deadline);
+        Self::of(cache, clock)
+    }
+
+    fn of(cache: Arc<Cache<Failed>>, clock: TestClock) -> Self {
         Self {
-            cache: Cache::new(config, clock.clone()),
+            cache,
             clock,
             answers: Arc::default(),
             origin: None,
