@@ -318,6 +318,30 @@ impl<E: ForwardError> Cache<E> {
         }
     }
 
+    /// Purges from memory what other caches purge, for as long as it is polled; to be spawned once. Without it, what they
+    /// purge may be served here until it is stale.
+    pub async fn follow_shared_level(&self) {
+        let Some(level) = &self.second_level else {
+            return;
+        };
+        let mut seen = Generation::after(0);
+        loop {
+            match level.level.purges_after(seen).await {
+                Ok(purged) => {
+                    // Its own come back as well, and cost no more than a miss.
+                    for (what, mode) in &purged.purges {
+                        self.store.purge(what, *mode);
+                    }
+                    seen = purged.generation;
+                }
+                Err(_) => {
+                    self.counters.count_shared(SharedOutcome::Failed);
+                    (level.deadline)().await;
+                }
+            }
+        }
+    }
+
     /// Tells the shared level, if there is one, what was purged here. To be waited for before whoever purged is answered;
     /// if the level does not take it in time, it is told again before anything else is taken from it or put there.
     pub async fn tell_shared_level(&self) {

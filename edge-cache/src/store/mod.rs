@@ -33,7 +33,9 @@ pub use log::Generation;
 pub use purge::{Purge, PurgeMode};
 #[cfg(test)]
 pub(crate) use shared_level::memory::{MemoryLevel, Mood, turns};
-pub use shared_level::{SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedResponse};
+pub use shared_level::{
+    SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges, SharedResponse,
+};
 pub use statistics::StoreStatistics;
 pub use variants::Variants;
 

@@ -1,8 +1,12 @@
 //! Caches that share a level.
 
+use std::pin::pin;
+
+use futures::future::select;
+
 use super::harness::{Harness, streaming};
 use crate::rules::groups::CacheGroup;
-use crate::store::{MemoryLevel, Mood, Purge, PurgeMode};
+use crate::store::{MemoryLevel, Mood, Purge, PurgeMode, turns};
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 const FRESH_OF_GROUP: [(&str, &str); 3] = [FRESH, ("cache-groups", "\"g\""), ("etag", "\"a\"")];
@@ -96,6 +100,26 @@ fn what_one_cache_purges_another_does_not_bring_back() {
             assert_eq!(other.get("/a", &[]).text(), "new", "{what:?} {mode:?}");
             let validator = (mode == PurgeMode::Soft).then(|| "\"a\"".to_owned());
             assert_eq!(other.sent("if-none-match"), validator, "{what:?}");
+        }
+    }
+}
+
+#[test]
+fn what_one_cache_purges_another_that_follows_does_not_serve_from_memory() {
+    for what in purges() {
+        for mode in MODES {
+            let (_, one, other) = two();
+            one.answer(200, &FRESH_OF_GROUP, "old");
+            one.get("/a", &[]);
+            assert_eq!(other.get("/a", &[]).text(), "old");
+            one.cache.purge(&what, mode);
+            pollster::block_on(async {
+                one.cache.tell_shared_level().await;
+                let following = pin!(other.cache.follow_shared_level());
+                select(following, pin!(turns(2))).await;
+            });
+            other.answer(200, &FRESH_OF_GROUP, "new");
+            assert_eq!(other.get("/a", &[]).text(), "new", "{what:?} {mode:?}");
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::future::{pending, poll_fn, ready};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures::FutureExt;
 use parking_lot::Mutex;
 
-use super::{SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedResponse};
+use super::{
+    SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges, SharedResponse,
+};
 use crate::rules::groups::CacheGroup;
 use crate::rules::key::CacheKey;
 use crate::store::{Generation, Purge, PurgeMode};
@@ -46,7 +48,8 @@ type Member = (SharedResponse, Box<[CacheGroup]>);
 #[derive(Default)]
 struct Kept {
     responses: HashMap<CacheKey, Vec<Member>>,
-    purges: Vec<Purge>,
+    purges: Vec<(Purge, PurgeMode)>,
+    followers: Vec<Waker>,
     mood: Mood,
 }
 
@@ -95,7 +98,7 @@ impl SharedLevel for MemoryLevel {
         self.answer(|kept| {
             let since = usize::try_from(since.invalidations()).unwrap();
             let mut purges = kept.purges[since..].iter();
-            let is_valid = !purges.any(|purge| purge.means(key, groups));
+            let is_valid = !purges.any(|(purge, _)| purge.means(key, groups));
             if is_valid {
                 let variants = kept.responses.entry(key.clone()).or_default();
                 variants.retain(|(stored, _)| stored.variant != response.variant);
@@ -105,9 +108,25 @@ impl SharedLevel for MemoryLevel {
         })
     }
 
+    fn purges_after(&self, generation: Generation) -> SharedFuture<'_, SharedPurges> {
+        let after = usize::try_from(generation.invalidations()).unwrap();
+        Box::pin(poll_fn(move |context| {
+            let mut kept = self.0.lock();
+            if kept.purges.len() <= after {
+                kept.followers.push(context.waker().clone());
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(SharedPurges {
+                generation: Generation::after(kept.purges.len() as u64),
+                purges: kept.purges[after..].to_vec(),
+            }))
+        }))
+    }
+
     fn purge<'a>(&'a self, what: &'a Purge, mode: PurgeMode) -> SharedFuture<'a, u64> {
         self.answer(|kept| {
-            kept.purges.push(what.clone());
+            kept.purges.push((what.clone(), mode));
+            kept.followers.drain(..).for_each(Waker::wake);
             let mut count = 0;
             for (key, variants) in &mut kept.responses {
                 let meant = |(_, groups): &&mut Member| what.means(key, groups);
