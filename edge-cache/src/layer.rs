@@ -12,7 +12,8 @@ use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::service::{Cache, CacheBody, ForwardError};
+use crate::rules::fields;
+use crate::service::{Cache, CacheBody, ForwardError, Way};
 
 /// Work that outlives a request.
 pub type BackgroundWork = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -148,8 +149,17 @@ where
             inner,
         } = self.clone();
         Box::pin(async move {
+            let asked = match cache.way(&request) {
+                Way::Through(asked) => asked,
+                Way::Past(passing) => {
+                    let response = forward(inner, request).await?;
+                    let (mut response, _) = cache.passed(passing, response);
+                    fields::remove_hop_by_hop(response.headers_mut());
+                    return Ok(response.map(CacheBody::forwarded));
+                }
+            };
             let forward = move |request| forward(inner.clone(), request);
-            let served = cache.handle(request, forward).await?;
+            let served = cache.handle(asked, request, forward).await?;
             if let Some(work) = served.background {
                 spawn(Box::pin(work));
             }

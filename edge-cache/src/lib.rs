@@ -8,6 +8,7 @@
 //! - [`rules`]: what the standards say, each rule a function without I/O or clock, named after it.
 //! - [`store`]: where responses are kept: bounded in bytes, with an admission filter, and purged by URL, prefix and group.
 //! - [`Cache::handle`]: a request's way; [`CacheLayer`] makes a layer of it.
+//! - [`Cache::with_shared_level`]: a second level that several caches share, whose purges reach all of them.
 //! - [`Content`]: a body that is read by many while it still arrives.
 //! - [`StoredResponse`]: what is kept of one exchange.
 
@@ -25,8 +26,8 @@ mod time;
 pub use content::{CONTENT_WINDOW_BYTES, Content, ContentBroken, ContentReader, ContentWriter};
 pub use layer::{BackgroundWork, CacheLayer, CacheService};
 pub use service::{
-    Cache, CacheBody, CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED,
-    ForwardError, Served, StoreOverride,
+    Asked, Cache, CacheBody, CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED,
+    Deadline, ForwardError, Passing, Served, StoreOverride, Way,
 };
 pub use statistics::Statistics;
 pub use stored_response::{Representation, StoredResponse};

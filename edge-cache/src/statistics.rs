@@ -19,6 +19,20 @@ pub struct Statistics {
     pub collapsed: u64,
     /// By a forward that the cache had no part in.
     pub bypassed: u64,
+    /// How often the shared level had something newer than what was in memory.
+    pub shared_hits: u64,
+    /// How often it had not.
+    pub shared_misses: u64,
+    /// How often it failed or took too long.
+    pub shared_failures: u64,
+}
+
+/// How the shared level answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SharedOutcome {
+    Hit,
+    Miss,
+    Failed,
 }
 
 /// The counters behind [`Statistics`].
@@ -30,11 +44,23 @@ pub(crate) struct Counters {
     stale_on_error: AtomicU64,
     collapsed: AtomicU64,
     bypassed: AtomicU64,
+    shared_hits: AtomicU64,
+    shared_misses: AtomicU64,
+    shared_failures: AtomicU64,
 }
 
 impl Counters {
     pub(crate) fn count(&self, status: &CacheStatus) {
         self.counter(status).fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_shared(&self, outcome: SharedOutcome) {
+        let counter = match outcome {
+            SharedOutcome::Hit => &self.shared_hits,
+            SharedOutcome::Miss => &self.shared_misses,
+            SharedOutcome::Failed => &self.shared_failures,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     fn counter(&self, status: &CacheStatus) -> &AtomicU64 {
@@ -57,6 +83,9 @@ impl Counters {
             stale_on_error: of(&self.stale_on_error),
             collapsed: of(&self.collapsed),
             bypassed: of(&self.bypassed),
+            shared_hits: of(&self.shared_hits),
+            shared_misses: of(&self.shared_misses),
+            shared_failures: of(&self.shared_failures),
         }
     }
 }

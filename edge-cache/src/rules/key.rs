@@ -3,8 +3,7 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use http::request::Parts;
-use http::{Uri, header};
+use http::{Request, Uri, header};
 
 /// The longest key, in bytes: RFC 9110 §4.1 asks for 8000 bytes of target URI at least. What is longer is forwarded.
 pub const MAX_KEY_BYTES: usize = 8192;
@@ -29,24 +28,21 @@ impl CacheKey {
     ///
     /// `None` if the host is missing, contradicts itself or has user information.
     #[must_use]
-    pub fn of_request(head: &Parts) -> Option<Self> {
-        let mut hosts = head.headers.get_all(header::HOST).iter();
+    pub fn of_request<Q>(request: &Request<Q>) -> Option<Self> {
+        let uri = request.uri();
+        let mut hosts = request.headers().get_all(header::HOST).iter();
         let field = hosts.next().map(|host| host.to_str()).transpose().ok()?;
         if hosts.next().is_some() {
             return None;
         }
-        let authority = match (head.uri.authority(), field) {
+        let authority = match (uri.authority(), field) {
             (Some(authority), Some(host)) if !host.eq_ignore_ascii_case(authority.as_str()) => {
                 return None;
             }
             (Some(authority), _) => authority.as_str(),
             (None, field) => field?,
         };
-        Self::of_parts(
-            head.uri.scheme_str().unwrap_or("http"),
-            authority,
-            &head.uri,
-        )
+        Self::of_parts(uri.scheme_str().unwrap_or("http"), authority, uri)
     }
 
     fn of_parts(scheme: &str, authority: &str, target: &Uri) -> Option<Self> {

@@ -41,7 +41,7 @@ impl<B> CacheBody<B> {
     }
 
     /// Content that is not stored.
-    pub(super) fn forwarded(body: B) -> Self {
+    pub(crate) fn forwarded(body: B) -> Self {
         let source = Source::Origin { body };
         Self { source }
     }

@@ -10,6 +10,7 @@ use http_body::Body;
 
 use super::forward::Forwarding;
 use super::lookup::Asking;
+use super::second_level::LevelAsked;
 use super::{Answer, Cache, ForwardError};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
@@ -34,6 +35,7 @@ impl<E: ForwardError> Cache<E> {
         let request_time = self.clock.now();
         let response = forward(Request::from_parts(asking.head.clone(), content)).await?;
         self.invalidate(&asking.key, &asking.head, &response);
+        self.tell_shared_level().await;
         let response_time = self.clock.now();
         // A response to POST that says it is what GET would bring (RFC 9110 §9.3.3).
         if storing::is_also_for_get(&asking.key, &asking.head, &response) {
@@ -42,6 +44,7 @@ impl<E: ForwardError> Cache<E> {
                 stale: None,
                 leader: None,
                 reason: ForwardReason::Method,
+                level: LevelAsked::No,
                 // After its own invalidation.
                 since: self.store.generation(),
                 request_time,
@@ -60,12 +63,11 @@ impl<E: ForwardError> Cache<E> {
             return;
         }
         for key in invalidation::invalidated_keys(key, response.headers()) {
-            self.store.purge(&Purge::Url(key), PurgeMode::Hard);
+            self.purge(&Purge::Url(key), PurgeMode::Hard);
         }
         for group in groups::invalidated_groups(response.headers()) {
             let origin = Some(key.origin().into());
-            self.store
-                .purge(&Purge::Group { origin, group }, PurgeMode::Hard);
+            self.purge(&Purge::Group { origin, group }, PurgeMode::Hard);
         }
     }
 }

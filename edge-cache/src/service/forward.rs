@@ -8,6 +8,7 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body;
 
 use super::lookup::Asking;
+use super::second_level::LevelAsked;
 use super::{Answer, Cache, CacheBody, ForwardError, Tasks, respond};
 use crate::collapse::{FlightEnd, Leader};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
@@ -47,6 +48,7 @@ pub(super) struct Forwarding<E> {
     pub(super) stale: Option<Arc<StoredResponse>>,
     pub(super) leader: Option<Leader<Shared<E>>>,
     pub(super) reason: ForwardReason,
+    pub(super) level: LevelAsked,
     pub(super) since: Generation,
     pub(super) request_time: Moment,
     pub(super) response_time: Moment,
@@ -121,20 +123,21 @@ impl<E: ForwardError> Cache<E> {
         Q: Default,
         B: Body<Data = Bytes, Error = E>,
     {
-        let now = self.clock.now();
+        let mut forwarding = self.forwarding(asking, leader, stale, reason);
+        if let Some(level) = &self.second_level {
+            // Apart, so that it takes no room where there is none.
+            match Box::pin(self.answer_from_level(level, forwarding)).await {
+                Ok(answer) => return Ok(answer),
+                Err(unanswered) => forwarding = unanswered,
+            }
+        }
+        let asking = &forwarding.asking;
         let may_store = asking.head.method == Method::GET
             && !asking.directives.no_store
-            && !self.uncacheable.contains(&asking.key, now);
-        let plan = Plan::new(&asking, stale.as_deref(), may_store);
-        let mut forwarding = Forwarding {
-            since: self.store.generation(),
-            request_time: now,
-            response_time: now,
-            asking,
-            stale,
-            leader,
-            reason,
-        };
+            && !self
+                .uncacheable
+                .contains(&asking.key, forwarding.request_time);
+        let plan = Plan::new(asking, forwarding.stale.as_deref(), may_store);
         let head = plan.head(&forwarding.asking, forwarding.stale.as_deref());
         let outcome = forward(Request::from_parts(head, content)).await;
         forwarding.response_time = self.clock.now();
@@ -161,6 +164,27 @@ impl<E: ForwardError> Cache<E> {
             _ => return Ok(self.take_in(forwarding, response).await),
         };
         self.ask_again(useless, forward).await
+    }
+
+    /// A request that is forwarded now.
+    pub(super) fn forwarding(
+        &self,
+        asking: Asking,
+        leader: Option<Leader<Shared<E>>>,
+        stale: Option<Arc<StoredResponse>>,
+        reason: ForwardReason,
+    ) -> Forwarding<E> {
+        let now = self.clock.now();
+        Forwarding {
+            since: self.store.generation(),
+            request_time: now,
+            response_time: now,
+            asking,
+            stale,
+            leader,
+            reason,
+            level: LevelAsked::No,
+        }
     }
 
     /// Forwards without what made the first response useless.
@@ -191,13 +215,8 @@ impl<E: ForwardError> Cache<E> {
 
     fn failed<B>(&self, mut forwarding: Forwarding<E>, error: E) -> Result<Answer<B, E>, E> {
         forwarding.share(FlightEnd::Shared(Shared::Failed(error.clone())));
-        let Forwarding {
-            asking,
-            stale,
-            reason,
-            ..
-        } = forwarding;
-        let status = CacheStatus::forwarded(reason);
+        let status = forwarding.status();
+        let Forwarding { asking, stale, .. } = forwarding;
         self.respond_despite(&asking, error, stale.as_ref(), status)
     }
 
@@ -240,7 +259,8 @@ impl<E: ForwardError> Cache<E> {
             .expect("it was found to be good enough");
         forwarding.share_stored(&stale);
         let now = forwarding.response_time;
-        let status = CacheStatus::forwarded(forwarding.reason)
+        let status = forwarding
+            .status()
             .forward_status(failed_with)
             .stale(reuse::time_to_live(&stale, now));
         self.respond(&forwarding.asking, &stale, status, now)

@@ -1,8 +1,7 @@
-//! Requests that pass through: those that a cache has nothing to do with, and those for what was not cacheable when it was
-//! last asked for.
+//! Requests that pass by: those that a cache has nothing to do with, and those for what was not cacheable when it was last
+//! asked for.
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{HeaderName, Method, Request, Response, header};
 use http_body::Body;
 
@@ -11,17 +10,56 @@ use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
 use crate::time::Moment;
 
-/// Fields by which a request wants more of the cache than the whole of what is there.
-const DEMANDS: [HeaderName; 6] = [
+/// Fields of a request that wants more of a cache than the whole of what is there, or has content.
+const DEMANDS: [HeaderName; 10] = [
     header::CACHE_CONTROL,
+    header::CONTENT_LENGTH,
+    header::IF_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::IF_UNMODIFIED_SINCE,
     header::PRAGMA,
     header::RANGE,
-    header::IF_RANGE,
-    header::IF_NONE_MATCH,
-    header::IF_MODIFIED_SINCE,
+    header::TRANSFER_ENCODING,
 ];
 
+/// A plain `GET` for what was not cacheable when it was last asked for, and of which nothing is stored.
+#[derive(Debug)]
+pub struct Passing {
+    key: CacheKey,
+    now: Moment,
+}
+
 impl<E: ForwardError> Cache<E> {
+    /// Whether a request for this key passes by.
+    pub(super) fn passes<Q>(&self, request: &Request<Q>, key: &CacheKey, now: Moment) -> bool {
+        request.method() == Method::GET
+            && self.uncacheable.contains(key, now)
+            && !request.headers().keys().any(|name| DEMANDS.contains(name))
+            && self.store.get(key).is_none()
+    }
+
+    /// Tells with the response to a request that has passed by that it has, and looks whether it is cacheable now: then it
+    /// is the next one that is stored. Fields of the connection stay.
+    pub fn passed<B>(&self, passing: Passing, response: Response<B>) -> (Response<B>, CacheStatus)
+    where
+        B: Body<Data = Bytes, Error = E>,
+    {
+        let (mut head, body) = response.into_parts();
+        let status = CacheStatus::forwarded(ForwardReason::UriMiss).forward_status(head.status);
+        let status = match self.response_allows(&head, &body, passing.now) {
+            Err(reason) => status.detail(reason.as_str()),
+            Ok(()) => {
+                self.uncacheable.forget(&passing.key);
+                status
+            }
+        };
+        self.counters.count(&status);
+        status.add_to(&mut head.headers, self.config.name);
+        (Response::from_parts(head, body), status)
+    }
+
     /// Forwards what the cache has nothing to do with.
     pub(super) async fn pass<F, R, Q, B>(
         &self,
@@ -36,43 +74,10 @@ impl<E: ForwardError> Cache<E> {
         let response = forward(request).await?;
         Ok(self.forwarded(response, CacheStatus::forwarded(reason)))
     }
+}
 
-    /// Whether a plain request for this key can go [the short way](Self::pass_uncacheable): nothing of it is stored, and
-    /// the last response was of no use to others.
-    pub(super) fn passes(&self, key: &CacheKey, head: &Parts, now: Moment) -> bool {
-        head.method == Method::GET
-            && self.uncacheable.contains(key, now)
-            && !head.headers.keys().any(|name| DEMANDS.contains(name))
-            && self.store.get(key).is_none()
-    }
-
-    /// Forwards a request for what is not cacheable, without keeping what storing the response would need: that would cost
-    /// as much as a quarter of what a small function takes. If the response is of use to others after all, it is the next
-    /// one that is stored.
-    pub(super) async fn pass_uncacheable<F, R, Q, B>(
-        &self,
-        key: CacheKey,
-        request: Request<Q>,
-        forward: &F,
-        now: Moment,
-    ) -> Result<Answer<B, E>, E>
-    where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
-        B: Body<Data = Bytes, Error = E>,
-    {
-        let response = forward(request).await?;
-        let status =
-            CacheStatus::forwarded(ForwardReason::UriMiss).forward_status(response.status());
-        let (head, body) = response.into_parts();
-        let allowed = self.response_allows(&head, &body, now);
-        let status = match allowed {
-            Err(reason) => status.detail(reason.as_str()),
-            Ok(()) => {
-                self.uncacheable.forget(&key);
-                status
-            }
-        };
-        Ok(self.forwarded(Response::from_parts(head, body), status))
+impl Passing {
+    pub(super) fn new(key: CacheKey, now: Moment) -> Self {
+        Self { key, now }
     }
 }

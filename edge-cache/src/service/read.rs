@@ -22,7 +22,7 @@ use crate::time::Moment;
 const MAX_LEADERS_LOST: usize = 2;
 
 /// What is to be done about a request.
-enum Verdict {
+pub(super) enum Verdict {
     /// The stored response answers it; if it is stale, it is to be validated beside that.
     Respond {
         stored: Arc<StoredResponse>,
@@ -52,7 +52,8 @@ impl<E: ForwardError> Cache<E> {
     {
         match self.judge(&asking, now) {
             Verdict::Respond { stored, validate } => {
-                Ok(self.respond_at_once(asking, stored, validate, now))
+                let status = CacheStatus::hit(reuse::time_to_live(&stored, now));
+                Ok(self.respond_at_once(asking, stored, validate, status, now))
             }
             // Apart, so that a hit does not carry the room that a forward needs.
             Verdict::Forward { stale, reason } => {
@@ -77,7 +78,7 @@ impl<E: ForwardError> Cache<E> {
         B: Body<Data = Bytes, Error = E>,
     {
         if asking.directives.only_if_cached {
-            return Ok(respond::not_cached(reason));
+            return Ok(self.answer_without_forward(asking, stale, reason).await);
         }
         for _ in 0..=MAX_LEADERS_LOST {
             let followed = match self.role(&asking, stale.as_deref(), self.clock.now()) {
@@ -98,7 +99,8 @@ impl<E: ForwardError> Cache<E> {
             let now = self.clock.now();
             match self.judge(&asking, now) {
                 Verdict::Respond { stored, validate } => {
-                    return Ok(self.respond_at_once(asking, stored, validate, now));
+                    let status = CacheStatus::hit(reuse::time_to_live(&stored, now));
+                    return Ok(self.respond_at_once(asking, stored, validate, status, now));
                 }
                 Verdict::Forward {
                     stale: found,
@@ -113,8 +115,29 @@ impl<E: ForwardError> Cache<E> {
             .await
     }
 
+    /// The answer to `only-if-cached` when nothing in memory may be used.
+    async fn answer_without_forward<B>(
+        &self,
+        asking: Asking,
+        stale: Option<Arc<StoredResponse>>,
+        reason: ForwardReason,
+    ) -> Answer<B, E> {
+        if let Some(level) = &self.second_level {
+            let forwarding = self.forwarding(asking, None, stale, reason);
+            if let Ok(answer) = self.answer_from_level(level, forwarding).await {
+                return answer;
+            }
+        }
+        respond::not_cached(reason)
+    }
+
     fn judge(&self, asking: &Asking, now: Moment) -> Verdict {
-        let stored = match self.look_up(asking) {
+        Self::verdict(self.look_up(asking), asking, now)
+    }
+
+    /// What is to be done about a request for which this was found.
+    pub(super) fn verdict(found: Found, asking: &Asking, now: Moment) -> Verdict {
+        let stored = match found {
             Found::Stored(stored) => stored,
             Found::Nothing(reason) => {
                 return Verdict::Forward {
@@ -145,14 +168,15 @@ impl<E: ForwardError> Cache<E> {
         }
     }
 
-    fn respond_at_once<B>(
+    /// Answers with what is stored, and has it validated beside that if it is to be.
+    pub(super) fn respond_at_once<B>(
         &self,
         asking: Asking,
         stored: Arc<StoredResponse>,
         validate: bool,
+        status: CacheStatus,
         now: Moment,
     ) -> Answer<B, E> {
-        let status = CacheStatus::hit(reuse::time_to_live(&stored, now));
         let mut answer = self.respond(&asking, &stored, status, now);
         if validate {
             // Whoever leads already does it.

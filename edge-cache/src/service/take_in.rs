@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, header, response};
+use http::{Method, Response, StatusCode, header, response};
 use http_body::Body;
 
 use super::arrival::Arrival;
 use super::forward::Forwarding;
+use super::second_level::LevelAsked;
 use super::tasks::{ArrivingPart, Sink, Storing};
 use super::{Answer, Cache, CacheBody, ForwardError, Tasks};
 use crate::collapse::FlightEnd;
 use crate::content::Content;
 use crate::rules::cache_status::CacheStatus;
-use crate::rules::storing::{self, Storable};
+use crate::rules::storing::Storable;
 use crate::rules::vary::VaryKey;
-use crate::rules::{accept_encoding, age, conditional, fields, groups, range, validation};
+use crate::rules::{accept_encoding, age, conditional, fields, groups, range};
 use crate::store::{Put, compact_fields};
 use crate::stored_response::{Representation, StoredResponse};
 
@@ -30,7 +31,7 @@ impl<E: ForwardError> Cache<E> {
     where
         B: Body<Data = Bytes, Error = E>,
     {
-        let status = CacheStatus::forwarded(forwarding.reason).forward_status(response.status());
+        let status = forwarding.status().forward_status(response.status());
         if forwarding.asking.head.method == Method::HEAD {
             self.learn_from_head(&forwarding, &response);
             return self.forwarded(response, status);
@@ -98,10 +99,14 @@ impl<E: ForwardError> Cache<E> {
         let mut answer = self.respond(&forwarding.asking, &stored, status, now);
         let sink = Sink::Whole {
             key,
+            level: match put {
+                Put::Stored => forwarding.level,
+                _ => LevelAsked::No,
+            },
             response: Arc::clone(&stored),
         };
         match arrival.take_what_is_there().await {
-            Ok(end) => self.settle(sink, end),
+            Ok(end) => answer.tasks.sharing = self.settle(sink, end),
             Err(arrival) => answer.tasks.storing = Some(Box::new(Storing { arrival, sink })),
         }
         forwarding.share_if_fresh(&stored);
@@ -139,10 +144,11 @@ impl<E: ForwardError> Cache<E> {
             range,
             same_range,
             since: forwarding.since,
+            level: forwarding.level,
         }));
         let mut tasks = Tasks::default();
         match arrival.take_what_is_there().await {
-            Ok(end) => self.settle(sink, end),
+            Ok(end) => tasks.sharing = self.settle(sink, end),
             Err(arrival) => tasks.storing = Some(Box::new(Storing { arrival, sink })),
         }
         let status = status.stored(true);
@@ -156,39 +162,37 @@ impl<E: ForwardError> Cache<E> {
     }
 
     /// Stores a part that is there, together with the parts of the same representation that are stored already
-    /// (RFC 9111 §3.4).
-    pub(super) fn put_part(&self, arrived: ArrivingPart) {
+    /// (RFC 9111 §3.4). Returns what is stored.
+    pub(super) fn put_part(&self, arrived: ArrivingPart) -> Option<Arc<StoredResponse>> {
         let ArrivingPart {
             key,
             mut response,
             range,
             same_range,
             since,
+            ..
         } = arrived;
-        let Some((_, part)) = response.part_with(&(range.first..range.first)) else {
-            return;
-        };
-        if part.length() == Some(range.length()) {
+        let (_, part) = response.part_with(&(range.first..range.first))?;
+        let put = if part.length() == Some(range.length()) {
             response.headers.remove(header::CONTENT_RANGE);
             response.headers.remove(header::CONTENT_LENGTH);
             let variants = self.store.get(&key);
             let mut others = variants.iter().flat_map(|variants| variants.iter());
             let same = others.find(|stored| stored.vary == response.vary);
-            let joined = match same {
-                Some(stored) => range::combine(stored, response),
-                None => Some(response),
-            };
             // A whole that is stored is worth more than a part.
-            if let Some(joined) = joined {
-                self.store.put(&key, &Arc::new(joined), since);
+            match same {
+                Some(stored) => range::combine(stored, response)?,
+                None => response,
             }
-        } else if let Some(vary) = same_range {
+        } else {
             // A part that is not what it says it is has no place among others, but is still what the origin answers.
             response.representation = Representation::Whole(Arc::clone(part));
             response.status = StatusCode::PARTIAL_CONTENT;
-            response.vary = vary;
-            self.store.put(&key, &Arc::new(response), since);
-        }
+            response.vary = same_range?;
+            response
+        };
+        let put = Arc::new(put);
+        (self.store.put(&key, &put, since) == Put::Stored).then_some(put)
     }
 
     /// Joins a stored beginning with the rest, which the origin has sent (RFC 9111 §3.4). `Err` if they do not belong
@@ -212,7 +216,7 @@ impl<E: ForwardError> Cache<E> {
         let Ok(storable) = self.may_store(&forwarding, &head, &body) else {
             return Err(Box::new(forwarding));
         };
-        let status = CacheStatus::forwarded(forwarding.reason).forward_status(head.status);
+        let status = forwarding.status().forward_status(head.status);
         head.status = StatusCode::OK;
         head.headers = range::whole_headers(&stale, &head.headers);
         let pieces: Vec<Bytes> = beginning.pieces().cloned().collect();
@@ -222,88 +226,6 @@ impl<E: ForwardError> Cache<E> {
         Ok(self
             .store_arriving(forwarding, stored, arrival, status)
             .await)
-    }
-
-    /// Answers with a stored response that the origin has found to be good (RFC 9111 §4.3.4). `Err` if the origin meant
-    /// another.
-    pub(super) fn validated<B>(
-        &self,
-        mut forwarding: Forwarding<E>,
-        response: Response<B>,
-    ) -> Result<Answer<B, E>, Box<Forwarding<E>>> {
-        let (head, _) = response.into_parts();
-        let stale = forwarding.stale.as_ref();
-        let Some(stale) =
-            stale.filter(|stale| validation::is_selected(&stale.headers, &head.headers))
-        else {
-            return Err(Box::new(forwarding));
-        };
-        let freshened = self.freshened(&forwarding, stale, &head.headers);
-        let status = CacheStatus::forwarded(forwarding.reason)
-            .forward_status(head.status)
-            .stored(freshened.is_kept);
-        if freshened.is_kept {
-            forwarding.share_if_fresh(&freshened.response);
-        } else {
-            forwarding.share(FlightEnd::NotShared);
-        }
-        let now = forwarding.response_time;
-        let mut answer = self.respond(&forwarding.asking, &freshened.response, status, now);
-        answer.response.headers_mut().extend(freshened.own);
-        Ok(answer)
-    }
-
-    /// The stored response with the fields of a newer one, and its age. It takes the place of the stored one, unless the
-    /// newer one forbids that.
-    fn freshened(
-        &self,
-        forwarding: &Forwarding<E>,
-        stored: &Arc<StoredResponse>,
-        newer: &HeaderMap,
-    ) -> Freshened {
-        let freshened = storing::freshened(
-            &forwarding.asking.head,
-            stored,
-            newer,
-            &self.config.target_list,
-            &self.config.negative_caching,
-            forwarding.response_time,
-        );
-        let own = fields::excluded_fields(newer, &freshened.storable.excluded);
-        let mut head = response::Response::new(()).into_parts().0;
-        head.headers = freshened.headers;
-        let representation = stored.representation.clone();
-        let mut response =
-            self.stored_response(forwarding, head, freshened.storable, representation);
-        response.renditions = Arc::clone(&stored.renditions);
-        let response = Arc::new(response);
-        let key = &forwarding.asking.key;
-        let is_kept = freshened.may_keep.is_ok();
-        if is_kept {
-            self.store.replace(key, stored, &response, forwarding.since);
-        } else {
-            self.store.remove(key, stored);
-        }
-        Freshened {
-            response,
-            own,
-            is_kept,
-        }
-    }
-
-    /// A response to `HEAD` freshens what is stored, or shows that it is outdated (RFC 9111 §4.3.5).
-    fn learn_from_head<B>(&self, forwarding: &Forwarding<E>, response: &Response<B>) {
-        let Some(stored) = &forwarding.stale else {
-            return;
-        };
-        if response.status() != StatusCode::OK {
-            return;
-        }
-        if validation::head_freshens(&stored.headers, response.headers()) {
-            self.freshened(forwarding, stored, response.headers());
-        } else {
-            stored.mark_stale();
-        }
     }
 
     /// Answers with a response that is not stored. The client's preconditions, which were left out when it was
@@ -329,20 +251,9 @@ impl<E: ForwardError> Cache<E> {
         }
         answer
     }
-}
 
-/// A stored response with the fields of a newer one.
-struct Freshened {
-    response: Arc<StoredResponse>,
-    /// The fields of the newer one that are for its own recipient only.
-    own: HeaderMap,
-    /// Whether it is stored.
-    is_kept: bool,
-}
-
-impl<E: ForwardError> Cache<E> {
     /// What is kept of a response.
-    fn stored_response(
+    pub(super) fn stored_response(
         &self,
         forwarding: &Forwarding<E>,
         head: response::Parts,

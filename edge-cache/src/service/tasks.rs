@@ -10,6 +10,7 @@ use http_body::Body;
 use super::arrival::{Arrival, ArrivalEnd};
 use super::forward::Shared;
 use super::lookup::Asking;
+use super::second_level::{LevelAsked, Sharing};
 use super::{Cache, ForwardError};
 use crate::collapse::Leader;
 use crate::encoding::Encoding;
@@ -25,6 +26,7 @@ pub(super) struct Tasks<B, E> {
     pub(super) storing: Option<Box<Storing<B>>>,
     pub(super) encoding: Option<Box<(CacheKey, Encoding)>>,
     pub(super) revalidation: Option<Box<Revalidation<E>>>,
+    pub(super) sharing: Option<Box<Sharing>>,
 }
 
 /// Content that is still arriving, and what becomes of it.
@@ -39,6 +41,7 @@ pub(super) enum Sink {
     Whole {
         key: CacheKey,
         response: Arc<StoredResponse>,
+        level: LevelAsked,
     },
     /// It is one part of a representation, and stored when all of the part is there.
     Part(Box<ArrivingPart>),
@@ -53,6 +56,7 @@ pub(super) struct ArrivingPart {
     /// What makes it the answer to the same question only, should it not be what it says.
     pub(super) same_range: Option<VaryKey>,
     pub(super) since: Generation,
+    pub(super) level: LevelAsked,
 }
 
 /// A response that was served stale, and is to be validated.
@@ -68,6 +72,7 @@ impl<B, E> Default for Tasks<B, E> {
             storing: None,
             encoding: None,
             revalidation: None,
+            sharing: None,
         }
     }
 }
@@ -89,7 +94,11 @@ where
         R: Future<Output = Result<Response<B>, E>>,
         Q: Default,
     {
-        if self.storing.is_none() && self.encoding.is_none() && self.revalidation.is_none() {
+        if self.storing.is_none()
+            && self.encoding.is_none()
+            && self.revalidation.is_none()
+            && self.sharing.is_none()
+        {
             return None;
         }
         Some(Box::pin(async move {
@@ -100,7 +109,8 @@ where
                 self.revalidation
                     .map(|job| cache.revalidate(*job, &forward)),
             );
-            futures::join!(storing, encoding, revalidation);
+            let sharing = OptionFuture::from(self.sharing.map(|sharing| cache.share(*sharing)));
+            futures::join!(storing, encoding, revalidation, sharing);
         }))
     }
 }
@@ -108,7 +118,9 @@ where
 impl<E: ForwardError> Cache<E> {
     async fn arrive<B: Body<Data = Bytes, Error = E>>(&self, storing: Storing<B>) {
         let end = storing.arrival.take_rest().await;
-        self.settle(storing.sink, end);
+        if let Some(sharing) = self.settle(storing.sink, end) {
+            self.share(*sharing).await;
+        }
     }
 
     async fn encode(&self, (key, encoding): (CacheKey, Encoding)) {
@@ -142,17 +154,35 @@ impl<E: ForwardError> Cache<E> {
         if let Some(storing) = answer.tasks.storing {
             self.arrive(*storing).await;
         }
+        if let Some(sharing) = answer.tasks.sharing {
+            self.share(*sharing).await;
+        }
     }
 
-    /// Puts content that has arrived where it belongs.
-    pub(super) fn settle(&self, sink: Sink, end: ArrivalEnd) {
-        match (sink, end) {
-            (Sink::Whole { key, .. }, ArrivalEnd::Complete) => self.store.reweigh(&key),
-            (Sink::Whole { key, response }, _) => {
-                self.store.remove(&key, &response);
+    /// Puts content that has arrived where it belongs. Returns what is to be put into the shared level.
+    pub(super) fn settle(&self, sink: Sink, end: ArrivalEnd) -> Option<Box<Sharing>> {
+        let (key, response, level) = match (sink, end) {
+            (
+                Sink::Whole {
+                    key,
+                    response,
+                    level,
+                },
+                ArrivalEnd::Complete,
+            ) => {
+                self.store.reweigh(&key);
+                (key, response, level)
             }
-            (Sink::Part(part), ArrivalEnd::Complete) => self.put_part(*part),
-            (Sink::Part(_), _) => {}
-        }
+            (Sink::Whole { key, response, .. }, _) => {
+                self.store.remove(&key, &response);
+                return None;
+            }
+            (Sink::Part(part), ArrivalEnd::Complete) => {
+                let (key, level) = (part.key.clone(), part.level);
+                (key, self.put_part(*part)?, level)
+            }
+            (Sink::Part(_), _) => return None,
+        };
+        level.sharing(&key, &response)
     }
 }

@@ -31,7 +31,11 @@ pub use config::{DEFAULT_MAX_VARIANTS, StoreConfig};
 pub use encoding::NotAStoredResponse;
 pub use log::Generation;
 pub use purge::{Purge, PurgeMode};
-pub use shared_level::{SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedResponse};
+#[cfg(test)]
+pub(crate) use shared_level::memory::{MemoryLevel, Mood, turns};
+pub use shared_level::{
+    SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges, SharedResponse,
+};
 pub use statistics::StoreStatistics;
 pub use variants::Variants;
 

@@ -1,6 +1,10 @@
 //! A second level that several caches share, such as a database in memory.
 //!
-//! It is asked after a miss in memory, and given what was stored. The caches still purge their own memory themselves.
+//! It is asked before a forward, given what was stored, and told what was purged. A cache purges its own memory itself, and
+//! hears from the level what others have purged.
+
+#[cfg(test)]
+pub(crate) mod memory;
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -51,6 +55,15 @@ pub struct SharedResponse {
     pub is_marked_stale: bool,
 }
 
+/// What was purged from a shared level.
+#[derive(Clone, Debug)]
+pub struct SharedPurges {
+    /// The level's generation after them.
+    pub generation: Generation,
+    /// In order.
+    pub purges: Vec<(Purge, PurgeMode)>,
+}
+
 /// A second level that several caches share.
 pub trait SharedLevel: Send + Sync + 'static {
     /// What is there under a key.
@@ -66,6 +79,10 @@ pub trait SharedLevel: Send + Sync + 'static {
         keep_for: Duration,
         since: Generation,
     ) -> SharedFuture<'a, bool>;
+
+    /// The purges after a generation, whichever cache they came from; waits until there is one. A level that does not
+    /// remember all of them says that everything was purged.
+    fn purges_after(&self, generation: Generation) -> SharedFuture<'_, SharedPurges>;
 
     /// Removes or marks what is there, and keeps what is under way from being put there. Returns how many responses that
     /// were.

@@ -1,16 +1,17 @@
 //! The cache in front of the service that each worker of the server calls.
 
 use std::cell::{Cell, RefCell};
+use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use edge_cache::CacheBody;
 use edge_cache::rules::cache_status::CacheStatus;
 use edge_cache::rules::{groups, invalidation};
 use edge_cache::store::{Purge, PurgeMode};
+use edge_cache::{Asked, CacheBody, Passing, Way};
 use http::header::{HeaderName, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
@@ -78,24 +79,37 @@ impl<S: InnerService> CachedService<S> {
 }
 
 impl<S: InnerService> Parts<S> {
+    /// Answers a request that passes the cache by.
+    async fn pass(
+        self: Rc<Self>,
+        passing: Passing,
+        request: Request<RequestBody>,
+        context: Arc<RequestContext>,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        let response = self.inner.call(request).await;
+        let response = response.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
+        let (response, status) = self.cache.0.passed(passing, response);
+        context.set_cache_result(figures::result(&status));
+        Ok(response)
+    }
+
     async fn answer(
         self: Rc<Self>,
-        mut request: Request<RequestBody>,
+        asked: Asked,
+        request: Request<RequestBody>,
+        target: Option<Uri>,
+        context: Arc<RequestContext>,
     ) -> Result<Response<ResponseBody>, Failure> {
-        let Some(context) = request.extensions().get::<Arc<RequestContext>>().cloned() else {
-            return Err(Failure::Internal);
-        };
-        mark_content(&mut request);
         let exchange = Rc::new(Exchange {
             parts: Rc::clone(&self),
             context: Arc::clone(&context),
-            target: name_scheme(&mut request),
+            target,
             answered: Cell::new(false),
             trailer: RefCell::default(),
         });
-        let asked = Rc::clone(&exchange);
-        let forward = move |request| Rc::clone(&asked).forward(request);
-        let served = self.cache.0.handle(request, forward).await;
+        let forwarding = Rc::clone(&exchange);
+        let forward = move |request| Rc::clone(&forwarding).forward(request);
+        let served = self.cache.0.handle(asked, request, forward).await;
         exchange.answered.set(true);
         let mut served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
         exchange.keep_trailer(&served.status, served.response.headers_mut());
@@ -128,9 +142,7 @@ impl<S: InnerService> Exchange<S> {
         mut request: Request<RequestBody>,
     ) -> Result<Response<ReportingBody>, Failure> {
         request.headers_mut().remove(TRANSFER_ENCODING);
-        if let Some(target) = &self.target {
-            request.uri_mut().clone_from(target);
-        }
+        restore(&mut request, self.target.clone());
         let mut context = Arc::clone(&self.context);
         if self.answered.get() {
             context = Arc::new(context.outlived());
@@ -182,19 +194,40 @@ impl<S: InnerService> Service<Request<RequestBody>> for CachedService<S> {
     type Error = Failure;
     type Future = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failure>>>>;
 
-    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+    fn call(&self, mut request: Request<RequestBody>) -> Self::Future {
         let parts = match self {
             Self::Cached(parts) => Rc::clone(parts),
             Self::Uncached(inner) => return Box::pin(inner.call(request)),
         };
-        if request.method().is_safe() {
-            return Box::pin(parts.answer(request));
+        let Some(context) = request.extensions().get::<Arc<RequestContext>>().cloned() else {
+            return Box::pin(ready(Err(Failure::Internal)));
+        };
+        mark_content(&mut request);
+        let target = name_scheme(&mut request);
+        let asked = match parts.cache.0.way(&request) {
+            Way::Past(passing) => {
+                restore(&mut request, target);
+                return Box::pin(parts.pass(passing, request, context));
+            }
+            Way::Through(asked) => asked,
+        };
+        let is_safe = request.method().is_safe();
+        let background = parts.background.clone();
+        let answer = parts.answer(asked, request, target, context);
+        if is_safe {
+            return Box::pin(answer);
         }
         // A change is seen through also when its client leaves: it may have been made by then, and what it has made
         // outdated is told by its response.
-        let background = parts.background.clone();
-        let change = background.spawn(parts.answer(request));
+        let change = background.spawn(answer);
         Box::pin(async move { change.await.unwrap_or(Err(Failure::Internal)) })
+    }
+}
+
+/// Gives a request its target back.
+fn restore(request: &mut Request<RequestBody>, target: Option<Uri>) {
+    if let Some(target) = target {
+        *request.uri_mut() = target;
     }
 }
 

@@ -22,7 +22,7 @@ use crate::limits::{MAX_IDLE_CONNECTIONS_PER_HOST, OUTBOUND_IDLE_TIMEOUT};
 pub(crate) use body::ReceivedBody;
 pub(crate) use error::ClientError;
 
-use body::{SendingBody, SendingProgress};
+use body::{GivenBack, SendingBody, SendingProgress};
 use counted::{Counted, Uses};
 
 /// How long each wait of an exchange may take.
@@ -62,7 +62,7 @@ impl<B> Clone for Client<B> {
 
 impl<B> Client<B>
 where
-    B: Body + Default + Send + Unpin + 'static,
+    B: Body + Send + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -93,23 +93,24 @@ where
     /// Dropping the future, or the response's body before its end, closes the connection.
     ///
     /// A kept connection may have been closed by the other side while the request was on its way. Then the request is
-    /// sent once more on another one, if none of it was sent, or if it is idempotent and without content
-    /// (RFC 9110 §9.2.2).
+    /// sent once more on another one, if none of it was sent, or if it is idempotent (RFC 9110 §9.2.2) and nothing of its
+    /// content was taken.
     pub(crate) async fn send(
         &self,
         mut request: Request<B>,
         timeouts: Timeouts,
     ) -> Result<Response<ReceivedBody>, ClientError> {
         *request.version_mut() = Version::HTTP_11;
-        let again = repeatable(&request);
-        let sent = self.attempt(request, timeouts).await;
-        let sent = match (sent, again) {
-            (Err(failed), Some(head)) if failed.may_repeat => {
-                self.attempt(Request::from_parts(head, B::default()), timeouts)
-                    .await
-            }
-            (sent, _) => sent,
-        };
+        let again = repeatable(&request).map(|head| (head, GivenBack::new()));
+        let given_back = again.as_ref().map(|(_, given_back)| given_back);
+        let mut sent = self.attempt(request, given_back, timeouts).await;
+        if sent.as_ref().is_err_and(|failed| failed.may_repeat)
+            && let Some((head, given_back)) = again
+            && let Some(content) = given_back.take()
+        {
+            let request = Request::from_parts(head, content);
+            sent = self.attempt(request, None, timeouts).await;
+        }
         let response = sent.map_err(|failed| failed.error)?;
         Ok(response.map(|content| ReceivedBody::new(content, timeouts.between_bytes)))
     }
@@ -117,10 +118,12 @@ where
     async fn attempt(
         &self,
         request: Request<B>,
+        given_back: Option<&GivenBack<B>>,
         timeouts: Timeouts,
     ) -> Result<Response<hyper::body::Incoming>, Failed> {
         let progress = SendingProgress::begin(clock::now());
-        let request = request.map(|content| SendingBody::new(content, progress.clone()));
+        let request =
+            request.map(|content| SendingBody::new(content, progress.clone(), given_back));
         let response = self.pool.request(request);
         // The pool may connect on behalf of another request, so a connection is bounded by the client's own time; a
         // shorter bound of this request adds to the wait for its first byte.
@@ -150,9 +153,8 @@ impl From<LegacyError> for Failed {
 }
 
 /// The head to send again, if the request may be.
-fn repeatable<B: Body>(request: &Request<B>) -> Option<Parts> {
-    let may_repeat = request.method().is_idempotent() && request.body().is_end_stream();
-    may_repeat.then(|| {
+fn repeatable<B>(request: &Request<B>) -> Option<Parts> {
+    request.method().is_idempotent().then(|| {
         let mut head = Request::new(()).into_parts().0;
         head.method = request.method().clone();
         head.uri = request.uri().clone();

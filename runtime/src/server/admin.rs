@@ -26,7 +26,7 @@ const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
 /// Pages of the admin listener that something else than the server answers.
 pub trait AdminPages: Send + Sync + 'static {
-    /// Answers a request; `None` if its path is not one of these pages.
+    /// Answers a request; `None` if its path is not one of these pages. It may block.
     fn answer(&self, request: &Request<Bytes>) -> Option<Response<Bytes>>;
 }
 
@@ -163,40 +163,50 @@ impl Pages {
         let (head, content) = request.into_parts();
         let content = Limited::new(content, MAX_ADMIN_CONTENT_BYTES).collect();
         match tokio::time::timeout(DEFAULT_BODY_PROGRESS_TIMEOUT, content).await {
-            Ok(Ok(content)) => self.answer(&Request::from_parts(head, content.to_bytes())),
+            Ok(Ok(content)) => {
+                let request = Request::from_parts(head, content.to_bytes());
+                self.answer(request).await
+            }
             Ok(Err(_)) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the content is too long\n"),
             Err(_elapsed) => plain(StatusCode::REQUEST_TIMEOUT, "the content did not come\n"),
         }
     }
 
-    fn answer(&self, request: &Request<Bytes>) -> Response<Full<Bytes>> {
-        let others = self.others.as_ref();
-        if let Some(mut response) = others.and_then(|others| others.answer(request)) {
-            let headers = response.headers_mut();
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            return response.map(Full::from);
-        }
+    async fn answer(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
         let (status, content_type, content) = match request.uri().path() {
             "/livez" => (StatusCode::OK, TEXT_TYPE, "alive\n".to_owned()),
             "/readyz" => self.readiness(),
             "/metrics" => (StatusCode::OK, METRICS_TYPE, self.metrics.to_text()),
-            _ => (
-                StatusCode::NOT_FOUND,
-                TEXT_TYPE,
-                "here are /livez, /readyz, /metrics, /cache/stats and /cache/purge\n".to_owned(),
-            ),
+            _ => return no_store(self.answer_of_others(request).await),
         };
-        if status != StatusCode::NOT_FOUND
-            && !matches!(*request.method(), Method::GET | Method::HEAD)
-        {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return method_not_allowed();
         }
         let mut response = Response::new(Full::from(content));
         *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let content_type = HeaderValue::from_static(content_type);
         response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, content_type);
+        no_store(response)
+    }
+
+    /// The further pages may take long, so they are answered beside this thread: no probe waits for a purge.
+    async fn answer_of_others(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
+        let others = self.others.clone();
+        let answer = tokio::task::spawn_blocking(move || others?.answer(&request));
+        match answer.await {
+            Ok(Some(response)) => response.map(Full::from),
+            Ok(None) => plain(
+                StatusCode::NOT_FOUND,
+                "here are /livez, /readyz, /metrics, /cache/stats and /cache/purge\n",
+            ),
+            // It has panicked, which has been printed.
+            Err(_) => plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "this page failed; the log says why\n",
+            ),
+        }
     }
 
     fn readiness(&self) -> (StatusCode, &'static str, String) {
@@ -215,6 +225,14 @@ impl Pages {
 fn plain(status: StatusCode, content: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(content));
     *response.status_mut() = status;
+    response
+}
+
+fn no_store(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let no_store = HeaderValue::from_static("no-store");
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, no_store);
     response
 }
 

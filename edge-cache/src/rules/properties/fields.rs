@@ -121,7 +121,7 @@ pub fn keys(data: &[u8]) {
     let (host, reference) = two_halves(rest);
     let request = Request::get(target).header(header::HOST, host).body(());
     let Ok(request) = request else { return };
-    let Some(key) = CacheKey::of_request(&request.into_parts().0) else {
+    let Some(key) = CacheKey::of_request(&request) else {
         return;
     };
     check_key(&key);

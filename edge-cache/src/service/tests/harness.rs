@@ -14,8 +14,10 @@ use http_body::{Body, Frame};
 use parking_lot::Mutex;
 
 use crate::content::ContentBroken;
+use crate::rules::fields;
 use crate::rules::testing::moment;
-use crate::service::{Cache, CacheBody, CacheConfig, ForwardError, Served};
+use crate::service::{Cache, CacheBody, CacheConfig, Deadline, ForwardError, Served, Way};
+use crate::store::{MemoryLevel, turns};
 use crate::time::{Clock, Moment};
 
 /// What the origin fails with.
@@ -116,8 +118,24 @@ impl Harness {
             ..CacheConfig::default()
         };
         configure(&mut config);
+        Self::of(Cache::new(config, clock.clone()), clock)
+    }
+
+    /// A cache over a level that it gives some turns to answer.
+    pub(super) fn over(level: &MemoryLevel) -> Self {
+        let clock = TestClock(Arc::new(Mutex::new(1_000_000)));
+        let config = CacheConfig {
+            name: "T",
+            ..CacheConfig::default()
+        };
+        let deadline = || -> Deadline { Box::pin(turns(5)) };
+        let cache = Cache::with_shared_level(config, clock.clone(), level.clone(), deadline);
+        Self::of(cache, clock)
+    }
+
+    fn of(cache: Arc<Cache<Failed>>, clock: TestClock) -> Self {
         Self {
-            cache: Cache::new(config, clock.clone()),
+            cache,
             clock,
             answers: Arc::default(),
             origin: None,
@@ -226,7 +244,21 @@ impl Harness {
         }
         let harness = self.clone();
         let forward = move |request: Request<()>| harness.forward(request.into_parts().0);
-        self.cache.handle(request.body(()).unwrap(), forward).await
+        let request = request.body(()).unwrap();
+        match self.cache.way(&request) {
+            Way::Through(asked) => self.cache.handle(asked, request, forward).await,
+            Way::Past(passing) => {
+                let response = forward(request).await?;
+                let (mut response, status) = self.cache.passed(passing, response);
+                // As whoever sends it does.
+                fields::remove_hop_by_hop(response.headers_mut());
+                Ok(Served {
+                    response: response.map(CacheBody::forwarded),
+                    background: None,
+                    status,
+                })
+            }
+        }
     }
 
     /// The answer that is queued next, or what the origin makes of the request.

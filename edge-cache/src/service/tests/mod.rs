@@ -6,5 +6,6 @@ mod harness;
 mod invalidating;
 mod model;
 mod ranges;
+mod sharing;
 mod storing;
 mod validating;

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use http::request::Parts;
 use http::{Response, header};
 use parking_lot::Mutex;
@@ -14,7 +15,7 @@ use proptest::prelude::*;
 use super::harness::{Failed, Harness, Pieces, streaming};
 use crate::rules::groups::CacheGroup;
 use crate::rules::key::CacheKey;
-use crate::store::{Purge, PurgeMode};
+use crate::store::{MemoryLevel, Mood, Purge, PurgeMode};
 
 /// What the origin says about a resource, and what that means for the model.
 struct Resource {
@@ -32,10 +33,11 @@ const HOUR: u64 = 60 * 60;
 const RESOURCES: [Resource; 7] = [
     resource("/fresh", "max-age=10", Some(10), HOUR),
     resource("/shared", "s-maxage=10", Some(10), 0),
+    // Fresh for less than five seconds, and used stale for up to five more (RFC 5861 §3).
     resource(
         "/while",
         "max-age=5, stale-while-revalidate=5",
-        Some(10),
+        Some(11),
         HOUR,
     ),
     resource("/strict", "max-age=10, must-revalidate", Some(10), 0),
@@ -115,9 +117,20 @@ enum Step {
     Outage {
         is_down: bool,
     },
+    /// The level behaves so from now on.
+    Level {
+        mood: Mood,
+    },
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+/// A step, and which of the caches takes it.
+type Turn = (usize, Step);
+
+fn turns_of_caches() -> impl Strategy<Value = Vec<Turn>> {
+    prop::collection::vec((0..2_usize, step()), 1..60)
+}
+
+fn step() -> impl Strategy<Value = Step> {
     let resource = 0..RESOURCES.len();
     let read = (
         resource.clone(),
@@ -129,7 +142,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             language,
             user,
         });
-    let step = prop_oneof![
+    let mood = prop_oneof![Just(Mood::Answers), Just(Mood::Fails), Just(Mood::Hangs)];
+    prop_oneof![
         12 => read,
         2 => resource.clone().prop_map(|resource| Step::Write { resource }),
         2 => resource.clone().prop_map(|resource| Step::Change { resource }),
@@ -138,8 +152,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<bool>().prop_map(|soft| Step::PurgeGroup { soft }),
         1 => Just(Step::PurgeAll),
         1 => any::<bool>().prop_map(|is_down| Step::Outage { is_down }),
-    ];
-    prop::collection::vec(step, 1..60)
+        1 => mood.prop_map(|mood| Step::Level { mood }),
+    ]
 }
 
 impl World {
@@ -227,7 +241,6 @@ fn take(harness: &Harness, world: &Mutex<World>, step: &Step) -> Result<(), Test
         }
         Step::Change { resource } => world.lock().change(*resource),
         Step::Pass { seconds } => {
-            harness.pass(*seconds);
             world.lock().now += seconds;
         }
         Step::PurgeUrl { resource, soft } => {
@@ -254,6 +267,7 @@ fn take(harness: &Harness, world: &Mutex<World>, step: &Step) -> Result<(), Test
             purge(harness, world, &Purge::All, false, &all);
         }
         Step::Outage { is_down } => world.lock().is_down = *is_down,
+        Step::Level { .. } => {}
     }
     Ok(())
 }
@@ -308,6 +322,7 @@ fn purge(harness: &Harness, world: &Mutex<World>, what: &Purge, soft: bool, reso
         PurgeMode::Hard
     };
     harness.cache.purge(what, mode);
+    pollster::block_on(harness.cache.tell_shared_level());
     let mut world = world.lock();
     if !soft {
         for index in resources {
@@ -316,17 +331,61 @@ fn purge(harness: &Harness, world: &Mutex<World>, what: &Purge, soft: bool, reso
     }
 }
 
+/// Has each step taken by its cache. All of them see the same time and the same origin, and hear of each other's purges.
+fn play(
+    turns: &[Turn],
+    caches: &[Harness],
+    world: &Mutex<World>,
+    mood: impl Fn(Mood),
+) -> Result<(), TestCaseError> {
+    let mut following: Vec<_> = caches
+        .iter()
+        .map(|harness| Box::pin(harness.cache.follow_shared_level().fuse()))
+        .collect();
+    for (cache, step) in turns {
+        world.lock().step += 1;
+        match step {
+            Step::Pass { seconds } => caches.iter().for_each(|harness| harness.pass(*seconds)),
+            Step::Level { mood: wanted } => mood(*wanted),
+            _ => {}
+        }
+        take(&caches[cache % caches.len()], world, step)?;
+        for following in &mut following {
+            let _ = following.as_mut().now_or_never();
+        }
+    }
+    Ok(())
+}
+
+/// An origin that is as the world is.
+fn origin(
+    world: &Arc<Mutex<World>>,
+) -> impl Fn(&Parts) -> Result<Response<Pieces>, Failed> + Send + Sync + 'static {
+    let world = Arc::clone(world);
+    move |head| world.lock().answer(head)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_served_that_the_model_forbids(steps in steps()) {
-        let world = Arc::new(Mutex::new(World::default()));
-        let origin = Arc::clone(&world);
-        let harness = Harness::new().answered_by(move |head| origin.lock().answer(head));
-        for step in &steps {
-            world.lock().step += 1;
-            take(&harness, &world, step)?;
-        }
+    fn nothing_is_served_that_the_model_forbids(turns in turns_of_caches()) {
+        let world = Arc::default();
+        let alone = Harness::new().answered_by(origin(&world));
+        play(&turns, &[alone], &world, |_| {})?;
+    }
+
+    #[test]
+    fn two_caches_that_share_a_level_serve_nothing_that_the_model_forbids(turns in turns_of_caches()) {
+        let (world, level) = (Arc::default(), MemoryLevel::default());
+        let caches = [(); 2].map(|()| Harness::over(&level).answered_by(origin(&world)));
+        play(&turns, &caches, &world, |_| {})?;
+    }
+
+    #[test]
+    fn a_level_that_fails_and_hangs_brings_nothing_that_the_model_forbids(turns in turns_of_caches()) {
+        let (world, level) = (Arc::default(), MemoryLevel::default());
+        let cache = Harness::over(&level).answered_by(origin(&world));
+        play(&turns, &[cache], &world, |mood| level.is_in(mood))?;
     }
 }

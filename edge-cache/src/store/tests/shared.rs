@@ -1,94 +1,17 @@
-//! A shared level in memory, and two stores above it.
+//! Two stores above a shared level.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use super::{CacheGroup, CacheKey, Purge, PurgeMode, Store, key, plain, put, response, store};
 use crate::StoredResponse;
 use crate::rules::freshness::NegativeCaching;
 use crate::rules::storing;
 use crate::rules::testing::moment;
-use crate::store::{Generation, SharedFuture, SharedLevel, SharedLookup, SharedResponse};
+use crate::store::{Generation, MemoryLevel, SharedFuture, SharedLevel, SharedResponse};
 
-/// Keeps everything for ever.
-#[derive(Default)]
-struct MemoryLevel(Mutex<Kept>);
-
-/// A response with its groups.
-type Member = (SharedResponse, Box<[CacheGroup]>);
-
-#[derive(Default)]
-struct Kept {
-    responses: HashMap<CacheKey, Vec<Member>>,
-    purges: Vec<Purge>,
-}
-
-impl SharedLevel for MemoryLevel {
-    fn get<'a>(&'a self, key: &'a CacheKey) -> SharedFuture<'a, SharedLookup> {
-        let kept = self.0.lock();
-        let responses = kept.responses.get(key).into_iter().flatten();
-        let lookup = SharedLookup {
-            generation: Generation::after(kept.purges.len() as u64),
-            responses: responses
-                .rev()
-                .map(|(response, _)| response.clone())
-                .collect(),
-        };
-        Box::pin(async { Ok(lookup) })
-    }
-
-    fn put<'a>(
-        &'a self,
-        key: &'a CacheKey,
-        groups: &'a [CacheGroup],
-        response: SharedResponse,
-        _: Duration,
-        since: Generation,
-    ) -> SharedFuture<'a, bool> {
-        let mut kept = self.0.lock();
-        let since = usize::try_from(since.invalidations()).unwrap();
-        let is_valid = !kept.purges[since..]
-            .iter()
-            .any(|purge| purge.means(key, groups));
-        if is_valid {
-            let variants = kept.responses.entry(key.clone()).or_default();
-            variants.retain(|(stored, _)| stored.variant != response.variant);
-            variants.push((response, groups.into()));
-        }
-        Box::pin(async move { Ok(is_valid) })
-    }
-
-    fn purge<'a>(&'a self, what: &'a Purge, mode: PurgeMode) -> SharedFuture<'a, u64> {
-        let mut kept = self.0.lock();
-        kept.purges.push(what.clone());
-        let mut count = 0;
-        for (key, variants) in &mut kept.responses {
-            for (response, _) in variants
-                .iter_mut()
-                .filter(|(_, groups)| what.means(key, groups))
-            {
-                response.is_marked_stale = true;
-                count += 1;
-            }
-            variants.retain(|(_, groups)| mode == PurgeMode::Soft || !what.means(key, groups));
-        }
-        Box::pin(async move { Ok(count) })
-    }
-}
-
-/// What a future that never waits is ready with.
-fn now<T>(mut future: SharedFuture<'_, T>) -> T {
-    match future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
-        Poll::Ready(answer) => answer.unwrap(),
-        Poll::Pending => panic!("it waits for nothing"),
-    }
+fn now<T>(future: SharedFuture<'_, T>) -> T {
+    pollster::block_on(future).unwrap()
 }
 
 /// What a cache does after a miss in memory: asks the shared level, and keeps what is there.

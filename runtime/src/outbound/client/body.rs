@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tokio::time::Sleep;
 
 use super::ClientError;
@@ -40,41 +41,73 @@ impl SendingProgress {
     }
 }
 
-pin_project_lite::pin_project! {
-    /// The content of a request. It notes each piece that is taken, so that a long upload is no late response.
-    pub(super) struct SendingBody<B> {
-        #[pin]
-        content: B,
-        progress: SendingProgress,
+/// Where content comes back to that was not begun when its connection was given up.
+pub(super) struct GivenBack<B>(Arc<Mutex<Option<B>>>);
+
+impl<B> GivenBack<B> {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(None)))
     }
+
+    pub(super) fn take(&self) -> Option<B> {
+        self.0.lock().take()
+    }
+}
+
+/// The content of a request. It notes each piece that is taken, so that a long upload is no late response.
+pub(super) struct SendingBody<B> {
+    /// It is there until this is dropped.
+    content: Option<B>,
+    progress: SendingProgress,
+    /// Where it goes if this is dropped before a piece was taken.
+    give_back: Option<Arc<Mutex<Option<B>>>>,
 }
 
 impl<B> SendingBody<B> {
-    pub(super) fn new(content: B, progress: SendingProgress) -> Self {
-        Self { content, progress }
+    pub(super) fn new(
+        content: B,
+        progress: SendingProgress,
+        give_back: Option<&GivenBack<B>>,
+    ) -> Self {
+        Self {
+            content: Some(content),
+            progress,
+            give_back: give_back.map(|place| Arc::clone(&place.0)),
+        }
     }
 }
 
-impl<B: Body> Body for SendingBody<B> {
+impl<B> Drop for SendingBody<B> {
+    fn drop(&mut self) {
+        if let Some(place) = &self.give_back {
+            *place.lock() = self.content.take();
+        }
+    }
+}
+
+impl<B: Body + Unpin> Body for SendingBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let frame = ready!(this.content.poll_frame(context));
-        this.progress.note(clock::now());
+        let Some(content) = &mut self.content else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(content).poll_frame(context));
+        self.give_back = None;
+        self.progress.note(clock::now());
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
+        self.content.as_ref().is_none_or(B::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.content.size_hint()
+        self.content.as_ref().map(B::size_hint).unwrap_or_default()
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use http::Method;
+use http_body::Frame;
 use http_body_util::{BodyExt, Full};
+use tokio::sync::oneshot;
 
 use super::*;
 
@@ -131,6 +135,67 @@ async fn a_request_that_is_not_idempotent_is_not_repeated() {
     let failure = call(&client, server.request(Method::POST)).await;
     assert_eq!(failure, Err(ClientError::ConnectionTerminated));
     assert_eq!(server.requests(), [2]);
+}
+
+/// The server closes as soon as it has answered, and is gone by the time of the second request.
+#[tokio::test]
+async fn a_connection_that_was_closed_is_not_met_by_what_cannot_be_repeated() {
+    let server = Scripted::start(&[&[OK]]);
+    let client = client();
+    call(&client, server.request(Method::POST)).await.unwrap();
+    let again = server.request(Method::POST);
+    assert_eq!(server.requests(), [1]);
+    // A turn of the reactor sees that the connection is closed.
+    tokio::task::yield_now().await;
+    let failure = call(&client, again).await;
+    assert_eq!(failure, Err(ClientError::ConnectionRefused));
+}
+
+/// Content that comes when a test sends it.
+struct Late(oneshot::Receiver<Bytes>);
+
+impl Body for Late {
+    type Data = Bytes;
+    type Error = oneshot::error::RecvError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.0.is_terminated() {
+            return Poll::Ready(None);
+        }
+        let content = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(Some(content.map(Frame::data)))
+    }
+}
+
+/// RFC 9110 §9.2.2: PUT is idempotent, and all of its content is still there.
+#[tokio::test]
+async fn content_that_was_not_begun_is_sent_over_another_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, content) = oneshot::channel();
+    let server = std::thread::spawn(move || {
+        assert_eq!(answer(listener.accept().unwrap().0, &[OK, ""]), 2);
+        let (mut stream, _) = listener.accept().unwrap();
+        read_head(&mut stream);
+        sender.send(Bytes::from_static(b"late")).unwrap();
+        let mut chunks = [0; 14];
+        stream.read_exact(&mut chunks).unwrap();
+        stream.write_all(OK.as_bytes()).unwrap();
+        chunks
+    });
+    let client = Client::new(LONG, Protocols::Http1);
+    let (sent, empty) = oneshot::channel();
+    sent.send(Bytes::new()).unwrap();
+    for content in [empty, content] {
+        let put = Request::put(format!("http://{address}/")).body(Late(content));
+        let response = client.send(put.unwrap(), timeouts(LONG, LONG)).await;
+        let content = response.unwrap().into_body().collect().await;
+        assert_eq!(content.unwrap().to_bytes(), "ok");
+    }
+    assert_eq!(&server.join().unwrap(), b"4\r\nlate\r\n0\r\n\r\n");
 }
 
 #[tokio::test]

@@ -1,11 +1,16 @@
 //! Health and metrics, as a probe and a scraper see them.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use parking_lot::Mutex;
 
 use super::client::{Client, Reply};
 use super::echo_server;
 use crate::observe::Metrics;
-use crate::server::{Admin, AdminThread, Readiness};
+use crate::server::{Admin, AdminPages, AdminThread, Readiness};
 
 fn admin(metrics: &Arc<Metrics>, readiness: &Readiness) -> (AdminThread, Client) {
     let address = "127.0.0.1:0".parse().unwrap();
@@ -72,6 +77,32 @@ fn metrics_are_text_that_a_scraper_reads() {
         assert!(reply.content.contains(line), "{line} in {}", reply.content);
     }
     assert!(reply.content.ends_with("# EOF\n"));
+}
+
+/// A page that takes as long as a test wants.
+struct SlowPage(Mutex<Receiver<()>>);
+
+impl AdminPages for SlowPage {
+    fn answer(&self, _: &Request<Bytes>) -> Option<Response<Bytes>> {
+        let ended = self.0.lock().recv();
+        ended.ok().map(|()| Response::new(Bytes::from("done")))
+    }
+}
+
+#[test]
+fn health_does_not_wait_for_a_page_that_takes_long() {
+    let (end, ended) = channel();
+    let address = "127.0.0.1:0".parse().unwrap();
+    let page: Arc<dyn AdminPages> = Arc::new(SlowPage(Mutex::new(ended)));
+    let metrics = Arc::default();
+    let admin = Admin::bind(address, metrics, Readiness::default(), Some(page)).unwrap();
+    let address = admin.local_addr();
+    let _thread = admin.start().unwrap();
+    let mut slow = Client::connect(address);
+    slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(Client::connect(address).get("/livez").status, 200);
+    end.send(()).unwrap();
+    assert_eq!(slow.reply().content, "done");
 }
 
 #[test]

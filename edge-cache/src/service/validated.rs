@@ -1,0 +1,114 @@
+//! What becomes of a stored response when the origin has spoken about it: freshened, marked stale, or forgotten.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Response, StatusCode, response};
+
+use super::forward::Forwarding;
+use super::{Answer, Cache, ForwardError};
+use crate::collapse::FlightEnd;
+use crate::rules::{fields, storing, validation};
+use crate::store::{Purge, PurgeMode};
+use crate::stored_response::StoredResponse;
+
+impl<E: ForwardError> Cache<E> {
+    /// Answers with a stored response that the origin has found to be good (RFC 9111 §4.3.4). `Err` if the origin meant
+    /// another.
+    pub(super) fn validated<B>(
+        &self,
+        mut forwarding: Forwarding<E>,
+        response: Response<B>,
+    ) -> Result<Answer<B, E>, Box<Forwarding<E>>> {
+        let (head, _) = response.into_parts();
+        let stale = forwarding.stale.as_ref();
+        let Some(stale) =
+            stale.filter(|stale| validation::is_selected(&stale.headers, &head.headers))
+        else {
+            return Err(Box::new(forwarding));
+        };
+        let freshened = self.freshened(&forwarding, stale, &head.headers);
+        let status = forwarding
+            .status()
+            .forward_status(head.status)
+            .stored(freshened.is_kept);
+        if freshened.is_kept {
+            forwarding.share_if_fresh(&freshened.response);
+        } else {
+            forwarding.share(FlightEnd::NotShared);
+        }
+        let now = forwarding.response_time;
+        let mut answer = self.respond(&forwarding.asking, &freshened.response, status, now);
+        if freshened.is_kept {
+            answer.tasks.sharing = forwarding
+                .level
+                .sharing(&forwarding.asking.key, &freshened.response);
+        }
+        answer.response.headers_mut().extend(freshened.own);
+        Ok(answer)
+    }
+
+    /// The stored response with the fields of a newer one, and its age. It takes the place of the stored one, unless the
+    /// newer one forbids that.
+    fn freshened(
+        &self,
+        forwarding: &Forwarding<E>,
+        stored: &Arc<StoredResponse>,
+        newer: &HeaderMap,
+    ) -> Freshened {
+        let freshened = storing::freshened(
+            &forwarding.asking.head,
+            stored,
+            newer,
+            &self.config.target_list,
+            &self.config.negative_caching,
+            forwarding.response_time,
+        );
+        let own = fields::excluded_fields(newer, &freshened.storable.excluded);
+        let mut head = response::Response::new(()).into_parts().0;
+        head.headers = freshened.headers;
+        let representation = stored.representation.clone();
+        let mut response =
+            self.stored_response(forwarding, head, freshened.storable, representation);
+        response.renditions = Arc::clone(&stored.renditions);
+        let response = Arc::new(response);
+        let key = &forwarding.asking.key;
+        let is_kept = freshened.may_keep.is_ok();
+        if is_kept {
+            self.store.replace(key, stored, &response, forwarding.since);
+        } else {
+            self.store.remove(key, stored);
+            if let Some(level) = &self.second_level {
+                level.note(&Purge::Url(key.clone()), PurgeMode::Hard);
+            }
+        }
+        Freshened {
+            response,
+            own,
+            is_kept,
+        }
+    }
+
+    /// A response to `HEAD` freshens what is stored, or shows that it is outdated (RFC 9111 §4.3.5).
+    pub(super) fn learn_from_head<B>(&self, forwarding: &Forwarding<E>, response: &Response<B>) {
+        let Some(stored) = &forwarding.stale else {
+            return;
+        };
+        if response.status() != StatusCode::OK {
+            return;
+        }
+        if validation::head_freshens(&stored.headers, response.headers()) {
+            self.freshened(forwarding, stored, response.headers());
+        } else {
+            stored.mark_stale();
+        }
+    }
+}
+
+/// A stored response with the fields of a newer one.
+struct Freshened {
+    response: Arc<StoredResponse>,
+    /// The fields of the newer one that are for its own recipient only.
+    own: HeaderMap,
+    /// Whether it is stored.
+    is_kept: bool,
+}

@@ -1,0 +1,142 @@
+//! A shared level in memory, which fails and hangs as it is told, for tests.
+
+use std::collections::HashMap;
+use std::future::{pending, poll_fn, ready};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use futures::FutureExt;
+use parking_lot::Mutex;
+
+use super::{
+    SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges, SharedResponse,
+};
+use crate::rules::groups::CacheGroup;
+use crate::rules::key::CacheKey;
+use crate::store::{Generation, Purge, PurgeMode};
+
+/// Lets others have so many turns before it is ready.
+pub(crate) async fn turns(mut count: u32) {
+    poll_fn(|context| {
+        if count == 0 {
+            return Poll::Ready(());
+        }
+        count -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// What a level does when it is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mood {
+    #[default]
+    Answers,
+    Fails,
+    Hangs,
+}
+
+/// Keeps everything for ever. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct MemoryLevel(Arc<Mutex<Kept>>);
+
+/// A response with its groups.
+type Member = (SharedResponse, Box<[CacheGroup]>);
+
+#[derive(Default)]
+struct Kept {
+    responses: HashMap<CacheKey, Vec<Member>>,
+    purges: Vec<(Purge, PurgeMode)>,
+    followers: Vec<Waker>,
+    mood: Mood,
+}
+
+impl MemoryLevel {
+    pub(crate) fn is_in(&self, mood: Mood) {
+        self.0.lock().mood = mood;
+    }
+
+    /// What it does, as its mood is.
+    fn answer<T: Send + 'static>(
+        &self,
+        answer: impl FnOnce(&mut Kept) -> T,
+    ) -> SharedFuture<'_, T> {
+        let mut kept = self.0.lock();
+        match kept.mood {
+            Mood::Answers => {
+                let answer = answer(&mut kept);
+                Box::pin(turns(1).map(|()| Ok(answer)))
+            }
+            Mood::Fails => Box::pin(ready(Err(SharedLevelError("it is told to".into())))),
+            Mood::Hangs => Box::pin(pending()),
+        }
+    }
+}
+
+impl SharedLevel for MemoryLevel {
+    fn get<'a>(&'a self, key: &'a CacheKey) -> SharedFuture<'a, SharedLookup> {
+        self.answer(|kept| {
+            let responses = kept.responses.get(key).into_iter().flatten();
+            let newest_first = responses.rev();
+            SharedLookup {
+                generation: Generation::after(kept.purges.len() as u64),
+                responses: newest_first.map(|(response, _)| response.clone()).collect(),
+            }
+        })
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a CacheKey,
+        groups: &'a [CacheGroup],
+        response: SharedResponse,
+        _: Duration,
+        since: Generation,
+    ) -> SharedFuture<'a, bool> {
+        self.answer(|kept| {
+            let since = usize::try_from(since.invalidations()).unwrap();
+            let mut purges = kept.purges[since..].iter();
+            let is_valid = !purges.any(|(purge, _)| purge.means(key, groups));
+            if is_valid {
+                let variants = kept.responses.entry(key.clone()).or_default();
+                variants.retain(|(stored, _)| stored.variant != response.variant);
+                variants.push((response, groups.into()));
+            }
+            is_valid
+        })
+    }
+
+    fn purges_after(&self, generation: Generation) -> SharedFuture<'_, SharedPurges> {
+        let after = usize::try_from(generation.invalidations()).unwrap();
+        Box::pin(poll_fn(move |context| {
+            let mut kept = self.0.lock();
+            if kept.purges.len() <= after {
+                kept.followers.push(context.waker().clone());
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(SharedPurges {
+                generation: Generation::after(kept.purges.len() as u64),
+                purges: kept.purges[after..].to_vec(),
+            }))
+        }))
+    }
+
+    fn purge<'a>(&'a self, what: &'a Purge, mode: PurgeMode) -> SharedFuture<'a, u64> {
+        self.answer(|kept| {
+            kept.purges.push((what.clone(), mode));
+            kept.followers.drain(..).for_each(Waker::wake);
+            let mut count = 0;
+            for (key, variants) in &mut kept.responses {
+                let meant = |(_, groups): &&mut Member| what.means(key, groups);
+                for (response, _) in variants.iter_mut().filter(meant) {
+                    response.is_marked_stale = true;
+                    count += 1;
+                }
+                variants.retain(|(_, groups)| mode == PurgeMode::Soft || !what.means(key, groups));
+            }
+            count
+        })
+    }
+}
