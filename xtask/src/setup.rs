@@ -117,13 +117,35 @@ fn build_fallback() -> Outcome {
     sysroot::build(&version)
 }
 
+/// Adds one more target to the toolchain, for what few need; nothing is done if it is there.
+///
+/// # Errors
+/// When it can't be downloaded, or, for the toolchain that is built here, can't be built.
+pub(crate) fn add_target(toolchain: GuestToolchain, target: &str) -> Outcome {
+    let mut rustup = Command::new("rustup");
+    match toolchain {
+        GuestToolchain::Active if has_target(Command::new("rustc"), target) => Ok(()),
+        GuestToolchain::Active => {
+            process::run_within(rustup.args(["target", "add", target]), MAX_DOWNLOAD_TIME)
+        }
+        GuestToolchain::Fallback => sysroot::add(
+            &debian::rustc_version().ok_or("Debian's rustc is not there")?,
+            target,
+        ),
+    }
+}
+
 /// Whether a compiler has the standard library of every guest target.
 fn has_guest_targets(rustc: impl Fn() -> Command) -> bool {
-    GUEST_TARGETS.iter().all(|target| {
-        let folder =
-            process::output(rustc().args(["--print", "target-libdir", "--target", target]));
-        folder.is_ok_and(|folder| has_standard_library(Path::new(&folder)))
-    })
+    GUEST_TARGETS
+        .iter()
+        .all(|target| has_target(rustc(), target))
+}
+
+/// Whether a compiler has the standard library of that target.
+fn has_target(mut rustc: Command, target: &str) -> bool {
+    let folder = process::output(rustc.args(["--print", "target-libdir", "--target", target]));
+    folder.is_ok_and(|folder| has_standard_library(Path::new(&folder)))
 }
 
 /// Whether a folder of libraries holds `std`.

@@ -20,6 +20,14 @@ pub(crate) struct Tool {
     features: &'static [&'static str],
 }
 
+/// Builds components with a WIT world of their own.
+pub(crate) const COMPONENT: Tool = Tool {
+    package: "cargo-component",
+    subcommand: "component",
+    version: "^0.21",
+    features: &[],
+};
+
 /// Checks licences, sources and duplicates of the dependencies.
 pub(crate) const DENY: Tool = Tool {
     package: "cargo-deny",

@@ -116,23 +116,33 @@ fn is_unreachable(error: &str) -> bool {
 /// The unit tests, and the end-to-end tests with the built server and guests, and with the built Workers where
 /// wrangler is there to serve them.
 fn tests(workspace: &Workspace, guests: &Path, wrangler: Option<&Path>) -> Outcome<TestCounts> {
-    process::run(workspace.cargo()?.args(["build", "--package", "terrace"]))?;
-    let mut nextest = tools::NEXTEST.command()?;
-    nextest.current_dir(&workspace.root);
-    nextest.args(["run", "--workspace", "--no-fail-fast"]);
-    nextest.env("CARGO_TARGET_DIR", &workspace.target);
-    nextest.env("TERRACE_BIN", workspace.target.join("debug/terrace"));
-    nextest.env("TERRACE_GUESTS", guests);
+    let mut nextest = nextest(workspace, guests)?;
+    nextest.args(["--workspace", "--no-fail-fast"]);
     if let Some(wrangler) = wrangler {
         nextest.env("TERRACE_WRANGLER", wrangler);
         nextest.env("TERRACE_WORKERS", worker::folder(workspace));
     }
     let (status, heard) = process::run_and_listen(&mut nextest)?;
+    eprintln!("not run: the test of cargo-component (`cargo xtask cargo-component`)");
     let counts = TestCounts::parse(&heard).ok_or_else(|| format!("no test was run ({status})"))?;
     if status.success() || counts.failed > 0 {
         return Ok(counts);
     }
     Err(format!("`{}` failed ({status})", process::words(&nextest)).into())
+}
+
+/// The runner of tests, with the built server and these guests.
+///
+/// # Errors
+/// When the server does not compile, or the runner cannot be installed.
+pub(crate) fn nextest(workspace: &Workspace, guests: &Path) -> Outcome<Command> {
+    process::run(workspace.cargo()?.args(["build", "--package", "terrace"]))?;
+    let mut nextest = tools::NEXTEST.command()?;
+    nextest.current_dir(&workspace.root).arg("run");
+    nextest.env("CARGO_TARGET_DIR", &workspace.target);
+    nextest.env("TERRACE_BIN", workspace.target.join("debug/terrace"));
+    nextest.env("TERRACE_GUESTS", guests);
+    Ok(nextest)
 }
 
 #[cfg(test)]
