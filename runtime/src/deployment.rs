@@ -3,7 +3,7 @@
 mod load;
 mod message;
 
-pub use load::{Loader, Rendered};
+pub use load::{Loader, Rendered, handler};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,6 +4,7 @@ mod cache;
 pub mod capability;
 pub mod cli;
 pub mod clock;
+mod composition;
 pub mod deployment;
 mod document;
 pub mod edge;

@@ -16,6 +16,7 @@ mod application;
 mod build;
 mod check;
 mod component;
+mod dependency;
 mod files;
 mod name;
 mod read;
@@ -74,6 +75,21 @@ impl App {
         components.find(|(_, component)| component.id == id)
     }
 
+    /// The components that answer requests: all but those that are only there for others to be composed with.
+    pub fn functions(&self) -> impl Iterator<Item = &Component> {
+        let components = self.components.iter().enumerate();
+        let is_function = |&(index, component): &(usize, &Component)| {
+            let mut triggers = self.triggers.iter();
+            let mut composed = self.components.iter().flat_map(|other| &other.dependencies);
+            triggers.any(
+                |trigger| matches!(trigger.target, Target::Component(target) if target == index),
+            ) || composed.all(|dependency| dependency.source != component.source)
+        };
+        components
+            .filter(is_function)
+            .map(|(_, component)| component)
+    }
+
     fn load_with(path: &Path, artefacts: Artefacts) -> Result<Self, Faults> {
         let file = if path.is_dir() {
             path.join(MANIFEST_FILE)
@@ -124,6 +140,8 @@ pub struct Component {
     pub id: String,
     /// The WebAssembly file.
     pub source: PathBuf,
+    /// What is composed with it to give it its imports.
+    pub dependencies: Vec<Dependency>,
     /// For people; empty if the manifest has none.
     pub description: String,
     /// Its environment variables.
@@ -142,6 +160,21 @@ pub struct Component {
     pub build: Option<Build>,
     /// What bounds it.
     pub limits: ComponentLimits,
+}
+
+/// Another component, whose exports are what a component imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// The imports that it is for: a name, or a package `a:b`, an interface `a:b/c`, each with a version or without.
+    pub name: String,
+    /// The WebAssembly file.
+    pub source: PathBuf,
+    /// The export to take instead of the one that is called like the import.
+    pub export: Option<String>,
+    /// Whether it may use what its component is granted.
+    pub inherit: bool,
+    /// Where it stands in the manifest.
+    pub position: Position,
 }
 
 /// A file, or a whole directory, that a component may read.

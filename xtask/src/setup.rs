@@ -11,10 +11,13 @@ use std::{fmt, path::Path, process::Command, time::Duration};
 use crate::{Outcome, process};
 
 /// What guests are compiled for.
-pub(crate) const GUEST_TARGETS: &[&str] = &["wasm32-wasip2"];
+pub(crate) const GUEST_TARGETS: &[&str] = &[COMPONENT_TARGET, WORKER_TARGET];
 
 /// The target whose output the runtime loads.
 pub(crate) const COMPONENT_TARGET: &str = "wasm32-wasip2";
+
+/// The target whose output Cloudflare loads.
+pub(crate) const WORKER_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The name under which rustup knows the toolchain that is built from Debian's sources.
 const FALLBACK_TOOLCHAIN: &str = "terrace-guest";
@@ -45,6 +48,14 @@ impl GuestToolchain {
                 without_outer_toolchain(&mut cargo);
                 cargo
             }
+        }
+    }
+
+    /// Makes it the toolchain of a program that calls cargo itself.
+    pub(crate) fn give_to(self, program: &mut Command) {
+        if self == Self::Fallback {
+            without_outer_toolchain(program);
+            program.env("RUSTUP_TOOLCHAIN", FALLBACK_TOOLCHAIN);
         }
     }
 }
@@ -106,13 +117,35 @@ fn build_fallback() -> Outcome {
     sysroot::build(&version)
 }
 
+/// Adds one more target to the toolchain, for what few need; nothing is done if it is there.
+///
+/// # Errors
+/// When it can't be downloaded, or, for the toolchain that is built here, can't be built.
+pub(crate) fn add_target(toolchain: GuestToolchain, target: &str) -> Outcome {
+    let mut rustup = Command::new("rustup");
+    match toolchain {
+        GuestToolchain::Active if has_target(Command::new("rustc"), target) => Ok(()),
+        GuestToolchain::Active => {
+            process::run_within(rustup.args(["target", "add", target]), MAX_DOWNLOAD_TIME)
+        }
+        GuestToolchain::Fallback => sysroot::add(
+            &debian::rustc_version().ok_or("Debian's rustc is not there")?,
+            target,
+        ),
+    }
+}
+
 /// Whether a compiler has the standard library of every guest target.
 fn has_guest_targets(rustc: impl Fn() -> Command) -> bool {
-    GUEST_TARGETS.iter().all(|target| {
-        let folder =
-            process::output(rustc().args(["--print", "target-libdir", "--target", target]));
-        folder.is_ok_and(|folder| has_standard_library(Path::new(&folder)))
-    })
+    GUEST_TARGETS
+        .iter()
+        .all(|target| has_target(rustc(), target))
+}
+
+/// Whether a compiler has the standard library of that target.
+fn has_target(mut rustc: Command, target: &str) -> bool {
+    let folder = process::output(rustc.args(["--print", "target-libdir", "--target", target]));
+    folder.is_ok_and(|folder| has_standard_library(Path::new(&folder)))
 }
 
 /// Whether a folder of libraries holds `std`.

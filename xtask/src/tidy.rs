@@ -12,8 +12,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folders that are built, downloaded or written at run time.
-const NOT_OURS: [&str; 4] = [".git", ".terrace", "node_modules", "target"];
+/// What is built, downloaded or written at run time, by the end of its path.
+const NOT_OURS: [&str; 6] = [
+    ".git",
+    ".terrace",
+    ".wrangler",
+    "functions/slugs/src/bindings.rs",
+    "node_modules",
+    "target",
+];
 
 /// A text file of the repository.
 struct TextFile {
@@ -58,7 +65,7 @@ fn text_files(root: &Path) -> Vec<TextFile> {
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in folder.read_dir().unwrap().map(Result::unwrap) {
-            let is_ours = !NOT_OURS.iter().any(|name| entry.file_name() == *name);
+            let is_ours = !NOT_OURS.iter().any(|name| entry.path().ends_with(name));
             if is_ours && entry.file_type().unwrap().is_dir() {
                 folders.push(entry.path());
             } else if is_ours && let Ok(text) = fs::read_to_string(entry.path()) {

@@ -9,7 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::{Deployment, Target, Trigger};
 use crate::capability::Grants;
-use crate::engine::Engine;
+use crate::composition;
+use crate::engine::{self, Engine, Handler, LoadError};
 use crate::fault::{Fault, Faults, Reason};
 use crate::function::{Function, FunctionParts, InstanceBudget};
 use crate::host::{HostFactory, Preopen};
@@ -59,13 +60,13 @@ impl Loader {
         let files = self.state_directory.join("files").join(load);
         let mut faults = Faults::default();
         let mut functions = BTreeMap::new();
-        for component in &app.components {
+        for component in app.functions() {
             let rendered = rendered.remove(&component.id).unwrap_or_default();
-            match self.function(component, rendered, &link, &files.join(&component.id)) {
+            match self.function(app, component, rendered, &link, &files.join(&component.id)) {
                 Ok(function) => {
                     functions.insert(component.id.clone(), function);
                 }
-                Err(reason) => faults.0.push(Fault::new(&app.manifest, reason)),
+                Err(found) => faults.0.extend(found.0),
             }
         }
         let functions = faults.or(functions)?;
@@ -87,23 +88,20 @@ impl Loader {
 
     fn function(
         &self,
+        app: &App,
         component: &Component,
         rendered: Rendered,
         link: &AppLink,
         files: &Path,
-    ) -> Result<Arc<Function>, Reason> {
-        let fault = |what: String| Reason::new(format!("component {:?}: {what}", component.id));
-        let handler = self
-            .engine
-            .load(&component.source)
-            .map_err(|error| fault(error.to_string()))?;
+    ) -> Result<Arc<Function>, Faults> {
+        let handler = handler(&self.engine, app, component)?;
         let id: Arc<str> = component.id.as_str().into();
         let hosts = HostFactory {
             component: Arc::clone(&id),
             log: self.log.clone(),
             environment: component.environment.clone(),
             preopens: preopens(component, files)
-                .map_err(|error| fault(format!("its files: {error}")))?,
+                .map_err(|error| fault(app, component, &format!("its files: {error}")))?,
             memory: usize::try_from(component.limits.memory).unwrap_or(usize::MAX),
             budget: Arc::clone(&self.budget),
             grants: Arc::new(self.grants(component, rendered.variables)),
@@ -160,6 +158,24 @@ impl Loader {
             metrics: self.metrics.route(&component, route),
         }
     }
+}
+
+/// Reads, composes, compiles and links a component.
+///
+/// # Errors
+/// Everything that is wrong with it or its dependencies: what was found, and what was expected.
+pub fn handler(engine: &Engine, app: &App, component: &Component) -> Result<Handler, Faults> {
+    let fault = |error: LoadError| fault(app, component, &error.to_string());
+    let mut wasm = engine::read(&component.source).map_err(fault)?;
+    if !component.dependencies.is_empty() {
+        wasm = composition::compose(app, component, wasm)?;
+    }
+    Ok(engine.load(&component.source, &wasm).map_err(fault)?)
+}
+
+fn fault(app: &App, component: &Component, what: &str) -> Fault {
+    let reason = Reason::new(format!("component `{}`: {what}", component.id));
+    Fault::new(&app.manifest, reason)
 }
 
 /// What a component's templates came to.

@@ -1,6 +1,7 @@
 //! What a `.wasm` file must be to serve HTTP, and the linked result.
 
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use wasmtime::component::{Component, Linker};
@@ -8,6 +9,11 @@ use wasmtime_wasi_http::handler::ProxyPre;
 use wasmtime_wasi_http::{p2, p3};
 
 use crate::host::Host;
+
+/// The first bytes of every WebAssembly component: magic, version 13, layer 1 (component).
+const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
+/// The first bytes of a core module: magic, version 1, layer 0.
+const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 
 const HANDLER_0_2: &str = "wasi:http/incoming-handler@0.2.";
 const HANDLER_0_3: &str = "wasi:http/handler@0.3.";
@@ -103,6 +109,36 @@ fn list(names: &[String]) -> String {
     } else {
         names.join(", ")
     }
+}
+
+/// Reads a component from its file.
+///
+/// # Errors
+/// [`LoadError::Unreadable`], or [`LoadError::NotAComponent`] where the first bytes are not a component's.
+pub fn read(source: &Path) -> Result<Vec<u8>, LoadError> {
+    let wasm = fs::read(source).map_err(|error| LoadError::Unreadable {
+        path: source.into(),
+        error,
+    })?;
+    check_preamble(source, &wasm)?;
+    Ok(wasm)
+}
+
+/// Whether a file holds a component at all, by its first bytes.
+fn check_preamble(source: &Path, wasm: &[u8]) -> Result<(), LoadError> {
+    let found = if wasm.starts_with(COMPONENT_PREAMBLE) {
+        return Ok(());
+    } else if wasm.starts_with(MODULE_PREAMBLE) {
+        "a core module of WebAssembly".to_owned()
+    } else if wasm.is_empty() {
+        "nothing (the file is empty)".to_owned()
+    } else {
+        "something else than WebAssembly".to_owned()
+    };
+    Err(LoadError::NotAComponent {
+        path: source.into(),
+        found,
+    })
 }
 
 /// Checks that `component` exports exactly one handler and binds its imports to the host.

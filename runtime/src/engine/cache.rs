@@ -15,10 +15,6 @@ use wasmtime::component::Component;
 
 use super::LoadError;
 
-/// The first bytes of every WebAssembly component: magic, version 13, layer 1 (component).
-const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
-/// The first bytes of a core module: magic, version 1, layer 0.
-const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 /// The folder is for its owner's eyes and hands.
 const OWNER_ONLY: u32 = 0o700;
 /// The name of the file that holds the key.
@@ -56,16 +52,16 @@ impl CompiledCache {
         }
     }
 
-    /// The component in `source`, recalled if it was compiled before.
-    pub(super) fn component(&self, engine: &Engine, source: &Path) -> Result<Component, LoadError> {
-        let wasm = fs::read(source).map_err(|error| LoadError::Unreadable {
-            path: source.into(),
-            error,
-        })?;
-        check_preamble(source, &wasm)?;
+    /// The component `wasm`, which `source` is named for, recalled if it was compiled before.
+    pub(super) fn component(
+        &self,
+        engine: &Engine,
+        source: &Path,
+        wasm: &[u8],
+    ) -> Result<Component, LoadError> {
         let name = blake3::Hasher::new()
             .update(self.compatibility.as_bytes())
-            .update(&wasm)
+            .update(wasm)
             .finalize()
             .to_hex();
         if let Some(component) = self
@@ -75,11 +71,10 @@ impl CompiledCache {
         {
             return Ok(component);
         }
-        let component =
-            Component::new(engine, &wasm).map_err(|error| LoadError::NotAComponent {
-                path: source.into(),
-                found: format!("something damaged ({error:#})"),
-            })?;
+        let component = Component::new(engine, wasm).map_err(|error| LoadError::NotAComponent {
+            path: source.into(),
+            found: format!("something damaged ({error:#})"),
+        })?;
         if let Some(folder) = &self.folder
             && let Err(error) = folder.keep(&component, &name)
         {
@@ -149,22 +144,6 @@ fn deserialize(engine: &Engine, code: &Path) -> Option<Component> {
             );
         })
         .ok()
-}
-
-fn check_preamble(source: &Path, wasm: &[u8]) -> Result<(), LoadError> {
-    let found = if wasm.starts_with(COMPONENT_PREAMBLE) {
-        return Ok(());
-    } else if wasm.starts_with(MODULE_PREAMBLE) {
-        "a core module of WebAssembly".to_owned()
-    } else if wasm.is_empty() {
-        "nothing (the file is empty)".to_owned()
-    } else {
-        "something else than WebAssembly".to_owned()
-    };
-    Err(LoadError::NotAComponent {
-        path: source.into(),
-        found,
-    })
 }
 
 fn keyed_digest(key: &[u8; blake3::KEY_LEN], reader: impl Read) -> io::Result<blake3::Hash> {

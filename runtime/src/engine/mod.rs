@@ -1,13 +1,13 @@
 //! The WebAssembly engine: how components are compiled, kept, linked and checked before they serve.
 //!
-//! [`Engine`] is made once per process. [`Engine::load`] turns a `.wasm` file into a [`Handler`], from which
+//! [`Engine`] is made once per process. [`Engine::load`] turns what [`read()`] found in a `.wasm` file into a [`Handler`], from which
 //! [`crate::function`] makes instances.
 
 mod artefact;
 mod cache;
 mod epoch;
 
-pub use artefact::{Handler, LoadError};
+pub use artefact::{Handler, LoadError, read};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,12 +59,12 @@ impl Engine {
         })
     }
 
-    /// Reads, compiles or recalls, checks and links one component.
+    /// Compiles or recalls, checks and links one component, which errors name after its file.
     ///
     /// # Errors
-    /// A [`LoadError`] that says what was found in the file and what was expected.
-    pub fn load(&self, source: &Path) -> Result<Handler, LoadError> {
-        let component = self.cache.component(&self.engine, source)?;
+    /// A [`LoadError`] that says what was found in the component and what was expected.
+    pub fn load(&self, source: &Path, wasm: &[u8]) -> Result<Handler, LoadError> {
+        let component = self.cache.component(&self.engine, source, wasm)?;
         artefact::link(&self.linker, &component, source)
     }
 

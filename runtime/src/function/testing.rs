@@ -31,6 +31,11 @@ pub(crate) const LOOPING: &str = "(loop br 0)";
 
 /// A component of `wasi:http` 0.2 whose handler runs `code`, with one page of memory that may grow.
 pub(crate) fn component(code: &str) -> Vec<u8> {
+    component_with(code, "")
+}
+
+/// The same with `more` definitions at its end.
+pub(crate) fn component_with(code: &str, more: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
             (import "wasi:http/types@0.2.0" (instance $types
@@ -45,7 +50,8 @@ pub(crate) fn component(code: &str) -> Vec<u8> {
             (func $handle (param "request" (own $request)) (param "response-out" (own $out))
                 (canon lift (core func $code "handle")))
             (instance $handler (export "handle" (func $handle)))
-            (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))"#
+            (export "wasi:http/incoming-handler@0.2.0" (instance $handler))
+            {more})"#
     );
     wat::parse_str(text).unwrap()
 }
@@ -64,7 +70,7 @@ pub(crate) fn load(engine: &Engine, wasm: &[u8]) -> Result<Handler, LoadError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("guest.wasm");
     std::fs::write(&path, wasm).unwrap();
-    engine.load(&path)
+    engine.load(&path, &crate::engine::read(&path)?)
 }
 
 /// What the functions of one test share.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::read::Reader;
-use super::{Build, Component, LabelKind, LabelUse, build, files, name, source, tool};
+use super::{Build, Component, LabelKind, LabelUse, build, dependency, files, name, source, tool};
 use crate::document::{Table, Value};
 use crate::fault::{Reason, did_you_mean};
 use crate::outbound::grants::Grant;
@@ -16,6 +16,8 @@ pub(super) struct ReadComponent<'d> {
     pub(super) component: Component,
     /// The identifiers that its grants name, each with the grant's place.
     pub(super) callees: Vec<(String, Value<'d>)>,
+    /// The identifiers that its dependencies name: which of them, and the identifier's place.
+    pub(super) composed: Vec<(usize, Value<'d>)>,
 }
 
 /// The components of `[component]` in the order of the manifest.
@@ -49,9 +51,18 @@ pub(super) fn component<'d>(
         .map(|build| build::build(reader, &build));
     let source = source::source(reader, id, table, build.as_ref());
     let mut read = unreadable(id);
+    let mut dependencies = Vec::new();
+    for (index, (dependency, component)) in dependency::dependencies(reader, table)
+        .into_iter()
+        .enumerate()
+    {
+        dependencies.push(dependency);
+        read.composed.extend(component.map(|place| (index, place)));
+    }
     read.component = Component {
         id: id.to_owned(),
         source,
+        dependencies,
         description: table.string("description").unwrap_or_default().to_owned(),
         environment: string_map(table, "environment"),
         files: files::files(reader, table),
@@ -71,6 +82,7 @@ fn unreadable<'d>(id: &str) -> ReadComponent<'d> {
     let component = Component {
         id: id.to_owned(),
         source: PathBuf::new(),
+        dependencies: Vec::new(),
         description: String::new(),
         environment: Vec::new(),
         files: Vec::new(),
@@ -84,6 +96,7 @@ fn unreadable<'d>(id: &str) -> ReadComponent<'d> {
     ReadComponent {
         component,
         callees: Vec::new(),
+        composed: Vec::new(),
     }
 }
 
@@ -186,20 +199,8 @@ fn labels(reader: &mut Reader<'_>, id: &str, table: &Table<'_>, kind: LabelKind)
 fn unsupported(table: &Table<'_>) {
     table.get("targets");
     table.get("profile");
-    table.boolean("dependencies_inherit_configuration");
     if let Some((place, _)) = table.strings("ai_models").first() {
         let reason = Reason::new("this version of Terrace has no language models");
         place.report(reason.help("remove `ai_models`, or call a model over HTTP"));
-    }
-    let dependencies = table.get("dependencies");
-    let entries = dependencies
-        .as_ref()
-        .and_then(|value| value.table("`dependencies`"));
-    if entries.is_some_and(|entries| !entries.entries().is_empty()) {
-        let reason = Reason::new("this version of Terrace does not compose components");
-        let reason = reason.help("compose them in the build command, for example with `wac plug`");
-        dependencies
-            .iter()
-            .for_each(|value| value.report_key(reason.clone()));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{App, Artefacts, LabelUse, application, check, component, trigger};
+use super::{App, Artefacts, LabelUse, application, check, component, dependency, trigger};
 use crate::document::{Document, Table};
 use crate::fault::{Faults, Source};
 
@@ -41,6 +41,7 @@ fn tables<'d>(document: &'d Document, root: &Table<'d>, artefacts: Artefacts) ->
     };
     let mut components = component::components(&mut reader, root);
     let triggers = trigger::triggers(&mut reader, root, &mut components);
+    dependency::resolve(&mut components);
     check::directory(root, &reader.directory);
     check::identifiers(root, &components);
     check::internal_hosts(&components);

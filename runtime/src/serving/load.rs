@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::listeners::Listeners;
 use super::{ServingOptions, StartError, failed};
-use crate::deployment::{Loader, Rendered};
+use crate::deployment::{self, Loader, Rendered};
 use crate::engine::{Engine, EngineSize};
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::function::InstanceBudget;
@@ -169,10 +169,9 @@ pub(super) fn fault(reading: &Reading, error: &wasmtime::Error) -> Faults {
 /// Loads each component and throws it away.
 pub(super) fn check_components(engine: &Engine, reading: &Reading) -> Result<(), Faults> {
     let mut faults = reading.rendered().err().unwrap_or_default();
-    for component in &reading.app.components {
-        if let Err(error) = engine.load(&component.source) {
-            let reason = Reason::new(format!("component `{}`: {error}", component.id));
-            faults.0.push(Fault::new(&reading.app.manifest, reason));
+    for component in reading.app.functions() {
+        if let Err(found) = deployment::handler(engine, &reading.app, component) {
+            faults.0.extend(found.0);
         }
     }
     faults.or(())

@@ -42,11 +42,7 @@ pub(super) fn is_current(version: &str) -> bool {
 /// When something cannot be built or written, or the active toolchain has no linker for components.
 pub(super) fn build(version: &str) -> Outcome {
     let folder = folder()?;
-    fs::create_dir_all(&folder).map_err(|error| cannot("create", &folder, &error))?;
-    let lock_path = folder.join("lock");
-    let lock = File::create(&lock_path).map_err(|error| cannot("create", &lock_path, &error))?;
-    lock.lock()
-        .map_err(|error| cannot("lock", &lock_path, &error))?;
+    let _lock = lock(&folder)?;
     let sysroot = folder.join(version);
     // Another process may have built it while this one waited for the lock.
     if !is_complete(&sysroot) {
@@ -60,25 +56,56 @@ pub(super) fn build(version: &str) -> Outcome {
     remove_others(&folder, &sysroot)
 }
 
+/// Adds a target to the sysroot of that version, if it is not there.
+///
+/// # Errors
+/// When it cannot be built or written.
+pub(super) fn add(version: &str, target: &str) -> Outcome {
+    let folder = folder()?;
+    let _lock = lock(&folder)?;
+    let place = target_folder(&folder.join(version), target);
+    if has_standard_library(&place.join("lib")) {
+        return Ok(());
+    }
+    let unfinished = folder.join("unfinished");
+    remove(&unfinished)?;
+    build_target(&unfinished, target)?;
+    remove(&place)?;
+    let built = target_folder(&unfinished, target);
+    fs::rename(&built, &place).map_err(|error| cannot("rename", &built, &error))?;
+    remove(&unfinished)
+}
+
+/// Waits for other processes that build, until the file is dropped.
+fn lock(folder: &Path) -> Outcome<File> {
+    fs::create_dir_all(folder).map_err(|error| cannot("create", folder, &error))?;
+    let path = folder.join("lock");
+    let lock = File::create(&path).map_err(|error| cannot("create", &path, &error))?;
+    lock.lock().map_err(|error| cannot("lock", &path, &error))?;
+    Ok(lock)
+}
+
 /// Builds in a folder of another name and renames it as the last step.
 fn build_in(unfinished: &Path, sysroot: &Path) -> Outcome {
     remove(unfinished)?;
     link_host(unfinished, sysroot)?;
+    for target in GUEST_TARGETS {
+        build_target(unfinished, target)?;
+    }
+    remove(sysroot)?;
+    Ok(fs::rename(unfinished, sysroot).map_err(|error| cannot("rename", unfinished, &error))?)
+}
+
+/// Builds the libraries of one target into the sysroot that is being made.
+fn build_target(unfinished: &Path, target: &str) -> Outcome {
+    eprintln!("setup: building the standard library for {target} (about a minute)");
     let seed = unfinished.join("seed");
     write(&seed.join("Cargo.toml"), SEED_MANIFEST)?;
     write(&seed.join("src/lib.rs"), "#![no_std]\n")?;
-    for target in GUEST_TARGETS {
-        eprintln!("setup: building the standard library for {target} (about a minute)");
-        build_standard_library(&seed, target)?;
-        copy_libraries(
-            &seed,
-            target,
-            &target_folder(unfinished, target).join("lib"),
-        )?;
-    }
-    remove(&seed)?;
-    remove(sysroot)?;
-    Ok(fs::rename(unfinished, sysroot).map_err(|error| cannot("rename", unfinished, &error))?)
+    build_standard_library(&seed, target)?;
+    let libraries = target_folder(unfinished, target).join("lib");
+    copy_libraries(&seed, target, &libraries)?;
+    remove(&seed)
 }
 
 /// What the sysroot has from others: the compiler, cargo, the host's libraries and the linkers.

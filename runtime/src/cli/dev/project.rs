@@ -33,12 +33,16 @@ pub(super) struct Project {
 #[derive(Debug)]
 struct Part {
     component: Component,
-    source: PathBuf,
+    /// What it is loaded from: its own file, and those of its dependencies.
+    sources: Vec<PathBuf>,
     inputs: Inputs,
 }
 
-/// How each source was when it was looked at: when it was written, and its length in bytes.
-pub(super) type Stamps = BTreeMap<String, Option<(SystemTime, u64)>>;
+/// How the files of each component were when they were looked at.
+pub(super) type Stamps = BTreeMap<String, Vec<Option<Stamp>>>;
+
+/// When a file was written, and its length in bytes.
+type Stamp = (SystemTime, u64);
 
 /// What changes ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -80,7 +84,7 @@ impl Project {
         let components = selection::components(&app, "--only", only)?;
         let part = |component: &Component| Part {
             component: component.clone(),
-            source: resolved_file(&component.source),
+            sources: sources(component),
             inputs: Inputs::of(component),
         };
         Ok(Self {
@@ -112,7 +116,7 @@ impl Project {
     /// The directories whose files matter.
     pub(super) fn roots(&self) -> BTreeMap<PathBuf, RecursiveMode> {
         let files = [&self.manifest, &self.settings].into_iter();
-        let files = files.chain(self.parts.iter().map(|part| &part.source));
+        let files = files.chain(self.parts.iter().flat_map(|part| &part.sources));
         let mut roots: BTreeMap<_, _> = files
             .map(|file| (parent(file), RecursiveMode::NonRecursive))
             .collect();
@@ -127,7 +131,9 @@ impl Project {
 
     /// Whether a change of that file asks for anything.
     pub(super) fn concerns(&self, path: &Path) -> bool {
-        let is_part = |part: &Part| part.source == path || part.inputs.contain(path);
+        let is_part = |part: &Part| {
+            part.sources.iter().any(|source| source == path) || part.inputs.contain(path)
+        };
         path == self.manifest || path == self.settings || self.parts.iter().any(is_part)
     }
 
@@ -150,7 +156,7 @@ impl Project {
     /// The components that some of the files are inputs of. Sources are not: what is built from another
     /// component is built with it.
     fn built_from(&self, files: &BTreeSet<PathBuf>) -> BTreeSet<String> {
-        let sources: BTreeSet<_> = self.parts.iter().map(|part| &part.source).collect();
+        let sources: BTreeSet<_> = self.parts.iter().flat_map(|part| &part.sources).collect();
         let inputs: Vec<_> = files
             .iter()
             .filter(|file| !sources.contains(file))
@@ -177,14 +183,23 @@ impl Project {
 
     /// How the sources are now.
     pub(super) fn stamps(&self) -> Stamps {
+        let stamps = |part: &Part| part.sources.iter().map(|source| stamp(source)).collect();
         let parts = self.parts.iter();
         parts
-            .map(|part| (part.component.id.clone(), stamp(&part.source)))
+            .map(|part| (part.component.id.clone(), stamps(part)))
             .collect()
     }
 }
 
-fn stamp(file: &Path) -> Option<(SystemTime, u64)> {
+fn sources(component: &Component) -> Vec<PathBuf> {
+    let dependencies = component.dependencies.iter();
+    std::iter::once(&component.source)
+        .chain(dependencies.map(|dependency| &dependency.source))
+        .map(|source| resolved_file(source))
+        .collect()
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(file).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }

@@ -37,7 +37,8 @@ impl Bed {
     fn start(&self) {
         let cache = CompiledCache::open(Some(&self.cache()), &self.engine);
         let source = self.folder.path().join("guest.wasm");
-        cache.component(&self.engine, &source).unwrap();
+        let wasm = fs::read(&source).unwrap();
+        cache.component(&self.engine, &source, &wasm).unwrap();
     }
 
     /// The files of that kind in the cache.

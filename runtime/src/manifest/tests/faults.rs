@@ -333,10 +333,6 @@ fn limits_that_make_no_sense_are_refused() {
 #[test]
 fn what_this_version_cannot_do_is_refused_and_not_ignored() {
     component("ai_models = ['llama2-chat']", "no language models");
-    component(
-        "dependencies = { 'a:b' = '1' }",
-        "does not compose components",
-    );
     component("build.command = []", "the list of commands is empty");
     component(
         "build = { command = 'a', watch = ['[a'] }",
@@ -373,4 +369,35 @@ fn two_components_that_are_one_host_are_refused() {
         "{HEAD}{HELLO}[component.HELLO]\nsource = 'hello.wasm'"
     ));
     assert_eq!(found[0].message, "two components are called `HELLO`");
+}
+
+#[test]
+fn dependencies_that_cannot_be_read_are_refused() {
+    for (dependency, expected) in [
+        ("'>=1.0'", "from a registry"),
+        ("{ version = '1.0', registry = 'r' }", "from a registry"),
+        ("{ url = 'https://a', digest = 'sha256:0' }", "from a URL"),
+        ("{ export = 'a:b/d' }", "one of `path` and `component`"),
+        (
+            "{ path = 'hello.wasm', component = 'hello' }",
+            "one of `path` and `component`",
+        ),
+        ("{ path = 'absent.wasm' }", "`absent.wasm` is not there"),
+        (
+            "{ path = 'hello.wasm', exports = 'c' }",
+            "did you mean `export`?",
+        ),
+        ("{ component = 'helo' }", "did you mean `hello`?"),
+        ("{ component = 'hello' }", "cannot be its own dependency"),
+        (
+            "{ path = 'hello.wasm', inherit_configuration = ['files'] }",
+            "all of its component's grants, or none",
+        ),
+        ("7", "must be a string"),
+    ] {
+        component(
+            &format!("dependencies = {{ 'a:b/c' = {dependency} }}"),
+            expected,
+        );
+    }
 }

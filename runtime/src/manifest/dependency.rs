@@ -1,0 +1,127 @@
+//! `[component.ID.dependencies]`: which other component gives what one imports.
+
+use std::path::PathBuf;
+
+use super::component::ReadComponent;
+use super::read::Reader;
+use super::{Artefacts, Dependency};
+use crate::document::{Table, Value};
+use crate::fault::{Reason, did_you_mean};
+
+/// The forms that are supported.
+const FORMS: &str = "write `{ path = \"path/of/the.wasm\" }`, or `{ component = \"id\" }`";
+
+/// The dependencies in the order of the manifest. Which files those are that name a component is known only once
+/// [`resolve`] has seen them all.
+pub(super) fn dependencies<'d>(
+    reader: &Reader<'d>,
+    table: &Table<'d>,
+) -> Vec<(Dependency, Option<Value<'d>>)> {
+    let inherit = table.boolean("dependencies_inherit_configuration");
+    let entries = table
+        .table("dependencies", "`dependencies`")
+        .map(|table| table.entries());
+    let entries = entries.unwrap_or_default().into_iter();
+    entries
+        .filter_map(|entry| dependency(reader, &entry, inherit.unwrap_or(false)))
+        .collect()
+}
+
+fn dependency<'d>(
+    reader: &Reader<'d>,
+    entry: &Value<'d>,
+    inherit: bool,
+) -> Option<(Dependency, Option<Value<'d>>)> {
+    if !entry.is_table() {
+        entry.string()?;
+        return refused(entry, "a registry");
+    }
+    let table = entry.table(format!("`{}`", entry.key()))?;
+    for (keys, from) in [
+        (["version", "registry", "package"].as_slice(), "a registry"),
+        (&["url", "digest", "sha256"], "a URL"),
+    ] {
+        if keys.iter().filter_map(|key| table.get(key)).count() > 0 {
+            return refused(entry, from);
+        }
+    }
+    let (path, component) = (table.get("path"), table.get("component"));
+    let export = table.string("export").map(str::to_owned);
+    let inherit = inherits(&table).unwrap_or(inherit);
+    table.finish();
+    let source = match (&path, &component) {
+        (Some(path), None) => file(reader, path)?,
+        (None, Some(component)) => component.string().map(|_| PathBuf::new())?,
+        _ => {
+            let message = "a dependency has one of `path` and `component`";
+            entry.report_key(Reason::new(message).help(FORMS));
+            return None;
+        }
+    };
+    let dependency = Dependency {
+        name: entry.key().to_owned(),
+        source,
+        export,
+        inherit,
+        position: entry.key_position(),
+    };
+    Some((dependency, component))
+}
+
+fn refused<T>(entry: &Value<'_>, from: &str) -> Option<T> {
+    let message = format!("this version of Terrace does not load dependencies from {from}");
+    let help = format!("download the component, and {FORMS}");
+    entry.report_key(Reason::new(message).help(help));
+    None
+}
+
+/// What `inherit_configuration` says: Spin plans a list of what is inherited, which nothing can honour yet.
+fn inherits(table: &Table<'_>) -> Option<bool> {
+    let value = table.get("inherit_configuration")?;
+    if value.is_list() {
+        let reason = Reason::new("a dependency inherits all of its component's grants, or none");
+        value.report(reason.help("write `true` or `false`"));
+        return None;
+    }
+    value.boolean()
+}
+
+fn file(reader: &Reader<'_>, value: &Value<'_>) -> Option<PathBuf> {
+    let text = value.string()?;
+    let path = reader.directory.join(text);
+    if reader.artefacts == Artefacts::Present && !path.is_file() {
+        let reason = Reason::new(format!("`{text}` is not there"));
+        value.report(reason.help(
+            "check the path; a component of this app that `terrace build` makes is `{ component = \"id\" }`",
+        ));
+    }
+    Some(path)
+}
+
+/// Finds the files of dependencies that name a component, now that all are known.
+pub(super) fn resolve(components: &mut [ReadComponent<'_>]) {
+    let sources: Vec<_> = components
+        .iter()
+        .map(|read| (read.component.id.clone(), read.component.source.clone()))
+        .collect();
+    let ids: Vec<_> = sources.iter().map(|(id, _)| id.as_str()).collect();
+    for read in components {
+        let own = &read.component.id;
+        for (index, place) in &read.composed {
+            let Some(id) = place.string() else { continue };
+            let known = sources.iter().find(|(known, _)| known == id);
+            match known {
+                Some((known, _)) if known == own => {
+                    place.report("a component cannot be its own dependency");
+                }
+                Some((_, source)) => read.component.dependencies[*index]
+                    .source
+                    .clone_from(source),
+                None => {
+                    let reason = Reason::new(format!("unknown component `{id}`"));
+                    place.report(reason.help(did_you_mean(id, &ids, "components")));
+                }
+            }
+        }
+    }
+}
