@@ -153,7 +153,7 @@ where
                 Way::Through(asked) => asked,
                 Way::Past(passing) => {
                     let response = forward(inner, request).await?;
-                    let (mut response, _) = cache.passed(passing, response);
+                    let (mut response, _) = cache.passed(&passing, response);
                     fields::remove_hop_by_hop(response.headers_mut());
                     return Ok(response.map(CacheBody::forwarded));
                 }

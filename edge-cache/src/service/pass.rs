@@ -42,7 +42,7 @@ impl<E: ForwardError> Cache<E> {
 
     /// Tells with the response to a request that has passed by that it has, and looks whether it is cacheable now: then it
     /// is the next one that is stored. Fields of the connection stay.
-    pub fn passed<B>(&self, passing: Passing, response: Response<B>) -> (Response<B>, CacheStatus)
+    pub fn passed<B>(&self, passing: &Passing, response: Response<B>) -> (Response<B>, CacheStatus)
     where
         B: Body<Data = Bytes, Error = E>,
     {

@@ -88,7 +88,7 @@ impl<S: InnerService> Parts<S> {
     ) -> Result<Response<ResponseBody>, Failure> {
         let response = self.inner.call(request).await;
         let response = response.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
-        let (response, status) = self.cache.0.passed(passing, response);
+        let (response, status) = self.cache.0.passed(&passing, response);
         context.set_cache_result(figures::result(&status));
         Ok(response)
     }

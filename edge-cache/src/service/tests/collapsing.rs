@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use futures::{FutureExt, join};
 
-use super::harness::{Harness, streaming};
+use super::harness::{Harness, Reply, streaming};
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 
@@ -112,7 +112,7 @@ fn a_private_answer_to_authorization_does_not_keep_others_from_sharing_theirs() 
             slow.send(Ok(response)).unwrap_or_else(|_| unreachable!());
         };
         let (replies, ()) = join!(asking, answering);
-        let texts = replies.iter().flatten().map(|reply| reply.text());
+        let texts = replies.iter().flatten().map(Reply::text);
         assert!(texts.eq(["for all"; 3]));
     });
     assert_eq!(harness.forwards(), 2);

@@ -249,7 +249,7 @@ impl Harness {
             Way::Through(asked) => self.cache.handle(asked, request, forward).await,
             Way::Past(passing) => {
                 let response = forward(request).await?;
-                let (mut response, status) = self.cache.passed(passing, response);
+                let (mut response, status) = self.cache.passed(&passing, response);
                 // As whoever sends it does.
                 fields::remove_hop_by_hop(response.headers_mut());
                 Ok(Served {
