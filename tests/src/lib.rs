@@ -20,6 +20,7 @@ pub mod raw;
 pub mod realworld;
 pub mod running;
 pub mod streamed;
+pub mod target;
 pub mod upstream;
 pub mod wait;
 
