@@ -7,12 +7,11 @@ pub mod lists;
 pub mod people;
 pub mod protocol;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures::future::BoxFuture;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -200,7 +199,7 @@ pub struct Claim {
     /// The name of its function.
     pub name: &'static str,
     /// Checks it, and panics where it does not hold.
-    pub check: fn(Arc<Api>) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub check: fn(Arc<Api>) -> BoxFuture<'static, ()>,
 }
 
 /// Every claim, for a server that is started once for all of them.
