@@ -15,6 +15,7 @@ pub mod contract;
 pub mod load;
 pub mod log;
 pub mod metrics;
+pub mod portable;
 pub mod process;
 pub mod raw;
 pub mod realworld;

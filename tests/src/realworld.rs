@@ -7,15 +7,14 @@ pub mod lists;
 pub mod people;
 pub mod protocol;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use futures::future::BoxFuture;
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, request};
+use crate::target::Claim;
 
 /// A server of the RealWorld API.
 #[derive(Debug)]
@@ -194,17 +193,9 @@ pub fn refused(answer: &Answer, statuses: &[u16]) {
     );
 }
 
-/// A claim about the API by its name.
-pub struct Claim {
-    /// The name of its function.
-    pub name: &'static str,
-    /// Checks it, and panics where it does not hold.
-    pub check: fn(Arc<Api>) -> BoxFuture<'static, ()>,
-}
-
 /// Every claim, for a server that is started once for all of them.
 #[must_use]
-pub fn claims() -> Vec<Claim> {
+pub fn claims() -> Vec<Claim<Api>> {
     crate::realworld_claims!(realworld_list)
 }
 
@@ -225,12 +216,9 @@ macro_rules! realworld_tests {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! realworld_list {
-    ($($area:ident: [$($claim:ident)*])*) => { vec![$($(
-        $crate::realworld::Claim {
-            name: stringify!($claim),
-            check: |api| Box::pin(async move { $crate::realworld::$area::$claim(&api).await }),
-        },
-    )*)*] };
+    ($($area:ident: [$($claim:ident)*])*) => {
+        $crate::claims![$($($area::$claim),*),*]
+    };
 }
 
 /// Gives all claims by area to the macro `$make`, after what else it takes.

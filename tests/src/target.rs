@@ -4,10 +4,11 @@
 
 pub mod native;
 mod suite;
+pub mod wrangler;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-pub use suite::all_hold;
+pub use suite::{Claim, all_hold};
 
 use crate::process::Process;
 
@@ -21,18 +22,11 @@ pub struct Served {
 }
 
 impl Served {
-    /// Starts a program that prints the URL at which it serves, after `announcement`.
+    /// Waits until a process prints the URL at which it serves, after `announcement`.
     ///
     /// # Panics
     /// When it ends before that, or takes too long.
-    pub async fn start(
-        program: &Path,
-        folder: &Path,
-        arguments: &[&str],
-        environment: &[(String, String)],
-        announcement: &str,
-    ) -> Self {
-        let mut process = Process::start_group(program, folder, arguments, environment);
+    pub async fn ready(mut process: Process, announcement: &str) -> Self {
         let url = |line: &str| {
             let (_, rest) = line.split_once(announcement)?;
             let url = rest.split_whitespace().next()?;

@@ -1,7 +1,9 @@
 //! Promise: one source of a function is served by Terrace, Spin, Cloudflare and plain wasmtime.
 
 use terrace_tests::client::request;
-use terrace_tests::realworld::Api;
+use terrace_tests::process::Process;
+use terrace_tests::realworld::{self, Api};
+use terrace_tests::target::wrangler::Worker;
 use terrace_tests::target::{Served, all_hold, not_run, wasmtime};
 use terrace_tests::{Client, guest, process};
 
@@ -26,8 +28,28 @@ async fn spin_serves_the_whole_api() {
         "--state-dir",
         state,
     ];
-    let served = Served::start(&spin, process::workspace(), &arguments, &[], "Serving ").await;
-    all_hold(Api::new(&format!("{}/api", served.http))).await;
+    let process = Process::start_group(&spin, process::workspace(), &arguments, &[]);
+    let served = Served::ready(process, "Serving ").await;
+    all_hold(
+        Api::new(&format!("{}/api", served.http)),
+        realworld::claims(),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cloudflare_serves_the_whole_api() {
+    let Some(worker) = Worker::conduit() else {
+        return not_run("conduit on Cloudflare's runtime", "run `cargo xtask test`");
+    };
+    let migrated = worker.migrate().await;
+    assert_eq!(migrated.code, Some(0), "{}", migrated.text);
+    let served = worker.start().await;
+    all_hold(
+        Api::new(&format!("{}/api", served.http)),
+        realworld::claims(),
+    )
+    .await;
 }
 
 /// A function that uses WASI only is served as the page on targets says.
@@ -51,7 +73,8 @@ async fn wasmtime_serves_a_function_that_uses_wasi_only() {
         "127.0.0.1:0",
         component,
     ];
-    let served = Served::start(&wasmtime, folder.path(), &arguments, &[], " on ").await;
+    let process = Process::start_group(&wasmtime, folder.path(), &arguments, &[]);
+    let served = Served::ready(process, " on ").await;
     let get = request(
         http::Method::GET,
         &format!("{}/hello", served.http),

@@ -1,4 +1,4 @@
-//! Conduit as native code: the host in memory of the SDK behind a socket.
+//! Functions as native code: the host in memory of the SDK behind a socket.
 //!
 //! The host of the SDK is for one thread, so it has one, which answers one request after the other.
 
@@ -13,12 +13,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use terrace_sdk::Handler;
 use terrace_sdk::testing::Host;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 
-/// Conduit as native code. It ends with it.
+/// A function as native code. It ends with it.
 #[derive(Debug)]
 pub struct Native {
     /// Where requests go: `http://ADDRESS`.
@@ -28,16 +29,20 @@ pub struct Native {
 }
 
 impl Native {
-    /// Conduit on a database in memory.
+    /// A function on a host.
     ///
     /// # Panics
     /// When there is no free port or no room for a thread.
     #[must_use]
-    pub fn conduit() -> Self {
+    pub fn start<H, A>(handler: H, host: fn() -> Host) -> Self
+    where
+        H: Handler<A> + Copy + Send + 'static,
+        A: 'static,
+    {
         let listener = StdListener::bind("127.0.0.1:0").expect("there is a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let (end, ended) = oneshot::channel();
-        let thread = thread::spawn(move || serve(listener, ended));
+        let thread = thread::spawn(move || serve(listener, ended, handler, host()));
         Self {
             http: format!("http://{address}"),
             end: Some(end),
@@ -54,7 +59,11 @@ impl Drop for Native {
     }
 }
 
-fn serve(listener: StdListener, ended: oneshot::Receiver<()>) {
+fn serve<H, A>(listener: StdListener, ended: oneshot::Receiver<()>, handler: H, host: Host)
+where
+    H: Handler<A> + Copy + 'static,
+    A: 'static,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -62,27 +71,30 @@ fn serve(listener: StdListener, ended: oneshot::Receiver<()>) {
     LocalSet::new().block_on(&runtime, async {
         tokio::select! {
             _ = ended => {}
-            () = accept(listener) => {}
+            () = accept(listener, handler, host) => {}
         }
     });
 }
 
-async fn accept(listener: StdListener) {
+async fn accept<H, A>(listener: StdListener, handler: H, host: Host)
+where
+    H: Handler<A> + Copy + 'static,
+    A: 'static,
+{
     listener
         .set_nonblocking(true)
         .expect("a listener need not block");
     let listener = TcpListener::from_std(listener).expect("the runtime takes a listener");
-    let secret = "a secret of the tests, long enough to sign with";
-    let host = Host::new().variable("jwt_secret", secret);
     while let Ok((stream, _)) = listener.accept().await {
         let host = host.clone();
-        let service = service_fn(move |request| answer(host.clone(), request));
+        let service = service_fn(move |request| answer(handler, host.clone(), request));
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         spawn_local(connection);
     }
 }
 
-async fn answer(
+async fn answer<A>(
+    handler: impl Handler<A>,
     host: Host,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -93,7 +105,7 @@ async fn answer(
         .expect("tests send whole requests")
         .to_bytes();
     let request = Request::from_parts(head, content.into());
-    let answer = host.call(conduit::handle, request);
+    let answer = host.call(handler, request);
     let mut response = Response::new(Full::new(answer.content));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;

@@ -1,0 +1,29 @@
+//! Promise: what the SDK offers is the same on every target, but for the differences that docs/targets.md lists.
+
+use terrace_sdk::testing::Host;
+use terrace_tests::portable::{Portable, Target, VARIABLE, claims};
+use terrace_tests::target::all_hold;
+use terrace_tests::target::native::Native;
+use terrace_tests::{App, guest};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdk_holds_as_native_code() {
+    let native = Native::start(portable::handle, || {
+        Host::new().variable(VARIABLE.0, VARIABLE.1)
+    });
+    all_hold(Portable::new(&native.http, Target::Native), claims()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sdk_holds_on_terrace() {
+    let (name, value) = VARIABLE;
+    let app = App::new()
+        .component("portable", guest("portable"))
+        .route("/...")
+        .grant("sqlite_databases = [\"default\"]")
+        .grant("key_value_stores = [\"default\"]")
+        .grant(&format!("variables = {{ {name} = {value:?} }}"))
+        .start()
+        .await;
+    all_hold(Portable::new(&app.http, Target::Terrace), claims()).await;
+}
