@@ -3,7 +3,7 @@
 use terrace_tests::client::request;
 use terrace_tests::process::Process;
 use terrace_tests::realworld::{self, Api};
-use terrace_tests::target::wrangler::Worker;
+use terrace_tests::target::wrangler::{WRANGLER_REMEDY, Worker};
 use terrace_tests::target::{Served, all_hold, not_run, wasmtime};
 use terrace_tests::{Client, guest, process};
 
@@ -40,7 +40,7 @@ async fn spin_serves_the_whole_api() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cloudflare_serves_the_whole_api() {
     let Some(worker) = Worker::conduit() else {
-        return not_run("conduit on Cloudflare's runtime", "run `cargo xtask test`");
+        return not_run("conduit on Cloudflare's runtime", WRANGLER_REMEDY);
     };
     let migrated = worker.migrate().await;
     assert_eq!(migrated.code, Some(0), "{}", migrated.text);

@@ -1,6 +1,6 @@
-//! Conduit on Cloudflare's runtime: `wrangler dev` in its local mode, with the configuration of the repository.
+//! Functions on Cloudflare's runtime: `wrangler dev` in its local mode.
 //!
-//! `cargo xtask test` builds the function for Cloudflare once and names it here, so that no test builds it again.
+//! `cargo xtask test` builds them for Cloudflare once and names the folder here, so that no test builds them again.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,9 @@ const PROGRAM_VARIABLE: &str = "TERRACE_WRANGLER";
 /// Names the folder of functions built for Cloudflare, each in a folder of its name.
 const WORKERS_VARIABLE: &str = "TERRACE_WORKERS";
 
+/// What to do so that a test with wrangler is run.
+pub const WRANGLER_REMEDY: &str = "run `cargo xtask test`, which installs wrangler";
+
 /// A project of wrangler in a folder of its own, with a state of its own.
 #[derive(Debug)]
 pub struct Worker {
@@ -26,29 +29,50 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Conduit under the root `wrangler.toml`, or nothing where the tools are not on this machine.
+    /// A function under this configuration, or nothing where wrangler is not on this machine.
     ///
     /// # Panics
-    /// When a variable names what is not there, or the configuration cannot be read.
+    /// When the function was not built for Cloudflare; the message says how to build it.
     #[must_use]
-    pub fn conduit() -> Option<Self> {
-        let workers = env::var_os(WORKERS_VARIABLE).map(PathBuf::from)?;
+    pub fn new(function: &str, config: &Value) -> Option<Self> {
         let wrangler = installed(PROGRAM_VARIABLE, "wrangler")?;
-        let config = workspace().join("wrangler.toml");
-        let text = std::fs::read_to_string(config).expect("the repository has a wrangler.toml");
-        let mut config: Value = toml::from_str(&text).expect("its wrangler.toml is TOML");
-        config["main"] = json!(workers.join("conduit/index.js"));
-        let migrations = &mut config["d1_databases"][0]["migrations_dir"];
-        *migrations = json!(workspace().join(migrations.as_str().unwrap_or_default()));
-        // It is built already.
-        config["build"] = Value::Null;
+        let workers = env::var_os(WORKERS_VARIABLE).map(PathBuf::from);
+        let workers = workers.unwrap_or_else(|| workspace().join("target/worker"));
+        let main = workers.join(function).join("index.js");
+        assert!(
+            main.is_file(),
+            "there is no {}: run `cargo xtask worker {function}`, or set {WORKERS_VARIABLE}",
+            main.display()
+        );
+        let mut config = config.clone();
+        config["main"] = json!(main);
         Some(Self {
             wrangler,
             folder: tempfile::tempdir().expect("a test has room for a folder"),
             config,
-            secrets: "jwt_secret = \"a secret of the tests, long enough to sign with\"\n"
-                .to_owned(),
+            secrets: String::new(),
         })
+    }
+
+    /// Conduit under the root `wrangler.toml`, or nothing where wrangler is not on this machine.
+    ///
+    /// # Panics
+    /// When conduit was not built, or the configuration cannot be read.
+    #[must_use]
+    pub fn conduit() -> Option<Self> {
+        let text = std::fs::read_to_string(workspace().join("wrangler.toml"));
+        let text = text.expect("the repository has a wrangler.toml");
+        let mut config: Value = toml::from_str(&text).expect("its wrangler.toml is TOML");
+        // It is built already, and these are below the root.
+        config["build"] = Value::Null;
+        for path in ["/assets/directory", "/d1_databases/0/migrations_dir"] {
+            let path = config.pointer_mut(path).expect("the root file has it");
+            *path = json!(workspace().join(path.as_str().unwrap_or_default()));
+        }
+        let mut worker = Self::new("conduit", &config)?;
+        "jwt_secret = \"a secret of the tests, long enough to sign with\"\n"
+            .clone_into(&mut worker.secrets);
+        Some(worker)
     }
 
     /// Changes the configuration.
