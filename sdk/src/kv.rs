@@ -1,15 +1,16 @@
-//! Key-value stores, granted by `key_value_stores` in `spin.toml`.
+//! Key-value stores, granted by `key_value_stores` in `spin.toml`, or by `[[kv_namespaces]]` in `wrangler.toml`.
+//!
+//! On Cloudflare they are eventually consistent: what another place has written shows up to a minute later.
 
 use crate::host;
+use crate::manifest::grant;
 
 /// Why a key-value operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The component is not granted a store of that label.
-    #[error(
-        "access to the key-value store is denied; add its label to key_value_stores in spin.toml"
-    )]
-    AccessDenied,
+    #[error("access to the key-value store {0:?} is denied; {what}", what = grant::store(.0))]
+    AccessDenied(String),
     /// The label is granted but no store of that name exists.
     #[error("there is no such key-value store")]
     NoSuchStore,

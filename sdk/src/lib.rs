@@ -25,6 +25,7 @@
 mod body;
 mod error;
 mod handler;
+mod manifest;
 mod response;
 
 pub mod kv;
@@ -33,13 +34,16 @@ pub mod outbound;
 pub mod sql;
 pub mod variables;
 
-// One module per target, each with the same functions; everything above them is written once. A third
-// target (Cloudflare's `wasm32-unknown-unknown`) is one more module and one more line here.
+// One module per target, each with the same functions; everything above them is written once.
 #[cfg(not(target_family = "wasm"))]
 mod native;
 #[cfg(target_os = "wasi")]
 mod wasi;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod worker;
 
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+use self::worker as host;
 #[cfg(not(target_family = "wasm"))]
 use native as host;
 #[cfg(target_os = "wasi")]
@@ -68,6 +72,14 @@ pub mod exported {
     pub use spin_sdk::wasip3;
 }
 
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[doc(hidden)]
+pub mod exported {
+    //! What [`export!`](crate::export) expands to; not for use by hand.
+    pub use crate::host::serve;
+    pub use ::worker::{Env, js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
+}
+
 /// Makes `async fn handler(Request) -> impl IntoResponse` what the component answers requests with, or
 /// `async fn handler() -> impl IntoResponse`, which costs less where the request does not matter.
 ///
@@ -89,7 +101,23 @@ macro_rules! export {
                 }
             }
         };
-        #[cfg(not(target_os = "wasi"))]
+        #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+        const _: () = {
+            use wasm_bindgen::prelude::wasm_bindgen as entry;
+            use $crate::exported::{Env, js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
+            #[entry(
+                                        wasm_bindgen = wasm_bindgen,
+                                        wasm_bindgen_futures = wasm_bindgen_futures,
+                                        js_sys = js_sys
+                                    )]
+            pub async fn fetch(
+                request: web_sys::Request,
+                env: Env,
+            ) -> Result<web_sys::Response, wasm_bindgen::JsValue> {
+                $crate::exported::serve(request, env, $handler).await
+            }
+        };
+        #[cfg(not(target_family = "wasm"))]
         const _: fn() = || {
             let _ = $handler;
         };

@@ -6,6 +6,8 @@ mod sql;
 pub(crate) use kv::Store;
 pub(crate) use sql::Connection;
 
+pub(crate) use crate::sql::transaction::{batch, migrate};
+
 use crate::outbound::{self, target};
 use crate::testing::installed;
 use crate::{Request, Response, variables};

@@ -1,12 +1,16 @@
-//! Requests to other servers, granted by `allowed_outbound_hosts` in `spin.toml`.
+//! Requests to other servers, granted by `allowed_outbound_hosts` in `spin.toml`, and to other components, which are
+//! `http://NAME.spin.internal`.
+//!
+//! On Cloudflare every server is allowed, and components are granted by `[[services]]` in `wrangler.toml`.
 
+use crate::manifest::grant;
 use crate::{Body, Request, Response, host};
 
 /// Why a request got no response.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The component may not talk to that host.
-    #[error("access to {0} is denied; add it to allowed_outbound_hosts in spin.toml")]
+    #[error("access to {0} is denied; {what}", what = grant::host(.0))]
     Denied(String),
     /// The other side could not be reached, or failed before it answered.
     #[error("no answer from {target}: {reason}")]

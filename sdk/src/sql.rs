@@ -1,8 +1,13 @@
-//! SQL databases, granted by `sqlite_databases` in `spin.toml`.
+//! SQL databases, granted by `sqlite_databases` in `spin.toml`, or by `[[d1_databases]]` in `wrangler.toml`.
 //!
 //! Statements are SQLite's dialect. Values travel as parameters, never inside the text: that keeps them
 //! from being read as SQL, and lets the host prepare each text once.
 
+#[cfg(any(all(target_family = "wasm", target_os = "unknown"), test))]
+pub(crate) mod number;
+pub(crate) mod script;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(crate) mod transaction;
 mod value;
 
 pub use value::{FromValue, Value};
@@ -10,13 +15,14 @@ pub use value::{FromValue, Value};
 use std::borrow::Cow;
 
 use crate::host;
+use crate::manifest::grant;
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The component is not granted a database of that label.
-    #[error("access to the database is denied; add its label to sqlite_databases in spin.toml")]
-    AccessDenied,
+    #[error("access to the database {0:?} is denied; {what}", what = grant::database(.0))]
+    AccessDenied(String),
     /// The label is granted but no database of that name exists.
     #[error("there is no such database")]
     NoSuchDatabase,
@@ -29,6 +35,36 @@ pub enum Error {
     /// The database refused the statement or could not run it; the text is the engine's.
     #[error("the statement failed: {0}")]
     Statement(String),
+    /// The host has no transaction that stays open from one call to the next, as D1 has none.
+    #[error("{0} is not possible on D1: give all statements of a transaction to Connection::batch")]
+    NoTransaction(String),
+    /// The host cannot hold this number, because its numbers are JavaScript's.
+    #[error("{0} cannot be a parameter on D1, which would change it: pass it as text")]
+    Inexact(String),
+    /// Two columns of a statement in a batch have the same name, or one has a number for a name. D1 gives the rows
+    /// of a batch by name, and would lose one column or change their order.
+    #[error("column {0:?} of a statement in a batch needs a name of its own: give it one with AS")]
+    ColumnName(String),
+    /// A migration failed; nothing of it or of a later one was applied.
+    #[error("migration {number} failed, and none was applied: {source}")]
+    Migration {
+        /// Which, from 1.
+        number: u32,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// The database lacks migrations that this host does not apply itself.
+    #[error("database {label:?} has {applied} of {known} migrations: run `{command}`")]
+    NotMigrated {
+        /// Its label.
+        label: String,
+        /// How many are applied.
+        applied: usize,
+        /// How many the function knows.
+        known: usize,
+        /// What applies them.
+        command: String,
+    },
     /// A row does not hold what the function expects of it.
     #[error("column {column} holds {found} and not {expected}")]
     UnexpectedValue {
@@ -58,6 +94,14 @@ impl Statement {
             text: text.into(),
             parameters: Vec::new(),
         }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn parameters(&self) -> &[Value] {
+        &self.parameters
     }
 
     /// Appends the next parameter: the first call binds `?1`.
@@ -107,39 +151,34 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The error of the first statement that failed, with nothing changed.
+    /// The error of the first statement that failed, with nothing changed. [`Error::ColumnName`] if two columns of
+    /// a statement have the same name.
     pub async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, Error> {
-        if let [only] = statements {
-            // A single statement is atomic by itself.
-            return Ok(vec![self.run(only).await?]);
-        }
-        // IMMEDIATE takes the writer's lock at once: a transaction that reads first and asks for it later
-        // can be refused half-way, when another has written in between.
-        self.execute("BEGIN IMMEDIATE", []).await?;
-        match self.run_all(statements).await {
-            Ok(rows) => Ok(rows),
-            Err(error) => {
-                // The first error is the one worth reporting. Should this one fail too, the connection is
-                // gone and the host has rolled back.
-                _ = self.execute("ROLLBACK", []).await;
-                Err(error)
-            }
-        }
+        host::batch(&self.0, statements).await
     }
 
-    async fn run_all(&self, statements: &[Statement]) -> Result<Vec<Rows>, Error> {
-        let mut all = Vec::with_capacity(statements.len());
-        for statement in statements {
-            all.push(self.run(statement).await?);
-        }
-        self.execute("COMMIT", []).await?;
-        Ok(all)
+    /// Brings the database up to date with `migrations`, the first of which is number 1, and only reads if it is.
+    /// Each is a script of statements; they only go forward, so that a list may grow and never change.
+    ///
+    /// Those applied are counted in the table `schema_version`. On Cloudflare it is wrangler that applies the same
+    /// files, and this only sees that it was done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Migration`] if one failed, with none of the missing ones applied. [`Error::NotMigrated`] on
+    /// Cloudflare, with the command to run.
+    pub async fn migrate(&self, migrations: &[&str]) -> Result<(), Error> {
+        host::migrate(&self.0, migrations).await
     }
+}
 
-    async fn run(&self, statement: &Statement) -> Result<Rows, Error> {
-        self.execute(&statement.text, statement.parameters.clone())
-            .await
-    }
+/// Refuses columns that a row given by names could not hold in order: JavaScript puts names that are numbers first.
+pub(crate) fn check_names(columns: &[String]) -> Result<(), Error> {
+    let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+    let wrong = columns.iter().enumerate().find(|(index, name)| {
+        columns[..*index].contains(name) || (columns.len() > 1 && is_number(name))
+    });
+    wrong.map_or(Ok(()), |(_, name)| Err(Error::ColumnName(name.clone())))
 }
 
 /// The rows of a statement; none for a statement that only changes something.
@@ -154,7 +193,7 @@ impl Rows {
         Self { columns, rows }
     }
 
-    /// The names of the columns, in order.
+    /// The names of the columns, in order. D1 does not tell them for a statement in a batch that gave no row.
     #[must_use]
     pub fn columns(&self) -> &[String] {
         &self.columns

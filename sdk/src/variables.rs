@@ -1,12 +1,14 @@
-//! The component's variables: settings and secrets from `[component.NAME.variables]` of `spin.toml`.
+//! The component's variables: settings and secrets from `[component.NAME.variables]` of `spin.toml`, or from
+//! `[vars]` of `wrangler.toml` and the Worker's secrets.
 
 use crate::host;
+use crate::manifest::grant;
 
 /// Why a variable has no value.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No such variable is granted to the component.
-    #[error("variable {0:?} is not defined; declare it in [component.NAME.variables] of spin.toml")]
+    #[error("variable {0:?} is not defined; {what}", what = grant::variable(.0))]
     Undefined(String),
     /// The name is not made of lower-case letters, digits and `_`.
     #[error("{0:?} is not the name of a variable: use lower-case letters, digits and '_'")]
@@ -20,7 +22,7 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// [`Error::Undefined`] if `spin.toml` does not grant it, [`Error::Provider`] if its source failed.
+/// [`Error::Undefined`] if the component is not granted it, [`Error::Provider`] if its source failed.
 pub async fn get(name: &str) -> Result<String, Error> {
     host::variable(name).await
 }

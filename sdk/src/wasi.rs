@@ -10,6 +10,8 @@ pub(crate) use kv::Store;
 pub(crate) use outbound::send;
 pub(crate) use sql::Connection;
 
+pub(crate) use crate::sql::transaction::{batch, migrate};
+
 use std::io::Write;
 
 use spin_sdk::variables::Error as VariableError;

@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod cache_tests;
 mod guests;
+mod npm;
 mod process;
 mod setup;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tidy;
 mod tools;
 mod up;
 mod verify;
+mod worker;
 mod workspace;
 
 use std::{error::Error, ffi::OsString, process::ExitCode};
@@ -52,6 +54,8 @@ enum Task {
     },
     /// Run http-cache-tests, the outside judge of the HTTP cache, against `terrace edge`: see docs/http-cache.md
     CacheTests(cache_tests::Options),
+    /// Build a function for Cloudflare as it would be deployed, and say how large it is: see docs/targets.md
+    Worker(worker::Options),
     /// All checks and tests: what CI runs
     #[command(alias = "ci")]
     Test,
@@ -79,6 +83,7 @@ fn run(task: Task) -> Outcome<bool> {
         Task::Up { arguments } => up::serve(&Workspace::read()?, &arguments)?,
         Task::Bench { arguments } => bench::run(arguments)?,
         Task::CacheTests(options) => return cache_tests::run(&Workspace::read()?, &options),
+        Task::Worker(options) => worker::run(&Workspace::read()?, &options)?,
         Task::Test => return verify::everything(),
     }
     Ok(true)

@@ -1,7 +1,7 @@
 //! Running other programs: what they printed, how they ended, and a message that names them when it went wrong.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
+    io::{self, BufRead as _, BufReader, Read},
     process::{Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -45,6 +45,25 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     .into())
 }
 
+/// Runs a program, shows its standard output line by line as it comes, and returns all of it.
+///
+/// # Errors
+/// When it cannot be started or read from, or ends otherwise than with exit code 0.
+pub(crate) fn output_shown(command: &mut Command) -> Outcome<String> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| cannot_start(command, &error))?;
+    let heard = listen(
+        child
+            .stdout
+            .take()
+            .expect("standard output was piped above"),
+    )?;
+    expect_success(command, child.wait()?)?;
+    Ok(heard)
+}
+
 /// Whether a program can be started and ends with exit code 0. What it prints is dropped.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     let quiet = command
@@ -63,12 +82,18 @@ pub(crate) fn run_and_listen(command: &mut Command) -> Outcome<(ExitStatus, Stri
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| cannot_start(command, &error))?;
+    let heard = listen(child.stderr.take().expect("standard error was piped above"))?;
+    Ok((child.wait()?, heard))
+}
+
+/// Reads to the end, and shows each line on standard error as it comes.
+fn listen(pipe: impl Read) -> io::Result<String> {
     let mut heard = String::new();
-    let mut lines = BufReader::new(child.stderr.take().expect("standard error was piped above"));
+    let mut lines = BufReader::new(pipe);
     loop {
         let mut line = Vec::new();
         if lines.read_until(b'\n', &mut line)? == 0 {
-            return Ok((child.wait()?, heard));
+            return Ok(heard);
         }
         let line = String::from_utf8_lossy(&line);
         eprint!("{line}");
@@ -178,6 +203,13 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("did not end within 50ms"), "{error}");
+    }
+
+    #[test]
+    fn output_that_is_shown_is_kept_too() {
+        let mut script = shell("echo one; echo two");
+        assert_eq!(output_shown(&mut script).unwrap(), "one\ntwo\n");
+        assert!(output_shown(&mut shell("echo one; exit 1")).is_err());
     }
 
     #[test]

@@ -11,10 +11,13 @@ use std::{fmt, path::Path, process::Command, time::Duration};
 use crate::{Outcome, process};
 
 /// What guests are compiled for.
-pub(crate) const GUEST_TARGETS: &[&str] = &["wasm32-wasip2"];
+pub(crate) const GUEST_TARGETS: &[&str] = &[COMPONENT_TARGET, WORKER_TARGET];
 
 /// The target whose output the runtime loads.
 pub(crate) const COMPONENT_TARGET: &str = "wasm32-wasip2";
+
+/// The target whose output Cloudflare loads.
+pub(crate) const WORKER_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The name under which rustup knows the toolchain that is built from Debian's sources.
 const FALLBACK_TOOLCHAIN: &str = "terrace-guest";
@@ -45,6 +48,14 @@ impl GuestToolchain {
                 without_outer_toolchain(&mut cargo);
                 cargo
             }
+        }
+    }
+
+    /// Makes it the toolchain of a program that calls cargo itself.
+    pub(crate) fn give_to(self, program: &mut Command) {
+        if self == Self::Fallback {
+            without_outer_toolchain(program);
+            program.env("RUSTUP_TOOLCHAIN", FALLBACK_TOOLCHAIN);
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Folders that are built, downloaded or written at run time.
-const NOT_OURS: [&str; 4] = [".git", ".terrace", "node_modules", "target"];
+const NOT_OURS: [&str; 5] = [".git", ".terrace", ".wrangler", "node_modules", "target"];
 
 /// A text file of the repository.
 struct TextFile {

@@ -1,6 +1,9 @@
-//! Tools of the checks that cargo does not come with. Those that are missing are built once, into the cache folder.
+//! Tools from crates.io that cargo does not come with. Those that are missing are built once, into the cache folder.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{Outcome, process, workspace::cache_folder};
 
@@ -46,23 +49,10 @@ impl Tool {
         let folder = cache_folder()?.join("tools");
         let program = folder.join("bin").join(self.package);
         if !self.works(Command::new(&program)) {
-            eprintln!("installing {} (some minutes, once)", self.package);
-            process::run(&mut self.install(&folder))?;
+            let mut install = install(self.package, self.version, &folder);
+            process::run(install.arg("--locked").args(self.features))?;
         }
         Ok(self.call(Command::new(program)))
-    }
-
-    /// Without optimisation, which takes nearly three times as long to build as it could ever save here.
-    fn install(&self, folder: &Path) -> Command {
-        let mut cargo = Command::new("cargo");
-        cargo.args(["install", "--locked", "--debug", self.package]);
-        cargo.args(["--version", self.version]).args(self.features);
-        // Built in a folder of its own, wherever the workspace builds.
-        cargo
-            .arg("--root")
-            .arg(folder)
-            .env_remove("CARGO_TARGET_DIR");
-        cargo
     }
 
     fn works(&self, program: Command) -> bool {
@@ -72,5 +62,106 @@ impl Tool {
     fn call(&self, mut program: Command) -> Command {
         program.arg(self.subcommand);
         program
+    }
+}
+
+/// A program from crates.io that works only with one version of a library: the one that `Cargo.lock` has.
+pub(crate) struct Companion {
+    /// Its package.
+    package: &'static str,
+    /// Its program, whose `--version` ends with the version.
+    program: &'static str,
+    /// The library.
+    library: &'static str,
+    /// Whether it is built with the versions of dependencies that its package names. Not where a registry that lags
+    /// behind may not have one of them yet.
+    is_locked: bool,
+}
+
+/// Builds a crate for Cloudflare.
+pub(crate) const WORKER_BUILD: Companion = Companion {
+    package: "worker-build",
+    program: "worker-build",
+    library: "worker",
+    is_locked: true,
+};
+
+/// Makes the bindings of a WebAssembly module to JavaScript.
+pub(crate) const WASM_BINDGEN: Companion = Companion {
+    package: "wasm-bindgen-cli",
+    program: "wasm-bindgen",
+    library: "wasm-bindgen",
+    is_locked: false,
+};
+
+impl Companion {
+    /// The path of the program, installed if it was missing or of another version. `lock` is the text of `Cargo.lock`.
+    ///
+    /// # Errors
+    /// When it can be neither found nor installed, or the lock does not have the library.
+    pub(crate) fn program(&self, lock: &str) -> Outcome<PathBuf> {
+        let version = locked_version(lock, self.library)
+            .ok_or_else(|| format!("Cargo.lock has no `{}`", self.library))?;
+        let folder = cache_folder()?.join("tools");
+        let program = folder.join("bin").join(self.program);
+        if !is_version(&program, version) {
+            let mut install = install(self.package, &format!("={version}"), &folder);
+            process::run(install.args(self.is_locked.then_some("--locked")))?;
+        }
+        Ok(program)
+    }
+}
+
+/// Without optimisation, which takes nearly three times as long to build as it could ever save here.
+fn install(package: &str, version: &str, folder: &Path) -> Command {
+    eprintln!("installing {package} (some minutes, once)");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["install", "--debug", package, "--version", version]);
+    // Built in a folder of its own, wherever the workspace builds.
+    cargo
+        .arg("--root")
+        .arg(folder)
+        .env_remove("CARGO_TARGET_DIR");
+    cargo
+}
+
+/// Whether a program starts and says that it is of that version.
+fn is_version(program: &Path, version: &str) -> bool {
+    let printed = process::output(Command::new(program).arg("--version"));
+    printed.is_ok_and(|printed| printed.split_whitespace().last() == Some(version))
+}
+
+/// The version of a package in the text of a `Cargo.lock`.
+fn locked_version<'l>(lock: &'l str, package: &str) -> Option<&'l str> {
+    let name = format!("name = \"{package}\"");
+    let mut lines = lock.lines().skip_while(|line| *line != name).skip(1);
+    let version = lines.next()?.strip_prefix("version = \"")?;
+    version.strip_suffix('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = "version = 4\n\n[[package]]\nname = \"worker-macros\"\nversion = \"0.8.6\"\n\n\
+        [[package]]\nname = \"worker\"\nversion = \"0.8.7\"\nsource = \"a registry\"\n";
+
+    #[test]
+    fn version_of_a_library_is_the_one_in_the_lock() {
+        assert_eq!(locked_version(LOCK, "worker"), Some("0.8.7"));
+        assert_eq!(locked_version(LOCK, "work"), None);
+    }
+
+    #[test]
+    fn companion_of_a_library_that_is_not_used_is_an_error_that_names_it() {
+        let error = WASM_BINDGEN.program(LOCK).unwrap_err().to_string();
+        assert_eq!(error, "Cargo.lock has no `wasm-bindgen`");
+    }
+
+    #[test]
+    fn program_of_another_version_is_not_taken() {
+        let rustc = Path::new("rustc");
+        assert!(!is_version(rustc, "0.0.1"));
+        assert!(!is_version(Path::new("no-such-program"), "0.0.1"));
     }
 }

@@ -8,8 +8,8 @@ use self::report::Report;
 pub(crate) use self::report::TestCounts;
 use crate::{
     Outcome, cache_tests, guests, process,
-    setup::{self, COMPONENT_TARGET, GuestToolchain},
-    tools,
+    setup::{self, COMPONENT_TARGET, GuestToolchain, WORKER_TARGET},
+    tools, worker,
     workspace::Workspace,
 };
 
@@ -32,9 +32,10 @@ pub(crate) fn everything() -> Outcome<bool> {
         report.stage("lints of guests", || guest_lints(&workspace, toolchain));
         report.stage("guests", || guests::build(&workspace, toolchain))
     });
+    let wrangler = report.stage("workers", || worker::check_all(&workspace));
     report.stage("documentation examples", || examples(&workspace));
     if let Some(guests) = guests {
-        let counts = report.stage("tests", || tests(&workspace, &guests));
+        let counts = report.stage("tests", || tests(&workspace, &guests, wrangler.as_deref()));
         report.count(counts.unwrap_or_default());
     }
     let counts = report.stage("tests of the HTTP cache", || cache_tests::check(&workspace));
@@ -59,9 +60,23 @@ fn guest_lints(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
         eprintln!("skipped: Debian has no clippy for the compiler that builds the guests here");
         return Ok(());
     }
+    let workers = worker::FUNCTIONS.map(|function| ["--package", function]);
+    target_lints(workspace, COMPONENT_TARGET, guests::packages(workspace))?;
+    let packages = workers.into_iter().flatten();
+    target_lints(
+        workspace,
+        WORKER_TARGET,
+        packages.chain(["--package", "terrace-sdk"]),
+    )
+}
+
+fn target_lints<'p>(
+    workspace: &Workspace,
+    target: &str,
+    packages: impl Iterator<Item = &'p str>,
+) -> Outcome {
     let mut clippy = workspace.cargo()?;
-    clippy.args(["clippy", "--target", COMPONENT_TARGET]);
-    clippy.args(guests::packages(workspace));
+    clippy.args(["clippy", "--target", target]).args(packages);
     process::run(clippy.args(["--", "--deny", "warnings"]))
 }
 
@@ -98,8 +113,9 @@ fn is_unreachable(error: &str) -> bool {
     error.contains("failed to fetch advisory database") || error.contains("did not end within")
 }
 
-/// The unit tests, and the end-to-end tests with the built server and guests.
-fn tests(workspace: &Workspace, guests: &Path) -> Outcome<TestCounts> {
+/// The unit tests, and the end-to-end tests with the built server and guests, and with the built Workers where
+/// wrangler is there to serve them.
+fn tests(workspace: &Workspace, guests: &Path, wrangler: Option<&Path>) -> Outcome<TestCounts> {
     process::run(workspace.cargo()?.args(["build", "--package", "terrace"]))?;
     let mut nextest = tools::NEXTEST.command()?;
     nextest.current_dir(&workspace.root);
@@ -107,6 +123,10 @@ fn tests(workspace: &Workspace, guests: &Path) -> Outcome<TestCounts> {
     nextest.env("CARGO_TARGET_DIR", &workspace.target);
     nextest.env("TERRACE_BIN", workspace.target.join("debug/terrace"));
     nextest.env("TERRACE_GUESTS", guests);
+    if let Some(wrangler) = wrangler {
+        nextest.env("TERRACE_WRANGLER", wrangler);
+        nextest.env("TERRACE_WORKERS", worker::folder(workspace));
+    }
     let (status, heard) = process::run_and_listen(&mut nextest)?;
     let counts = TestCounts::parse(&heard).ok_or_else(|| format!("no test was run ({status})"))?;
     if status.success() || counts.failed > 0 {

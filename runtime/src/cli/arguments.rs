@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-use super::new::Template;
+use super::new::{Target, Template};
 use crate::edge::EdgeOptions;
 use crate::manifest::MANIFEST_FILE;
 use crate::serving::ServingOptions;
@@ -154,6 +154,10 @@ pub(crate) struct NewArguments {
     /// What the project begins with
     #[arg(long, value_enum, default_value_t = Template::HttpRust)]
     pub(crate) template: Template,
+    /// Where the project runs besides Terrace and Spin. Of a project that is there already, only the files for it are
+    /// added
+    #[arg(long, value_enum)]
+    pub(crate) target: Option<Target>,
     /// The folder to make, which must be empty if it is there [default: NAME]
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,

@@ -54,10 +54,12 @@ impl FromValue<'_> for bool {
     }
 }
 
+/// An integer that is the same number as a real is one too: D1 does not tell `2.0` from `2`.
 impl FromValue<'_> for f64 {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Real(number) => Some(*number),
+            Value::Integer(number) => i32::try_from(*number).ok().map(Self::from),
             _ => None,
         }
     }

@@ -12,26 +12,32 @@ use crate::sql::{Error, Row, Rows, Value};
 /// How many rows are asked for at once: a usual result comes whole with one call.
 const ROWS_PER_READ: usize = 64;
 
-pub(crate) struct Connection(sqlite::Connection);
+pub(crate) struct Connection {
+    connection: sqlite::Connection,
+    label: String,
+}
 
 impl Connection {
     pub(crate) async fn open(label: &str) -> Result<Self, Error> {
-        sqlite::Connection::open(label)
-            .await
-            .map(Self)
-            .map_err(error)
+        let connection = sqlite::Connection::open(label).await;
+        Ok(Self {
+            connection: connection.map_err(|failure| error(label, failure))?,
+            label: label.to_owned(),
+        })
     }
 
     pub(crate) async fn execute(&self, text: &str, parameters: Vec<Value>) -> Result<Rows, Error> {
         let parameters = parameters.into_iter().map(to_host);
         let (columns, stream, finished) = self
-            .0
+            .connection
             .execute(text, parameters)
             .await
-            .map_err(error)?
+            .map_err(|failure| error(&self.label, failure))?
             .into_inner();
         let rows = read(stream).await;
-        finished.await.map_err(error)?;
+        finished
+            .await
+            .map_err(|failure| error(&self.label, failure))?;
         Ok(Rows::new(columns, rows))
     }
 }
@@ -70,9 +76,9 @@ fn from_host(value: HostValue) -> Value {
     }
 }
 
-fn error(error: HostError) -> Error {
+fn error(label: &str, error: HostError) -> Error {
     match error {
-        HostError::AccessDenied => Error::AccessDenied,
+        HostError::AccessDenied => Error::AccessDenied(label.to_owned()),
         HostError::NoSuchDatabase => Error::NoSuchDatabase,
         HostError::InvalidConnection => Error::InvalidConnection,
         HostError::DatabaseFull => Error::DatabaseFull,

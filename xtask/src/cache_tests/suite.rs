@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -11,19 +10,13 @@ use std::{
 use serde_json::Value;
 
 use super::child::Program;
-use crate::{
-    Outcome, apt, process,
-    workspace::{Workspace, cache_folder},
-};
+use crate::{Outcome, npm, workspace::Workspace};
 
 /// How long Node.js may take to start the suite's origin.
 const MAX_START_TIME: Duration = Duration::from_secs(30);
 
 /// How long all tests may take. They take some ten seconds, since each waits for at most six.
 const MAX_TEST_TIME: Duration = Duration::from_secs(300);
-
-/// The files that say what is installed, each package with its hash.
-const PACKAGE_FILES: [&str; 2] = ["package.json", "package-lock.json"];
 
 /// What one test gave.
 #[derive(Debug, PartialEq)]
@@ -64,13 +57,8 @@ impl Suite {
     /// # Errors
     /// When it can be neither found nor installed.
     pub(super) fn installed(workspace: &Workspace) -> Outcome<Self> {
-        install_node()?;
         let source = workspace.root.join("tests/http-cache");
-        let folder = cache_folder()?.join("http-cache-tests");
-        if !is_current(&source, &folder)? {
-            eprintln!("installing http-cache-tests from npm (some seconds, once)");
-            install(&source, &folder)?;
-        }
+        let folder = npm::install(&source, "http-cache-tests")?;
         Self::of(workspace, &folder.join("node_modules/http-cache-tests"))
     }
 
@@ -132,55 +120,4 @@ fn parse(result: &Value) -> Result {
         outcome: text("outcome"),
         detail: text("detail"),
     }
-}
-
-/// Node.js and npm, as Debian has them where they are missing.
-fn install_node() -> Outcome {
-    let is_there = |program| process::succeeds(Command::new(program).arg("--version"));
-    if is_there("node") && is_there("npm") {
-        return Ok(());
-    }
-    apt::install(&["nodejs", "npm"]).map_err(|error| {
-        format!(
-            "the tests of the HTTP cache need Node.js and npm, from https://nodejs.org: {error}"
-        )
-        .into()
-    })
-}
-
-/// Whether `folder` has what the files in `source` ask for.
-fn is_current(source: &Path, folder: &Path) -> Outcome<bool> {
-    for name in PACKAGE_FILES {
-        let wanted = fs::read(source.join(name))?;
-        if fs::read(folder.join(name)).ok() != Some(wanted) {
-            return Ok(false);
-        }
-    }
-    Ok(folder.join("node_modules").is_dir())
-}
-
-/// Into a folder beside it first, so that an installation that breaks off leaves nothing that looks whole. Scripts of
-/// packages are not run.
-fn install(source: &Path, folder: &Path) -> Outcome {
-    let name = format!("http-cache-tests.{}", std::process::id());
-    let new = folder.with_file_name(name);
-    fs::create_dir_all(&new)?;
-    for name in PACKAGE_FILES {
-        fs::copy(source.join(name), new.join(name))?;
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    let installed = process::run(npm.current_dir(&new).env("PWD", &new));
-    let outcome = installed.and_then(|()| put_in_place(&new, folder));
-    if outcome.is_err() {
-        fs::remove_dir_all(&new)?;
-    }
-    outcome
-}
-
-fn put_in_place(new: &Path, folder: &Path) -> Outcome {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    Ok(fs::rename(new, folder)?)
 }

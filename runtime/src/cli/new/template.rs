@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 
 /// A file of a template: its path in the project, and its text.
-type TemplateFile = (&'static str, &'static str);
+pub(super) type TemplateFile = (&'static str, &'static str);
 
 macro_rules! template_files {
     ($template:literal: $($file:literal),+ $(,)?) => {
@@ -16,6 +16,10 @@ macro_rules! template_files {
 const HTTP_RUST: &[TemplateFile] = template_files!(
     "http-rust": ".gitignore", "Cargo.toml", "README.md", "spin.toml", "src/lib.rs",
 );
+
+/// What Cloudflare needs besides, of any function.
+const WORKER: &[TemplateFile] =
+    template_files!("worker": "build-worker.sh", "package.json", "wrangler.toml");
 
 /// What a project begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,6 +33,22 @@ impl Template {
     pub(super) fn files(self) -> &'static [TemplateFile] {
         match self {
             Self::HttpRust => HTTP_RUST,
+        }
+    }
+}
+
+/// Where a project runs besides Terrace and Spin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// Cloudflare, by `wrangler`
+    Worker,
+}
+
+impl Target {
+    /// The files that it adds to a project.
+    pub(super) fn files(self) -> &'static [TemplateFile] {
+        match self {
+            Self::Worker => WORKER,
         }
     }
 }
@@ -58,7 +78,8 @@ mod tests {
 
     #[test]
     fn every_word_in_braces_gets_its_value() {
-        for (file, text) in Template::HttpRust.files() {
+        let files = Template::HttpRust.files().iter();
+        for (file, text) in files.chain(Target::Worker.files()) {
             let values = Values {
                 name: "user-api",
                 sdk: Path::new("/the \"sdk\""),

@@ -1,0 +1,111 @@
+//! How `wrangler.toml` grants capabilities to a Worker: what a label of `spin.toml` is called as a binding.
+//!
+//! A binding is `KIND_LABEL` in upper case, and the label `default` is the kind alone.
+
+/// The only label that names no binding of its own.
+const DEFAULT_LABEL: &str = "default";
+
+/// The binding of a key-value store: `KV`, `KV_SESSIONS`.
+pub(crate) fn store_binding(label: &str) -> String {
+    binding("KV", label)
+}
+
+/// The binding of a database: `DB`, `DB_ORDERS`.
+pub(crate) fn database_binding(label: &str) -> String {
+    binding("DB", label)
+}
+
+/// The binding of another component: `SERVICE_HELLO`.
+pub(crate) fn service_binding(component: &str) -> String {
+    binding("SERVICE", component)
+}
+
+/// The binding of a queue: `QUEUE_MAIL`.
+pub(crate) fn queue_binding(name: &str) -> String {
+    binding("QUEUE", name)
+}
+
+fn binding(kind: &str, label: &str) -> String {
+    if label == DEFAULT_LABEL {
+        return kind.to_owned();
+    }
+    let label = label.replace(|character: char| !character.is_ascii_alphanumeric(), "_");
+    format!("{kind}_{}", label.to_ascii_uppercase())
+}
+
+pub(crate) fn variable(name: &str) -> String {
+    format!(
+        "add {name} = \"...\" to [vars] in wrangler.toml; a secret is set with `npx wrangler secret put {name}`, and for `wrangler dev` by the line {name}=... in .dev.vars"
+    )
+}
+
+pub(crate) fn store(label: &str) -> String {
+    format!(
+        "add [[kv_namespaces]] with binding = \"{}\" to wrangler.toml",
+        store_binding(label)
+    )
+}
+
+pub(crate) fn database(label: &str) -> String {
+    format!(
+        "add [[d1_databases]] with binding = \"{}\" to wrangler.toml",
+        database_binding(label)
+    )
+}
+
+/// Only components are granted: a Worker may send requests to any other server.
+pub(crate) fn host(target: &str) -> String {
+    let component = component(target).unwrap_or(target);
+    format!(
+        "add [[services]] with binding = \"{}\" and service = {component:?} to wrangler.toml",
+        service_binding(component)
+    )
+}
+
+pub(crate) fn queue(name: &str) -> String {
+    format!(
+        "add [[queues.producers]] with binding = \"{}\" and queue = {name:?} to wrangler.toml",
+        queue_binding(name)
+    )
+}
+
+/// The component that a target of service chaining names: `hello` of `http://hello.spin.internal`.
+pub(crate) fn component(target: &str) -> Option<&str> {
+    target
+        .strip_prefix("http://")?
+        .strip_suffix(".spin.internal")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_label_is_the_kind_alone() {
+        assert_eq!(database_binding("default"), "DB");
+        assert_eq!(store_binding("default"), "KV");
+    }
+
+    #[test]
+    fn any_other_label_follows_the_kind_in_upper_case() {
+        assert_eq!(database_binding("orders"), "DB_ORDERS");
+        assert_eq!(store_binding("user-sessions"), "KV_USER_SESSIONS");
+        assert_eq!(queue_binding("mail"), "QUEUE_MAIL");
+        assert_eq!(service_binding("hello"), "SERVICE_HELLO");
+    }
+
+    #[test]
+    fn a_missing_service_is_asked_for_by_its_component() {
+        assert_eq!(
+            host("http://hello.spin.internal"),
+            "add [[services]] with binding = \"SERVICE_HELLO\" and service = \"hello\" to wrangler.toml"
+        );
+    }
+
+    #[test]
+    fn only_names_of_service_chaining_are_components() {
+        assert_eq!(component("http://hello.spin.internal"), Some("hello"));
+        assert_eq!(component("https://hello.spin.internal"), None);
+        assert_eq!(component("http://example.com"), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! Transactions on hosts whose connections have them: a batch, and the migrations.
+
+use super::{Error, Rows, Statement, Value, check_names, script};
+use crate::host::Connection;
+
+const VERSION: &str = "SELECT max(version) FROM schema_version";
+
+pub(crate) async fn batch(
+    connection: &Connection,
+    statements: &[Statement],
+) -> Result<Vec<Rows>, Error> {
+    if let [only] = statements {
+        // A single statement is atomic by itself.
+        return Ok(vec![run(connection, only).await?]);
+    }
+    all_or_nothing(connection, async {
+        let mut all = Vec::with_capacity(statements.len());
+        for statement in statements {
+            all.push(run(connection, statement).await?);
+        }
+        Ok(all)
+    })
+    .await
+}
+
+async fn run(connection: &Connection, statement: &Statement) -> Result<Rows, Error> {
+    let rows = connection
+        .execute(statement.text(), statement.parameters().to_vec())
+        .await?;
+    check_names(rows.columns())?;
+    Ok(rows)
+}
+
+/// Instances that start together wait for each other: the version is read again once the writer's lock is held.
+pub(crate) async fn migrate(connection: &Connection, migrations: &[&str]) -> Result<(), Error> {
+    // A database that was never migrated has no such table, which cannot be told from other failures; those
+    // show again below.
+    if version(connection)
+        .await
+        .is_ok_and(|version| version >= migrations.len())
+    {
+        return Ok(());
+    }
+    all_or_nothing(connection, apply_missing(connection, migrations)).await
+}
+
+async fn apply_missing(connection: &Connection, migrations: &[&str]) -> Result<(), Error> {
+    connection
+        .execute(
+            "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)",
+            Vec::new(),
+        )
+        .await?;
+    let applied = version(connection).await?;
+    for (number, migration) in (1_u32..).zip(migrations).skip(applied) {
+        apply(connection, number, migration)
+            .await
+            .map_err(|source| Error::Migration {
+                number,
+                source: Box::new(source),
+            })?;
+    }
+    Ok(())
+}
+
+async fn apply(connection: &Connection, number: u32, migration: &str) -> Result<(), Error> {
+    for statement in script::statements(migration) {
+        connection.execute(statement, Vec::new()).await?;
+    }
+    connection
+        .execute(
+            "INSERT INTO schema_version (version) VALUES (?1)",
+            vec![Value::from(number)],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The last migration applied, 0 for none.
+async fn version(connection: &Connection) -> Result<usize, Error> {
+    let rows = connection.execute(VERSION, Vec::new()).await?;
+    let version = rows.one()?.get::<Option<u64>>(0)?;
+    Ok(version
+        .and_then(|version| version.try_into().ok())
+        .unwrap_or(0))
+}
+
+async fn all_or_nothing<T>(
+    connection: &Connection,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let run = |text: &'static str| connection.execute(text, Vec::new());
+    // IMMEDIATE takes the writer's lock at once: a transaction that reads first and asks for it later can be
+    // refused half-way, when another has written in between.
+    run("BEGIN IMMEDIATE").await?;
+    let outcome = async {
+        let result = work.await?;
+        run("COMMIT").await?;
+        Ok(result)
+    };
+    let outcome = outcome.await;
+    if outcome.is_err() {
+        // The first error is the one worth reporting. Should this one fail too, the connection is gone and the
+        // host has rolled back.
+        _ = run("ROLLBACK").await;
+    }
+    outcome
+}

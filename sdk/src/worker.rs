@@ -1,0 +1,67 @@
+//! Built for `wasm32-unknown-unknown`: Cloudflare Workers, through the crate of that name.
+//!
+//! The bindings of `wrangler.toml` take the place of the grants in `spin.toml`; which is which is in
+//! [`wrangler`](crate::wrangler).
+
+mod content;
+mod fields;
+mod http;
+mod kv;
+mod outbound;
+mod sql;
+
+pub use http::serve;
+pub(crate) use kv::Store;
+pub(crate) use outbound::send;
+pub(crate) use sql::{Connection, batch, migrate};
+
+use std::cell::OnceCell;
+
+use worker::js_sys::{self, Reflect};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::{Env, web_sys};
+
+use crate::{Error, variables};
+
+thread_local! {
+    /// The bindings. They are the same for every request of an isolate, which is why Cloudflare also has them as
+    /// `env` of the module `cloudflare:workers`; so requests that take turns cannot see each other's.
+    static ENV: OnceCell<Env> = const { OnceCell::new() };
+}
+
+/// Keeps the bindings for the calls below; the first request of an isolate brings them.
+fn keep_env(env: Env) {
+    ENV.with(|kept| _ = kept.set(env));
+}
+
+fn with_env<T>(work: impl FnOnce(&Env) -> T) -> Option<T> {
+    ENV.with(|kept| kept.get().map(work))
+}
+
+/// What is bound to a name, if anything is.
+fn binding(name: &str) -> Option<JsValue> {
+    let value = with_env(|env| Reflect::get(env, &name.into()).ok())??;
+    (!value.is_undefined()).then_some(value)
+}
+
+pub(crate) async fn variable(name: &str) -> Result<String, variables::Error> {
+    binding(name)
+        .and_then(|value| value.as_string())
+        .ok_or_else(|| variables::Error::Undefined(name.to_owned()))
+}
+
+pub(crate) fn write_log(line: &str) {
+    web_sys::console::log_1(&line.trim_end().into());
+}
+
+/// What a JavaScript error says.
+fn describe(error: &JsValue) -> String {
+    error.dyn_ref::<js_sys::Error>().map_or_else(
+        || error.as_string().unwrap_or_else(|| format!("{error:?}")),
+        |error| error.message().into(),
+    )
+}
+
+fn failed(error: JsValue) -> Error {
+    Error::message(describe(&error))
+}

@@ -1,0 +1,79 @@
+//! Content on its way between Rust and JavaScript streams. Each side is pulled by the other, so that a slow
+//! reader slows the writer.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::{Body as _, Frame};
+use wasm_streams::ReadableStream;
+use wasm_streams::readable::IntoStream;
+use worker::js_sys::{Object, Uint8Array};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::web_sys;
+
+use super::describe;
+use crate::{Body, BodyError};
+
+/// Content that JavaScript produces.
+pub(super) fn from_js(stream: Option<web_sys::ReadableStream>) -> Body {
+    stream.map_or_else(Body::empty, |stream| {
+        let stream = ReadableStream::from_raw(stream.unchecked_into());
+        Body::stream(Incoming(stream.into_stream()))
+    })
+}
+
+/// Content for JavaScript: nothing, bytes whose length it announces, or a stream.
+pub(super) fn to_js(body: Body) -> Option<Object> {
+    match body.as_full() {
+        Some(bytes) if bytes.is_empty() => None,
+        Some(bytes) => Some(Uint8Array::from(bytes.as_ref()).into()),
+        None => Some(
+            ReadableStream::from_stream(Outgoing(body))
+                .into_raw()
+                .unchecked_into(),
+        ),
+    }
+}
+
+struct Incoming(IntoStream<'static>);
+
+impl http_body::Body for Incoming {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.0).poll_next(context).map(|piece| {
+            piece.map(|piece| match piece {
+                Ok(bytes) => Ok(Frame::data(Uint8Array::new(&bytes).to_vec().into())),
+                Err(error) => Err(BodyError::Incomplete(describe(&error).into())),
+            })
+        })
+    }
+}
+
+struct Outgoing(Body);
+
+impl Stream for Outgoing {
+    type Item = Result<JsValue, JsValue>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let Some(frame) = std::task::ready!(Pin::new(&mut self.0).poll_frame(context)) else {
+                return Poll::Ready(None);
+            };
+            match frame.map(Frame::into_data) {
+                Ok(Ok(bytes)) => {
+                    return Poll::Ready(Some(Ok(Uint8Array::from(bytes.as_ref()).into())));
+                }
+                // Trailers have no place in a JavaScript stream.
+                Ok(Err(_)) => {}
+                Err(error) => return Poll::Ready(Some(Err(error.to_string().into()))),
+            }
+        }
+    }
+}

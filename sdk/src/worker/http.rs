@@ -1,0 +1,56 @@
+//! Requests and responses as JavaScript has them.
+
+use http::StatusCode;
+use worker::Env;
+use worker::wasm_bindgen::JsValue;
+use worker::web_sys::{self, ResponseInit};
+
+use super::{content, failed, fields};
+use crate::{Error, Handler, IntoResponse, Request, Response};
+
+/// Answers one request of the host with the handler.
+///
+/// # Errors
+///
+/// Only for a message that HTTP does not allow; a handler's own failure is a response.
+pub async fn serve<A>(
+    request: web_sys::Request,
+    env: Env,
+    handler: impl Handler<A>,
+) -> Result<web_sys::Response, JsValue> {
+    super::keep_env(env);
+    let response = handler.answer(|| from_js(&request)).await;
+    to_js(response.into_response())
+        .or_else(|error| to_js(error.into_problem()))
+        .map_err(|error| error.to_string().into())
+}
+
+fn from_js(incoming: &web_sys::Request) -> Result<Request, Error> {
+    let mut request = Request::new(content::from_js(incoming.body()));
+    *request.method_mut() = incoming.method().parse()?;
+    *request.uri_mut() = incoming.url().parse()?;
+    *request.headers_mut() = fields::from_js(&incoming.headers())?;
+    Ok(request)
+}
+
+fn to_js(response: Response) -> Result<web_sys::Response, Error> {
+    let (parts, body) = response.into_parts();
+    let init = ResponseInit::new();
+    init.set_status(parts.status.as_u16());
+    init.set_headers(&fields::to_js(&parts.headers)?.into());
+    // JavaScript refuses even empty content with these.
+    let content = if is_without_content(parts.status) {
+        None
+    } else {
+        content::to_js(body)
+    };
+    web_sys::Response::new_with_opt_buffer_source_and_init(content.as_ref(), &init).map_err(failed)
+}
+
+fn is_without_content(status: StatusCode) -> bool {
+    status.is_informational()
+        || matches!(
+            status,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+        )
+}
