@@ -6,7 +6,9 @@ use std::{fs, io, net::SocketAddr, path::PathBuf};
 
 use tokio::process::Command;
 
-use self::configuration::{WORKERD_HANDLER, nginx_cache_config, nginx_config, workerd_config};
+use self::configuration::{
+    WORKER_ENTRY, WORKERD_HANDLER, nginx_cache_config, nginx_config, worker_config, workerd_config,
+};
 use crate::{Outcome, server::free_address};
 
 /// What every hello answers.
@@ -46,6 +48,8 @@ pub(crate) enum Kind {
     },
     /// `workerd serve` with a handler in JavaScript.
     Workerd,
+    /// `workerd serve` with a function of ours, whose modules are in its folder.
+    Worker,
     /// nginx with a fixed response.
     Nginx,
     /// `terrace edge` in front of an origin, with `terrace.toml` in its folder.
@@ -99,6 +103,11 @@ impl Contestant {
                 self.write("config.capnp", &workerd_config(address))?;
                 command.args(["serve", "config.capnp"]);
             }
+            Kind::Worker => {
+                self.write("config.capnp", &worker_config(address, &self.modules()?))?;
+                // workerd's own D1 is experimental.
+                command.args(["serve", "--experimental", "config.capnp"]);
+            }
             Kind::Nginx => {
                 self.write("nginx.conf", &nginx_config(address))?;
                 command.arg("-p").arg(&self.folder);
@@ -147,6 +156,19 @@ impl Contestant {
     /// Where it keeps what is to survive a restart.
     pub(crate) fn state_folder(&self) -> PathBuf {
         self.folder.join(STATE_FOLDER)
+    }
+
+    /// The names of the modules of a worker: the one that handles requests, then the others.
+    fn modules(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for file in fs::read_dir(&self.folder)? {
+            let name = file?.file_name().to_string_lossy().into_owned();
+            if [".js", ".wasm"].iter().any(|end| name.ends_with(end)) {
+                names.push(name);
+            }
+        }
+        names.sort_by_key(|name| name != WORKER_ENTRY);
+        Ok(names)
     }
 
     fn write(&self, name: &str, content: &str) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Who stands against whom, and what Terrace is to reach.
 
 mod cache;
+mod workers;
 
 pub(crate) use cache::{HITS, MISSES, MISSES_OF_CONDUIT};
 
@@ -45,12 +46,41 @@ const STEALING: &str = "native hyper, work stealing";
 /// Contestants that start as another one does.
 const SAME_START: [&str; 2] = [WITH_LOG, STEALING];
 
+/// What conduit is asked for on the seeded database.
+struct Asked {
+    path: &'static str,
+    expects: &'static str,
+}
+
+/// A list of articles.
+const ONE_PAGE: Asked = Asked {
+    path: "/api/articles?limit=20",
+    expects: "\"articlesCount\":1000",
+};
+
+/// An article.
+const ONE_ARTICLE: Asked = Asked {
+    path: "/api/articles/article-500",
+    expects: "\"slug\":\"article-500\"",
+};
+
 /// Makes contestants, each with a folder of its own.
 pub(crate) struct Lineup<'a> {
     files: &'a Files,
     peers: &'a Peers,
     /// The folder of the contestants' folders.
     folder: PathBuf,
+}
+
+impl Asked {
+    /// A contestant that is asked for this.
+    fn of(&self, contestant: Contestant) -> Contestant {
+        Contestant {
+            path: self.path,
+            expects: self.expects,
+            ..contestant
+        }
+    }
 }
 
 impl<'a> Lineup<'a> {
@@ -104,17 +134,7 @@ impl<'a> Lineup<'a> {
     /// the function that is measured.
     pub(crate) async fn conduit(&self) -> Outcome<[Contestant; 2]> {
         let terrace = self.seeded("terrace, conduit", WITHOUT_CACHE).await?;
-        let list = Contestant {
-            path: "/api/articles?limit=20",
-            expects: "\"articlesCount\":1000",
-            ..terrace.clone()
-        };
-        let one = Contestant {
-            path: "/api/articles/article-500",
-            expects: "\"slug\":\"article-500\"",
-            ..terrace
-        };
-        Ok([list, one])
+        Ok([ONE_PAGE.of(terrace.clone()), ONE_ARTICLE.of(terrace)])
     }
 
     /// An app of many functions.
@@ -136,7 +156,8 @@ impl<'a> Lineup<'a> {
         let conduit = self.guest("conduit");
         let app = App::new(settings).with("conduit", "/api/...", &conduit, CONDUIT);
         let terrace = self.terrace(name, &app)?;
-        self.seed(&terrace.state_folder()).await?;
+        self.seed(&terrace.state_folder().join("default.db"))
+            .await?;
         Ok(terrace)
     }
 
@@ -200,9 +221,9 @@ impl<'a> Lineup<'a> {
         self.files.guests.join(name).with_extension("wasm")
     }
 
-    async fn seed(&self, state: &Path) -> Outcome {
+    async fn seed(&self, database: &Path) -> Outcome {
         let mut seeder = Command::new(&self.files.seeder);
-        seeder.arg("--database").arg(state.join("default.db"));
+        seeder.arg("--database").arg(database);
         seeder.args(["--users", USERS, "--articles", ARTICLES]);
         seeder.stdin(Stdio::null()).kill_on_drop(true);
         let output = timeout(MAX_SEED_TIME, seeder.output()).await??;

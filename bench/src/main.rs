@@ -145,6 +145,14 @@ async fn workloads(
             workloads.push(throughput::measure(&title, &[contestant], &plan).await);
         }
     }
+    if settings.includes(Part::Workers) {
+        let contestants = lineup.hello_of_workers()?;
+        let title = "hello on Terrace and on workerd";
+        workloads.push(throughput::measure(title, &contestants, &plan).await);
+        let contestants = lineup.conduit_of_workers().await?;
+        let title = "conduit on Terrace and on workerd, a list of 20 of 1,000 articles";
+        workloads.push(throughput::measure(title, &contestants, &plan).await);
+    }
     Ok(workloads)
 }
 

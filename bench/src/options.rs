@@ -32,6 +32,9 @@ pub(crate) struct Files {
     /// The program that fills the database of conduit
     #[arg(long, hide = true)]
     pub(crate) seeder: PathBuf,
+    /// The folder of the functions' folders as they were built for Cloudflare
+    #[arg(long, hide = true)]
+    pub(crate) workers: Option<PathBuf>,
     /// The folder for results and for what is made on the way
     #[arg(long, hide = true)]
     pub(crate) output: PathBuf,
@@ -75,6 +78,8 @@ pub(crate) enum Part {
     Conduit,
     /// Hits and misses of the HTTP cache
     Cache,
+    /// Hello and conduit, on Terrace and on workerd
+    Workers,
     /// Start-up time, and memory at rest
     Start,
     /// One app of many functions
@@ -82,11 +87,12 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Hello,
         Self::Fresh,
         Self::Conduit,
         Self::Cache,
+        Self::Workers,
         Self::Start,
         Self::Functions,
     ];

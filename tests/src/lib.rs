@@ -15,11 +15,13 @@ pub mod contract;
 pub mod load;
 pub mod log;
 pub mod metrics;
+pub mod portable;
 pub mod process;
 pub mod raw;
 pub mod realworld;
 pub mod running;
 pub mod streamed;
+pub mod target;
 pub mod upstream;
 pub mod wait;
 

@@ -1,4 +1,4 @@
-//! The `terrace` binary as a child process: found, started, signalled, and gone when the test ends.
+//! Programs as child processes, `terrace` above all: found, started, signalled, and gone when the test ends.
 
 use std::env;
 use std::ffi::OsStr;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 
 use crate::log::Log;
@@ -27,6 +27,27 @@ pub fn binary() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The program of others that the environment variable names, else the one of this name on the `PATH`.
+///
+/// # Panics
+/// When the variable names what is no file.
+#[must_use]
+pub fn installed(variable: &str, name: &str) -> Option<PathBuf> {
+    if let Some(named) = env::var_os(variable).filter(|named| !named.is_empty()) {
+        let path = PathBuf::from(named);
+        assert!(
+            path.is_file(),
+            "{variable} names {}, which is no file",
+            path.display()
+        );
+        return Some(path);
+    }
+    let folders = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&folders)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
 }
 
 /// The target folder that this test was built into: tests lie in `TARGET/PROFILE/deps`.
@@ -54,10 +75,20 @@ pub fn workspace() -> &'static Path {
         .expect("this crate lies in the workspace")
 }
 
+/// Runs a program and ends it, with all that it has started, when its standard input ends: that is when the test
+/// is over, however it ends.
+const END_WITH_INPUT: &str = r#"
+exec 3<&0 </dev/null
+{ cat <&3; kill -s KILL -- -$$; } >/dev/null 2>&1 &
+exec 3<&- "$0" "$@"
+"#;
+
 /// A running child and what it has printed.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    /// Of a group, what keeps it alive.
+    _input: Option<ChildStdin>,
     /// What it has printed on either output.
     pub log: Log,
     readers: Vec<JoinHandle<()>>,
@@ -90,12 +121,33 @@ impl Process {
             .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
             .arg(binary())
             .args(arguments);
+        command.stdin(Stdio::null());
+        Self::spawn(command, folder, environment)
+    }
+
+    /// Starts a program of others in `folder`. What it starts in turn ends with it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_group<A: AsRef<OsStr>>(
+        program: &Path,
+        folder: &Path,
+        arguments: &[A],
+        environment: &[(String, String)],
+    ) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", END_WITH_INPUT]).arg(program);
+        command.args(arguments).stdin(Stdio::piped());
+        command.process_group(0);
+        Self::spawn(command, folder, environment)
+    }
+
+    fn spawn(mut command: Command, folder: &Path, environment: &[(String, String)]) -> Self {
         command
             .current_dir(folder)
             .envs(environment.iter().cloned())
-            .env("NO_COLOR", "1");
-        command
-            .stdin(Stdio::null())
+            .env("NO_COLOR", "1")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -104,6 +156,7 @@ impl Process {
         let stdout = log.follow(child.stdout.take().expect("stdout is piped"));
         let stderr = log.follow(child.stderr.take().expect("stderr is piped"));
         Self {
+            _input: child.stdin.take(),
             child,
             log,
             readers: vec![stdout, stderr],

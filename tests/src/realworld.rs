@@ -14,6 +14,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, request};
+use crate::target::Claim;
 
 /// A server of the RealWorld API.
 #[derive(Debug)]
@@ -192,34 +193,51 @@ pub fn refused(answer: &Answer, statuses: &[u16]) {
     );
 }
 
+/// Every claim, for a server that is started once for all of them.
+#[must_use]
+pub fn claims() -> Vec<Claim<Api>> {
+    crate::realworld_claims!(realworld_list)
+}
+
 /// Makes a test of each claim. `$target` is an async function that gives a guard and an [`Api`].
 #[macro_export]
 macro_rules! realworld_tests {
-    ($target:path) => {
-        $crate::realworld_tests!($target, people: a_user_registers_and_logs_in
-            a_wrong_password_is_refused a_name_or_address_is_taken_once missing_and_empty_fields_are_named
-            the_current_user_is_the_token_s a_user_changes_what_it_names_only a_changed_password_is_the_only_one
-            without_a_right_token_there_is_no_access passwords_are_never_told profiles_are_public
-            following_shows_in_the_profile);
-        $crate::realworld_tests!($target, articles: an_article_is_published_and_read
-            titles_alike_get_slugs_of_their_own odd_titles_get_usable_slugs an_author_changes_an_article
-            an_author_deletes_an_article others_change_nothing articles_need_their_fields
-            what_is_not_there_is_not_found favourites_are_counted_once comments_come_and_go
-            a_comment_belongs_to_its_author);
-        $crate::realworld_tests!($target, lists: lists_are_newest_first lists_are_cut_into_pages
-            lists_are_filtered lists_have_no_bodies the_feed_is_of_those_followed tags_are_listed_once
-            odd_filters_find_nothing_and_break_nothing);
-        $crate::realworld_tests!($target, protocol: unknown_paths_are_not_found unknown_methods_are_refused
-            malformed_json_is_refused content_of_any_language_comes_back
-            front_ends_of_other_origins_may_call times_are_in_the_format_of_the_api);
+    ($target:path) => { $crate::realworld_claims!(realworld_tests, $target); };
+    ($target:path, $($area:ident: [$($claim:ident)*])*) => { $($(
+        #[tokio::test]
+        async fn $claim() {
+            let (_target, api) = $target().await;
+            $crate::realworld::$area::$claim(&api).await;
+        }
+    )*)* };
+}
+
+/// Makes a list of the claims.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! realworld_list {
+    ($($area:ident: [$($claim:ident)*])*) => {
+        $crate::claims![$($($area::$claim),*),*]
     };
-    ($target:path, $area:ident: $($claim:ident)*) => {
-        $(
-            #[tokio::test]
-            async fn $claim() {
-                let (_target, api) = $target().await;
-                $crate::realworld::$area::$claim(&api).await;
-            }
-        )*
-    };
+}
+
+/// Gives all claims by area to the macro `$make`, after what else it takes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! realworld_claims {
+    ($make:ident $(, $target:path)?) => { $crate::$make! { $($target,)?
+        people: [a_user_registers_and_logs_in a_wrong_password_is_refused a_name_or_address_is_taken_once
+            missing_and_empty_fields_are_named the_current_user_is_the_token_s a_user_changes_what_it_names_only
+            a_changed_password_is_the_only_one without_a_right_token_there_is_no_access passwords_are_never_told
+            profiles_are_public following_shows_in_the_profile]
+        articles: [an_article_is_published_and_read titles_alike_get_slugs_of_their_own
+            odd_titles_get_usable_slugs an_author_changes_an_article an_author_deletes_an_article
+            others_change_nothing articles_need_their_fields what_is_not_there_is_not_found
+            favourites_are_counted_once comments_come_and_go a_comment_belongs_to_its_author]
+        lists: [lists_are_newest_first lists_are_cut_into_pages lists_are_filtered lists_have_no_bodies
+            the_feed_is_of_those_followed tags_are_listed_once odd_filters_find_nothing_and_break_nothing]
+        protocol: [unknown_paths_are_not_found unknown_methods_are_refused malformed_json_is_refused
+            content_of_any_language_comes_back front_ends_of_other_origins_may_call
+            times_are_in_the_format_of_the_api]
+    } };
 }

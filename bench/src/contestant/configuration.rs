@@ -27,6 +27,55 @@ const hello :Workerd.Worker = (
     )
 }
 
+/// The module that handles requests, as worker-build names it.
+pub(super) const WORKER_ENTRY: &str = "index.js";
+
+/// A worker with the bindings of conduit. D1 is the one that workerd brings: a Durable Object on SQLite.
+pub(super) fn worker_config(address: SocketAddr, modules: &[String]) -> String {
+    let module = |name: &String| {
+        let kind = if name.ends_with(".wasm") {
+            "wasm"
+        } else {
+            "esModule"
+        };
+        format!("    (name = \"{name}\", {kind} = embed \"{name}\"),\n")
+    };
+    let modules: String = modules.iter().map(module).collect();
+    format!(
+        r#"using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .main),
+    (name = "d1", worker = .d1),
+    (name = "state", disk = (path = "state", writable = true)),
+  ],
+  sockets = [(name = "http", address = "{address}", http = (), service = "main")],
+);
+
+const main :Workerd.Worker = (
+  modules = [
+{modules}  ],
+  bindings = [
+    (name = "jwt_secret", text = "only-for-measuring-and-never-signed-with"),
+    (name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [
+      (name = "fetcher", service = (name = "d1", props = (json = "{{\"database\": \"conduit\"}}"))),
+    ])),
+  ],
+  compatibilityDate = "2026-01-01",
+);
+
+const d1 :Workerd.Worker = (
+  modules = [(name = "d1.js", bundled = "/workerd/d1.js")],
+  bindings = [(name = "DATABASE", durableObjectNamespace = "D1Database")],
+  durableObjectNamespaces = [(className = "D1Database", uniqueKey = "d1", enableSql = true)],
+  durableObjectStorage = (localDisk = "state"),
+  compatibilityDate = "2026-01-01",
+);
+"#
+    )
+}
+
 /// nginx with a fixed response.
 pub(super) fn nginx_config(address: SocketAddr) -> String {
     let location = r#"default_type "text/plain; charset=utf-8";

@@ -20,13 +20,18 @@ struct Stage {
     succeeded: bool,
 }
 
+/// What a test says instead of passing when what it needs is not on this machine.
+const NOT_RUN: &str = "not run: ";
+
 /// How many tests passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct TestCounts {
     /// Tests that passed.
     pub(crate) passed: u32,
     /// Tests that were to run and did not pass.
     pub(crate) failed: u32,
+    /// What was not run, and what to do so that it is: a line each.
+    pub(crate) not_run: Vec<String>,
 }
 
 impl Report {
@@ -51,6 +56,7 @@ impl Report {
     pub(super) fn count(&mut self, tests: TestCounts) {
         self.tests.passed += tests.passed;
         self.tests.failed += tests.failed;
+        self.tests.not_run.extend(tests.not_run);
     }
 
     /// Whether every stage and every test succeeded.
@@ -80,6 +86,9 @@ impl fmt::Display for Report {
             let mark = if *succeeded { "done" } else { "FAILED" };
             writeln!(formatter, "{mark:>8} {:>7.1} s  {name}", took.as_secs_f64())?;
         }
+        for test in &self.tests.not_run {
+            writeln!(formatter, "{NOT_RUN}{test}")?;
+        }
         write!(
             formatter,
             "{} passed, {} failed",
@@ -91,17 +100,23 @@ impl fmt::Display for Report {
 
 impl TestCounts {
     /// Reads the summary line of nextest, such as
-    /// `Summary [   0.004s] 3 tests run: 2 passed (1 slow), 1 timed out, 0 skipped`.
+    /// `Summary [   0.004s] 3 tests run: 2 passed (1 slow), 1 timed out, 0 skipped`. A test that says that it was not run
+    /// ends well, but has not passed.
     pub(super) fn parse(printed: &str) -> Option<Self> {
         let summary = printed
             .lines()
             .rfind(|line| line.trim_start().starts_with("Summary ["))?;
         let (_, counts) = summary.split_once("] ")?;
         let run: u32 = number_before(counts, "test")?;
-        let passed = number_before(counts, "passed").unwrap_or(0);
+        let ended_well = number_before(counts, "passed").unwrap_or(0);
+        let lines = printed.lines().map(str::trim);
+        let not_run: Vec<_> = lines
+            .filter_map(|line| line.strip_prefix(NOT_RUN).map(ToOwned::to_owned))
+            .collect();
         Some(Self {
-            passed,
-            failed: run.saturating_sub(passed),
+            passed: ended_well.saturating_sub(u32::try_from(not_run.len()).unwrap_or(u32::MAX)),
+            failed: run.saturating_sub(ended_well),
+            not_run,
         })
     }
 }
@@ -119,7 +134,11 @@ mod tests {
     fn check(summary: &str, passed: u32, failed: u32) {
         assert_eq!(
             TestCounts::parse(summary),
-            Some(TestCounts { passed, failed }),
+            Some(TestCounts {
+                passed,
+                failed,
+                not_run: Vec::new()
+            }),
             "{summary}"
         );
     }
@@ -154,6 +173,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_run_has_not_passed_and_is_named() {
+        let printed = " Summary [ 1.0s] 3 tests run: 3 passed, 0 skipped\n  stdout\n    not run: conduit on Spin: why\n";
+        let counts = TestCounts::parse(printed).unwrap();
+        assert_eq!((counts.passed, counts.failed), (2, 0));
+        let mut report = Report::default();
+        report.count(counts);
+        let printed = report.to_string();
+        assert!(
+            printed.contains("\nnot run: conduit on Spin: why\n"),
+            "{printed}"
+        );
+    }
+
+    #[test]
     fn last_line_counts_failed_stages_with_the_tests() {
         let mut report = Report::default();
         report.stage("good", || Ok(()));
@@ -161,6 +194,7 @@ mod tests {
         report.count(TestCounts {
             passed: 7,
             failed: 1,
+            ..TestCounts::default()
         });
         assert_eq!(
             report.to_string().lines().last(),

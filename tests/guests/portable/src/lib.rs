@@ -1,0 +1,85 @@
+//! A function that uses what the SDK offers, as its path says: one source for every target that the SDK has.
+//!
+//! Unlike a function that is used, it tells its client why something failed, since that is what is tested.
+
+mod database;
+
+use terrace_sdk::http::header::SET_COOKIE;
+use terrace_sdk::http::request::Parts;
+use terrace_sdk::http::{HeaderValue, Method, StatusCode};
+use terrace_sdk::kv::Store;
+use terrace_sdk::{Body, Error, IntoResponse, Request, Response, log, outbound, variables};
+
+/// More than any test sends.
+const MAX_CONTENT: usize = 1 << 20;
+
+/// Answers with what the target does.
+pub async fn handle(request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let answer = answer(&head, body).await;
+    answer.unwrap_or_else(|error| with_status(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+terrace_sdk::export!(handle);
+
+async fn answer(head: &Parts, body: Body) -> Result<Response, Error> {
+    let segments: Vec<&str> = head.uri.path().split('/').skip(1).collect();
+    match segments[..] {
+        ["variable", name] => Ok(variables::get(name).await?.into_response()),
+        ["kv", label] => Ok(Store::open(label)
+            .await?
+            .keys()
+            .await?
+            .join("\n")
+            .into_response()),
+        ["kv", label, key] => value(&head.method, &Store::open(label).await?, key, body).await,
+        ["sql", label] => database::execute(label, &body.read(MAX_CONTENT).await?).await,
+        ["batch", label] => database::batch(label, &body.read(MAX_CONTENT).await?).await,
+        ["transaction", label, table] => database::transaction(label, table).await,
+        ["fetch"] => Ok(outbound::send(request_of(&body.read(MAX_CONTENT).await?)?).await?),
+        ["echo"] => Ok(Response::new(body)),
+        ["nothing"] => Ok(with_status(StatusCode::NO_CONTENT, Body::empty())),
+        ["cookies"] => Ok(cookies()),
+        ["log", word] => {
+            log::warn(word);
+            Ok("logged".into_response())
+        }
+        _ => Ok(with_status(StatusCode::NOT_FOUND, "there is no such path")),
+    }
+}
+
+async fn value(method: &Method, store: &Store, key: &str, body: Body) -> Result<Response, Error> {
+    match *method {
+        Method::PUT => {
+            store
+                .set(key, body.read(MAX_CONTENT).await?.to_vec())
+                .await?
+        }
+        Method::DELETE => store.delete(key).await?,
+        _ => {
+            let value = store.get(key).await?;
+            let absent = || with_status(StatusCode::NOT_FOUND, "there is no such key");
+            return Ok(value.map_or_else(absent, |value| Response::new(value.into())));
+        }
+    }
+    Ok(with_status(StatusCode::NO_CONTENT, Body::empty()))
+}
+
+fn request_of(url: &[u8]) -> Result<Request, Error> {
+    Ok(Request::builder().uri(url).body(Body::empty())?)
+}
+
+fn cookies() -> Response {
+    let mut response = Response::new(Body::empty());
+    for cookie in ["first=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "second=2"] {
+        let cookie = HeaderValue::from_static(cookie);
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn with_status(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response
+}

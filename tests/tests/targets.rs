@@ -1,0 +1,86 @@
+//! Promise: one source of a function is served by Terrace, Spin, Cloudflare and plain wasmtime.
+
+use terrace_tests::client::request;
+use terrace_tests::process::Process;
+use terrace_tests::realworld::{self, Api};
+use terrace_tests::target::wrangler::{WRANGLER_REMEDY, Worker};
+use terrace_tests::target::{Served, all_hold, not_run, wasmtime};
+use terrace_tests::{Client, guest, process};
+
+/// The root manifest, which `spin up` serves without anything of ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn spin_serves_the_whole_api() {
+    let Some(spin) = process::installed("SPIN_BIN", "spin") else {
+        return not_run(
+            "conduit on Spin",
+            "put `spin` on the PATH, or name it in SPIN_BIN",
+        );
+    };
+    let _ = guest("conduit");
+    let state = tempfile::tempdir().expect("a test has room for a folder");
+    let state = state.path().to_str().expect("its path is text");
+    let arguments = [
+        "up",
+        "--from",
+        "spin.toml",
+        "--listen",
+        "127.0.0.1:0",
+        "--state-dir",
+        state,
+    ];
+    let process = Process::start_group(&spin, process::workspace(), &arguments, &[]);
+    let served = Served::ready(process, "Serving ").await;
+    all_hold(
+        Api::new(&format!("{}/api", served.http)),
+        realworld::claims(),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cloudflare_serves_the_whole_api() {
+    let Some(worker) = Worker::conduit() else {
+        return not_run("conduit on Cloudflare's runtime", WRANGLER_REMEDY);
+    };
+    let migrated = worker.migrate().await;
+    assert_eq!(migrated.code, Some(0), "{}", migrated.text);
+    let served = worker.start().await;
+    all_hold(
+        Api::new(&format!("{}/api", served.http)),
+        realworld::claims(),
+    )
+    .await;
+}
+
+/// A function that uses WASI only is served as the page on targets says.
+#[tokio::test]
+async fn wasmtime_serves_a_function_that_uses_wasi_only() {
+    let Some(wasmtime) = wasmtime() else {
+        return not_run(
+            "hello on wasmtime",
+            "put `wasmtime` on the PATH, or name it in WASMTIME_BIN",
+        );
+    };
+    let component = guest("hello");
+    let component = component.to_str().expect("its path is text");
+    let folder = tempfile::tempdir().expect("a test has room for a folder");
+    let arguments = [
+        "serve",
+        "-Scli",
+        "-Sp3",
+        "-Wcomponent-model-async",
+        "--addr",
+        "127.0.0.1:0",
+        component,
+    ];
+    let process = Process::start_group(&wasmtime, folder.path(), &arguments, &[]);
+    let served = Served::ready(process, " on ").await;
+    let get = request(
+        http::Method::GET,
+        &format!("{}/hello", served.http),
+        &[],
+        "",
+    );
+    let answer = Client::default().send(get).await.expect(200);
+    assert_eq!(answer.text().trim_end(), "Hello from Terrace");
+}
