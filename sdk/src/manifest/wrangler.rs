@@ -103,6 +103,25 @@ mod tests {
     }
 
     #[test]
+    fn each_grant_names_the_line_and_the_file() {
+        for (advice, line) in [
+            (store("default"), "[[kv_namespaces]] with binding = \"KV\""),
+            (
+                database("orders"),
+                "[[d1_databases]] with binding = \"DB_ORDERS\"",
+            ),
+            (
+                queue("mail"),
+                "binding = \"QUEUE_MAIL\" and queue = \"mail\"",
+            ),
+            (variable("key"), "key = \"...\" to [vars]"),
+        ] {
+            assert!(advice.contains(line), "{advice}");
+            assert!(advice.contains("wrangler.toml"), "{advice}");
+        }
+    }
+
+    #[test]
     fn only_names_of_service_chaining_are_components() {
         assert_eq!(component("http://hello.spin.internal"), Some("hello"));
         assert_eq!(component("https://hello.spin.internal"), None);

@@ -19,7 +19,10 @@ fn manifest_of_a_new_project_is_right() {
     let app = App::load_unbuilt(folder.path()).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(app.name, "user-api");
     assert_eq!(app.components[0].id, "user-api");
-    assert!(matches!(app.triggers[0].target, manifest::Target::Component(0)));
+    assert!(matches!(
+        app.triggers[0].target,
+        manifest::Target::Component(0)
+    ));
     let build = app.components[0].build.as_ref().unwrap();
     assert!(build.command[0].contains("--target wasm32-wasip2"));
     let expected = "target/wasm32-wasip2/release/user_api.wasm";
@@ -129,5 +132,8 @@ fn target_is_added_to_a_project_that_is_there_and_replaces_nothing() {
     assert_eq!(fs::read_to_string(source).unwrap(), "// mine");
     assert!(folder.path().join("wrangler.toml").exists());
     let again = run(&arguments(folder.path(), Some(Target::Worker)));
-    assert!(again.unwrap_err().to_string().contains("is there already"));
+    let Err(CommandError::Faults(faults)) = again else {
+        panic!("it is made twice");
+    };
+    assert!(faults.to_string().contains("is there already"), "{faults}");
 }

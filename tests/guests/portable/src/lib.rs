@@ -53,7 +53,7 @@ async fn value(method: &Method, store: &Store, key: &str, body: Body) -> Result<
         Method::PUT => {
             store
                 .set(key, body.read(MAX_CONTENT).await?.to_vec())
-                .await?
+                .await?;
         }
         Method::DELETE => store.delete(key).await?,
         _ => {
