@@ -65,6 +65,6 @@ fn describe(error: &JsValue) -> String {
     )
 }
 
-fn failed(error: JsValue) -> Error {
-    Error::message(describe(&error))
+fn failed(error: impl AsRef<JsValue>) -> Error {
+    Error::message(describe(error.as_ref()))
 }

@@ -1,4 +1,4 @@
-//! Header fields as JavaScript has them.
+//! Header fields as JavaScript has them: their values are text, which workerd reads and writes as UTF-8.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use worker::js_sys::Array;
@@ -23,9 +23,12 @@ pub(super) fn from_js(headers: &Headers) -> Result<HeaderMap, Error> {
 pub(super) fn to_js(fields: &HeaderMap) -> Result<Headers, Error> {
     let headers = Headers::new().map_err(failed)?;
     for (name, value) in fields {
-        headers
-            .append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))
-            .map_err(failed)?;
+        let text = std::str::from_utf8(value.as_bytes()).map_err(|_| {
+            Error::message(format!(
+                "field {name} holds bytes that are not UTF-8, which a Worker cannot send"
+            ))
+        })?;
+        headers.append(name.as_str(), text).map_err(failed)?;
     }
     Ok(headers)
 }

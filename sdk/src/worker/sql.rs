@@ -166,11 +166,10 @@ fn from_js(value: &JsValue) -> Result<Value, Error> {
     )))
 }
 
-fn text_of(value: JsValue) -> String {
-    value.as_string().unwrap_or_default()
+fn text_of(value: impl AsRef<JsValue>) -> String {
+    value.as_ref().as_string().unwrap_or_default()
 }
 
-fn error(error: JsValue) -> Error {
-    let reason = super::describe(&error);
-    Error::Statement(reason)
+fn error(error: impl AsRef<JsValue>) -> Error {
+    Error::Statement(super::describe(error.as_ref()))
 }
