@@ -1,9 +1,9 @@
 //! What a function needs to answer requests and to keep its state.
 //!
 //! A function is written once, against the types of the [`http`] crate and the modules below. Built for
-//! WASI it runs on `terrace up` and `spin up`; built natively it runs inside [`testing::Host`], so that a
-//! plain `cargo test` checks it without WebAssembly. Which routes, databases and hosts it may use is not
-//! decided here but by `spin.toml`.
+//! WASI it runs on `terrace up` and `spin up`, for `wasm32-unknown-unknown` on Cloudflare Workers; built natively
+//! it runs inside [`testing::Host`], so that a plain `cargo test` checks it without WebAssembly. Which routes,
+//! databases and hosts it may use is not decided here but by `spin.toml`, on Cloudflare by `wrangler.toml`.
 //!
 //! ```
 //! use terrace_sdk::{Body, Request, Response};
@@ -23,6 +23,8 @@
 //! ```
 
 mod body;
+#[cfg(any(all(target_family = "wasm", target_os = "unknown"), test))]
+mod client;
 mod error;
 mod handler;
 mod manifest;
@@ -31,6 +33,7 @@ mod response;
 pub mod kv;
 pub mod log;
 pub mod outbound;
+pub mod queue;
 pub mod sql;
 pub mod variables;
 
@@ -44,6 +47,14 @@ mod worker;
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 use self::worker as host;
+#[cfg(all(
+    target_family = "wasm",
+    not(any(target_os = "wasi", target_os = "unknown"))
+))]
+compile_error!(
+    "terrace-sdk has no host for this target: build for wasm32-wasip2 (Terrace, Spin) or wasm32-unknown-unknown (Cloudflare)"
+);
+
 #[cfg(not(target_family = "wasm"))]
 use native as host;
 #[cfg(target_os = "wasi")]
@@ -76,15 +87,16 @@ pub mod exported {
 #[doc(hidden)]
 pub mod exported {
     //! What [`export!`](crate::export) expands to; not for use by hand.
-    pub use crate::host::serve;
+    pub use crate::host::{deliver, serve};
+    pub use ::worker::worker_sys::MessageBatch;
     pub use ::worker::{Env, js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 }
 
 /// Makes `async fn handler(Request) -> impl IntoResponse` what the component answers requests with, or
 /// `async fn handler() -> impl IntoResponse`, which costs less where the request does not matter.
 ///
-/// For WASI it expands to the export of `wasi:http/handler@0.3.0`. Natively there is nothing to export, and
-/// it only checks that the handler exists.
+/// For WASI it expands to the export of `wasi:http/handler@0.3.0`, for Cloudflare to the events `fetch` and `queue`.
+/// Natively there is nothing to export, and it only checks that the handler exists.
 #[macro_export]
 macro_rules! export {
     ($handler:path) => {
@@ -104,17 +116,27 @@ macro_rules! export {
         #[cfg(all(target_family = "wasm", target_os = "unknown"))]
         const _: () = {
             use wasm_bindgen::prelude::wasm_bindgen as entry;
-            use $crate::exported::{Env, js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
+            use $crate::exported::{
+                Env, MessageBatch, js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys,
+            };
             #[entry(
-                                        wasm_bindgen = wasm_bindgen,
-                                        wasm_bindgen_futures = wasm_bindgen_futures,
-                                        js_sys = js_sys
-                                    )]
+                                                        wasm_bindgen = wasm_bindgen,
+                                                        wasm_bindgen_futures = wasm_bindgen_futures,
+                                                        js_sys = js_sys
+                                                    )]
             pub async fn fetch(
                 request: web_sys::Request,
                 env: Env,
             ) -> Result<web_sys::Response, wasm_bindgen::JsValue> {
                 $crate::exported::serve(request, env, $handler).await
+            }
+            #[entry(
+                                wasm_bindgen = wasm_bindgen,
+                                wasm_bindgen_futures = wasm_bindgen_futures,
+                                js_sys = js_sys
+                            )]
+            pub async fn queue(batch: MessageBatch, env: Env) {
+                $crate::exported::deliver(batch, env, $handler).await;
             }
         };
         #[cfg(not(target_family = "wasm"))]

@@ -10,7 +10,7 @@ pub(crate) use crate::sql::transaction::{batch, migrate};
 
 use crate::outbound::{self, target};
 use crate::testing::installed;
-use crate::{Request, Response, variables};
+use crate::{Request, Response, queue, variables};
 
 pub(crate) async fn variable(name: &str) -> Result<String, variables::Error> {
     installed()
@@ -37,4 +37,12 @@ pub(crate) async fn send(request: Request) -> Result<Response, outbound::Error> 
         .cloned()
         .ok_or(outbound::Error::Denied(target))?;
     Ok(answer(request))
+}
+
+pub(crate) async fn enqueue(queue: &str, event: queue::Event) -> Result<(), queue::Error> {
+    installed()
+        .events
+        .borrow_mut()
+        .push((queue.to_owned(), event));
+    Ok(())
 }

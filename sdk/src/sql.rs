@@ -5,6 +5,10 @@
 
 #[cfg(any(all(target_family = "wasm", target_os = "unknown"), test))]
 pub(crate) mod number;
+#[allow(
+    dead_code,
+    reason = "D1 only looks at first words, and all others only split scripts"
+)]
 pub(crate) mod script;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub(crate) mod transaction;

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use crate::queue::Event;
 use crate::{Handler, IntoResponse, Request, Response};
 
 type Outbound = Rc<dyn Fn(Request) -> Response>;
@@ -28,6 +29,7 @@ pub(crate) struct State {
     pub(crate) outbound: RefCell<HashMap<String, Outbound>>,
     pub(crate) logs: RefCell<Vec<String>>,
     pub(crate) statements: RefCell<Vec<String>>,
+    pub(crate) events: RefCell<Vec<(String, Event)>>,
     files: RefCell<HashMap<String, PathBuf>>,
     databases: RefCell<HashMap<String, Rc<rusqlite::Connection>>>,
 }
@@ -128,6 +130,13 @@ impl Host {
     #[must_use]
     pub fn logs(&self) -> Vec<String> {
         self.0.logs.borrow().clone()
+    }
+
+    /// The events sent so far, in order, each with the name of its queue. None is delivered: a test that wants one
+    /// to be calls the handler with a request of its own.
+    #[must_use]
+    pub fn events(&self) -> Vec<(String, Event)> {
+        self.0.events.borrow().clone()
     }
 
     /// The texts of all SQL statements so far, in order.

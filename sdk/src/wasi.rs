@@ -3,11 +3,13 @@
 mod http;
 mod kv;
 mod outbound;
+mod queue;
 mod sql;
 
 pub use http::serve;
 pub(crate) use kv::Store;
 pub(crate) use outbound::send;
+pub(crate) use queue::enqueue;
 pub(crate) use sql::Connection;
 
 pub(crate) use crate::sql::transaction::{batch, migrate};

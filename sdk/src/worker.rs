@@ -8,11 +8,14 @@ mod fields;
 mod http;
 mod kv;
 mod outbound;
+mod queue;
 mod sql;
 
 pub use http::serve;
 pub(crate) use kv::Store;
 pub(crate) use outbound::send;
+pub use queue::deliver;
+pub(crate) use queue::enqueue;
 pub(crate) use sql::{Connection, batch, migrate};
 
 use std::cell::OnceCell;

@@ -1,8 +1,8 @@
 //! The native host keeps to what the interfaces promise.
 
 use super::Host;
-use crate::sql::{Connection, Error, Statement, Value};
-use crate::{Body, Request, Response, kv, log, outbound, values, variables};
+use crate::sql::{Connection, Error, FromValue, Statement, Value};
+use crate::{Body, Request, Response, kv, log, outbound, queue, values, variables};
 
 fn request() -> Request {
     Request::new(Body::empty())
@@ -173,4 +173,113 @@ fn a_handler_may_ask_nothing_of_the_request() {
         "hello"
     }
     assert_eq!(Host::new().call(handle, request()).text(), "hello");
+}
+
+const MIGRATIONS: [&str; 2] = [
+    "CREATE TABLE a (b TEXT);\n-- A comment;\nINSERT INTO a VALUES ('1;');",
+    "INSERT INTO a VALUES ('2');",
+];
+
+async fn count(connection: &Connection) -> i64 {
+    let rows = connection.execute("SELECT count(*) FROM a", []).await;
+    rows.unwrap().one().unwrap().get(0).unwrap()
+}
+
+#[test]
+fn migrations_are_applied_once_and_then_only_looked_for() {
+    let host = Host::new();
+    host.run(async {
+        let connection = Connection::open("default").await.unwrap();
+        connection.migrate(&MIGRATIONS[..1]).await.unwrap();
+        connection.migrate(&MIGRATIONS).await.unwrap();
+        assert_eq!(count(&connection).await, 2);
+        let before = host.statements().len();
+        connection.migrate(&MIGRATIONS).await.unwrap();
+        assert_eq!(host.statements().len(), before + 1);
+    });
+}
+
+#[test]
+fn a_migration_that_fails_leaves_none_applied() {
+    Host::new().run(async {
+        let connection = Connection::open("default").await.unwrap();
+        let wrong = "INSERT INTO a VALUES ('2'); INSERT INTO nowhere VALUES (1);";
+        let error = connection
+            .migrate(&[MIGRATIONS[0], wrong])
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::Migration { number: 2, .. }));
+        assert!(error.to_string().contains("nowhere"), "{error}");
+        let tables = connection
+            .execute("SELECT name FROM sqlite_master", [])
+            .await
+            .unwrap();
+        assert!(tables.is_empty());
+        connection.migrate(&MIGRATIONS).await.unwrap();
+        assert_eq!(count(&connection).await, 2);
+    });
+}
+
+#[test]
+fn a_batch_wants_a_name_of_its_own_for_each_column() {
+    Host::new().run(async {
+        let connection = Connection::open("default").await.unwrap();
+        for (text, wrong) in [
+            ("SELECT 1 AS a, 2 AS a", Some("a")),
+            ("SELECT 'x', 1", Some("1")),
+            ("SELECT 1", None),
+            ("SELECT 1 AS a, 2 AS b", None),
+        ] {
+            let outcome = connection.batch(&[Statement::new(text)]).await;
+            match outcome {
+                Err(Error::ColumnName(name)) => assert_eq!(Some(&*name), wrong, "{text}"),
+                outcome => assert!(outcome.is_ok() && wrong.is_none(), "{text}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn an_integer_reads_as_a_real_number_if_it_is_one() {
+    assert_eq!(f64::from_value(&Value::Integer(2)), Some(2.0));
+    assert_eq!(f64::from_value(&Value::Integer(i64::MAX)), None);
+}
+
+#[test]
+fn events_that_were_sent_can_be_looked_at() {
+    let host = Host::new();
+    let event = queue::Event::new("1", "/tests", "tested").data("text/plain", "content");
+    host.run(queue::send("mail", event.clone())).unwrap();
+    assert_eq!(host.events(), [("mail".to_owned(), event)]);
+}
+
+#[test]
+fn an_event_is_sent_only_if_it_is_whole_and_the_queue_has_a_name() {
+    let send = |name: &str, kind: &str| {
+        Host::new().run(queue::send(name, queue::Event::new("1", "/tests", kind)))
+    };
+    assert!(matches!(send("mail", ""), Err(queue::Error::Event(_))));
+    for name in ["", "Mail", "a.b", "a/b", &"a".repeat(64)] {
+        assert!(
+            matches!(send(name, "tested"), Err(queue::Error::InvalidName(_))),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_denied_capability_says_what_to_write_where() {
+    let denied = [
+        (
+            Error::AccessDenied("orders".to_owned()).to_string(),
+            "access to the database \"orders\" is denied; add \"orders\" to sqlite_databases in spin.toml",
+        ),
+        (
+            queue::Error::AccessDenied("mail".to_owned()).to_string(),
+            "access to the queue \"mail\" is denied; add \"http://mail.queue.internal\" to allowed_outbound_hosts in spin.toml",
+        ),
+    ];
+    for (said, expected) in denied {
+        assert_eq!(said, expected);
+    }
 }

@@ -2,11 +2,12 @@
 
 use http::StatusCode;
 use worker::Env;
+use worker::js_sys::Reflect;
 use worker::wasm_bindgen::JsValue;
 use worker::web_sys::{self, ResponseInit};
 
 use super::{content, failed, fields};
-use crate::{Error, Handler, IntoResponse, Request, Response};
+use crate::{Error, Handler, IntoResponse, Request, Response, client};
 
 /// Answers one request of the host with the handler.
 ///
@@ -30,6 +31,8 @@ fn from_js(incoming: &web_sys::Request) -> Result<Request, Error> {
     *request.method_mut() = incoming.method().parse()?;
     *request.uri_mut() = incoming.url().parse()?;
     *request.headers_mut() = fields::from_js(&incoming.headers())?;
+    let target = request.uri().clone();
+    client::sanitise(request.headers_mut(), &target);
     Ok(request)
 }
 
@@ -38,6 +41,8 @@ fn to_js(response: Response) -> Result<web_sys::Response, Error> {
     let init = ResponseInit::new();
     init.set_status(parts.status.as_u16());
     init.set_headers(&fields::to_js(&parts.headers)?.into());
+    // Content that says it is encoded is, and must not be encoded once more.
+    Reflect::set(&init, &"encodeBody".into(), &"manual".into()).map_err(failed)?;
     // JavaScript refuses even empty content with these.
     let content = if is_without_content(parts.status) {
         None
