@@ -13,38 +13,78 @@ mod name;
 mod sdk;
 mod template;
 
-pub(crate) use template::Template;
-use template::Values;
+pub(crate) use template::{Target, Template};
+use template::{TemplateFile, Values};
 
-/// Makes a project.
+use crate::manifest::MANIFEST_FILE;
+
+/// Makes a project, or adds a target to one that is there.
 pub(crate) fn run(arguments: &NewArguments) -> Result<(), CommandError> {
     name::check(&arguments.name).map_err(|reason| CommandError::argument("NAME", reason))?;
     let folder = arguments.folder();
-    let argument = arguments.dir.as_ref().map_or("NAME", |_| "--dir");
-    check_free(folder).map_err(|reason| CommandError::argument(argument, reason))?;
-    let sdk = sdk::locate(arguments.sdk.as_deref(), &sdk::of_this_checkout())
-        .map_err(|reason| CommandError::argument("--sdk", reason))?;
-    let values = Values {
-        name: &arguments.name,
-        sdk: &sdk,
-    };
-    write(folder, arguments.template, &values).map_err(|(file, error)| {
-        let message = format!("`{}` cannot be written: {error}", file.display());
-        CommandError::Failed(message.into())
-    })?;
-    console::print(next_steps(&arguments.name, folder));
+    let added = arguments
+        .target
+        .filter(|_| folder.join(MANIFEST_FILE).exists());
+    match added {
+        Some(target) => add(arguments, target)?,
+        None => make(arguments)?,
+    }
+    let made = if added.is_some() { "added to" } else { "made" };
+    let steps = next_steps(folder, arguments.target);
+    console::print(format!("{made} {} in {}\n\n{steps}", arguments.name, folder.display()));
     Ok(())
 }
 
+fn make(arguments: &NewArguments) -> Result<(), CommandError> {
+    let argument = arguments.dir.as_ref().map_or("NAME", |_| "--dir");
+    check_free(arguments.folder()).map_err(|reason| CommandError::argument(argument, reason))?;
+    let sdk = sdk::locate(arguments.sdk.as_deref(), &sdk::of_this_checkout())
+        .map_err(|reason| CommandError::argument("--sdk", reason))?;
+    let target = arguments.target.map_or(&[][..], Target::files);
+    let files = arguments.template.files().iter().chain(target);
+    write_all(arguments, files, &sdk)
+}
+
+/// The files of a target name no SDK, so it may be gone.
+fn add(arguments: &NewArguments, target: Target) -> Result<(), CommandError> {
+    check_absent(arguments.folder(), target.files())
+        .map_err(|reason| CommandError::argument("--target", reason))?;
+    write_all(arguments, target.files(), Path::new(""))
+}
+
+fn write_all<'f>(
+    arguments: &NewArguments,
+    files: impl IntoIterator<Item = &'f TemplateFile>,
+    sdk: &Path,
+) -> Result<(), CommandError> {
+    let values = Values {
+        name: &arguments.name,
+        sdk,
+    };
+    write(arguments.folder(), files, &values).map_err(|(file, error)| {
+        let message = format!("`{}` cannot be written: {error}", file.display());
+        CommandError::Failed(message.into())
+    })
+}
+
 /// What a user does with a new project.
-fn next_steps(name: &str, folder: &Path) -> String {
-    let folder = folder.display();
-    format!(
-        "made {name} in {folder}\n\n\
-        \x20 cd {folder}\n\
-        \x20 cargo test       tests the handler natively, without WebAssembly\n\
-        \x20 terrace dev      builds and serves it, and swaps in what you change"
-    )
+fn next_steps(folder: &Path, target: Option<Target>) -> String {
+    let mut steps = Vec::new();
+    if folder != Path::new(".") {
+        steps.push(format!("  cd {}", folder.display()));
+    }
+    steps.push("  cargo test       tests the handler natively, without WebAssembly".to_owned());
+    steps.push(
+        "  terrace dev      builds and serves it, and swaps in what you change".to_owned(),
+    );
+    if target == Some(Target::Worker) {
+        steps.push("  npm install      installs wrangler, Cloudflare's own tool".to_owned());
+        steps.push(
+            "  npx wrangler dev builds the same source for Cloudflare's runtime, and serves it there"
+                .to_owned(),
+        );
+    }
+    steps.join("\n")
 }
 
 /// A project goes where nothing is yet, so that nothing is overwritten.
@@ -63,12 +103,22 @@ fn check_free(folder: &Path) -> Result<(), Reason> {
     Err(Reason::new(message).help("choose another name, or another folder with `--dir`"))
 }
 
-fn write(
+/// What a target adds replaces nothing.
+fn check_absent(folder: &Path, files: &[TemplateFile]) -> Result<(), Reason> {
+    let there = files.iter().find(|(file, _)| folder.join(file).exists());
+    let Some((file, _)) = there else {
+        return Ok(());
+    };
+    let message = format!("`{}` is there already", folder.join(file).display());
+    Err(Reason::new(message).help("the target is part of the project; rename the file to have a new one"))
+}
+
+fn write<'f>(
     folder: &Path,
-    template: Template,
+    files: impl IntoIterator<Item = &'f TemplateFile>,
     values: &Values<'_>,
 ) -> Result<(), (PathBuf, io::Error)> {
-    for (file, text) in template.files() {
+    for (file, text) in files {
         let file = folder.join(file);
         let write = || {
             fs::create_dir_all(file.parent().unwrap_or(folder))?;
