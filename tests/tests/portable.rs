@@ -1,6 +1,5 @@
 //! Promise: what the SDK offers is the same on every target, but for the differences that docs/targets.md lists.
 
-use serde_json::json;
 use terrace_sdk::testing::Host;
 use terrace_tests::portable::{Portable, Target, VARIABLE, claims};
 use terrace_tests::target::native::Native;
@@ -32,15 +31,8 @@ async fn the_sdk_holds_on_terrace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sdk_holds_on_cloudflare() {
-    let (name, value) = VARIABLE;
-    let config = json!({
-        "name": "portable",
-        "compatibility_date": "2026-04-01",
-        "d1_databases": [{"binding": "DB", "database_name": "portable"}],
-        "kv_namespaces": [{"binding": "KV"}],
-        "vars": {name: value},
-    });
-    let Some(worker) = Worker::new("portable", &config) else {
+    let config = "tests/guests/portable/wrangler.toml";
+    let Some(worker) = Worker::new("portable", config, &[]) else {
         return not_run("the SDK on Cloudflare's runtime", WRANGLER_REMEDY);
     };
     let served = worker.start().await;

@@ -7,19 +7,22 @@ use std::{
     ffi::OsString,
     fs,
     os::unix::process::CommandExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use self::{size::Bundle, wrangler::Wrangler};
-use crate::{Outcome, process, setup, tools, workspace::Workspace};
+use crate::{
+    Outcome, process, setup, tools,
+    workspace::{GUEST_FOLDERS, Workspace},
+};
 
 /// Where Workers are built, each into a folder of its name, from the root. Given explicitly, because each
 /// `wrangler.toml` names a file in it, so no setting of the user may move it.
 const WORKERS_FOLDER: &str = "target/worker";
 
-/// The functions that have a configuration of wrangler.
-pub(crate) const FUNCTIONS: [&str; 2] = ["conduit", "hello"];
+/// The functions that have a configuration of wrangler. The last is the tests'.
+pub(crate) const FUNCTIONS: [&str; 3] = ["conduit", "hello", "portable"];
 
 /// What is done with which function.
 #[derive(clap::Args)]
@@ -103,9 +106,16 @@ fn state_folder(arguments: &[OsString]) -> &[OsString] {
         .unwrap_or_default()
 }
 
+/// The folder of a function, which may be a guest of the tests.
+fn source(root: &Path, function: &str) -> PathBuf {
+    let folders = GUEST_FOLDERS.map(|folder| root.join(folder).join(function));
+    let [functions, guests] = folders;
+    if guests.exists() { guests } else { functions }
+}
+
 /// Builds a function with `worker-build`, whose own downloads the tools of the registries take the place of.
 fn build(workspace: &Workspace, function: &str) -> Outcome {
-    let source = workspace.root.join("functions").join(function);
+    let source = source(&workspace.root, function);
     if !source.join("Cargo.toml").exists() {
         return Err(format!("`functions/` has no `{function}`").into());
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{Outcome, process};
 
 /// Folders below which every package is a guest, that is, is built to WebAssembly.
-const GUEST_FOLDERS: [&str; 2] = ["functions", "tests/guests"];
+pub(crate) const GUEST_FOLDERS: [&str; 2] = ["functions", "tests/guests"];
 
 /// The workspace as `cargo metadata` describes it.
 #[derive(Debug, PartialEq)]

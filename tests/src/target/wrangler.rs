@@ -29,12 +29,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A function under this configuration, or nothing where wrangler is not on this machine.
+    /// A function under the `wrangler.toml` at this path of the repository, or nothing where wrangler is not on this
+    /// machine. `paths` are pointers to paths in that file.
     ///
     /// # Panics
     /// When the function was not built for Cloudflare; the message says how to build it.
     #[must_use]
-    pub fn new(function: &str, config: &Value) -> Option<Self> {
+    pub fn new(function: &str, config: &str, paths: &[&str]) -> Option<Self> {
         let wrangler = installed(PROGRAM_VARIABLE, "wrangler")?;
         let workers = env::var_os(WORKERS_VARIABLE).map(PathBuf::from);
         let workers = workers.unwrap_or_else(|| workspace().join("target/worker"));
@@ -44,8 +45,16 @@ impl Worker {
             "there is no {}: run `cargo xtask worker {function}`, or set {WORKERS_VARIABLE}",
             main.display()
         );
-        let mut config = config.clone();
+        let file = workspace().join(config);
+        let text = std::fs::read_to_string(&file).expect("the repository has the file");
+        let mut config: Value = toml::from_str(&text).expect("the file is TOML");
         config["main"] = json!(main);
+        // It is built already.
+        config["build"] = Value::Null;
+        for path in paths {
+            let path = config.pointer_mut(path).expect("the file has the path");
+            *path = json!(file.with_file_name(path.as_str().unwrap_or_default()));
+        }
         Some(Self {
             wrangler,
             folder: tempfile::tempdir().expect("a test has room for a folder"),
@@ -55,21 +64,10 @@ impl Worker {
     }
 
     /// Conduit under the root `wrangler.toml`, or nothing where wrangler is not on this machine.
-    ///
-    /// # Panics
-    /// When conduit was not built, or the configuration cannot be read.
     #[must_use]
     pub fn conduit() -> Option<Self> {
-        let text = std::fs::read_to_string(workspace().join("wrangler.toml"));
-        let text = text.expect("the repository has a wrangler.toml");
-        let mut config: Value = toml::from_str(&text).expect("its wrangler.toml is TOML");
-        // It is built already, and these are below the root.
-        config["build"] = Value::Null;
-        for path in ["/assets/directory", "/d1_databases/0/migrations_dir"] {
-            let path = config.pointer_mut(path).expect("the root file has it");
-            *path = json!(workspace().join(path.as_str().unwrap_or_default()));
-        }
-        let mut worker = Self::new("conduit", &config)?;
+        let paths = ["/assets/directory", "/d1_databases/0/migrations_dir"];
+        let mut worker = Self::new("conduit", "wrangler.toml", &paths)?;
         "jwt_secret = \"a secret of the tests, long enough to sign with\"\n"
             .clone_into(&mut worker.secrets);
         Some(worker)

@@ -79,7 +79,7 @@ pub(super) fn install(workspace: &Workspace) -> Outcome<PathBuf> {
 
 /// The configuration of a function: its own, or the root's, which is that of the sample app.
 fn config(root: &Path, function: &str) -> Outcome<PathBuf> {
-    let own = root.join("functions").join(function).join("wrangler.toml");
+    let own = super::source(root, function).join("wrangler.toml");
     if own.exists() {
         return Ok(own);
     }
