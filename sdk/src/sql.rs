@@ -58,7 +58,9 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The database lacks migrations that this host does not apply itself.
-    #[error("database {label:?} has {applied} of {known} migrations: run `{command}`")]
+    #[error(
+        "database {label:?} has {applied} of {known} migrations: run `{command}`, or with --local for wrangler dev"
+    )]
     NotMigrated {
         /// Its label.
         label: String,

@@ -19,8 +19,10 @@ use crate::{Body, BodyError};
 /// Content that JavaScript produces.
 pub(super) fn from_js(stream: Option<web_sys::ReadableStream>) -> Body {
     stream.map_or_else(Body::empty, |stream| {
-        let stream = ReadableStream::from_raw(stream.unchecked_into());
-        Body::stream(Incoming(stream.into_stream()))
+        Body::stream(Incoming {
+            stream,
+            pieces: None,
+        })
     })
 }
 
@@ -37,7 +39,11 @@ pub(super) fn to_js(body: Body) -> Option<Object> {
     }
 }
 
-struct Incoming(IntoStream<'static>);
+/// Content that comes from JavaScript. Opening it locks it, so that nobody else could discard what is never read.
+struct Incoming {
+    stream: web_sys::ReadableStream,
+    pieces: Option<IntoStream<'static>>,
+}
 
 impl http_body::Body for Incoming {
     type Data = Bytes;
@@ -47,7 +53,11 @@ impl http_body::Body for Incoming {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.0).poll_next(context).map(|piece| {
+        let incoming = &mut *self;
+        let pieces = incoming.pieces.get_or_insert_with(|| {
+            ReadableStream::from_raw(incoming.stream.clone().unchecked_into()).into_stream()
+        });
+        Pin::new(pieces).poll_next(context).map(|piece| {
             piece.map(|piece| match piece {
                 Ok(bytes) => Ok(Frame::data(Uint8Array::new(&bytes).to_vec().into())),
                 Err(error) => Err(BodyError::Incomplete(describe(&error).into())),

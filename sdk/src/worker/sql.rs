@@ -120,9 +120,7 @@ pub(crate) async fn migrate(connection: &Connection, migrations: &[&str]) -> Res
         label: connection.label.clone(),
         applied,
         known: migrations.len(),
-        command: format!(
-            "npx wrangler d1 migrations apply {binding} --remote` (or `--local` for wrangler dev)"
-        ),
+        command: format!("npx wrangler d1 migrations apply {binding} --remote"),
     })
 }
 

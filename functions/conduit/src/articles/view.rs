@@ -11,15 +11,15 @@ use crate::failure::Failure;
 use crate::profiles::Profile;
 use crate::reply;
 
-/// The columns of [`Article::read`]; `?1` is the viewer.
+/// The columns of [`Article::read`]; `?1` is the viewer. Each has a name of its own, as a batch wants.
 macro_rules! columns {
     () => {
         "articles.slug, articles.title, articles.description, articles.tags, articles.created_at,
         articles.updated_at, articles.favorites_count,
-        EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id),
+        EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id) AS favorited,
         users.username, users.bio, users.image,
-        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id),
-        articles.id, users.id"
+        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id) AS following,
+        articles.id, users.id AS author_id"
     };
 }
 
