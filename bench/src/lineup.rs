@@ -156,7 +156,7 @@ impl<'a> Lineup<'a> {
         let conduit = self.guest("conduit");
         let app = App::new(settings).with("conduit", "/api/...", &conduit, CONDUIT);
         let terrace = self.terrace(name, &app)?;
-        self.seed(&terrace.state_folder().join("default.db"))
+        self.seed(&terrace.state_folder().join("default.db"), &[])
             .await?;
         Ok(terrace)
     }
