@@ -12,7 +12,7 @@ async fn the_sdk_holds_as_native_code() {
     let native = Native::start(portable::handle, || {
         Host::new().variable(VARIABLE.0, VARIABLE.1)
     });
-    all_hold(Portable::new(&native.http, Target::Native), claims()).await;
+    all_hold(Portable::new(&native.http, Target::Native), claims(), None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,7 +26,12 @@ async fn the_sdk_holds_on_terrace() {
         .grant(&format!("variables = {{ {name} = {value:?} }}"))
         .start()
         .await;
-    all_hold(Portable::new(&app.http, Target::Terrace), claims()).await;
+    all_hold(
+        Portable::new(&app.http, Target::Terrace),
+        claims(),
+        Some(&app.process.log),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,5 +41,10 @@ async fn the_sdk_holds_on_cloudflare() {
         return not_run("the SDK on Cloudflare's runtime", WRANGLER_REMEDY);
     };
     let served = worker.start().await;
-    all_hold(Portable::new(&served.http, Target::Cloudflare), claims()).await;
+    all_hold(
+        Portable::new(&served.http, Target::Cloudflare),
+        claims(),
+        Some(&served.process.log),
+    )
+    .await;
 }

@@ -33,6 +33,7 @@ async fn spin_serves_the_whole_api() {
     all_hold(
         Api::new(&format!("{}/api", served.http)),
         realworld::claims(),
+        Some(&served.process.log),
     )
     .await;
 }
@@ -48,6 +49,7 @@ async fn cloudflare_serves_the_whole_api() {
     all_hold(
         Api::new(&format!("{}/api", served.http)),
         realworld::claims(),
+        Some(&served.process.log),
     )
     .await;
 }

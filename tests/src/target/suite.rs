@@ -7,6 +7,8 @@ use std::time::Instant;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 
+use crate::log::Log;
+
 /// How many claims are checked at once: enough that none waits for the client, few enough that the server of a
 /// developer's machine is not what is tested.
 const AT_ONCE: usize = 4;
@@ -32,11 +34,16 @@ macro_rules! claims {
     }),*] };
 }
 
-/// Checks every claim, or those that `TERRACE_CLAIM` chooses, and says of each by name whether it holds.
+/// Checks every claim, or those that `TERRACE_CLAIM` chooses, and says of each by name whether it holds. If one does
+/// not, what the server has printed follows.
 ///
 /// # Panics
 /// When one does not hold, after all were checked.
-pub async fn all_hold<S: Send + Sync + 'static>(server: S, claims: Vec<Claim<S>>) {
+pub async fn all_hold<S: Send + Sync + 'static>(
+    server: S,
+    claims: Vec<Claim<S>>,
+    log: Option<&Log>,
+) {
     let chosen = env::var(CLAIM_VARIABLE).unwrap_or_default();
     let server = Arc::new(server);
     let checks = claims
@@ -49,6 +56,9 @@ pub async fn all_hold<S: Send + Sync + 'static>(server: S, claims: Vec<Claim<S>>
         .await;
     let failed = held.iter().filter(|held| !**held).count();
     println!("{} claims hold, {failed} do not", held.len() - failed);
+    if let Some(log) = log.filter(|_| failed > 0) {
+        println!("The server has printed:\n{}", log.text());
+    }
     assert_eq!(failed, 0, "the claims that do not hold are named above");
 }
 
@@ -60,7 +70,7 @@ async fn holds<S>(claim: Claim<S>, server: Arc<S>) -> bool {
     println!(
         "{mark:>8} {:>6.2} s  {}",
         start.elapsed().as_secs_f64(),
-        claim.name
+        claim.name.replace(' ', "")
     );
     if let Err(error) = &outcome {
         println!("{error}");
