@@ -31,7 +31,11 @@ pub(crate) fn run(arguments: &NewArguments) -> Result<(), CommandError> {
     }
     let made = if added.is_some() { "added to" } else { "made" };
     let steps = next_steps(folder, arguments.target);
-    console::print(format!("{made} {} in {}\n\n{steps}", arguments.name, folder.display()));
+    console::print(format!(
+        "{made} {} in {}\n\n{steps}",
+        arguments.name,
+        folder.display()
+    ));
     Ok(())
 }
 
@@ -74,9 +78,7 @@ fn next_steps(folder: &Path, target: Option<Target>) -> String {
         steps.push(format!("  cd {}", folder.display()));
     }
     steps.push("  cargo test       tests the handler natively, without WebAssembly".to_owned());
-    steps.push(
-        "  terrace dev      builds and serves it, and swaps in what you change".to_owned(),
-    );
+    steps.push("  terrace dev      builds and serves it, and swaps in what you change".to_owned());
     if target == Some(Target::Worker) {
         steps.push("  npm install      installs wrangler, Cloudflare's own tool".to_owned());
         steps.push(
@@ -110,7 +112,8 @@ fn check_absent(folder: &Path, files: &[TemplateFile]) -> Result<(), Reason> {
         return Ok(());
     };
     let message = format!("`{}` is there already", folder.join(file).display());
-    Err(Reason::new(message).help("the target is part of the project; rename the file to have a new one"))
+    Err(Reason::new(message)
+        .help("the target is part of the project; rename the file to have a new one"))
 }
 
 fn write<'f>(

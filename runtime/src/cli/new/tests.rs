@@ -19,7 +19,10 @@ fn manifest_of_a_new_project_is_right() {
     let app = App::load_unbuilt(folder.path()).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(app.name, "user-api");
     assert_eq!(app.components[0].id, "user-api");
-    assert!(matches!(app.triggers[0].target, manifest::Target::Component(0)));
+    assert!(matches!(
+        app.triggers[0].target,
+        manifest::Target::Component(0)
+    ));
     let build = app.components[0].build.as_ref().unwrap();
     assert!(build.command[0].contains("--target wasm32-wasip2"));
     let expected = "target/wasm32-wasip2/release/user_api.wasm";
