@@ -221,10 +221,12 @@ impl<'a> Lineup<'a> {
         self.files.guests.join(name).with_extension("wasm")
     }
 
-    async fn seed(&self, database: &Path) -> Outcome {
+    async fn seed(&self, database: &Path, arguments: &[&str]) -> Outcome {
         let mut seeder = Command::new(&self.files.seeder);
         seeder.arg("--database").arg(database);
-        seeder.args(["--users", USERS, "--articles", ARTICLES]);
+        seeder
+            .args(["--users", USERS, "--articles", ARTICLES])
+            .args(arguments);
         seeder.stdin(Stdio::null()).kill_on_drop(true);
         let output = timeout(MAX_SEED_TIME, seeder.output()).await??;
         if output.status.success() {

@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use crate::{Outcome, guests, process, setup, workspace::Workspace};
+use crate::{Outcome, guests, process, setup, worker, workspace::Workspace};
 
 /// Names a built `terrace` that is to be measured instead of the one of this clone.
 const TERRACE_VARIABLE: &str = "TERRACE_BIN";
@@ -23,6 +23,12 @@ const INSTALL_PEERS: &str = "--install-peers";
 
 /// Measures the store of the edge cache by itself instead.
 const STORE: &str = "--store";
+
+/// The part of the bench that needs [`WORKERS`].
+const WORKERS_PART: &str = "workers";
+
+/// The functions that are built for Cloudflare as well.
+const WORKERS: [&str; 2] = ["hello", "conduit"];
 
 /// Builds and then becomes the bench, so that signals reach it and it can end what it started. Returns only on
 /// failure. `arguments` are the bench's, but for [`INSTALL_PEERS`].
@@ -54,6 +60,12 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> Outcome {
     let examples = build(&workspace, &["--package", "conduit", "--example", "seed"])?;
     let built = build(&workspace, &["--package", "terrace-bench"])?;
     let mut bench = Command::new(built.join("terrace-bench"));
+    if wants(&arguments, WORKERS_PART) {
+        WORKERS
+            .iter()
+            .try_for_each(|function| worker::build(&workspace, function))?;
+        bench.arg("--workers").arg(worker::folder(&workspace));
+    }
     bench.arg("--terrace").arg(terrace.canonicalize()?);
     bench.arg("--guests").arg(guests.canonicalize()?);
     bench.arg("--native").arg(built.join("native"));
@@ -83,6 +95,14 @@ fn take(arguments: &mut Vec<OsString>, option: &str) -> bool {
     arguments.len() < given
 }
 
+/// Whether the bench is to measure a part: all are measured unless `--only` names some.
+fn wants(arguments: &[OsString], part: &str) -> bool {
+    let words = arguments.iter().map(|argument| argument.to_string_lossy());
+    let words: Vec<_> = words.collect();
+    let is_named = |word: &str| word.split([',', '=']).any(|name| name == part);
+    !words.iter().any(|word| word.starts_with("--only")) || words.iter().any(|word| is_named(word))
+}
+
 /// The user's `PATH`, and behind it the folders in which peers are installed here.
 fn path_with_peers() -> Outcome<OsString> {
     let own = env::var_os("PATH").unwrap_or_default();
@@ -107,5 +127,17 @@ mod tests {
         assert!(take(&mut arguments, INSTALL_PEERS));
         assert_eq!(arguments, ["--rounds", "5"]);
         assert!(!take(&mut arguments, INSTALL_PEERS));
+    }
+
+    #[test]
+    fn parts_are_wanted_unless_others_alone_are_named() {
+        let wants = |arguments: &[&str]| {
+            let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
+            super::wants(&arguments, WORKERS_PART)
+        };
+        assert!(wants(&["--rounds", "5"]));
+        assert!(wants(&["--only", "hello,workers"]));
+        assert!(wants(&["--only=workers"]));
+        assert!(!wants(&["--only", "hello"]));
     }
 }

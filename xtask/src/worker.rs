@@ -114,7 +114,10 @@ fn source(root: &Path, function: &str) -> PathBuf {
 }
 
 /// Builds a function with `worker-build`, whose own downloads the tools of the registries take the place of.
-fn build(workspace: &Workspace, function: &str) -> Outcome {
+///
+/// # Errors
+/// When a tool cannot be installed, or the function does not build.
+pub(crate) fn build(workspace: &Workspace, function: &str) -> Outcome {
     let source = source(&workspace.root, function);
     if !source.join("Cargo.toml").exists() {
         return Err(format!("`functions/` has no `{function}`").into());

@@ -35,7 +35,8 @@ impl Lineup<'_> {
     pub(crate) async fn conduit_of_workers(&self) -> Outcome<[Contestant; 2]> {
         let terrace = self.seeded("terrace, conduit beside workerd", WITHOUT_CACHE);
         let worker = self.worker("workerd, the same conduit", "conduit")?;
-        self.seed(&worker.state_folder().join(DATABASE)).await?;
+        let database = worker.state_folder().join(DATABASE);
+        self.seed(&database, &["--d1"]).await?;
         Ok([ONE_PAGE.of(terrace.await?), ONE_PAGE.of(worker)])
     }
 

@@ -49,7 +49,17 @@ struct Options {
     /// How many articles.
     #[arg(long, default_value_t = 1_000)]
     articles: i64,
+    /// Note the migrations where wrangler notes them, for a database that D1 is to serve.
+    #[arg(long)]
+    d1: bool,
 }
+
+/// What `wrangler d1 migrations apply` leaves behind, but for the names of the files.
+const NOTE_MIGRATIONS: &str = "
+    CREATE TABLE d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
+        applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL);
+    INSERT INTO d1_migrations (name) SELECT version FROM schema_version;
+";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options::parse();
@@ -67,6 +77,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let transaction = connection.transaction()?;
     fill(&transaction, &options)?;
+    if options.d1 {
+        transaction.execute_batch(NOTE_MIGRATIONS)?;
+    }
     transaction.commit()?;
     println!(
         "{} users and {} articles in {}",
