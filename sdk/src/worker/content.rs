@@ -1,7 +1,9 @@
 //! Content on its way between Rust and JavaScript streams. Each side is pulled by the other, so that a slow
 //! reader slows the writer.
 
+use std::cell::{RefCell, RefMut};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -18,12 +20,12 @@ use crate::{Body, BodyError};
 
 /// Content that JavaScript produces.
 pub(super) fn from_js(stream: Option<web_sys::ReadableStream>) -> Body {
-    stream.map_or_else(Body::empty, |stream| {
-        Body::stream(Incoming {
-            stream,
-            pieces: None,
-        })
-    })
+    body(stream.map(Source::new))
+}
+
+/// Content of a source, or none.
+pub(super) fn body(source: Option<Rc<Source>>) -> Body {
+    source.map_or_else(Body::empty, |source| Body::stream(Incoming(source)))
 }
 
 /// Content for JavaScript: nothing, bytes whose length it announces, or a stream.
@@ -39,25 +41,41 @@ pub(super) fn to_js(body: Body) -> Option<Object> {
     }
 }
 
-/// Content that comes from JavaScript. Opening it locks it, so that nobody else could discard what is never read.
-struct Incoming {
+/// Where content comes from. The first read opens it, which locks it: what is never read, others can discard.
+pub(super) struct Source {
     stream: web_sys::ReadableStream,
-    pieces: Option<IntoStream<'static>>,
+    pieces: RefCell<Option<IntoStream<'static>>>,
 }
+
+impl Source {
+    pub(super) fn new(stream: web_sys::ReadableStream) -> Rc<Self> {
+        let pieces = RefCell::default();
+        Rc::new(Self { stream, pieces })
+    }
+
+    /// Opens it, if no read has: nobody else can discard it from now on.
+    pub(super) fn open(&self) -> RefMut<'_, IntoStream<'static>> {
+        RefMut::map(self.pieces.borrow_mut(), |pieces| {
+            pieces.get_or_insert_with(|| {
+                ReadableStream::from_raw(self.stream.clone().unchecked_into()).into_stream()
+            })
+        })
+    }
+}
+
+/// Content that comes from JavaScript.
+struct Incoming(Rc<Source>);
 
 impl http_body::Body for Incoming {
     type Data = Bytes;
     type Error = BodyError;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let incoming = &mut *self;
-        let pieces = incoming.pieces.get_or_insert_with(|| {
-            ReadableStream::from_raw(incoming.stream.clone().unchecked_into()).into_stream()
-        });
-        Pin::new(pieces).poll_next(context).map(|piece| {
+        let mut pieces = self.0.open();
+        Pin::new(&mut *pieces).poll_next(context).map(|piece| {
             piece.map(|piece| match piece {
                 Ok(bytes) => Ok(Frame::data(Uint8Array::new(&bytes).to_vec().into())),
                 Err(error) => Err(BodyError::Incomplete(describe(&error).into())),

@@ -1,11 +1,14 @@
 //! Requests and responses as JavaScript has them.
 
+use std::rc::Rc;
+
 use http::StatusCode;
 use worker::Env;
 use worker::js_sys::Reflect;
 use worker::wasm_bindgen::JsValue;
 use worker::web_sys::{self, ResponseInit};
 
+use super::content::Source;
 use super::{content, failed, fields};
 use crate::{Error, Handler, IntoResponse, Request, Response, client};
 
@@ -20,14 +23,20 @@ pub async fn serve<A>(
     handler: impl Handler<A>,
 ) -> Result<web_sys::Response, JsValue> {
     super::keep_env(env);
-    let response = handler.answer(|| from_js(&request)).await;
+    let source = request.body().map(Source::new);
+    let unread = source.as_ref().map(Rc::downgrade);
+    let response = handler.answer(|| from_js(&request, source)).await;
+    // What is still to be read, as where the response is made of it, is not the host's to discard.
+    if let Some(source) = unread.and_then(|source| source.upgrade()) {
+        source.open();
+    }
     to_js(response.into_response())
         .or_else(|error| to_js(error.into_problem()))
         .map_err(|error| error.to_string().into())
 }
 
-fn from_js(incoming: &web_sys::Request) -> Result<Request, Error> {
-    let mut request = Request::new(content::from_js(incoming.body()));
+fn from_js(incoming: &web_sys::Request, source: Option<Rc<Source>>) -> Result<Request, Error> {
+    let mut request = Request::new(content::body(source));
     *request.method_mut() = incoming.method().parse()?;
     *request.uri_mut() = incoming.url().parse()?;
     *request.headers_mut() = fields::from_js(&incoming.headers())?;

@@ -123,6 +123,16 @@ async fn slow_read_that_was_only_unlucky_runs_inline_again() {
         .kinds()
         .remember(sql, connection::Kind::LongRead);
     run(&mut fixture.database.session(), sql).await.unwrap();
-    run(&mut fixture.database.session(), sql).await.unwrap();
     assert_eq!(fixture.database.statistics().long_reads.get(), 1);
+    // On a busy machine a read can be unlucky again, but not each time.
+    let mut before = 1;
+    for _ in 0..100 {
+        run(&mut fixture.database.session(), sql).await.unwrap();
+        let long_reads = fixture.database.statistics().long_reads.get();
+        if long_reads == before {
+            return;
+        }
+        before = long_reads;
+    }
+    panic!("every read ran on a thread");
 }
