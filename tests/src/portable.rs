@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::client::{Answer, Client, request};
 use crate::realworld::unique;
 use crate::target::Claim;
+use crate::wait::until;
 
 /// Where the function runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,7 @@ pub fn claims() -> Vec<Claim<Portable>> {
         a_batch_is_done_as_a_whole_or_not_at_all,
         transactions_of_several_calls_work_or_are_refused,
         content_comes_back,
+        an_event_is_delivered_kept_or_refused,
         cookies_stay_apart,
         no_content_is_no_content,
     ]
@@ -117,7 +119,7 @@ pub async fn variables_have_values(server: &Portable) {
 pub async fn what_is_not_granted_is_named_with_its_file(server: &Portable) {
     let mut paths = vec![("/variable/unknown", "unknown")];
     if server.target != Target::Native {
-        paths.push(("/kv/unknown", "unknown"));
+        paths.extend([("/kv/unknown", "unknown"), ("/queue/unknown", "unknown")]);
     }
     for (path, name) in paths {
         let said = server.get(path).await.expect(500).text();
@@ -219,6 +221,29 @@ pub async fn content_comes_back(server: &Portable) {
     let content: Vec<u8> = (0..200_000_u32).map(|index| (index % 251) as u8).collect();
     let answer = server.call(Method::POST, "/echo", content.clone()).await;
     assert!(answer.expect(200).body == content);
+}
+
+/// Cloudflare delivers an event to the function that consumes the queue, the host in memory keeps it, and where no
+/// queue is built yet it is an error that names the queue.
+pub async fn an_event_is_delivered_kept_or_refused(server: &Portable) {
+    let word = unique("event");
+    let answer = server.call(Method::POST, "/queue/jobs", word.clone()).await;
+    match server.target {
+        Target::Native => _ = answer.expect(202),
+        Target::Terrace | Target::Spin => {
+            let said = answer.expect(500).text();
+            assert!(said.contains("jobs"), "{said}");
+        }
+        Target::Cloudflare => {
+            answer.expect(202);
+            let path = format!("/kv/default/{word}");
+            let kept = until("the delivery of the event", async || {
+                let answer = server.get(&path).await;
+                (answer.status == 200).then(|| answer.text())
+            });
+            assert_eq!(kept.await, "tested.sent");
+        }
+    }
 }
 
 /// Each `Set-Cookie` is a field of its own (RFC 6265 §3).

@@ -7,7 +7,7 @@ use terrace_tests::target::wrangler::{WRANGLER_REMEDY, Worker};
 use terrace_tests::target::{all_hold, not_run};
 use terrace_tests::{App, guest};
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_sdk_holds_as_native_code() {
     let native = Native::start(portable::handle, || {
         Host::new().variable(VARIABLE.0, VARIABLE.1)
@@ -15,7 +15,7 @@ async fn the_sdk_holds_as_native_code() {
     all_hold(Portable::new(&native.http, Target::Native), claims(), None).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_sdk_holds_on_terrace() {
     let (name, value) = VARIABLE;
     let app = App::new()
@@ -34,7 +34,7 @@ async fn the_sdk_holds_on_terrace() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_sdk_holds_on_cloudflare() {
     let config = "tests/guests/portable/wrangler.toml";
     let Some(worker) = Worker::new("portable", config, &[]) else {

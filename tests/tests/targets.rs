@@ -8,7 +8,7 @@ use terrace_tests::target::{Served, all_hold, not_run, wasmtime};
 use terrace_tests::{Client, guest, process};
 
 /// The root manifest, which `spin up` serves without anything of ours.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn spin_serves_the_whole_api() {
     let Some(spin) = process::installed("SPIN_BIN", "spin") else {
         return not_run(
@@ -38,7 +38,7 @@ async fn spin_serves_the_whole_api() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn cloudflare_serves_the_whole_api() {
     let Some(worker) = Worker::conduit() else {
         return not_run("conduit on Cloudflare's runtime", WRANGLER_REMEDY);

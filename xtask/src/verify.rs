@@ -10,7 +10,7 @@ use crate::{
     Outcome, cache_tests, guests, process,
     setup::{self, COMPONENT_TARGET, GuestToolchain, WORKER_TARGET},
     tools, worker,
-    workspace::Workspace,
+    workspace::{Workspace, cache_folder},
 };
 
 /// Time to fetch the database of advisories. Some seconds where its git host can be reached.

@@ -4,25 +4,29 @@
 
 mod database;
 
+use bytes::Bytes;
 use terrace_sdk::http::header::SET_COOKIE;
-use terrace_sdk::http::request::Parts;
 use terrace_sdk::http::{HeaderValue, Method, StatusCode};
 use terrace_sdk::kv::Store;
-use terrace_sdk::{Body, Error, IntoResponse, Request, Response, log, outbound, variables};
+use terrace_sdk::queue::Event;
+use terrace_sdk::{Body, Error, IntoResponse, Request, Response, log, outbound, queue, variables};
 
 /// More than any test sends.
 const MAX_CONTENT: usize = 1 << 20;
 
 /// Answers with what the target does.
 pub async fn handle(request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let answer = answer(&head, body).await;
+    let answer = match request.uri().path() {
+        "/" => delivered(request).await,
+        _ => answer(request).await,
+    };
     answer.unwrap_or_else(|error| with_status(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
 terrace_sdk::export!(handle);
 
-async fn answer(head: &Parts, body: Body) -> Result<Response, Error> {
+async fn answer(request: Request) -> Result<Response, Error> {
+    let (head, body) = request.into_parts();
     let segments: Vec<&str> = head.uri.path().split('/').skip(1).collect();
     match segments[..] {
         ["variable", name] => Ok(variables::get(name).await?.into_response()),
@@ -36,6 +40,7 @@ async fn answer(head: &Parts, body: Body) -> Result<Response, Error> {
         ["sql", label] => database::execute(label, &body.read(MAX_CONTENT).await?).await,
         ["batch", label] => database::batch(label, &body.read(MAX_CONTENT).await?).await,
         ["transaction", label, table] => database::transaction(label, table).await,
+        ["queue", name] => sent(name, body.read(MAX_CONTENT).await?).await,
         ["fetch"] => Ok(outbound::send(request_of(&body.read(MAX_CONTENT).await?)?).await?),
         ["echo"] => Ok(Response::new(body)),
         ["nothing"] => Ok(with_status(StatusCode::NO_CONTENT, Body::empty())),
@@ -46,6 +51,20 @@ async fn answer(head: &Parts, body: Body) -> Result<Response, Error> {
         }
         _ => Ok(with_status(StatusCode::NOT_FOUND, "there is no such path")),
     }
+}
+
+async fn sent(queue: &str, data: Bytes) -> Result<Response, Error> {
+    let event = Event::new("1", "/portable", "tested.sent").data("text/plain", data);
+    queue::send(queue, event).await?;
+    Ok(with_status(StatusCode::ACCEPTED, Body::empty()))
+}
+
+/// Keeps the kind of an event under the name that is its data.
+async fn delivered(request: Request) -> Result<Response, Error> {
+    let event = Event::read(request).await?;
+    let name = String::from_utf8_lossy(&event.data).into_owned();
+    Store::open("default").await?.set(&name, event.kind).await?;
+    Ok(with_status(StatusCode::NO_CONTENT, Body::empty()))
 }
 
 async fn value(method: &Method, store: &Store, key: &str, body: Body) -> Result<Response, Error> {
