@@ -68,8 +68,7 @@ async fn wasmtime_serves_a_function_that_uses_wasi_only() {
     let folder = tempfile::tempdir().expect("a test has room for a folder");
     let arguments = [
         "serve",
-        "-Scli",
-        "-Sp3",
+        "-Sp3,cli",
         "-Wcomponent-model-async",
         "--addr",
         "127.0.0.1:0",
