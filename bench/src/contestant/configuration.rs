@@ -106,8 +106,11 @@ pub(super) fn nginx_cache_config(address: SocketAddr, origin: SocketAddr) -> Str
 /// One worker process per core. The connections of the load generator are kept, as the others keep them: nginx would
 /// close each after 1,000 requests.
 fn nginx(address: SocketAddr, settings: &str, location: &str) -> String {
+    // Started by root, its workers would be somebody else, who cannot look into root's folders. Nobody else may set a user,
+    // and is warned that it means nothing.
     format!(
         r#"daemon off;
+user root;
 pid nginx.pid;
 worker_processes auto;
 events {{}}
