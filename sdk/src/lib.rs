@@ -117,24 +117,16 @@ macro_rules! export {
         const _: () = {
             use wasm_bindgen::prelude::wasm_bindgen as entry;
             use $crate::exported::{
-                Env, MessageBatch, js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys,
+                Env, MessageBatch, js_sys, wasm_bindgen, wasm_bindgen_futures as futures, web_sys,
             };
-            #[entry(
-                                                        wasm_bindgen = wasm_bindgen,
-                                                        wasm_bindgen_futures = wasm_bindgen_futures,
-                                                        js_sys = js_sys
-                                                    )]
+            #[entry(wasm_bindgen = wasm_bindgen, wasm_bindgen_futures = futures, js_sys = js_sys)]
             pub async fn fetch(
                 request: web_sys::Request,
                 env: Env,
             ) -> Result<web_sys::Response, wasm_bindgen::JsValue> {
                 $crate::exported::serve(request, env, $handler).await
             }
-            #[entry(
-                                wasm_bindgen = wasm_bindgen,
-                                wasm_bindgen_futures = wasm_bindgen_futures,
-                                js_sys = js_sys
-                            )]
+            #[entry(wasm_bindgen = wasm_bindgen, wasm_bindgen_futures = futures, js_sys = js_sys)]
             pub async fn queue(batch: MessageBatch, env: Env) {
                 $crate::exported::deliver(batch, env, $handler).await;
             }

@@ -30,12 +30,7 @@ async fn spin_serves_the_whole_api() {
     ];
     let process = Process::start_group(&spin, process::workspace(), &arguments, &[]);
     let served = Served::ready(process, "Serving ").await;
-    all_hold(
-        Api::new(&format!("{}/api", served.http)),
-        realworld::claims(),
-        Some(&served.process.log),
-    )
-    .await;
+    the_whole_api_holds(&served).await;
 }
 
 #[tokio::test]
@@ -46,12 +41,7 @@ async fn cloudflare_serves_the_whole_api() {
     let migrated = worker.migrate().await;
     assert_eq!(migrated.code, Some(0), "{}", migrated.text);
     let served = worker.start().await;
-    all_hold(
-        Api::new(&format!("{}/api", served.http)),
-        realworld::claims(),
-        Some(&served.process.log),
-    )
-    .await;
+    the_whole_api_holds(&served).await;
 }
 
 /// A function that uses WASI only is served as the page on targets says.
@@ -84,4 +74,10 @@ async fn wasmtime_serves_a_function_that_uses_wasi_only() {
     );
     let answer = Client::default().send(get).await.expect(200);
     assert_eq!(answer.text().trim_end(), "Hello from Terrace");
+}
+
+/// Conduit is served below `/api`, as its mount in the root manifest has it.
+async fn the_whole_api_holds(served: &Served) {
+    let api = Api::new(&format!("{}/api", served.http));
+    all_hold(api, realworld::claims(), Some(&served.process.log)).await;
 }

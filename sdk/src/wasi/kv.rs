@@ -13,37 +13,25 @@ impl Store {
     pub(crate) async fn open(label: &str) -> Result<Self, Error> {
         let store = key_value::Store::open(label).await;
         Ok(Self {
-            store: store.map_err(|failure| error(label, failure))?,
+            store: store.map_err(error(label))?,
             label: label.to_owned(),
         })
     }
 
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.store
-            .get(key)
-            .await
-            .map_err(|failure| error(&self.label, failure))
+        self.store.get(key).await.map_err(error(&self.label))
     }
 
     pub(crate) async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), Error> {
-        self.store
-            .set(key, value)
-            .await
-            .map_err(|failure| error(&self.label, failure))
+        self.store.set(key, value).await.map_err(error(&self.label))
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Result<(), Error> {
-        self.store
-            .delete(key)
-            .await
-            .map_err(|failure| error(&self.label, failure))
+        self.store.delete(key).await.map_err(error(&self.label))
     }
 
     pub(crate) async fn exists(&self, key: &str) -> Result<bool, Error> {
-        self.store
-            .exists(key)
-            .await
-            .map_err(|failure| error(&self.label, failure))
+        self.store.exists(key).await.map_err(error(&self.label))
     }
 
     pub(crate) async fn keys(&self) -> Result<Vec<String>, Error> {
@@ -52,12 +40,13 @@ impl Store {
             .await
             .collect()
             .await
-            .map_err(|failure| error(&self.label, failure))
+            .map_err(error(&self.label))
     }
 }
 
-fn error(label: &str, error: HostError) -> Error {
-    match error {
+/// What a failure of the host means for what was opened by that label.
+fn error(label: &str) -> impl Fn(HostError) -> Error {
+    move |error| match error {
         HostError::AccessDenied => Error::AccessDenied(label.to_owned()),
         HostError::NoSuchStore => Error::NoSuchStore,
         HostError::StoreTableFull => Error::StoreTableFull,

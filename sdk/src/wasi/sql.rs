@@ -21,7 +21,7 @@ impl Connection {
     pub(crate) async fn open(label: &str) -> Result<Self, Error> {
         let connection = sqlite::Connection::open(label).await;
         Ok(Self {
-            connection: connection.map_err(|failure| error(label, failure))?,
+            connection: connection.map_err(error(label))?,
             label: label.to_owned(),
         })
     }
@@ -32,12 +32,10 @@ impl Connection {
             .connection
             .execute(text, parameters)
             .await
-            .map_err(|failure| error(&self.label, failure))?
+            .map_err(error(&self.label))?
             .into_inner();
         let rows = read(stream).await;
-        finished
-            .await
-            .map_err(|failure| error(&self.label, failure))?;
+        finished.await.map_err(error(&self.label))?;
         Ok(Rows::new(columns, rows))
     }
 }
@@ -76,8 +74,9 @@ fn from_host(value: HostValue) -> Value {
     }
 }
 
-fn error(label: &str, error: HostError) -> Error {
-    match error {
+/// What a failure of the host means for what was opened by that label.
+fn error(label: &str) -> impl Fn(HostError) -> Error {
+    move |error| match error {
         HostError::AccessDenied => Error::AccessDenied(label.to_owned()),
         HostError::NoSuchDatabase => Error::NoSuchDatabase,
         HostError::InvalidConnection => Error::InvalidConnection,
