@@ -149,9 +149,10 @@ where
             inner,
         } = self.clone();
         Box::pin(async move {
-            let asked = match cache.way(&request) {
+            let asked = match cache.way(request) {
+                Way::Answered(response, _) => return Ok(response),
                 Way::Through(asked) => asked,
-                Way::Past(passing) => {
+                Way::Past(passing, request) => {
                     let response = forward(inner, request).await?;
                     let (mut response, _) = cache.passed(&passing, response);
                     fields::remove_hop_by_hop(response.headers_mut());
@@ -159,7 +160,7 @@ where
                 }
             };
             let forward = move |request| forward(inner.clone(), request);
-            let served = cache.handle(asked, request, forward).await?;
+            let served = cache.handle(asked, forward).await?;
             if let Some(work) = served.background {
                 spawn(Box::pin(work));
             }

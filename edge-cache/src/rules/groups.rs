@@ -1,9 +1,13 @@
 //! Cache groups: RFC 9875, and its other spellings `Cache-Tag` and `Surrogate-Key`.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
-use sfv::{BareItem, List, ListEntry, Parser};
+use sfv::visitor::{
+    EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ListVisitor, ParameterVisitor,
+};
+use sfv::{BareItemFromInput, Parser};
 
 use super::list;
 use super::targeted::joined;
@@ -41,10 +45,14 @@ impl CacheGroup {
 /// The groups that a response is in, each once, in order.
 #[must_use]
 pub fn groups(response: &HeaderMap) -> Box<[CacheGroup]> {
-    let mut groups: Vec<_> = names(response)
-        .iter()
-        .map(|name| CacheGroup::new(name))
-        .collect();
+    let mut groups = strings(response, &CACHE_GROUPS);
+    for line in response.get_all(CACHE_TAG) {
+        groups.extend(list::members(line.as_bytes()).map(named));
+    }
+    for line in response.get_all(SURROGATE_KEY) {
+        let keys = line.as_bytes().split(u8::is_ascii_whitespace);
+        groups.extend(keys.filter(|key| !key.is_empty()).map(named));
+    }
     groups.sort_unstable();
     groups.dedup();
     groups.into()
@@ -53,51 +61,88 @@ pub fn groups(response: &HeaderMap) -> Box<[CacheGroup]> {
 /// The groups that a response to an unsafe request invalidates (RFC 9875 §3).
 #[must_use]
 pub fn invalidated_groups(response: &HeaderMap) -> Vec<CacheGroup> {
-    let names = strings(response, &CACHE_GROUP_INVALIDATION);
-    names.iter().map(|name| CacheGroup::new(name)).collect()
+    strings(response, &CACHE_GROUP_INVALIDATION)
 }
 
-/// Whether a response is in no more groups, and in none with a longer name, than are kept track of.
+/// Whether these are no more groups, and none with a longer name, than are kept track of.
 #[must_use]
-pub fn are_bounded(response: &HeaderMap) -> bool {
-    let names = names(response);
-    names.len() <= MAX_GROUPS && names.iter().all(|name| name.len() <= MAX_GROUP_BYTES)
-}
-
-fn names(response: &HeaderMap) -> Vec<String> {
-    let mut names = strings(response, &CACHE_GROUPS);
-    for line in response.get_all(CACHE_TAG) {
-        names.extend(list::members(line.as_bytes()).map(text));
-    }
-    for line in response.get_all(SURROGATE_KEY) {
-        let keys = line.as_bytes().split(u8::is_ascii_whitespace);
-        names.extend(keys.filter(|key| !key.is_empty()).map(text));
-    }
-    names
-}
-
-/// The strings of a structured field; none if it is not a list of just strings (RFC 9875 §2, RFC 9651 §3).
-fn strings(response: &HeaderMap, name: &HeaderName) -> Vec<String> {
-    let parse = || -> Option<Vec<String>> {
-        let list: List = Parser::new(&joined(response, name)?).parse().ok()?;
-        list.into_iter().map(string).collect()
-    };
-    parse().unwrap_or_default()
-}
-
-fn string(member: ListEntry) -> Option<String> {
-    match member {
-        ListEntry::Item(item) => match item.bare_item {
-            BareItem::String(text) => Some(text.into()),
-            _ => None,
-        },
-        ListEntry::InnerList(_) => None,
-    }
+pub fn are_bounded(groups: &[CacheGroup]) -> bool {
+    let is_bounded = |group: &CacheGroup| group.0.len() <= MAX_GROUP_BYTES;
+    groups.len() <= MAX_GROUPS && groups.iter().all(is_bounded)
 }
 
 /// Bytes beyond ASCII are told apart as they are.
-fn text(name: &[u8]) -> String {
-    name.iter().copied().map(char::from).collect()
+fn named(name: &[u8]) -> CacheGroup {
+    match str::from_utf8(name) {
+        Ok(name) if name.is_ascii() => CacheGroup::new(name),
+        _ => CacheGroup::new(&name.iter().copied().map(char::from).collect::<String>()),
+    }
+}
+
+/// The strings of a structured field; none if it is not a list of just strings (RFC 9875 §2, RFC 9651 §3).
+fn strings(response: &HeaderMap, name: &HeaderName) -> Vec<CacheGroup> {
+    let Some(field) = joined(response, name) else {
+        return Vec::new();
+    };
+    let parsed = Parser::new(&field).parse_list_with_visitor(Strings(Vec::new()));
+    parsed.unwrap_or_default()
+}
+
+/// Takes the strings out of a list as it is read, since whole lists of items with their parameters cost as much as all else
+/// that is done to store a response.
+struct Strings(Vec<CacheGroup>);
+
+/// A member of a list is something else.
+#[derive(Debug)]
+struct NoString;
+
+impl fmt::Display for NoString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member is not a string")
+    }
+}
+
+impl std::error::Error for NoString {}
+
+impl<'de> ListVisitor<'de> for Strings {
+    type Out = Vec<CacheGroup>;
+    type Error = NoString;
+
+    fn entry(&mut self) -> Result<impl EntryVisitor<'de>, NoString> {
+        Ok(self)
+    }
+
+    fn finish(self) -> Result<Vec<CacheGroup>, NoString> {
+        Ok(self.0)
+    }
+}
+
+impl<'de> EntryVisitor<'de> for &mut Strings {
+    type Error = NoString;
+
+    fn item(self) -> Result<impl ItemVisitor<'de>, NoString> {
+        Ok(self)
+    }
+
+    fn inner_list(self) -> Result<impl InnerListVisitor<'de>, NoString> {
+        Err::<Ignored, _>(NoString)
+    }
+}
+
+impl<'de> ItemVisitor<'de> for &mut Strings {
+    type Out = ();
+    type Error = NoString;
+
+    fn bare_item(
+        self,
+        item: BareItemFromInput<'de>,
+    ) -> Result<impl ParameterVisitor<'de, Out = ()>, NoString> {
+        let BareItemFromInput::String(text) = item else {
+            return Err(NoString);
+        };
+        self.0.push(CacheGroup::new(text.as_str()));
+        Ok(Ignored)
+    }
 }
 
 #[cfg(test)]
@@ -160,7 +205,7 @@ mod tests {
             let names: Vec<_> = (0..count)
                 .map(|index| format!("\"{index:0length$}\""))
                 .collect();
-            are_bounded(&headers(&[("cache-groups", &names.join(", "))]))
+            are_bounded(&groups(&headers(&[("cache-groups", &names.join(", "))])))
         };
         assert!(list(32, 32) && list(MAX_GROUPS, MAX_GROUP_BYTES));
         assert!(!list(MAX_GROUPS + 1, 32) && !list(1, MAX_GROUP_BYTES + 1));

@@ -14,7 +14,7 @@ use super::freshness::{
     FreshnessFacts, FreshnessSource, NegativeCaching, freshness_lifetime,
     is_heuristically_cacheable,
 };
-use super::groups;
+use super::groups::{self, CacheGroup};
 use super::key::CacheKey;
 use super::range::content_range;
 use super::targeted::targeted_directives;
@@ -36,6 +36,8 @@ pub struct Storable {
     pub policy: Policy,
     /// The fields that are not stored with it, because qualified directives name them.
     pub excluded: Vec<HeaderName>,
+    /// The groups that it is in.
+    pub groups: Box<[CacheGroup]>,
 }
 
 /// A stored response whose fields a newer one has freshened.
@@ -166,6 +168,8 @@ struct Judged {
     directives: ResponseDirectives,
     policy: Policy,
     excluded: Vec<HeaderName>,
+    /// None before it has been found that it may be stored.
+    groups: Box<[CacheGroup]>,
 }
 
 impl Judged {
@@ -192,6 +196,7 @@ impl Judged {
             policy: Policy::new(&directives, freshness_lifetime, source),
             excluded: [directives.no_cache.fields(), directives.private.fields()].concat(),
             directives,
+            groups: Box::default(),
         }
     }
 
@@ -202,14 +207,14 @@ impl Judged {
         negative_caching: &NegativeCaching,
         response_time: Moment,
     ) -> Result<Self, NoStoreReason> {
-        let judged = Self::new(head, target_list, negative_caching, response_time);
+        let mut judged = Self::new(head, target_list, negative_caching, response_time);
         judged.may_store(head)?;
         set_cookie_allows(&head.headers, &judged.directives, &judged.policy)?;
         Ok(judged)
     }
 
     /// What they say about storing it.
-    fn may_store(&self, head: &response::Parts) -> Result<(), NoStoreReason> {
+    fn may_store(&mut self, head: &response::Parts) -> Result<(), NoStoreReason> {
         let Self {
             directives, policy, ..
         } = self;
@@ -217,7 +222,8 @@ impl Judged {
         directives_allow(directives)?;
         is_permitted(head.status, directives, policy)?;
         is_reusable(head, directives, policy)?;
-        if groups::are_bounded(&head.headers) {
+        self.groups = groups::groups(&head.headers);
+        if groups::are_bounded(&self.groups) {
             Ok(())
         } else {
             Err(NoStoreReason::TooManyGroups)
@@ -230,6 +236,7 @@ impl Judged {
             vary,
             policy: self.policy,
             excluded: self.excluded,
+            groups: self.groups,
         }
     }
 }

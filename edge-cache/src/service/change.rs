@@ -22,8 +22,7 @@ impl<E: ForwardError> Cache<E> {
     pub(super) async fn change<F, R, Q, B>(
         self: &Arc<Self>,
         key: CacheKey,
-        head: Parts,
-        content: Q,
+        request: Request<Q>,
         forward: &F,
     ) -> Result<Answer<B, E>, E>
     where
@@ -31,7 +30,8 @@ impl<E: ForwardError> Cache<E> {
         R: Future<Output = Result<Response<B>, E>>,
         B: Body<Data = Bytes, Error = E>,
     {
-        let asking = Asking::new(key, head);
+        let (head, content) = request.into_parts();
+        let asking = Asking::new(key, head, false);
         let request_time = self.clock.now();
         let response = forward(Request::from_parts(asking.head.clone(), content)).await?;
         self.invalidate(&asking.key, &asking.head, &response);

@@ -2,10 +2,10 @@
 //! forwards the request and what becomes of the answer.
 //!
 //! ```text
-//! way ─▶ judge ─▶ look up ─▶ reuse? ──────────────────────────────▶ respond
-//!  │                 ▲          └─▶ collapse ─▶ forward ─▶ store ─▶ respond
-//!  │                 └── leader lost ──┘ └── follower ──────────────▶ respond
-//!  └─▶ pass by, when it was not cacheable last time
+//! way ─▶ look up ─▶ judge ─▶ reuse? ──────────────────────────────▶ respond
+//!           │ ▲                └─▶ collapse ─▶ forward ─▶ store ─▶ respond
+//!           │ └──── leader lost ────┘ └── follower ──────────────▶ respond
+//!           └─▶ pass by, when nothing is stored and it was not cacheable last time
 //! ```
 
 mod arrival;
@@ -35,10 +35,11 @@ use crate::content::ContentBroken;
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::conditional;
 use crate::rules::key::CacheKey;
-use crate::rules::storing;
+use crate::rules::{reuse, storing};
 use crate::statistics::{Counters, Statistics};
 use crate::store::{Purge, PurgeMode, SharedLevel, Store, StoreStatistics};
-use crate::time::{Clock, Moment};
+use crate::stored_response::StoredResponse;
+use crate::time::Clock;
 
 pub use body::CacheBody;
 pub use config::{CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
@@ -47,7 +48,8 @@ pub use second_level::Deadline;
 
 use arrival::ArrivingBudget;
 use forward::Shared;
-use lookup::Asking;
+use lookup::{Asking, Found};
+use read::Verdict;
 use second_level::SecondLevel;
 use tasks::Tasks;
 use uncacheable::Uncacheable;
@@ -120,18 +122,45 @@ impl<E: ForwardError> Cache<E> {
         }
     }
 
-    /// Which way a request takes: the first thing to ask.
-    pub fn way<Q>(&self, request: &Request<Q>) -> Way {
+    /// Which way a request takes: the first thing to ask. What is stored and may be used is its answer, with nothing to wait
+    /// for.
+    pub fn way<Q, B>(&self, request: Request<Q>) -> Way<Q, B, E> {
         let now = self.clock.now();
-        match Purpose::of(request) {
-            Purpose::Read(key) if self.passes(request, &key, now) => {
-                Way::Past(Passing::new(key, now))
-            }
-            purpose => Way::Through(Asked { purpose, now }),
+        let is_plain = lookup::is_plain(&request);
+        let key = match Purpose::of(&request, is_plain) {
+            Purpose::Read(key) => key,
+            Purpose::Change(key) => return Way::Through(Asked(Step::Change(key, request))),
+            Purpose::Neither(reason) => return Way::Through(Asked(Step::Pass(reason, request))),
+        };
+        let variants = self.store.get(&key);
+        if variants.is_none() && is_plain && self.uncacheable.contains(&key, now) {
+            return Way::Past(Passing::new(key, now), request);
         }
+        let (head, content) = request.into_parts();
+        let asking = Asking::new(key, head, is_plain);
+        let found = Found::among(variants.as_ref(), &asking);
+        let step = match Self::verdict(found, &asking, now) {
+            Verdict::Respond { stored, validate } => {
+                let status = CacheStatus::hit(reuse::time_to_live(&stored, now));
+                let answer = self.respond_at_once(asking, stored, validate, status, now);
+                if answer.tasks.are_none() {
+                    self.counters.count(&answer.status);
+                    return Way::Answered(answer.response, answer.status);
+                }
+                Step::Finish(Box::new(answer))
+            }
+            Verdict::Forward { stale, reason } => Step::Bring {
+                asking,
+                content,
+                stale,
+                reason,
+            },
+        };
+        Way::Through(Asked(step))
     }
 
-    /// Answers a request: from the store, or with what `forward` answers.
+    /// Answers a request that goes through the cache: with what `forward` answers, or with what somebody else's forward
+    /// brings.
     ///
     /// The future, and the background work that it hands back, may be sent to other threads if those of `forward` may.
     ///
@@ -139,8 +168,7 @@ impl<E: ForwardError> Cache<E> {
     /// What `forward` fails with, unless a stored response stands in for it.
     pub async fn handle<F, R, Q, B>(
         self: &Arc<Self>,
-        asked: Asked,
-        request: Request<Q>,
+        asked: Asked<Q, B, E>,
         forward: F,
     ) -> Result<Served<B, impl Future<Output = ()> + use<F, R, Q, B, E>>, E>
     where
@@ -149,18 +177,17 @@ impl<E: ForwardError> Cache<E> {
         Q: Default,
         B: Body<Data = Bytes, Error = E>,
     {
-        let (head, content) = request.into_parts();
-        let answer = match asked.purpose {
-            Purpose::Read(key) => {
-                let asking = Asking::new(key, head);
-                self.read(asking, content, &forward, asked.now).await
-            }
-            Purpose::Change(key) => Box::pin(self.change(key, head, content, &forward)).await,
-            Purpose::Neither(reason) => {
-                let request = Request::from_parts(head, content);
-                Box::pin(self.pass(request, reason, &forward)).await
-            }
-        }?;
+        let answer = match asked.0 {
+            Step::Finish(answer) => *answer,
+            Step::Bring {
+                asking,
+                content,
+                stale,
+                reason,
+            } => self.bring(asking, content, stale, reason, &forward).await?,
+            Step::Change(key, request) => self.change(key, request, &forward).await?,
+            Step::Pass(reason, request) => self.pass(request, reason, &forward).await?,
+        };
         self.counters.count(&answer.status);
         let background = answer.tasks.into_work(Arc::clone(self), forward);
         Ok(Served {
@@ -194,20 +221,34 @@ impl<E: ForwardError> Cache<E> {
 }
 
 /// Which way a request takes.
-#[derive(Debug)]
-pub enum Way {
+pub enum Way<Q, B, E> {
+    /// No further: it has its answer, and `Cache-Status` in it says this.
+    Answered(Response<CacheBody<B>>, CacheStatus),
     /// Past the cache: it is forwarded as it is, and [`Cache::passed`] sees the response. What the ways through the cache
     /// keep of a request in order to store the response takes a quarter of the time of a small function.
-    Past(Passing),
+    Past(Passing, Request<Q>),
     /// Through [`Cache::handle`].
-    Through(Asked),
+    Through(Asked<Q, B, E>),
 }
 
-/// What a request wants, and when it came.
-#[derive(Debug)]
-pub struct Asked {
-    purpose: Purpose,
-    now: Moment,
+/// A request with what is to be done about it.
+pub struct Asked<Q, B, E>(Step<Q, B, E>);
+
+/// What is to be done about a request.
+enum Step<Q, B, E> {
+    /// It has its answer, which leaves something to do.
+    Finish(Box<Answer<B, E>>),
+    /// A response is to be brought.
+    Bring {
+        asking: Asking,
+        content: Q,
+        stale: Option<Arc<StoredResponse>>,
+        reason: ForwardReason,
+    },
+    /// It changes the resource.
+    Change(CacheKey, Request<Q>),
+    /// The cache has nothing to do with it.
+    Pass(ForwardReason, Request<Q>),
 }
 
 /// What a request wants of the cache.
@@ -222,10 +263,13 @@ enum Purpose {
 }
 
 impl Purpose {
-    fn of<Q>(request: &Request<Q>) -> Self {
+    fn of<Q>(request: &Request<Q>, is_plain: bool) -> Self {
         let Some(key) = CacheKey::of_request(request) else {
             return Self::Neither(ForwardReason::Bypass);
         };
+        if is_plain {
+            return Self::Read(key);
+        }
         let headers = request.headers();
         match *request.method() {
             // The key does not have the content, so an answer that follows from it must not be stored under the key.

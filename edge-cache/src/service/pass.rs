@@ -2,27 +2,13 @@
 //! asked for.
 
 use bytes::Bytes;
-use http::{HeaderName, Method, Request, Response, header};
+use http::{Request, Response};
 use http_body::Body;
 
 use super::{Answer, Cache, ForwardError};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
 use crate::time::Moment;
-
-/// Fields of a request that wants more of a cache than the whole of what is there, or has content.
-const DEMANDS: [HeaderName; 10] = [
-    header::CACHE_CONTROL,
-    header::CONTENT_LENGTH,
-    header::IF_MATCH,
-    header::IF_MODIFIED_SINCE,
-    header::IF_NONE_MATCH,
-    header::IF_RANGE,
-    header::IF_UNMODIFIED_SINCE,
-    header::PRAGMA,
-    header::RANGE,
-    header::TRANSFER_ENCODING,
-];
 
 /// A plain `GET` for what was not cacheable when it was last asked for, and of which nothing is stored.
 #[derive(Debug)]
@@ -32,14 +18,6 @@ pub struct Passing {
 }
 
 impl<E: ForwardError> Cache<E> {
-    /// Whether a request for this key passes by.
-    pub(super) fn passes<Q>(&self, request: &Request<Q>, key: &CacheKey, now: Moment) -> bool {
-        request.method() == Method::GET
-            && self.uncacheable.contains(key, now)
-            && !request.headers().keys().any(|name| DEMANDS.contains(name))
-            && self.store.get(key).is_none()
-    }
-
     /// Tells with the response to a request that has passed by that it has, and looks whether it is cacheable now: then it
     /// is the next one that is stored. Fields of the connection stay.
     pub fn passed<B>(&self, passing: &Passing, response: Response<B>) -> (Response<B>, CacheStatus)

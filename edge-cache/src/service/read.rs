@@ -36,34 +36,8 @@ pub(super) enum Verdict {
 }
 
 impl<E: ForwardError> Cache<E> {
-    /// Answers a request for a representation.
-    pub(super) async fn read<F, R, Q, B>(
-        self: &Arc<Self>,
-        asking: Asking,
-        content: Q,
-        forward: &F,
-        now: Moment,
-    ) -> Result<Answer<B, E>, E>
-    where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
-        Q: Default,
-        B: Body<Data = Bytes, Error = E>,
-    {
-        match self.judge(&asking, now) {
-            Verdict::Respond { stored, validate } => {
-                let status = CacheStatus::hit(reuse::time_to_live(&stored, now));
-                Ok(self.respond_at_once(asking, stored, validate, status, now))
-            }
-            // Apart, so that a hit does not carry the room that a forward needs.
-            Verdict::Forward { stale, reason } => {
-                Box::pin(self.bring(asking, content, stale, reason, forward)).await
-            }
-        }
-    }
-
     /// Has a response brought by a forward, be it this request's or another's.
-    async fn bring<F, R, Q, B>(
+    pub(super) async fn bring<F, R, Q, B>(
         self: &Arc<Self>,
         asking: Asking,
         content: Q,
@@ -132,7 +106,8 @@ impl<E: ForwardError> Cache<E> {
     }
 
     fn judge(&self, asking: &Asking, now: Moment) -> Verdict {
-        Self::verdict(self.look_up(asking), asking, now)
+        let variants = self.store.get(&asking.key);
+        Self::verdict(Found::among(variants.as_ref(), asking), asking, now)
     }
 
     /// What is to be done about a request for which this was found.

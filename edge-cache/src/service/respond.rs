@@ -66,7 +66,8 @@ impl<E: ForwardError> Cache<E> {
         };
         let received = stored.response_time.wall;
         let preconditions = &asking.head.headers;
-        let (status, body) = if stored.status == StatusCode::OK
+        let (status, body) = if !asking.is_plain
+            && stored.status == StatusCode::OK
             && conditional::is_not_modified(preconditions, &headers, received)
         {
             conditional::keep_fields_of_not_modified(&mut headers);
@@ -96,7 +97,8 @@ impl<E: ForwardError> Cache<E> {
             headers: asked,
             ..
         } = &asking.head;
-        if stored.status == StatusCode::OK
+        if !asking.is_plain
+            && stored.status == StatusCode::OK
             && asked.contains_key(header::RANGE)
             && let Some(length) = stored.complete_length()
         {

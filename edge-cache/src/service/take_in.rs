@@ -17,7 +17,7 @@ use crate::content::Content;
 use crate::rules::cache_status::CacheStatus;
 use crate::rules::storing::Storable;
 use crate::rules::vary::VaryKey;
-use crate::rules::{accept_encoding, age, conditional, fields, groups, range};
+use crate::rules::{accept_encoding, age, conditional, fields, range};
 use crate::store::{Put, compact_fields};
 use crate::stored_response::{Representation, StoredResponse};
 
@@ -276,7 +276,7 @@ impl<E: ForwardError> Cache<E> {
         let headers = compact_fields(&headers);
         StoredResponse {
             status: storable.status,
-            groups: groups::groups(&headers),
+            groups: storable.groups,
             vary: storable.vary,
             policy: storable.policy,
             headers,

@@ -77,6 +77,16 @@ impl<B, E> Default for Tasks<B, E> {
     }
 }
 
+impl<B, E> Tasks<B, E> {
+    /// Whether nothing is left to do.
+    pub(super) fn are_none(&self) -> bool {
+        self.storing.is_none()
+            && self.encoding.is_none()
+            && self.revalidation.is_none()
+            && self.sharing.is_none()
+    }
+}
+
 impl<B, E> Tasks<B, E>
 where
     B: Body<Data = Bytes, Error = E>,
@@ -94,11 +104,7 @@ where
         R: Future<Output = Result<Response<B>, E>>,
         Q: Default,
     {
-        if self.storing.is_none()
-            && self.encoding.is_none()
-            && self.revalidation.is_none()
-            && self.sharing.is_none()
-        {
+        if self.are_none() {
             return None;
         }
         Some(Box::pin(async move {

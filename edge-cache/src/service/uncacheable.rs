@@ -35,7 +35,10 @@ impl Uncacheable {
     }
 
     pub(super) fn forget(&self, key: &CacheKey) {
-        self.seen.write().pop(key);
+        // Seldom is there anything to forget, and looks do not wait for one another.
+        if self.seen.read().contains(key) {
+            self.seen.write().pop(key);
+        }
     }
 
     pub(super) fn contains(&self, key: &CacheKey, now: Moment) -> bool {

@@ -4,17 +4,15 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use super::members::Members;
 use crate::rules::key::CacheKey;
-
-/// Key hashes with the hash of their origin.
-type Member = (u64, u64);
 
 /// The keys of a shard in order, and its groups.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     keys: BTreeSet<InOrder>,
-    /// By hash of group, origin and key. Who looks here compares the group itself, so hashes that collide do no harm.
-    groups: BTreeSet<(u64, u64, u64)>,
+    /// Who looks here compares the group itself, so hashes that collide do no harm.
+    pub(super) members: Members,
     /// Responses that purges have removed or marked.
     pub(super) purged: u64,
 }
@@ -38,14 +36,6 @@ impl Index {
         self.keys.remove(key.as_str());
     }
 
-    pub(super) fn insert_member(&mut self, member: (u64, u64, u64)) {
-        self.groups.insert(member);
-    }
-
-    pub(super) fn remove_member(&mut self, member: (u64, u64, u64)) {
-        self.groups.remove(&member);
-    }
-
     /// Keys that begin so, in order, after the one given.
     pub(super) fn keys_with_prefix(
         &self,
@@ -61,31 +51,11 @@ impl Index {
             .collect()
     }
 
-    /// Members of a group, of one origin or of all, after the one given.
-    pub(super) fn members(
-        &self,
-        group: u64,
-        origin: Option<u64>,
-        after: Option<Member>,
-        most: usize,
-    ) -> Vec<Member> {
-        let (first, last) = origin.map_or((0, u64::MAX), |origin| (origin, origin));
-        let from = after.map_or(Bound::Included((group, first, 0)), |(origin, key)| {
-            Bound::Excluded((group, origin, key))
-        });
-        let to = Bound::Included((group, last, u64::MAX));
-        let members = self.groups.range((from, to));
-        members
-            .take(most)
-            .map(|(_, origin, key)| (*origin, *key))
-            .collect()
-    }
-
     /// Empties it and returns what was in it.
     pub(super) fn take(&mut self) -> impl Sized + use<> {
         (
             std::mem::take(&mut self.keys),
-            std::mem::take(&mut self.groups),
+            std::mem::take(&mut self.members),
         )
     }
 }

@@ -53,7 +53,7 @@ struct Entry<V> {
 
 /// The hasher of keys that are hashes already.
 #[derive(Clone, Copy, Debug, Default)]
-struct Hashed(u64);
+pub(super) struct Hashed(u64);
 
 impl<V> Lists<V> {
     pub(super) fn new(capacity: u64) -> Self {

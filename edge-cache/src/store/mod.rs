@@ -16,6 +16,7 @@ mod ghosts;
 mod index;
 mod lists;
 mod log;
+mod members;
 mod purge;
 mod shard;
 mod shared_level;

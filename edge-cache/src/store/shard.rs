@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::index::Index;
 use super::lists::{Evicted, Lists};
+use super::members::Member;
 use super::purge::origin;
 use super::{Purge, PurgeMode, StoreStatistics, Variants, weight};
 use crate::StoredResponse;
@@ -160,21 +161,18 @@ impl Shard {
         };
         let group_hash = hasher.hash_one(group.as_str());
         let origin = origin.as_deref().map(|origin| hasher.hash_one(origin));
-        let mut after = None;
+        let members = self.index.lock().members.of(group_hash, origin);
         let mut count = 0;
-        loop {
+        // Who joins the group meanwhile has come after the purge.
+        for batch in members.chunks(PURGE_BATCH) {
             let mut index = self.index.lock();
-            let members = index.members(group_hash, origin, after, PURGE_BATCH);
-            let hashes = members.iter().map(|(_, key)| *key);
+            let hashes = batch.iter().copied();
             let is_member = |stored: &StoredResponse| stored.groups.contains(group);
             let done = self.purge_slots(&mut index, hasher, hashes, mode, is_member);
             drop(index);
             count += done.0;
-            if members.len() < PURGE_BATCH {
-                return count;
-            }
-            after = members.last().copied();
         }
+        count
     }
 
     /// Removes everything.
@@ -293,14 +291,14 @@ impl Shard {
 fn list(index: &mut Index, hasher: &RandomState, hash: u64, key: &CacheKey, variants: &Variants) {
     index.insert_key(key.clone());
     for member in members(hasher, hash, key, variants) {
-        index.insert_member(member);
+        index.members.insert(member);
     }
 }
 
 fn unlist(index: &mut Index, hasher: &RandomState, hash: u64, slot: &Slot) {
     index.remove_key(&slot.key);
     for member in members(hasher, hash, &slot.key, &slot.variants) {
-        index.remove_member(member);
+        index.members.remove(member);
     }
 }
 
@@ -317,12 +315,14 @@ fn groups(variants: &Variants) -> impl Iterator<Item = &CacheGroup> {
 /// The groups of all variants, as the index has them.
 fn members(
     hasher: &RandomState,
-    hash: u64,
+    entry: u64,
     key: &CacheKey,
     variants: &Variants,
-) -> impl Iterator<Item = (u64, u64, u64)> {
-    groups(variants).map(move |group| {
-        let origin = hasher.hash_one(origin(key.as_str()));
-        (hasher.hash_one(group.as_str()), origin, hash)
+) -> impl Iterator<Item = Member> {
+    let origin = hasher.hash_one(origin(key.as_str()));
+    groups(variants).map(move |group| Member {
+        group: hasher.hash_one(group.as_str()),
+        origin,
+        entry,
     })
 }

@@ -1,17 +1,18 @@
 //! The cache in front of the service that each worker of the server calls.
 
 use std::cell::{Cell, RefCell};
-use std::future::ready;
+use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{self, Context, Poll};
 
 use bytes::Bytes;
 use edge_cache::rules::cache_status::CacheStatus;
 use edge_cache::rules::{groups, invalidation};
 use edge_cache::store::{Purge, PurgeMode};
 use edge_cache::{Asked, CacheBody, Passing, Way};
+use futures::future::Either;
 use http::header::{HeaderName, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
@@ -37,6 +38,9 @@ pub(crate) enum GroupScope {
     /// For all, because the same app answers for all of them: a client that wrote by one name reads by another.
     AllHosts,
 }
+
+/// What becomes of a request.
+type Outcome = Result<Response<ResponseBody>, Failure>;
 
 /// Answers from the cache, and what is not there with an inner service.
 pub(crate) enum CachedService<S> {
@@ -95,8 +99,7 @@ impl<S: InnerService> Parts<S> {
 
     async fn answer(
         self: Rc<Self>,
-        asked: Asked,
-        request: Request<RequestBody>,
+        asked: Asked<RequestBody, ReportingBody, Failure>,
         target: Option<Uri>,
         context: Arc<RequestContext>,
     ) -> Result<Response<ResponseBody>, Failure> {
@@ -109,18 +112,23 @@ impl<S: InnerService> Parts<S> {
         });
         let forwarding = Rc::clone(&exchange);
         let forward = move |request| Rc::clone(&forwarding).forward(request);
-        let served = self.cache.0.handle(asked, request, forward).await;
+        let served = self.cache.0.handle(asked, forward).await;
         exchange.answered.set(true);
         let mut served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
         exchange.keep_trailer(&served.status, served.response.headers_mut());
-        context.set_cache_result(figures::result(&served.status));
-        if context.route().is_none() {
-            context.set_route(&self.metrics);
-        }
+        self.tell(&context, &served.status);
         if let Some(work) = served.background {
             self.background.spawn(work);
         }
         Ok(served.response.map(content))
+    }
+
+    /// Tells log and metrics how the cache took part in a response.
+    fn tell(&self, context: &RequestContext, status: &CacheStatus) {
+        context.set_cache_result(figures::result(status));
+        if context.route().is_none() {
+            context.set_route(&self.metrics);
+        }
     }
 }
 
@@ -146,8 +154,8 @@ impl<S: InnerService> Exchange<S> {
         let mut context = Arc::clone(&self.context);
         if self.answered.get() {
             context = Arc::new(context.outlived());
-            request.extensions_mut().insert(Arc::clone(&context));
         }
+        request.body_mut().set_context(Arc::clone(&context));
         let method = request.method().clone();
         let response = self.parts.inner.call(request).await?;
         self.parts.invalidate(&method, &response);
@@ -192,35 +200,41 @@ impl<S> Parts<S> {
 impl<S: InnerService> Service<Request<RequestBody>> for CachedService<S> {
     type Response = Response<ResponseBody>;
     type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failure>>>>;
+    type Future = Either<Ready<Outcome>, Pin<Box<dyn Future<Output = Outcome>>>>;
 
     fn call(&self, mut request: Request<RequestBody>) -> Self::Future {
         let parts = match self {
-            Self::Cached(parts) => Rc::clone(parts),
-            Self::Uncached(inner) => return Box::pin(inner.call(request)),
+            Self::Cached(parts) => parts,
+            Self::Uncached(inner) => return Either::Right(Box::pin(inner.call(request))),
         };
-        let Some(context) = request.extensions().get::<Arc<RequestContext>>().cloned() else {
-            return Box::pin(ready(Err(Failure::Internal)));
+        let Some(context) = request.body().context().cloned() else {
+            return Either::Left(ready(Err(Failure::Internal)));
         };
         mark_content(&mut request);
         let target = name_scheme(&mut request);
-        let asked = match parts.cache.0.way(&request) {
-            Way::Past(passing) => {
+        let is_safe = request.method().is_safe();
+        let asked = match parts.cache.0.way(request) {
+            Way::Answered(response, status) => {
+                parts.tell(&context, &status);
+                return Either::Left(ready(Ok(response.map(content))));
+            }
+            Way::Past(passing, mut request) => {
                 restore(&mut request, target);
-                return Box::pin(parts.pass(passing, request, context));
+                let pass = Rc::clone(parts).pass(passing, request, context);
+                return Either::Right(Box::pin(pass));
             }
             Way::Through(asked) => asked,
         };
-        let is_safe = request.method().is_safe();
-        let background = parts.background.clone();
-        let answer = parts.answer(asked, request, target, context);
+        let answer = Rc::clone(parts).answer(asked, target, context);
         if is_safe {
-            return Box::pin(answer);
+            return Either::Right(Box::pin(answer));
         }
         // A change is seen through also when its client leaves: it may have been made by then, and what it has made
         // outdated is told by its response.
-        let change = background.spawn(answer);
-        Box::pin(async move { change.await.unwrap_or(Err(Failure::Internal)) })
+        let change = parts.background.spawn(answer);
+        Either::Right(Box::pin(async move {
+            change.await.unwrap_or(Err(Failure::Internal))
+        }))
     }
 }
 
@@ -286,7 +300,7 @@ impl Body for ReportingBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let this = self.project();
-        let frame = ready!(this.content.poll_frame(context));
+        let frame = task::ready!(this.content.poll_frame(context));
         if let Some(Err(failure)) = &frame {
             this.context.fail(failure.clone());
         }

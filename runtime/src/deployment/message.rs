@@ -34,6 +34,7 @@ pub(super) fn from_client(
     head.uri = absolute(&head.uri, &head.headers)?;
     // The server has stripped the reserved fields that the client sent.
     route.insert_headers(&mut head.headers);
+    context.write_to(&mut head.headers);
     head.headers
         .insert(SPIN_FULL_URL.clone(), full_url(&head.uri));
     head.headers

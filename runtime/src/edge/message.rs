@@ -79,9 +79,10 @@ fn via(version: Version) -> HeaderValue {
     })
 }
 
-/// Tells the origin who the client is. Only what a trusted proxy said of it has come this far, and of that the address
+/// Tells the origin which request this is, and who the client is. Only what a trusted proxy said of it has come this far, and of that the address
 /// was judged; so one address is told, which the origin can believe as it stands.
 fn tell_client(headers: &mut HeaderMap, context: &RequestContext) {
+    context.write_to(headers);
     headers.remove(FORWARDED);
     headers.remove(&X_REAL_IP);
     let client = context.client.ip().to_canonical().to_string();

@@ -13,7 +13,7 @@ use super::message::{self, Onward};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics};
 use crate::outbound::client::{Client, ClientError, Protocols, Timeouts};
-use crate::server::{RequestBody, RequestContext, ResponseBody};
+use crate::server::{RequestBody, ResponseBody};
 use crate::settings::Edge;
 
 /// Under what name requests to the origin are counted, where the app would have a component's.
@@ -60,7 +60,7 @@ impl Parts {
         &self,
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, Failure> {
-        let context = request.extensions_mut().remove::<Arc<RequestContext>>();
+        let context = request.body().context().cloned();
         if let Some(context) = &context {
             context.set_route(&self.metrics);
         }

@@ -91,6 +91,17 @@ impl RequestBody {
         }
     }
 
+    /// The request that it belongs to. Content that comes from inside has none of its own.
+    #[must_use]
+    pub fn context(&self) -> Option<&Arc<RequestContext>> {
+        self.context.as_ref()
+    }
+
+    /// Counts it to a request.
+    pub(crate) fn set_context(&mut self, context: Arc<RequestContext>) {
+        self.context = Some(context);
+    }
+
     /// Sets how many bytes the component accepts.
     ///
     /// # Errors

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
 
+use super::exchange::X_REQUEST_ID;
 use super::interim::Interim;
 use super::request_id::RequestId;
-use super::trace::TraceContext;
+use super::trace::{TRACEPARENT, TraceContext};
 use crate::failure::Failure;
 use crate::observe::RouteMetrics;
 
-/// What is known about one request. The innermost service finds it as `Arc<RequestContext>` in the request's
-/// extensions and reports on it what the log and the metrics should say.
+/// What is known about one request. The innermost service finds it with the request's content, and reports on it what the
+/// log and the metrics should say.
 #[derive(Debug)]
 pub struct RequestContext {
     /// The id that the client, the log and the guest see.
@@ -72,6 +73,13 @@ impl RequestContext {
         if let Some(interim) = &self.interim {
             interim.send(status, headers);
         }
+    }
+
+    /// Writes what whoever answers the request is to see of it: its id, and its span as the parent of theirs. What the
+    /// client has sent in these fields is gone then.
+    pub fn write_to(&self, headers: &mut HeaderMap) {
+        headers.insert(X_REQUEST_ID.clone(), self.id.to_header_value());
+        headers.insert(TRACEPARENT.clone(), self.trace.to_header_value());
     }
 
     /// The same for something that is done on account of the request and outlives it.

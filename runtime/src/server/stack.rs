@@ -89,7 +89,7 @@ impl<S: InnerService> Stack<S> {
             connection.peer_is_trusted,
             trusted,
         );
-        let id = self.request_id(&mut head, connection.peer_is_trusted);
+        let id = self.request_id(&head, connection.peer_is_trusted);
         let trace = TraceContext::join(&mut head.headers, &self.ids);
         let interim = &connection.interim;
         interim.open(head.version == Version::HTTP_11);
@@ -110,31 +110,28 @@ impl<S: InnerService> Stack<S> {
         Ok(exchange.respond(outcome, connection.drain.has_begun()))
     }
 
-    /// The id that a trusted proxy gave the request, else a new one; the guest sees it as well.
-    fn request_id(&self, head: &mut Parts, peer_is_trusted: bool) -> RequestId {
-        let given = head.headers.get(&X_REQUEST_ID).filter(|_| peer_is_trusted);
-        let id = given
+    /// The id that a trusted proxy gave the request, else a new one.
+    fn request_id(&self, head: &Parts, peer_is_trusted: bool) -> RequestId {
+        let given = peer_is_trusted.then(|| head.headers.get(&X_REQUEST_ID));
+        given
+            .flatten()
             .and_then(RequestId::given)
-            .unwrap_or_else(|| RequestId::generate(&self.ids));
-        head.headers
-            .insert(X_REQUEST_ID.clone(), id.to_header_value());
-        id
+            .unwrap_or_else(|| RequestId::generate(&self.ids))
     }
 
     async fn call_inner(
         &self,
-        mut head: Parts,
+        head: Parts,
         content: Incoming,
         context: Arc<RequestContext>,
     ) -> Result<Response<ResponseBody>, Failure> {
         let limits = &self.config.limits;
         let content = RequestBody::from_client(
             content,
-            Arc::clone(&context),
+            context,
             limits.max_body_bytes,
             limits.body_progress_timeout,
         );
-        head.extensions.insert(context);
         self.inner.call(Request::from_parts(head, content)).await
     }
 }

@@ -23,8 +23,8 @@ use hyper::service::service_fn;
 use tokio::sync::mpsc;
 
 use super::{
-    Readiness, RequestBody, RequestContext, ResponseBody, ServeError, Server, ServerConfig,
-    ServerLimits, TrustedProxies,
+    Readiness, RequestBody, ResponseBody, ServeError, Server, ServerConfig, ServerLimits,
+    TrustedProxies,
 };
 use crate::clock;
 use crate::failure::Failure;
@@ -133,12 +133,10 @@ fn await_that(what: &str, happened: impl Fn() -> bool) {
 }
 
 /// Answers with the fields and the content of the request, one per line.
-async fn echo(request: Request<RequestBody>) -> Outcome {
-    let client = request
-        .extensions()
-        .get::<Arc<RequestContext>>()
-        .unwrap()
-        .client;
+async fn echo(mut request: Request<RequestBody>) -> Outcome {
+    let context = Arc::clone(request.body().context().unwrap());
+    context.write_to(request.headers_mut());
+    let client = context.client;
     let mut text = format!("client: {client}\n{} {}\n", request.method(), request.uri());
     for (name, value) in request.headers() {
         text.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));

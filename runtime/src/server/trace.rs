@@ -32,8 +32,8 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// Joins the caller's trace if `headers` carries a valid one, else starts a new one; then writes what the
-    /// guest is to see: our span as its parent, and the caller's `tracestate` only if it is valid.
+    /// Joins the caller's trace if `headers` carries a valid one, else starts a new one. The caller's `tracestate` stays
+    /// only if it is valid.
     pub fn join(headers: &mut HeaderMap, source: &IdSource) -> Self {
         let trace = match received(headers) {
             Some(caller) => Self {
@@ -45,7 +45,6 @@ impl TraceContext {
         if trace.parent_id.is_none() || !tracestate_is_valid(headers) {
             headers.remove(&TRACESTATE);
         }
-        headers.insert(&TRACEPARENT, trace.to_header_value());
         trace
     }
 

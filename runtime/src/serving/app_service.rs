@@ -10,7 +10,7 @@ use hyper::service::Service;
 use crate::deployment::Deployment;
 use crate::failure::Failure;
 use crate::limits::REAP_INTERVAL;
-use crate::server::{RequestBody, RequestContext, ResponseBody, WorkerId};
+use crate::server::{RequestBody, ResponseBody, WorkerId};
 
 /// Answers the requests of one worker with the app that is current when they come.
 pub(super) struct AppService {
@@ -35,7 +35,7 @@ impl Service<Request<RequestBody>> for AppService {
         let deployment = self.current.load_full();
         let worker = self.worker;
         Box::pin(async move {
-            let context = request.extensions().get::<Arc<RequestContext>>().cloned();
+            let context = request.body().context().cloned();
             let context = context.expect("the server gives each request a context");
             deployment.serve(worker, request, context).await
         })

@@ -152,7 +152,7 @@ pub fn cache_groups(data: &[u8]) {
     let headers = fields_of(data);
     let found = groups::groups(&headers);
     assert!(found.is_sorted());
-    let _ = groups::are_bounded(&headers);
+    let _ = groups::are_bounded(&found);
     let is_plain = |name: &str| name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if !found.iter().all(|group| is_plain(group.as_str())) {
         return;

@@ -245,9 +245,14 @@ impl Harness {
         let harness = self.clone();
         let forward = move |request: Request<()>| harness.forward(request.into_parts().0);
         let request = request.body(()).unwrap();
-        match self.cache.way(&request) {
-            Way::Through(asked) => self.cache.handle(asked, request, forward).await,
-            Way::Past(passing) => {
+        match self.cache.way(request) {
+            Way::Answered(response, status) => Ok(Served {
+                response,
+                background: None,
+                status,
+            }),
+            Way::Through(asked) => self.cache.handle(asked, forward).await,
+            Way::Past(passing, request) => {
                 let response = forward(request).await?;
                 let (mut response, status) = self.cache.passed(&passing, response);
                 // As whoever sends it does.

@@ -14,6 +14,7 @@ fn join(fields: &[(&str, &str)]) -> (TraceContext, HeaderMap) {
         headers.append(name, HeaderValue::from_str(value).unwrap());
     }
     let trace = TraceContext::join(&mut headers, &IdSource::from_seeds(1, 2));
+    headers.insert(&TRACEPARENT, trace.to_header_value());
     (trace, headers)
 }
 
