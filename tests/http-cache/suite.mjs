@@ -125,6 +125,8 @@ for (const test of tests) test.dump = wanted.size > 0
 say({ origin: await startOrigin() })
 const cache = await nextLine()
 showProgress(tests.length, getResults)
-await runTests(chosen, packageFetch(), false, cache, TESTS_AT_ONCE)
+// Newer editions take the fetch of Node.js.
+const withFetch = runTests.length > 3 ? [packageFetch()] : []
+await runTests(chosen, ...withFetch, false, cache, TESTS_AT_ONCE)
 say({ outcomes: outcomes(tests, getResults()) })
 process.exit(0)

@@ -1,5 +1,9 @@
 //! The lines that a process prints, kept as they come and waited for.
 
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
@@ -13,12 +17,17 @@ use crate::wait::within;
 pub struct Log {
     lines: watch::Receiver<Vec<String>>,
     sender: watch::Sender<Vec<String>>,
+    is_unread: Arc<AtomicBool>,
 }
 
 impl Default for Log {
     fn default() -> Self {
         let (sender, lines) = watch::channel(Vec::new());
-        Self { lines, sender }
+        Self {
+            lines,
+            sender,
+            is_unread: Arc::default(),
+        }
     }
 }
 
@@ -26,13 +35,26 @@ impl Log {
     /// Adds the lines of `output` until it ends.
     pub fn follow(&self, output: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
         let sender = self.sender.clone();
+        let is_unread = Arc::clone(&self.is_unread);
         tokio::spawn(async move {
             let mut lines = BufReader::new(output).split(b'\n');
             while let Ok(Some(line)) = lines.next_segment().await {
                 let line = String::from_utf8_lossy(&line).into_owned();
                 sender.send_modify(|lines| lines.push(line));
+                if is_unread.load(Ordering::Relaxed) {
+                    pending::<()>().await;
+                }
             }
         })
+    }
+
+    /// Has everybody who follows read one more line and then none, with the output still open.
+    pub fn stop_reading(&self) {
+        self.is_unread.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_unread(&self) -> bool {
+        self.is_unread.load(Ordering::Relaxed)
     }
 
     /// Everything printed so far.

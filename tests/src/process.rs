@@ -206,6 +206,9 @@ impl Process {
     async fn ended(self, status: io::Result<ExitStatus>) -> Ended {
         let status = status.expect("the child is ours to wait for");
         for reader in self.readers {
+            if self.log.is_unread() {
+                continue;
+            }
             within("the end of its output", reader)
                 .await
                 .expect("reading does not panic");

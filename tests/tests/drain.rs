@@ -163,3 +163,15 @@ async fn the_drain_is_bounded() {
     );
     assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
 }
+
+/// Its pipe holds some hundred lines; the server goes on when it is full, and ends when it is to.
+#[tokio::test]
+async fn a_log_that_nobody_reads_does_not_keep_it_from_ending() {
+    let app = App::of("hello").start().await;
+    app.process.log.stop_reading();
+    for _ in 0..1000 {
+        assert_eq!(app.get("/").await.status, 200);
+    }
+    app.process.terminate();
+    assert_eq!(app.process.wait().await.code, Some(exit::FINE));
+}

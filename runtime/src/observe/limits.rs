@@ -9,6 +9,9 @@ pub const MAX_PENDING_LOG_BYTES: usize = 8 * 1024 * 1024;
 /// that under load one wake of the writer serves hundreds of lines.
 pub const LOG_COLLECT_TIME: Duration = Duration::from_millis(5);
 
+/// How long the end of the process waits for the last lines to be taken. A file takes them at once.
+pub const LOG_END_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// One line of a guest's output; the rest of a longer one is cut off.
 pub const MAX_GUEST_LINE_BYTES: usize = 8 * 1024;
 

@@ -1,23 +1,26 @@
 //! Owns the way of log lines to their file: threads append to one bounded buffer, and a thread of its own
 //! writes it out. What a line says is left to `log`.
 
+use std::convert::Infallible;
 use std::io::Write;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::limits::{LOG_COLLECT_TIME, MAX_PENDING_LOG_BYTES};
+use super::limits::{LOG_COLLECT_TIME, LOG_END_TIMEOUT, MAX_PENDING_LOG_BYTES};
 
 /// Where threads leave their lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Sink(Arc<Shared>);
 
-/// The thread that writes. Dropping it writes what is still there.
+/// The thread that writes. Dropping it writes what is still there, as far as that is taken in time: who holds the other
+/// end and reads nothing does not keep the process from ending.
 #[derive(Debug)]
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    /// Closed when the thread ends, be it by a panic.
+    ended: Receiver<Infallible>,
 }
 
 #[derive(Debug)]
@@ -47,16 +50,14 @@ impl Sink {
             dropped,
         });
         let writing = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
+        let (ending, ended) = channel();
+        std::thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || writing.write_all(target))?;
-        Ok((
-            Self(Arc::clone(&shared)),
-            Writer {
-                shared,
-                thread: Some(thread),
-            },
-        ))
+            .spawn(move || {
+                writing.write_all(target);
+                drop(ending);
+            })?;
+        Ok((Self(Arc::clone(&shared)), Writer { shared, ended }))
     }
 
     /// Leaves `line`, which ends with a newline, or loses it when the buffer is full. Never waits for the file.
@@ -81,10 +82,8 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.shared.lock().closed = true;
         self.shared.changed.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // It panics only if the target does, and then there is nowhere left to say so.
-            let _ = thread.join();
-        }
+        // Nothing is ever received.
+        let _ = self.ended.recv_timeout(LOG_END_TIMEOUT);
     }
 }
 
