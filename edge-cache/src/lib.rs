@@ -16,6 +16,7 @@ mod collapse;
 mod content;
 mod encoding;
 mod layer;
+mod read_mostly;
 pub mod rules;
 mod service;
 mod statistics;

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crossbeam_utils::CachePadded;
+use thread_local::ThreadLocal;
+
 use crate::rules::cache_status::{CacheOutcome, CacheStatus};
 
 /// How requests were answered since the cache was made.
@@ -35,9 +38,12 @@ pub(crate) enum SharedOutcome {
     Failed,
 }
 
-/// The counters behind [`Statistics`].
+/// The counters behind [`Statistics`]: a set for each thread, so that no two of them write to the same cache line.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub(crate) struct Counters(ThreadLocal<CachePadded<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
     hits: AtomicU64,
     misses: AtomicU64,
     validated: AtomicU64,
@@ -51,41 +57,45 @@ pub(crate) struct Counters {
 
 impl Counters {
     pub(crate) fn count(&self, status: &CacheStatus) {
-        self.counter(status).fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count_shared(&self, outcome: SharedOutcome) {
-        let counter = match outcome {
-            SharedOutcome::Hit => &self.shared_hits,
-            SharedOutcome::Miss => &self.shared_misses,
-            SharedOutcome::Failed => &self.shared_failures,
+        let counts = self.0.get_or_default();
+        let counter = match status.outcome() {
+            CacheOutcome::Hit => &counts.hits,
+            CacheOutcome::Collapsed => &counts.collapsed,
+            CacheOutcome::StaleOnError => &counts.stale_on_error,
+            CacheOutcome::Validated => &counts.validated,
+            CacheOutcome::Bypassed => &counts.bypassed,
+            CacheOutcome::Miss => &counts.misses,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn counter(&self, status: &CacheStatus) -> &AtomicU64 {
-        match status.outcome() {
-            CacheOutcome::Hit => &self.hits,
-            CacheOutcome::Collapsed => &self.collapsed,
-            CacheOutcome::StaleOnError => &self.stale_on_error,
-            CacheOutcome::Validated => &self.validated,
-            CacheOutcome::Bypassed => &self.bypassed,
-            CacheOutcome::Miss => &self.misses,
-        }
+    pub(crate) fn count_shared(&self, outcome: SharedOutcome) {
+        let counts = self.0.get_or_default();
+        let counter = match outcome {
+            SharedOutcome::Hit => &counts.shared_hits,
+            SharedOutcome::Miss => &counts.shared_misses,
+            SharedOutcome::Failed => &counts.shared_failures,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self) -> Statistics {
-        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let sum = |counter: fn(&Counts) -> &AtomicU64| {
+            let counts = self.0.iter();
+            counts
+                .map(|counts| counter(counts).load(Ordering::Relaxed))
+                .sum()
+        };
         Statistics {
-            hits: of(&self.hits),
-            misses: of(&self.misses),
-            validated: of(&self.validated),
-            stale_on_error: of(&self.stale_on_error),
-            collapsed: of(&self.collapsed),
-            bypassed: of(&self.bypassed),
-            shared_hits: of(&self.shared_hits),
-            shared_misses: of(&self.shared_misses),
-            shared_failures: of(&self.shared_failures),
+            hits: sum(|counts| &counts.hits),
+            misses: sum(|counts| &counts.misses),
+            validated: sum(|counts| &counts.validated),
+            stale_on_error: sum(|counts| &counts.stale_on_error),
+            collapsed: sum(|counts| &counts.collapsed),
+            bypassed: sum(|counts| &counts.bypassed),
+            shared_hits: sum(|counts| &counts.shared_hits),
+            shared_misses: sum(|counts| &counts.shared_misses),
+            shared_failures: sum(|counts| &counts.shared_failures),
         }
     }
 }

@@ -34,7 +34,9 @@ pub struct Deployment {
 
 struct Trigger {
     target: Target,
-    metrics: Arc<RouteMetrics>,
+    /// Where its requests are counted, by worker: references to something that all workers have in common are counted in
+    /// one place, which cores take from one another.
+    metrics: Box<[Arc<RouteMetrics>]>,
 }
 
 enum Target {
@@ -60,7 +62,7 @@ impl Deployment {
         }
         let found = self.router.find(target.path()).ok_or(Failure::NoRoute)?;
         let trigger = &self.triggers[found.trigger()];
-        context.set_route(&trigger.metrics);
+        context.set_route(&trigger.metrics[worker.0]);
         match &trigger.target {
             Target::Static(response) => Ok(static_response(response)),
             Target::Function(function) => {

@@ -8,6 +8,7 @@ pub mod limits;
 mod log;
 mod metrics;
 mod observer;
+mod per_thread;
 mod sink;
 mod timestamp;
 

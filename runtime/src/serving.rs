@@ -11,10 +11,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::cache::{CachedService, EdgeCache, GroupScope};
-use crate::deployment::{Deployment, Loader};
+use crate::deployment::Loader;
 use crate::fault::Faults;
 
-use app_service::AppService;
+use app_service::{AppService, Handles};
 use listeners::{Listeners, Overrides};
 use load::Reading;
 
@@ -69,7 +69,7 @@ pub struct Serving {
 pub struct Reloader {
     options: Arc<ServingOptions>,
     loader: Arc<Loader>,
-    current: Arc<ArcSwap<Deployment>>,
+    current: Arc<ArcSwap<Handles>>,
     cache: Option<EdgeCache>,
 }
 
@@ -105,8 +105,8 @@ impl Serving {
             app_name: reading.app.name,
             reloader: Reloader {
                 options: Arc::new(options),
+                current: Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader))),
                 loader: Arc::new(loader),
-                current: Arc::new(ArcSwap::new(deployment)),
                 cache,
             },
         })
@@ -172,7 +172,8 @@ impl Reloader {
         let state = &self.loader.state;
         state.open(&reading.config, &reading.app).map_err(failed)?;
         let deployment = self.loader.load(&reading.app, reading.rendered()?)?;
-        self.current.store(deployment);
+        let handles = Handles::new(&deployment, &self.loader);
+        self.current.store(Arc::new(handles));
         // What the app before it has answered is no longer what this one would.
         self.cache.iter().for_each(EdgeCache::clear);
         Ok(())

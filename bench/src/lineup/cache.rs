@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr};
 use super::Lineup;
 use crate::{
     Outcome,
-    apps::{WITHOUT_ACCESS_LOG, WITHOUT_CACHE},
+    apps::{WITH_A_FULL_CACHE, WITHOUT_ACCESS_LOG, WITHOUT_CACHE},
     contestant::{Contestant, Kind},
 };
 
@@ -99,7 +99,7 @@ impl Lineup<'_> {
 
     /// Conduit behind the cache of `terrace up`, and without one.
     pub(crate) async fn conduit_behind_a_cache(&self) -> Outcome<Vec<Contestant>> {
-        let with = self.seeded("terrace, conduit behind its cache", WITHOUT_ACCESS_LOG);
+        let with = self.seeded("terrace, conduit behind its cache", WITH_A_FULL_CACHE);
         let without = self.seeded("terrace, conduit without a cache", WITHOUT_CACHE);
         let ask = |contestant| Contestant {
             path: MISSES_OF_CONDUIT.path,

@@ -1,6 +1,7 @@
 //! Cache groups: RFC 9875, and its other spellings `Cache-Tag` and `Surrogate-Key`.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
@@ -25,72 +26,126 @@ const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 
 /// The name of a group of stored responses that are invalidated together.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CacheGroup(Arc<str>);
+///
+/// It is part of a text that it shares with the other groups of its response: a response may be in hundreds, and as many
+/// pieces of memory cost more than all else that is done to store it.
+#[derive(Clone)]
+pub struct CacheGroup {
+    text: Arc<str>,
+    start: usize,
+    end: usize,
+}
 
 impl CacheGroup {
     /// The group of this name, which is compared character by character (RFC 9875 §2).
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self(name.into())
+        Self {
+            text: name.into(),
+            start: 0,
+            end: name.len(),
+        }
     }
 
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text[self.start..self.end]
     }
 }
 
-/// The groups that a response is in, each once, in order.
+impl PartialEq for CacheGroup {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for CacheGroup {}
+
+impl Hash for CacheGroup {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for CacheGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CacheGroup").field(&self.as_str()).finish()
+    }
+}
+
+/// The groups that a response is in, as it names them: one that is named twice stands there twice, which changes nothing.
 #[must_use]
 pub fn groups(response: &HeaderMap) -> Box<[CacheGroup]> {
-    let mut groups = strings(response, &CACHE_GROUPS);
+    let mut names = strings(response, &CACHE_GROUPS);
     for line in response.get_all(CACHE_TAG) {
-        groups.extend(list::members(line.as_bytes()).map(named));
+        list::members(line.as_bytes()).for_each(|tag| names.push_bytes(tag));
     }
     for line in response.get_all(SURROGATE_KEY) {
         let keys = line.as_bytes().split(u8::is_ascii_whitespace);
-        groups.extend(keys.filter(|key| !key.is_empty()).map(named));
+        keys.filter(|key| !key.is_empty())
+            .for_each(|key| names.push_bytes(key));
     }
-    groups.sort_unstable();
-    groups.dedup();
-    groups.into()
+    names.into_groups().collect()
 }
 
 /// The groups that a response to an unsafe request invalidates (RFC 9875 §3).
 #[must_use]
 pub fn invalidated_groups(response: &HeaderMap) -> Vec<CacheGroup> {
-    strings(response, &CACHE_GROUP_INVALIDATION)
+    let names = strings(response, &CACHE_GROUP_INVALIDATION);
+    names.into_groups().collect()
 }
 
 /// Whether these are no more groups, and none with a longer name, than are kept track of.
 #[must_use]
 pub fn are_bounded(groups: &[CacheGroup]) -> bool {
-    let is_bounded = |group: &CacheGroup| group.0.len() <= MAX_GROUP_BYTES;
+    let is_bounded = |group: &CacheGroup| group.as_str().len() <= MAX_GROUP_BYTES;
     groups.len() <= MAX_GROUPS && groups.iter().all(is_bounded)
 }
 
-/// Bytes beyond ASCII are told apart as they are.
-fn named(name: &[u8]) -> CacheGroup {
-    match str::from_utf8(name) {
-        Ok(name) if name.is_ascii() => CacheGroup::new(name),
-        _ => CacheGroup::new(&name.iter().copied().map(char::from).collect::<String>()),
-    }
-}
-
 /// The strings of a structured field; none if it is not a list of just strings (RFC 9875 §2, RFC 9651 §3).
-fn strings(response: &HeaderMap, name: &HeaderName) -> Vec<CacheGroup> {
+fn strings(response: &HeaderMap, name: &HeaderName) -> Names {
     let Some(field) = joined(response, name) else {
-        return Vec::new();
+        return Names::default();
     };
-    let parsed = Parser::new(&field).parse_list_with_visitor(Strings(Vec::new()));
+    let parsed = Parser::new(&field).parse_list_with_visitor(Names::default());
     parsed.unwrap_or_default()
 }
 
-/// Takes the strings out of a list as it is read, since whole lists of items with their parameters cost as much as all else
-/// that is done to store a response.
-struct Strings(Vec<CacheGroup>);
+/// Names of groups, one after the other. As a visitor it takes the strings out of a list as that is read, without whole
+/// lists of items with their parameters.
+#[derive(Default)]
+struct Names {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Names {
+    fn push(&mut self, name: &str) {
+        self.text.push_str(name);
+        self.ends.push(self.text.len());
+    }
+
+    /// Bytes beyond ASCII are told apart as they are.
+    fn push_bytes(&mut self, name: &[u8]) {
+        self.text.extend(name.iter().copied().map(char::from));
+        self.ends.push(self.text.len());
+    }
+
+    fn into_groups(self) -> impl Iterator<Item = CacheGroup> {
+        let text: Arc<str> = self.text.into();
+        let mut start = 0;
+        self.ends.into_iter().map(move |end| {
+            let group = CacheGroup {
+                text: Arc::clone(&text),
+                start,
+                end,
+            };
+            start = end;
+            group
+        })
+    }
+}
 
 /// A member of a list is something else.
 #[derive(Debug)]
@@ -104,20 +159,20 @@ impl fmt::Display for NoString {
 
 impl std::error::Error for NoString {}
 
-impl<'de> ListVisitor<'de> for Strings {
-    type Out = Vec<CacheGroup>;
+impl<'de> ListVisitor<'de> for Names {
+    type Out = Self;
     type Error = NoString;
 
     fn entry(&mut self) -> Result<impl EntryVisitor<'de>, NoString> {
         Ok(self)
     }
 
-    fn finish(self) -> Result<Vec<CacheGroup>, NoString> {
-        Ok(self.0)
+    fn finish(self) -> Result<Self, NoString> {
+        Ok(self)
     }
 }
 
-impl<'de> EntryVisitor<'de> for &mut Strings {
+impl<'de> EntryVisitor<'de> for &mut Names {
     type Error = NoString;
 
     fn item(self) -> Result<impl ItemVisitor<'de>, NoString> {
@@ -129,7 +184,7 @@ impl<'de> EntryVisitor<'de> for &mut Strings {
     }
 }
 
-impl<'de> ItemVisitor<'de> for &mut Strings {
+impl<'de> ItemVisitor<'de> for &mut Names {
     type Out = ();
     type Error = NoString;
 
@@ -140,7 +195,7 @@ impl<'de> ItemVisitor<'de> for &mut Strings {
         let BareItemFromInput::String(text) = item else {
             return Err(NoString);
         };
-        self.0.push(CacheGroup::new(text.as_str()));
+        self.push(text.as_str());
         Ok(Ignored)
     }
 }
@@ -161,11 +216,11 @@ mod tests {
     fn groups_are_a_list_of_strings_rfc_9875_2() {
         assert_eq!(
             of(&[("cache-groups", "\"b\", \"a, c\";x=1, \"b\"")]),
-            ["a, c", "b"]
+            ["b", "a, c", "b"]
         );
         assert_eq!(
             of(&[("cache-groups", "\"a\""), ("cache-groups", "\"A\"")]),
-            ["A", "a"]
+            ["a", "A"]
         );
     }
 
@@ -184,7 +239,7 @@ mod tests {
                 ("surrogate-key", "d  e"),
                 ("cache-groups", "\"a\"")
             ]),
-            ["a", "b c", "d", "e"]
+            ["a", "a", "b c", "d", "e"]
         );
     }
 

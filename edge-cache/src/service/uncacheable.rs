@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use lru::LruCache;
-use parking_lot::RwLock;
 
+use crate::read_mostly::ReadMostly;
 use crate::rules::key::CacheKey;
 use crate::time::Moment;
 
@@ -20,13 +20,13 @@ const UNCACHEABLE_MEMORY: Duration = Duration::from_secs(120);
 /// once, so a look changes nothing.
 #[derive(Debug)]
 pub(super) struct Uncacheable {
-    seen: RwLock<LruCache<CacheKey, Moment>>,
+    seen: ReadMostly<LruCache<CacheKey, Moment>>,
 }
 
 impl Uncacheable {
     pub(super) fn new() -> Self {
         Self {
-            seen: RwLock::new(LruCache::new(MAX_UNCACHEABLE_KEYS)),
+            seen: ReadMostly::new(LruCache::new(MAX_UNCACHEABLE_KEYS)),
         }
     }
 

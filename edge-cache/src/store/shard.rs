@@ -5,7 +5,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use super::index::Index;
 use super::lists::{Evicted, Lists};
@@ -13,6 +13,7 @@ use super::members::Member;
 use super::purge::origin;
 use super::{Purge, PurgeMode, StoreStatistics, Variants, weight};
 use crate::StoredResponse;
+use crate::read_mostly::ReadMostly;
 use crate::rules::groups::CacheGroup;
 use crate::rules::key::CacheKey;
 
@@ -25,7 +26,7 @@ const PURGE_BATCH: usize = 256;
 pub(super) struct Shard {
     index: Mutex<Index>,
     /// Those who look something up share it, so that none waits for one that has lost its core.
-    lists: RwLock<Lists<Slot>>,
+    lists: ReadMostly<Lists<Slot>>,
 }
 
 /// All that is stored under one key.
@@ -47,7 +48,7 @@ impl Shard {
     pub(super) fn new(capacity: u64) -> Self {
         Self {
             index: Mutex::new(Index::default()),
-            lists: RwLock::new(Lists::new(capacity)),
+            lists: ReadMostly::new(Lists::new(capacity)),
         }
     }
 

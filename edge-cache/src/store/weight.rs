@@ -12,7 +12,7 @@ const SLOT_BYTES: u64 = 240;
 /// What is kept for each variant beside its fields and content: the response itself with its reference counts.
 const RESPONSE_BYTES: u64 = size_of::<StoredResponse>() as u64 + 2 * WORD;
 
-/// What is kept for each member of a group: its place in the index, and its name with its reference counts.
+/// What is kept for each member of a group: its place in the index, and where its name stands among those of its response.
 const MEMBER_BYTES: u64 = 56;
 
 /// A place in the table of fields, and its place in the order of them.

@@ -155,7 +155,9 @@ impl Loader {
         };
         Trigger {
             target,
-            metrics: self.metrics.route(&component, route),
+            metrics: (0..self.workers)
+                .map(|_| self.metrics.route(&component, route))
+                .collect(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Owns the histogram of durations: fixed buckets of plain atomics, so that recording never waits.
+//! Owns the histogram of durations: fixed buckets of plain atomics for each thread, so that recording never waits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
+
+use super::per_thread::PerThread;
 
 /// Upper bounds of the buckets in nanoseconds: from the quickest function that was measured (50 µs) in steps of
 /// about 2 to the default timeout (30 s). The last bucket takes all the rest.
@@ -31,7 +33,7 @@ const NANOSECONDS_PER_SECOND: f64 = 1e9;
 
 /// How long things took. Clones record into the same buckets.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct DurationHistogram(Arc<Buckets>);
+pub(crate) struct DurationHistogram(Arc<PerThread<Buckets>>);
 
 #[derive(Debug, Default)]
 struct Buckets {
@@ -44,9 +46,9 @@ impl DurationHistogram {
     pub(crate) fn observe(&self, duration: Duration) {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let bucket = BOUNDS_NANOSECONDS.partition_point(|bound| *bound < nanoseconds);
-        self.0.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        self.0
-            .sum_nanoseconds
+        let own = self.0.own();
+        own.counts[bucket].fetch_add(1, Ordering::Relaxed);
+        own.sum_nanoseconds
             .fetch_add(nanoseconds, Ordering::Relaxed);
     }
 }
@@ -61,14 +63,17 @@ impl EncodeMetric for DurationHistogram {
             .iter()
             .map(|bound| seconds(*bound))
             .chain([f64::INFINITY]);
-        let counts = self
-            .0
-            .counts
-            .iter()
-            .map(|count| count.load(Ordering::Relaxed));
+        let sum_of = |number: &dyn Fn(&Buckets) -> &AtomicU64| -> u64 {
+            let numbers = self.0.all();
+            numbers
+                .map(|buckets| number(buckets).load(Ordering::Relaxed))
+                .sum()
+        };
+        let counts = (0..=BOUNDS_NANOSECONDS.len())
+            .map(|bucket| sum_of(&|buckets: &Buckets| &buckets.counts[bucket]));
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = seconds(self.0.sum_nanoseconds.load(Ordering::Relaxed));
+        let sum = seconds(sum_of(&|buckets: &Buckets| &buckets.sum_nanoseconds));
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 

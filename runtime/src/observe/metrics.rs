@@ -14,12 +14,19 @@ use prometheus_client::registry::{Metric, Registry};
 
 use super::cache::{CacheFigures, CacheMetrics};
 use super::histogram::DurationHistogram;
+use super::per_thread::PerThread;
 use crate::failure::Failure;
 
 const METHOD_CLASSES: [&str; 3] = ["safe", "idempotent", "other"];
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-type Seconds = Counter<f64, AtomicU64>;
+type Seconds = Counter<f64, PerThread<AtomicU64>>;
+
+/// What every request counts.
+type RequestCounter = Counter<u64, PerThread<AtomicU64>>;
+
+/// What every request goes into and leaves.
+type RequestGauge = Gauge<i64, PerThread<AtomicU64>>;
 
 /// All metrics of one process.
 #[derive(Debug)]
@@ -38,11 +45,11 @@ pub struct Metrics {
 pub struct ComponentMetrics {
     component: Arc<str>,
     durations: DurationHistogram,
-    in_flight: Gauge,
+    in_flight: RequestGauge,
     queue_length: Gauge,
-    instances_created: Counter,
-    instances_reused: Counter,
-    instances_trapped: Counter,
+    instances_created: RequestCounter,
+    instances_reused: RequestCounter,
+    instances_trapped: RequestCounter,
     cpu_seconds: Seconds,
     memory_high_water: Gauge<i64, AtomicI64>,
 }
@@ -52,18 +59,18 @@ pub struct ComponentMetrics {
 pub struct RouteMetrics {
     route: Arc<str>,
     component: Arc<ComponentMetrics>,
-    requests: Family<RequestLabels, Counter>,
+    requests: Family<RequestLabels, RequestCounter>,
     /// By method class and status class. Filled at the first use, so that only what happens is exposed.
-    counters: [[OnceLock<Counter>; STATUS_CLASSES.len()]; METHOD_CLASSES.len()],
+    counters: [[OnceLock<RequestCounter>; STATUS_CLASSES.len()]; METHOD_CLASSES.len()],
 }
 
 #[derive(Clone, Debug)]
 struct Families {
-    requests: Family<RequestLabels, Counter>,
+    requests: Family<RequestLabels, RequestCounter>,
     durations: Family<ComponentLabels, DurationHistogram>,
-    in_flight: Family<ComponentLabels, Gauge>,
+    in_flight: Family<ComponentLabels, RequestGauge>,
     queue_length: Family<ComponentLabels, Gauge>,
-    instances: Family<InstanceLabels, Counter>,
+    instances: Family<InstanceLabels, RequestCounter>,
     failures: Family<FailureLabels, Counter>,
     cpu_seconds: Family<ComponentLabels, Seconds>,
     memory_high_water: Family<ComponentLabels, Gauge>,

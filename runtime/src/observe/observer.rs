@@ -25,7 +25,7 @@ pub(crate) struct Outcome<'a> {
 }
 
 /// Receives the outcome of every request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Observer {
     metrics: Arc<Metrics>,
     access_log: Option<Log>,

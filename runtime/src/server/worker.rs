@@ -155,7 +155,9 @@ fn run<F, S>(
             inner: factory(id, background.clone()),
             ids: IdSource::from_system(),
             config,
-            observer,
+            // One of its own: references to one that all workers have would be counted in one place, which cores take from
+            // one another.
+            observer: Arc::new(Observer::clone(&observer)),
         });
         let _ = report.send(Ok(()));
         tokio::select! {

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::service::Service;
 
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, Loader};
 use crate::failure::Failure;
 use crate::limits::REAP_INTERVAL;
 use crate::server::{RequestBody, ResponseBody, WorkerId};
@@ -15,12 +15,30 @@ use crate::server::{RequestBody, ResponseBody, WorkerId};
 /// Answers the requests of one worker with the app that is current when they come.
 pub(super) struct AppService {
     worker: WorkerId,
-    current: Arc<ArcSwap<Deployment>>,
+    current: Arc<ArcSwap<Handles>>,
+}
+
+/// An app with a handle for each worker. References to one and the same would be counted in one place, which cores take from
+/// one another with every request.
+pub(super) struct Handles(Box<[Arc<Handle>]>);
+
+/// What the requests of one worker count their references to.
+struct Handle(Arc<Deployment>);
+
+impl Handles {
+    pub(super) fn new(deployment: &Arc<Deployment>, loader: &Loader) -> Self {
+        let handles = (0..loader.workers).map(|_| Arc::new(Handle(Arc::clone(deployment))));
+        Self(handles.collect())
+    }
+
+    fn of(&self, worker: WorkerId) -> &Arc<Handle> {
+        &self.0[worker.0]
+    }
 }
 
 impl AppService {
     /// The service of `worker`, on whose thread this is called.
-    pub(super) fn start(worker: WorkerId, current: Arc<ArcSwap<Deployment>>) -> Self {
+    pub(super) fn start(worker: WorkerId, current: Arc<ArcSwap<Handles>>) -> Self {
         tokio::spawn(reap(worker, Arc::clone(&current)));
         Self { worker, current }
     }
@@ -32,21 +50,21 @@ impl Service<Request<RequestBody>> for AppService {
     type Future = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failure>>>>;
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let deployment = self.current.load_full();
         let worker = self.worker;
+        let handle = Arc::clone(self.current.load().of(worker));
         Box::pin(async move {
             let context = request.body().context().cloned();
             let context = context.expect("the server gives each request a context");
-            deployment.serve(worker, request, context).await
+            handle.0.serve(worker, request, context).await
         })
     }
 }
 
 /// Ends instances that have been idle for too long, until the worker ends.
-async fn reap(worker: WorkerId, current: Arc<ArcSwap<Deployment>>) {
+async fn reap(worker: WorkerId, current: Arc<ArcSwap<Handles>>) {
     let mut interval = tokio::time::interval(REAP_INTERVAL);
     loop {
         interval.tick().await;
-        current.load().reap(worker);
+        current.load().of(worker).0.reap(worker);
     }
 }
