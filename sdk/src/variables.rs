@@ -13,6 +13,16 @@ pub enum Error {
     /// The name is not made of lower-case letters, digits and `_`.
     #[error("{0:?} is not the name of a variable: use lower-case letters, digits and '_'")]
     InvalidName(String),
+    /// The value is no string, which `wrangler.toml` allows and `spin.toml` does not.
+    #[error("variable {name:?} is of type {kind} and not a string; {remedy}")]
+    NotString {
+        /// Its name.
+        name: String,
+        /// What it is: `number`, `boolean` or `object`.
+        kind: String,
+        /// The line to change.
+        remedy: String,
+    },
     /// The host could not look the value up.
     #[error("variable could not be read: {0}")]
     Provider(String),
@@ -23,6 +33,7 @@ pub enum Error {
 /// # Errors
 ///
 /// [`Error::Undefined`] if the component is not granted it, [`Error::Provider`] if its source failed.
+/// [`Error::NotString`] on Cloudflare, if `[vars]` has it without quotes.
 pub async fn get(name: &str) -> Result<String, Error> {
     host::variable(name).await
 }

@@ -24,6 +24,7 @@ use worker::js_sys::{self, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{Env, web_sys};
 
+use crate::manifest::wrangler;
 use crate::{Error, variables};
 
 thread_local! {
@@ -47,10 +48,16 @@ fn binding(name: &str) -> Option<JsValue> {
     (!value.is_undefined()).then_some(value)
 }
 
+/// Only strings, as in `spin.toml`: JavaScript's text of a number need not be the file's, such as `1` of `1.0`.
 pub(crate) async fn variable(name: &str) -> Result<String, variables::Error> {
-    binding(name)
-        .and_then(|value| value.as_string())
-        .ok_or_else(|| variables::Error::Undefined(name.to_owned()))
+    let value = binding(name).ok_or_else(|| variables::Error::Undefined(name.to_owned()))?;
+    value
+        .as_string()
+        .ok_or_else(|| variables::Error::NotString {
+            name: name.to_owned(),
+            kind: value.js_typeof().as_string().unwrap_or_default(),
+            remedy: wrangler::string_variable(name),
+        })
 }
 
 pub(crate) fn write_log(line: &str) {

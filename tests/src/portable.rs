@@ -49,9 +49,11 @@ pub fn claims() -> Vec<Claim<Portable>> {
         a_store_keeps_bytes,
         values_come_back_as_they_were,
         large_integers_come_back_or_are_refused,
+        numbers_are_integers_and_reals_in_sql_or_all_reals,
         columns_keep_their_order,
         a_batch_is_done_as_a_whole_or_not_at_all,
         transactions_of_several_calls_work_or_are_refused,
+        fields_of_spin_are_the_hosts_or_absent,
         content_comes_back,
         an_event_is_delivered_kept_or_refused,
         cookies_stay_apart,
@@ -174,6 +176,20 @@ pub async fn large_integers_come_back_or_are_refused(server: &Portable) {
     }
 }
 
+/// D1 takes every number as a real, and a real without fraction comes back from it as an integer.
+pub async fn numbers_are_integers_and_reals_in_sql_or_all_reals(server: &Portable) {
+    let (of_integer, whole) = match server.target {
+        Target::Cloudflare => ("real", json!({"integer": 2})),
+        _ => ("integer", json!({"real": 2.0})),
+    };
+    let sql = "SELECT typeof(?1), typeof(?2), typeof(?3), ?2";
+    let answer = server.sql(sql, json!([2, 2.0, 2.5])).await.expect(200);
+    assert_eq!(
+        answer.json()["rows"],
+        json!([[{"text": of_integer}, {"text": "real"}, {"text": "real"}, whole]])
+    );
+}
+
 /// Columns stay in the order of the statement, also when two have one name.
 pub async fn columns_keep_their_order(server: &Portable) {
     let sql = "SELECT 1 AS b, 2 AS a, 3 AS b";
@@ -214,6 +230,35 @@ pub async fn transactions_of_several_calls_work_or_are_refused(server: &Portable
         answer.expect(200);
     }
     assert_eq!(server.count(&table).await, 0);
+}
+
+/// Fields `spin-*` are set by the host, of which Cloudflare's knows no route, and never by the client. The host in
+/// memory hands on the request of a test as it is.
+pub async fn fields_of_spin_are_the_hosts_or_absent(server: &Portable) {
+    let field = async |name: &str| {
+        let url = format!("{}/field/{name}", server.base);
+        let forged = [(name, "forged")];
+        let request = request(Method::GET, &url, &forged, "");
+        let answer = server.client.send(request).await;
+        (answer.status == 200).then(|| answer.text())
+    };
+    let url = field("spin-full-url").await;
+    let client = field("spin-client-addr").await;
+    let route = field("spin-matched-route").await;
+    let invented = field("spin-invented").await;
+    if server.target == Target::Native {
+        for value in [url, client, route, invented] {
+            assert_eq!(value.as_deref(), Some("forged"));
+        }
+        return;
+    }
+    let url = url.expect("every host sets the URL");
+    assert!(url.ends_with("/field/spin-full-url"), "{url}");
+    let client = client.expect("every host sets the address");
+    assert!(client.starts_with("127.0.0.1:"), "{client}");
+    let known = (server.target != Target::Cloudflare).then_some("/...");
+    assert_eq!(route.as_deref(), known);
+    assert_eq!(invented, None);
 }
 
 /// A content is streamed back as it came.

@@ -64,6 +64,35 @@ async fn a_secret_that_is_not_set_is_named_with_its_file() {
     }
 }
 
+/// JavaScript's text of a number need not be the file's, so the SDK asks for a string, as `spin.toml` does.
+#[tokio::test]
+async fn a_variable_that_is_no_string_is_told_with_the_line_to_write() {
+    let config = "tests/guests/portable/wrangler.toml";
+    let Some(worker) = Worker::new("portable", config, &[]) else {
+        return not_run("faults of the SDK on Cloudflare's runtime", WRANGLER_REMEDY);
+    };
+    let worker = worker.change(|config| {
+        config["vars"] = json!({"a_number": 1.0, "a_switch": true, "a_list": [1]});
+    });
+    let served = worker.start().await;
+    for (name, kind) in [
+        ("a_number", "number"),
+        ("a_switch", "boolean"),
+        ("a_list", "object"),
+    ] {
+        let url = format!("{}/variable/{name}", served.http);
+        let get = request(http::Method::GET, &url, &[], "");
+        let said = Client::default().send(get).await.expect(500).text();
+        for words in [
+            &format!("of type {kind}"),
+            &format!("{name} = \"...\""),
+            "wrangler.toml",
+        ] {
+            assert!(said.contains(words), "no {words} in: {said}");
+        }
+    }
+}
+
 /// A migration is applied as a whole: of one that fails, nothing stays, and those before it do.
 #[tokio::test]
 async fn of_a_migration_that_fails_nothing_is_applied() {

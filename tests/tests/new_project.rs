@@ -77,6 +77,19 @@ async fn a_new_project_builds_and_serves() {
     assert!(!answer.expect(200).body.is_empty());
 }
 
+/// The step that follows `cd` in what `terrace new` prints.
+#[tokio::test]
+async fn a_target_is_added_to_the_project_that_one_stands_in() {
+    let folder = tempfile::tempdir().expect("there is room");
+    make(folder.path()).await;
+    let project = folder.path().join(NAME);
+    let arguments = ["new", NAME, "--target", "worker"];
+    let ended = process::run(&project, &arguments).await;
+    assert_eq!(ended.code, Some(exit::FINE), "{}", ended.text);
+    assert!(project.join("wrangler.toml").exists(), "{}", ended.text);
+    assert!(!project.join(NAME).exists(), "{}", ended.text);
+}
+
 #[tokio::test]
 async fn an_existing_folder_is_not_overwritten() {
     let folder = tempfile::tempdir().expect("there is room");

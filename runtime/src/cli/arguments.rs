@@ -197,7 +197,7 @@ pub(crate) struct SettingsArguments {
 pub(crate) struct BuildArguments {
     #[command(flatten)]
     pub(crate) manifest: ManifestArguments,
-    /// The components to build [default: all that have a build command]
+    /// The components to build, with those that they are composed with [default: all that have a build command]
     #[arg(value_name = "COMPONENT")]
     pub(crate) components: Vec<String>,
     /// Show what the build commands print, also when they succeed

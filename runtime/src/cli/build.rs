@@ -27,7 +27,7 @@ use shell::Output;
 /// How often a spinner moves: often enough to look alive.
 const SPINNER_TICK: Duration = Duration::from_millis(100);
 
-/// Builds the components that are named, or all.
+/// Builds the components that are named and those that they are composed with, or all.
 pub(crate) fn run(arguments: &BuildArguments, console: Console) -> Result<(), CommandError> {
     let app = App::load_unbuilt(&arguments.manifest.from)?;
     let components = selection::components(&app, "COMPONENT", &arguments.components)?;

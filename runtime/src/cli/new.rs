@@ -16,75 +16,83 @@ mod template;
 pub(crate) use template::{Target, Template};
 use template::{TemplateFile, Values};
 
-use crate::manifest::MANIFEST_FILE;
+use crate::manifest::{App, MANIFEST_FILE};
 
 /// Makes a project, or adds a target to one that is there.
 pub(crate) fn run(arguments: &NewArguments) -> Result<(), CommandError> {
     name::check(&arguments.name).map_err(|reason| CommandError::argument("NAME", reason))?;
-    let folder = arguments.folder();
+    let folder = folder(arguments);
     let added = arguments
         .target
         .filter(|_| folder.join(MANIFEST_FILE).exists());
     match added {
-        Some(target) => add(arguments, target)?,
-        None => make(arguments)?,
+        Some(target) => add(arguments, folder, target)?,
+        None => make(arguments, folder)?,
     }
     let made = if added.is_some() { "added to" } else { "made" };
-    let steps = next_steps(folder, arguments.target);
-    console::print(format!(
-        "{made} {} in {}\n\n{steps}",
-        arguments.name,
-        folder.display()
-    ));
+    let name = &arguments.name;
+    let steps = next_steps(name, folder, arguments.target);
+    console::print(format!("{made} {name} in {}\n\n{steps}", folder.display()));
     Ok(())
 }
 
-fn make(arguments: &NewArguments) -> Result<(), CommandError> {
+/// Where the project goes. A target of the project that one stands in goes there, and not to a new project inside.
+fn folder(arguments: &NewArguments) -> &Path {
+    let here = Path::new(".");
+    let named = arguments.folder();
+    let is_here = || App::load_unbuilt(here).is_ok_and(|app| app.name == arguments.name);
+    if arguments.target.is_some() && arguments.dir.is_none() && !named.exists() && is_here() {
+        return here;
+    }
+    named
+}
+
+fn make(arguments: &NewArguments, folder: &Path) -> Result<(), CommandError> {
     let argument = arguments.dir.as_ref().map_or("NAME", |_| "--dir");
-    check_free(arguments.folder()).map_err(|reason| CommandError::argument(argument, reason))?;
+    check_free(folder).map_err(|reason| CommandError::argument(argument, reason))?;
     let sdk = sdk::locate(arguments.sdk.as_deref(), &sdk::of_this_checkout())
         .map_err(|reason| CommandError::argument("--sdk", reason))?;
     let target = arguments.target.map_or(&[][..], Target::files);
     let files = arguments.template.files().iter().chain(target);
-    write_all(arguments, files, &sdk)
+    write_all(&arguments.name, folder, files, &sdk)
 }
 
 /// The files of a target name no SDK, so it may be gone.
-fn add(arguments: &NewArguments, target: Target) -> Result<(), CommandError> {
-    check_absent(arguments.folder(), target.files())
+fn add(arguments: &NewArguments, folder: &Path, target: Target) -> Result<(), CommandError> {
+    check_absent(folder, target.files())
         .map_err(|reason| CommandError::argument("--target", reason))?;
-    write_all(arguments, target.files(), Path::new(""))
+    write_all(&arguments.name, folder, target.files(), Path::new(""))
 }
 
 fn write_all<'f>(
-    arguments: &NewArguments,
+    name: &str,
+    folder: &Path,
     files: impl IntoIterator<Item = &'f TemplateFile>,
     sdk: &Path,
 ) -> Result<(), CommandError> {
-    let values = Values {
-        name: &arguments.name,
-        sdk,
-    };
-    write(arguments.folder(), files, &values).map_err(|(file, error)| {
+    write(folder, files, &Values { name, sdk }).map_err(|(file, error)| {
         let message = format!("`{}` cannot be written: {error}", file.display());
         CommandError::Failed(message.into())
     })
 }
 
 /// What a user does with a new project.
-fn next_steps(folder: &Path, target: Option<Target>) -> String {
+fn next_steps(name: &str, folder: &Path, target: Option<Target>) -> String {
     let mut steps = Vec::new();
     if folder != Path::new(".") {
         steps.push(format!("  cd {}", folder.display()));
     }
     steps.push("  cargo test       tests the handler natively, without WebAssembly".to_owned());
     steps.push("  terrace dev      builds and serves it, and swaps in what you change".to_owned());
-    if target == Some(Target::Worker) {
-        steps.push("  npm install      installs wrangler, Cloudflare's own tool".to_owned());
-        steps.push(
-            "  npx wrangler dev builds the same source for Cloudflare's runtime, and serves it there"
+    match target {
+        Some(Target::Worker) => steps.extend([
+            "  npm install      installs wrangler, Cloudflare's own tool".to_owned(),
+            "  npx wrangler dev serves it on Cloudflare's runtime; the first build takes some minutes"
                 .to_owned(),
-        );
+        ]),
+        None => steps.push(format!(
+            "\n  terrace new {name} --target worker    adds what Cloudflare's runtime needs"
+        )),
     }
     steps.join("\n")
 }

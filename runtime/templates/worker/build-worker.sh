@@ -2,22 +2,57 @@
 # Builds the function for Cloudflare: the build command of wrangler.toml. What is missing is installed, once.
 set -eu
 
-# Whether a program is there whose version has that form.
-has() {
-    "$1" --version 2>/dev/null | grep -q "$2"
+target=wasm32-unknown-unknown
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/terrace
+
+has_target() {
+    [ -d "$(rustc --print target-libdir --target $target 2>/dev/null)" ]
 }
 
-for tool in esbuild wasm-opt; do
-    [ -e "node_modules/.bin/$tool" ] || { echo "node_modules has no $tool: run \`npm install\` first" >&2; exit 1; }
-done
-rustup --quiet target add wasm32-unknown-unknown
-[ -e Cargo.lock ] || cargo generate-lockfile
-# Each works only with the crate of its own version. Built without optimisation, which takes a third of the time.
-has worker-build '^0\.8\.' || cargo install --debug --locked 'worker-build@^0.8'
-version=$(cargo pkgid wasm-bindgen | sed 's/.*@//')
-has wasm-bindgen " $version\$" || cargo install --debug "wasm-bindgen-cli@$version"
+# The version of a package in Cargo.lock.
+version() {
+    cargo pkgid "$1" | sed 's/.*[@#]//'
+}
 
-export WASM_BINDGEN_BIN=wasm-bindgen
+# tool PROGRAM PACKAGE VERSION OPTION...: the path of a program. One of another version on the PATH stays as it is,
+# since another project may need it. Built without optimisation, which takes a third of the time.
+tool() {
+    program=$1 package=$2 version=$3
+    shift 3
+    if [ "$("$program" --version 2>/dev/null | sed 's/.* //')" = "$version" ]; then
+        echo "$program"
+        return
+    fi
+    folder=$cache/$package-$version
+    if [ ! -e "$folder/bin/$program" ]; then
+        echo "installing $package $version (some minutes, once)" >&2
+        cargo install --quiet --debug --root "$folder" "$@" "$package@$version"
+    fi
+    echo "$folder/bin/$program"
+}
+
+for program in esbuild wasm-opt; do
+    [ -e "node_modules/.bin/$program" ] || { echo "node_modules has no $program: run \`npm install\` first" >&2; exit 1; }
+done
+[ -e Cargo.lock ] || cargo generate-lockfile
+# Each works only with the crate of its own version.
+version=$(version worker)
+worker_build=$(tool worker-build worker-build "$version" --locked)
+version=$(version wasm-bindgen)
+WASM_BINDGEN_BIN=$(tool wasm-bindgen wasm-bindgen-cli "$version")
+
+if ! has_target; then
+    # Terrace's `cargo xtask setup` makes this toolchain where rustup cannot download the target.
+    if (RUSTUP_TOOLCHAIN=terrace-guest && export RUSTUP_TOOLCHAIN && has_target); then
+        export RUSTUP_TOOLCHAIN=terrace-guest
+    else
+        rustup --quiet target add $target
+    fi
+fi
+
+export WASM_BINDGEN_BIN
 export ESBUILD_BIN=node_modules/.bin/esbuild
 export WASM_OPT_BIN=node_modules/.bin/wasm-opt
-exec worker-build --release --out-dir target/worker
+# wasm-bindgen reads a section that stripping removes. The names that stay make traces readable.
+export CARGO_PROFILE_RELEASE_STRIP=none
+exec "$worker_build" --release --out-dir target/worker

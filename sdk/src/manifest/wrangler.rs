@@ -39,6 +39,11 @@ pub(crate) fn variable(name: &str) -> String {
     )
 }
 
+/// What to write for a variable whose value is there, but not as a string.
+pub(crate) fn string_variable(name: &str) -> String {
+    format!("put its value in [vars] of wrangler.toml in quotes: {name} = \"...\"")
+}
+
 pub(crate) fn store(label: &str) -> String {
     format!(
         "add [[kv_namespaces]] with binding = \"{}\" to wrangler.toml",
@@ -115,6 +120,7 @@ mod tests {
                 "binding = \"QUEUE_MAIL\" and queue = \"mail\"",
             ),
             (variable("key"), "key = \"...\" to [vars]"),
+            (string_variable("limit"), "in quotes: limit = \"...\""),
         ] {
             assert!(advice.contains(line), "{advice}");
             assert!(advice.contains("wrangler.toml"), "{advice}");

@@ -59,7 +59,7 @@ impl FromValue<'_> for f64 {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Real(number) => Some(*number),
-            Value::Integer(number) => i32::try_from(*number).ok().map(Self::from),
+            Value::Integer(number) => super::number::from_integer(*number).ok(),
             _ => None,
         }
     }
@@ -172,6 +172,13 @@ mod tests {
     fn an_integer_out_of_range_is_refused() {
         assert_eq!(u64::from_value(&Value::Integer(-1)), None);
         assert_eq!(u64::from_value(&Value::Integer(7)), Some(7));
+    }
+
+    #[test]
+    fn an_integer_reads_as_a_real_while_it_is_the_same_number() {
+        let real = |integer| f64::from_value(&Value::Integer(integer));
+        assert_eq!(real(1_764_184_507_000), Some(1_764_184_507_000.0));
+        assert_eq!(real((1 << 53) + 1), None);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) struct Project {
     parts: Vec<Part>,
 }
 
-/// A component that is served.
+/// A component that is served, or that one is composed with.
 #[derive(Debug)]
 struct Part {
     component: Component,
@@ -101,7 +101,7 @@ impl Project {
         &self.settings
     }
 
-    /// The components that are served.
+    /// The components that are served, and those that they are composed with.
     pub(super) fn components(&self) -> Vec<&Component> {
         self.parts.iter().map(|part| &part.component).collect()
     }

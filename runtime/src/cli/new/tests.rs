@@ -3,7 +3,9 @@
 use tempfile::tempdir;
 
 use super::*;
-use crate::manifest::{self, App};
+use crate::manifest;
+
+mod worker_build;
 
 fn project(name: &str) -> tempfile::TempDir {
     let folder = tempdir().unwrap();
@@ -79,15 +81,22 @@ fn file_that_cannot_be_written_is_named() {
 
 #[test]
 fn next_steps_lead_to_a_served_app() {
-    let steps = next_steps(Path::new("services/shop"), None);
+    let steps = next_steps("shop", Path::new("services/shop"), None);
     assert!(steps.contains("cd services/shop"), "{steps}");
     assert!(steps.contains("terrace dev"), "{steps}");
     assert!(!steps.contains("wrangler"), "{steps}");
 }
 
 #[test]
+fn next_steps_lead_to_cloudflare() {
+    let steps = next_steps("shop", Path::new("shop"), None);
+    let at = |step| steps.find(step).unwrap();
+    assert!(at("cd shop") < at("terrace new shop --target worker"));
+}
+
+#[test]
 fn next_steps_of_a_worker_install_wrangler_before_they_call_it() {
-    let steps = next_steps(Path::new("."), Some(Target::Worker));
+    let steps = next_steps("shop", Path::new("."), Some(Target::Worker));
     assert!(!steps.contains("cd "), "{steps}");
     let at = |step| steps.find(step).unwrap();
     assert!(at("terrace dev") < at("npm install"), "{steps}");

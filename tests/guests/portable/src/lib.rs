@@ -6,7 +6,7 @@ mod database;
 
 use bytes::Bytes;
 use terrace_sdk::http::header::SET_COOKIE;
-use terrace_sdk::http::{HeaderValue, Method, StatusCode};
+use terrace_sdk::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use terrace_sdk::kv::Store;
 use terrace_sdk::queue::Event;
 use terrace_sdk::{Body, Error, IntoResponse, Request, Response, log, outbound, queue, variables};
@@ -42,6 +42,7 @@ async fn answer(request: Request) -> Result<Response, Error> {
         ["transaction", label, table] => database::transaction(label, table).await,
         ["queue", name] => sent(name, body.read(MAX_CONTENT).await?).await,
         ["fetch"] => Ok(outbound::send(request_of(&body.read(MAX_CONTENT).await?)?).await?),
+        ["field", name] => Ok(field(&head.headers, name)),
         ["echo"] => Ok(Response::new(body)),
         ["nothing"] => Ok(with_status(StatusCode::NO_CONTENT, Body::empty())),
         ["cookies"] => Ok(cookies()),
@@ -86,6 +87,14 @@ async fn value(method: &Method, store: &Store, key: &str, body: Body) -> Result<
 
 fn request_of(url: &[u8]) -> Result<Request, Error> {
     Ok(Request::builder().uri(url).body(Body::empty())?)
+}
+
+fn field(fields: &HeaderMap, name: &str) -> Response {
+    let absent = || with_status(StatusCode::NOT_FOUND, "there is no such field");
+    let value = fields.get(name);
+    value.map_or_else(absent, |value| {
+        Response::new(Bytes::copy_from_slice(value.as_bytes()).into())
+    })
 }
 
 fn cookies() -> Response {
