@@ -133,6 +133,15 @@ impl Content {
         }
     }
 
+    /// All of it, if it is complete and in one piece.
+    pub(crate) fn as_whole(&self) -> Option<&Bytes> {
+        let pieces = self.end.get()?.as_ref().ok()?;
+        match pieces.pieces.as_slice() {
+            [(0, bytes)] => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// A reader of the bytes in `range`, where `u64::MAX` stands for the end.
     ///
     /// `None` when the content no longer has the first of them: it is larger than may be stored, or broken.

@@ -22,6 +22,7 @@ pin_project_lite::pin_project! {
     #[derive(Debug)]
     enum Source<B> {
         Nothing,
+        Whole { bytes: Bytes },
         Store { reader: ContentReader },
         Origin { #[pin] body: B },
     }
@@ -31,6 +32,12 @@ impl<B> CacheBody<B> {
     /// No content.
     pub(super) fn empty() -> Self {
         let source = Source::Nothing;
+        Self { source }
+    }
+
+    /// Content that is there as one piece.
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        let source = Source::Whole { bytes };
         Self { source }
     }
 
@@ -66,6 +73,7 @@ impl<B> CacheBody<B> {
     pub fn into_whole(self) -> Result<Bytes, Self> {
         match self.source {
             Source::Nothing => Ok(Bytes::new()),
+            Source::Whole { bytes } => Ok(bytes),
             Source::Store { reader } => reader.into_whole().map_err(Self::stored),
             source @ Source::Origin { .. } => Err(Self { source }),
         }
@@ -85,6 +93,10 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().source.project() {
             SourceProjection::Nothing => Poll::Ready(None),
+            SourceProjection::Whole { bytes } => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
             SourceProjection::Store { reader } => reader
                 .poll_next(context)
                 .map(|next| next.map(|bytes| bytes.map(Frame::data).map_err(B::Error::from))),
@@ -95,6 +107,7 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Nothing => true,
+            Source::Whole { bytes } => bytes.is_empty(),
             Source::Store { reader } => reader.is_at_end(),
             Source::Origin { body } => body.is_end_stream(),
         }
@@ -103,6 +116,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Nothing => SizeHint::with_exact(0),
+            Source::Whole { bytes } => SizeHint::with_exact(bytes.len() as u64),
             Source::Store { reader } => reader.size_hint(),
             Source::Origin { body } => body.size_hint(),
         }

@@ -132,10 +132,23 @@ impl<E: ForwardError> Cache<E> {
             Purpose::Change(key) => return Way::Through(Asked(Step::Change(key, request))),
             Purpose::Neither(reason) => return Way::Through(Asked(Step::Pass(reason, request))),
         };
-        let variants = self.store.get(&key);
-        if variants.is_none() && is_plain && self.uncacheable.contains(&key, now) {
-            return Way::Past(Passing::new(key, now), request);
-        }
+        let looked = self.store.look(&key, |variants| {
+            let variants = variants?;
+            let headers = request.headers();
+            let answer = is_plain.then(|| self.answer_plainly(variants, headers, now));
+            Some(answer.flatten().ok_or_else(|| variants.clone()))
+        });
+        let variants = match looked {
+            Some(Ok((response, status))) => {
+                self.counters.count(&status);
+                return Way::Answered(response, status);
+            }
+            Some(Err(variants)) => Some(variants),
+            None if is_plain && self.uncacheable.contains(&key, now) => {
+                return Way::Past(Passing::new(key, now), request);
+            }
+            None => None,
+        };
         let (head, content) = request.into_parts();
         let asking = Asking::new(key, head, is_plain);
         let found = Found::among(variants.as_ref(), &asking);

@@ -10,10 +10,16 @@ use super::{Answer, Cache, CacheBody, ForwardError, Tasks};
 use crate::content::ContentReader;
 use crate::rules::accept_encoding::{self, ContentCoding};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
+use crate::rules::directives::RequestDirectives;
 use crate::rules::range::{self, RangeOutcome};
-use crate::rules::{age, conditional};
+use crate::rules::reuse::{self, Reuse};
+use crate::rules::{age, conditional, selection};
+use crate::store::{Variants, copied_fields};
 use crate::stored_response::{Representation, StoredResponse};
 use crate::time::Moment;
+
+/// The fields that a stored response gets when it is sent: two here, and those of the server that sends it.
+const ADDED_FIELDS: usize = 4;
 
 /// Whether a stored response has the bytes that a request asks for.
 pub(super) fn has_what_is_asked(stored: &StoredResponse, head: &Parts) -> bool {
@@ -55,10 +61,7 @@ impl<E: ForwardError> Cache<E> {
         status: CacheStatus,
         now: Moment,
     ) -> Answer<B, E> {
-        let mut headers = stored.headers.clone();
-        let current_age = age::current_age(stored.corrected_initial_age, stored.response_time, now);
-        headers.insert(header::AGE, HeaderValue::from(current_age.as_secs()));
-        status.add_to(&mut headers, self.config.name);
+        let mut headers = self.fields(stored, &status, now);
         let mut answer = Answer {
             response: Response::new(CacheBody::empty()),
             status,
@@ -82,6 +85,39 @@ impl<E: ForwardError> Cache<E> {
             *answer.response.body_mut() = body;
         }
         answer
+    }
+
+    /// The answer to a plain request, if there is a response that is fresh and has its content in one piece, as most have:
+    /// made without a reference to what is stored, which all threads would count in one place.
+    pub(super) fn answer_plainly<B>(
+        &self,
+        variants: &Variants,
+        request: &HeaderMap,
+        now: Moment,
+    ) -> Option<(Response<CacheBody<B>>, CacheStatus)> {
+        let stored = selection::select(variants, request)?;
+        let Representation::Whole(content) = &stored.representation else {
+            return None;
+        };
+        let content = content.as_whole().filter(|_| !stored.is_compressible)?;
+        let reuse = reuse::may_reuse(stored, &RequestDirectives::default(), now);
+        if reuse != Reuse::Fresh {
+            return None;
+        }
+        let status = CacheStatus::hit(reuse::time_to_live(stored, now));
+        let mut response = Response::new(CacheBody::whole(content.clone()));
+        *response.status_mut() = stored.status;
+        *response.headers_mut() = self.fields(stored, &status, now);
+        Some((response, status))
+    }
+
+    /// The fields of a stored response with what is said of it now.
+    fn fields(&self, stored: &StoredResponse, status: &CacheStatus, now: Moment) -> HeaderMap {
+        let mut headers = copied_fields(&stored.headers, ADDED_FIELDS);
+        let current_age = age::current_age(stored.corrected_initial_age, stored.response_time, now);
+        headers.insert(header::AGE, HeaderValue::from(current_age.as_secs()));
+        status.add_to(&mut headers, self.config.name);
+        headers
     }
 
     /// The content that a request gets, and the status that says what of it.

@@ -9,12 +9,18 @@ use http::{HeaderMap, HeaderValue};
 /// large that is, and the store would hold far more than it counts.
 #[must_use]
 pub fn compact_fields(fields: &HeaderMap) -> HeaderMap {
+    copied_fields(fields, 0)
+}
+
+/// The same with room for `more` fields. Values that threads have in common are counted in one place, which cores take from
+/// one another: so what leaves the store is a copy, too.
+pub(crate) fn copied_fields(fields: &HeaderMap, more: usize) -> HeaderMap {
     let mut values = Vec::with_capacity(fields.values().map(HeaderValue::len).sum());
     for value in fields.values() {
         values.extend_from_slice(value.as_bytes());
     }
     let values = Bytes::from(values);
-    let mut compact = HeaderMap::with_capacity(fields.keys_len());
+    let mut compact = HeaderMap::with_capacity(fields.keys_len() + more);
     let mut start = 0;
     for (name, value) in fields {
         let end = start + value.len();

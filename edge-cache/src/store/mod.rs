@@ -28,6 +28,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 pub use compact::compact_fields;
+pub(crate) use compact::copied_fields;
 pub use config::{DEFAULT_MAX_VARIANTS, StoreConfig};
 pub use encoding::NotAStoredResponse;
 pub use log::Generation;
@@ -91,8 +92,18 @@ impl Store {
     /// What is stored under a key, and counts that it was asked for.
     #[must_use]
     pub fn get(&self, key: &CacheKey) -> Option<Variants> {
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method alone has one lifetime"
+        )]
+        self.look(key, |variants| variants.cloned())
+    }
+
+    /// Looks at what is stored under a key without taking a reference, and counts that it was asked for. Whoever stores or
+    /// purges waits meanwhile.
+    pub(crate) fn look<R>(&self, key: &CacheKey, look: impl FnOnce(Option<&Variants>) -> R) -> R {
         let hash = self.hash(key);
-        self.shard(hash).get(hash, key)
+        self.shard(hash).look(hash, key, look)
     }
 
     /// The present generation, to be taken when a request is forwarded.

@@ -52,10 +52,15 @@ impl Shard {
         }
     }
 
-    pub(super) fn get(&self, hash: u64, key: &CacheKey) -> Option<Variants> {
+    pub(super) fn look<R>(
+        &self,
+        hash: u64,
+        key: &CacheKey,
+        look: impl FnOnce(Option<&Variants>) -> R,
+    ) -> R {
         let lists = self.lists.read();
-        let slot = lists.get(hash)?;
-        (slot.key == *key).then(|| slot.variants.clone())
+        let slot = lists.get(hash).filter(|slot| slot.key == *key);
+        look(slot.map(|slot| &slot.variants))
     }
 
     /// Puts what `changed` makes of the variants under a key in their place. It is asked while nothing else changes the

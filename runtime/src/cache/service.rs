@@ -83,14 +83,14 @@ impl<S: InnerService> CachedService<S> {
 }
 
 impl<S: InnerService> Parts<S> {
-    /// Answers a request that passes the cache by.
+    /// The answer to a request that passes the cache by, to which the inner service answers this.
     async fn pass(
         self: Rc<Self>,
         passing: Passing,
-        request: Request<RequestBody>,
+        response: S::Future,
         context: Arc<RequestContext>,
-    ) -> Result<Response<ResponseBody>, Failure> {
-        let response = self.inner.call(request).await;
+    ) -> Outcome {
+        let response = response.await;
         let response = response.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
         let (response, status) = self.cache.0.passed(&passing, response);
         context.set_cache_result(figures::result(&status));
@@ -220,7 +220,8 @@ impl<S: InnerService> Service<Request<RequestBody>> for CachedService<S> {
             }
             Way::Past(passing, mut request) => {
                 restore(&mut request, target);
-                let pass = Rc::clone(parts).pass(passing, request, context);
+                let response = parts.inner.call(request);
+                let pass = Rc::clone(parts).pass(passing, response, context);
                 return Either::Right(Box::pin(pass));
             }
             Way::Through(asked) => asked,

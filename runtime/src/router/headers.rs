@@ -21,6 +21,9 @@ const ROOT: HeaderValue = HeaderValue::from_static("/");
 /// How many fields every request gets, for the space they need.
 const FIELDS: usize = 5;
 
+/// How many more a request from a client gets: its URL, its client, its id and its trace.
+const OTHER_FIELDS: usize = 4;
+
 /// What is known of a route before any request: made once, because it is needed for each.
 #[derive(Debug)]
 pub(super) struct RouteHeaders {
@@ -31,9 +34,9 @@ pub(super) struct RouteHeaders {
     pub(super) depth: usize,
     /// The index of the segment of each parameter, and the field that it goes to.
     pub(super) parameters: Vec<(usize, HeaderName)>,
-    matched: HeaderValue,
-    raw_component: HeaderValue,
-    component: HeaderValue,
+    /// These as text, of which each request gets a copy: values that all workers have are counted in one place.
+    matched: String,
+    component: String,
 }
 
 impl RouteHeaders {
@@ -48,12 +51,11 @@ impl RouteHeaders {
             depth: pattern.segments().len(),
             parameters: parameters(pattern.segments()),
             matched: if matched.is_empty() {
-                ROOT
+                "/".to_owned()
             } else {
-                value(&matched)
+                matched
             },
-            raw_component: value(raw),
-            component: value(pattern.raw_prefix()),
+            component: pattern.raw_prefix().to_owned(),
         }
     }
 }
@@ -81,7 +83,7 @@ fn value(text: &str) -> HeaderValue {
 impl RouteMatch<'_, '_> {
     /// Tells the function about its route. Fields of these names that were there are replaced.
     pub fn insert_headers(&self, headers: &mut HeaderMap) {
-        headers.reserve(FIELDS + self.route.parameters.len());
+        headers.reserve(FIELDS + OTHER_FIELDS + self.route.parameters.len());
         headers.insert(
             PATH_INFO,
             match self.path_info() {
@@ -90,9 +92,9 @@ impl RouteMatch<'_, '_> {
                 path_info => value(path_info),
             },
         );
-        headers.insert(MATCHED_ROUTE, self.route.matched.clone());
-        headers.insert(RAW_COMPONENT_ROUTE, self.route.raw_component.clone());
-        headers.insert(COMPONENT_ROUTE, self.route.component.clone());
+        headers.insert(MATCHED_ROUTE, value(&self.route.matched));
+        headers.insert(RAW_COMPONENT_ROUTE, value(&self.route.raw));
+        headers.insert(COMPONENT_ROUTE, value(&self.route.component));
         headers.insert(BASE_PATH, ROOT);
         for (name, text) in self.parameters() {
             headers.insert(name, value(text));
