@@ -58,7 +58,16 @@ impl App {
     /// # Errors
     /// Everything that is wrong with it, including source files that are not there.
     pub fn load(path: &Path) -> Result<Self, Faults> {
-        Self::load_with(path, Artefacts::Present)
+        Self::load_for(path, &[])
+    }
+
+    /// The same for whoever uses some components only, or all if there are none: the source files of the others need not be
+    /// there.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it.
+    pub fn load_for(path: &Path, components: &[String]) -> Result<Self, Faults> {
+        Self::load_with(path, Artefacts::Present(components.to_vec()))
     }
 
     /// The same before the app is built, when the files that a build makes need not be there.
@@ -106,10 +115,28 @@ impl App {
 }
 
 /// Whether the files that a build makes must be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Artefacts {
-    Present,
+    /// Those of these components, or of all if there are none.
+    Present(Vec<String>),
     ToBeBuilt,
+}
+
+impl Artefacts {
+    /// Whether anything must be there.
+    fn are_present(&self) -> bool {
+        matches!(self, Self::Present(_))
+    }
+
+    /// Whether the source of a component must be there.
+    fn are_present_of(&self, component: &str) -> bool {
+        match self {
+            Self::Present(components) => {
+                components.is_empty() || components.iter().any(|id| id == component)
+            }
+            Self::ToBeBuilt => false,
+        }
+    }
 }
 
 /// An application variable. What `Debug` prints has no value in it.

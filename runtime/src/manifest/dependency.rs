@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::Dependency;
 use super::component::ReadComponent;
 use super::read::Reader;
-use super::{Artefacts, Dependency};
 use crate::document::{Table, Value};
 use crate::fault::{Reason, did_you_mean};
 
@@ -89,7 +89,7 @@ fn inherits(table: &Table<'_>) -> Option<bool> {
 fn file(reader: &Reader<'_>, value: &Value<'_>) -> Option<PathBuf> {
     let text = value.string()?;
     let path = reader.directory.join(text);
-    if reader.artefacts == Artefacts::Present && !path.is_file() {
+    if reader.artefacts.are_present() && !path.is_file() {
         let reason = Reason::new(format!("`{text}` is not there"));
         value.report(reason.help(
             "check the path; a component of this app that `terrace build` makes is `{ component = \"id\" }`",

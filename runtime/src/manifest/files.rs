@@ -6,7 +6,7 @@ use std::path::{Component as PathPart, Path, PathBuf};
 use glob::Pattern;
 
 use super::read::Reader;
-use super::{Artefacts, FileMount, build};
+use super::{FileMount, build};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 
@@ -138,7 +138,7 @@ impl Mounts<'_> {
         if path.exists() {
             return self.stays(place, path);
         }
-        if self.reader.artefacts == Artefacts::Present {
+        if self.reader.artefacts.are_present() {
             let reason = Reason::new(format!("`{text}` is not there"));
             place.report(reason.help("check the path, which is relative to the manifest"));
         }

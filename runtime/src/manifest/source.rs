@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Build;
 use super::read::Reader;
-use super::{Artefacts, Build};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 
@@ -26,7 +26,7 @@ pub(super) fn source(
         return PathBuf::new();
     };
     let path = reader.directory.join(text);
-    if reader.artefacts == Artefacts::Present && !path.is_file() {
+    if reader.artefacts.are_present_of(id) && !path.is_file() {
         value.report(missing(id, text, build));
     }
     path

@@ -40,7 +40,8 @@ impl Reading {
             None => Settings::read_if_present(&folder.join(SETTINGS_FILE)),
         };
         let config = settings.and_then(|settings| settings.judge(&state_directory));
-        let app = App::load(&options.manifest).and_then(|app| only(app, &options.only));
+        let app = App::load_for(&options.manifest, &options.only)
+            .and_then(|app| only(app, &options.only));
         let (mut app, config) = both(app, config)?;
         let sources = VariableSources {
             arguments: options.variables.clone(),

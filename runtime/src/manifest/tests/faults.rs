@@ -150,6 +150,14 @@ fn a_missing_source_names_the_command_that_makes_it() {
 }
 
 #[test]
+fn the_source_of_a_component_that_is_not_used_need_not_be_there() {
+    let directory = directory(&format!("{HEAD}{HELLO}"));
+    fs::remove_file(directory.path().join("hello.wasm")).unwrap();
+    assert!(App::load_for(directory.path(), &["other".to_owned()]).is_ok());
+    assert!(App::load_for(directory.path(), &["hello".to_owned()]).is_err());
+}
+
+#[test]
 fn a_source_is_a_path() {
     let source = |text: &str, expected: &str| {
         one(
