@@ -205,10 +205,9 @@ impl Process {
 
     async fn ended(self, status: io::Result<ExitStatus>) -> Ended {
         let status = status.expect("the child is ours to wait for");
-        for reader in self.readers {
-            if self.log.is_unread() {
-                continue;
-            }
+        // Those that were told to stop never end.
+        let read = self.readers.into_iter().filter(|_| !self.log.is_unread());
+        for reader in read {
             within("the end of its output", reader)
                 .await
                 .expect("reading does not panic");

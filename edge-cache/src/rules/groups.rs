@@ -74,7 +74,7 @@ impl fmt::Debug for CacheGroup {
     }
 }
 
-/// The groups that a response is in, as it names them: one that is named twice stands there twice, which changes nothing.
+/// The groups that a response is in, each once, in order.
 #[must_use]
 pub fn groups(response: &HeaderMap) -> Box<[CacheGroup]> {
     let mut names = strings(response, &CACHE_GROUPS);
@@ -86,7 +86,10 @@ pub fn groups(response: &HeaderMap) -> Box<[CacheGroup]> {
         keys.filter(|key| !key.is_empty())
             .for_each(|key| names.push_bytes(key));
     }
-    names.into_groups().collect()
+    let mut groups: Vec<_> = names.into_groups().collect();
+    groups.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    groups.dedup();
+    groups.into()
 }
 
 /// The groups that a response to an unsafe request invalidates (RFC 9875 §3).
@@ -216,11 +219,11 @@ mod tests {
     fn groups_are_a_list_of_strings_rfc_9875_2() {
         assert_eq!(
             of(&[("cache-groups", "\"b\", \"a, c\";x=1, \"b\"")]),
-            ["b", "a, c", "b"]
+            ["a, c", "b"]
         );
         assert_eq!(
             of(&[("cache-groups", "\"a\""), ("cache-groups", "\"A\"")]),
-            ["a", "A"]
+            ["A", "a"]
         );
     }
 
@@ -239,7 +242,7 @@ mod tests {
                 ("surrogate-key", "d  e"),
                 ("cache-groups", "\"a\"")
             ]),
-            ["a", "a", "b c", "d", "e"]
+            ["a", "b c", "d", "e"]
         );
     }
 

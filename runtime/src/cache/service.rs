@@ -102,7 +102,7 @@ impl<S: InnerService> Parts<S> {
         asked: Asked<RequestBody, ReportingBody, Failure>,
         target: Option<Uri>,
         context: Arc<RequestContext>,
-    ) -> Result<Response<ResponseBody>, Failure> {
+    ) -> Outcome {
         let exchange = Rc::new(Exchange {
             parts: Rc::clone(&self),
             context: Arc::clone(&context),

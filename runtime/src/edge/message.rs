@@ -79,8 +79,8 @@ fn via(version: Version) -> HeaderValue {
     })
 }
 
-/// Tells the origin which request this is, and who the client is. Only what a trusted proxy said of it has come this far, and of that the address
-/// was judged; so one address is told, which the origin can believe as it stands.
+/// Tells the origin which request this is, and who the client is. Only what a trusted proxy said of it has come this far,
+/// and of that the address was judged; so one address is told, which the origin can believe as it stands.
 fn tell_client(headers: &mut HeaderMap, context: &RequestContext) {
     context.write_to(headers);
     headers.remove(FORWARDED);

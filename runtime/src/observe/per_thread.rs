@@ -43,7 +43,7 @@ impl PerThread<AtomicU64> {
     }
 }
 
-/// Counts; what is returned is the new value of this thread, which nobody asks for.
+/// Counts. What is returned nobody here asks for: the number before would take a look at all threads.
 impl counter::Atomic<u64> for PerThread<AtomicU64> {
     fn inc(&self) -> u64 {
         self.inc_by(1)

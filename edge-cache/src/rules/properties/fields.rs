@@ -151,6 +151,7 @@ fn check_key(key: &CacheKey) {
 pub fn cache_groups(data: &[u8]) {
     let headers = fields_of(data);
     let found = groups::groups(&headers);
+    assert!(found.iter().map(groups::CacheGroup::as_str).is_sorted());
     let _ = groups::are_bounded(&found);
     let is_plain = |name: &str| name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if !found.iter().all(|group| is_plain(group.as_str())) {
