@@ -82,18 +82,19 @@ fn seconds_since_1970(time: SystemTime) -> i64 {
     })
 }
 
-/// `sun, 06 nov 1994 08:49:37 gmt`
+/// `sun, 06 nov 1994 08:49:37 gmt`, of which each part has its place.
 fn imf_fixdate(text: &str) -> Option<i64> {
-    let (day_name, rest) = text.split_once(", ")?;
-    let mut parts = rest.strip_suffix(" gmt")?.split(' ');
+    let (day_name, rest) = text.split_at_checked(3)?;
+    let (date, time) = rest.strip_prefix(", ")?.split_at_checked(11)?;
+    let time = seconds_of_day(time.strip_prefix(' ')?.strip_suffix(" gmt")?)?;
+    let (day, date) = date.split_at_checked(2)?;
+    let (month_name, year) = date.strip_prefix(' ')?.split_at_checked(3)?;
     let date = Date {
-        day: digits(parts.next()?, 2)?,
-        month: month(parts.next()?)?,
-        year: digits(parts.next()?, 4)?,
+        day: digits(day, 2)?,
+        month: month(month_name)?,
+        year: digits(year.strip_prefix(' ')?, 4)?,
     };
-    let time = seconds_of_day(parts.next()?)?;
-    let is_whole = parts.next().is_none() && is_short_day_name(day_name);
-    is_whole.then(|| date.seconds(time))?
+    is_short_day_name(day_name).then(|| date.seconds(time))?
 }
 
 /// `sunday, 06-nov-94 08:49:37 gmt`
@@ -187,9 +188,11 @@ fn month(name: &str) -> Option<i64> {
 
 /// `08:49:37`; there are seconds with the number 60.
 fn seconds_of_day(time: &str) -> Option<i64> {
-    let mut parts = time.split(':').map(|part| digits(part, 2));
-    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
-    let is_time = parts.next().is_none() && hour < 24 && minute < 60 && second <= 60;
+    let (hour, rest) = time.split_at_checked(2)?;
+    let (minute, second) = rest.strip_prefix(':')?.split_at_checked(2)?;
+    let (hour, minute) = (digits(hour, 2)?, digits(minute, 2)?);
+    let second = digits(second.strip_prefix(':')?, 2)?;
+    let is_time = hour < 24 && minute < 60 && second <= 60;
     is_time.then_some(hour * 3600 + minute * 60 + second)
 }
 

@@ -111,7 +111,12 @@ fn strings(response: &HeaderMap, name: &HeaderName) -> Names {
     let Some(field) = joined(response, name) else {
         return Names::default();
     };
-    let parsed = Parser::new(&field).parse_list_with_visitor(Names::default());
+    let commas = field.iter().filter(|byte| **byte == b',').count();
+    let names = Names {
+        text: String::with_capacity(field.len()),
+        ends: Vec::with_capacity(commas + 1),
+    };
+    let parsed = Parser::new(&field).parse_list_with_visitor(names);
     parsed.unwrap_or_default()
 }
 

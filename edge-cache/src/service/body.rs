@@ -22,6 +22,7 @@ pin_project_lite::pin_project! {
     #[derive(Debug)]
     enum Source<B> {
         Nothing,
+        Broken,
         Whole { bytes: Bytes },
         Store { reader: ContentReader },
         Origin { #[pin] body: B },
@@ -32,6 +33,12 @@ impl<B> CacheBody<B> {
     /// No content.
     pub(super) fn empty() -> Self {
         let source = Source::Nothing;
+        Self { source }
+    }
+
+    /// Content that cannot be had although there should be some.
+    pub(super) fn broken() -> Self {
+        let source = Source::Broken;
         Self { source }
     }
 
@@ -75,7 +82,7 @@ impl<B> CacheBody<B> {
             Source::Nothing => Ok(Bytes::new()),
             Source::Whole { bytes } => Ok(bytes),
             Source::Store { reader } => reader.into_whole().map_err(Self::stored),
-            source @ Source::Origin { .. } => Err(Self { source }),
+            source @ (Source::Broken | Source::Origin { .. }) => Err(Self { source }),
         }
     }
 }
@@ -93,6 +100,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().source.project() {
             SourceProjection::Nothing => Poll::Ready(None),
+            SourceProjection::Broken => Poll::Ready(Some(Err(B::Error::from(ContentBroken)))),
             SourceProjection::Whole { bytes } => {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
@@ -107,6 +115,7 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Nothing => true,
+            Source::Broken => false,
             Source::Whole { bytes } => bytes.is_empty(),
             Source::Store { reader } => reader.is_at_end(),
             Source::Origin { body } => body.is_end_stream(),
@@ -116,6 +125,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Nothing => SizeHint::with_exact(0),
+            Source::Broken => SizeHint::new(),
             Source::Whole { bytes } => SizeHint::with_exact(bytes.len() as u64),
             Source::Store { reader } => reader.size_hint(),
             Source::Origin { body } => body.size_hint(),

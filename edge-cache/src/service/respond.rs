@@ -61,7 +61,20 @@ impl<E: ForwardError> Cache<E> {
         status: CacheStatus,
         now: Moment,
     ) -> Answer<B, E> {
-        let mut headers = self.fields(stored, &status, now);
+        let fields = copied_fields(&stored.headers, ADDED_FIELDS);
+        self.respond_with(fields, asking, stored, status, now)
+    }
+
+    /// The same with the fields of the stored response, where they are at hand.
+    pub(super) fn respond_with<B>(
+        &self,
+        mut headers: HeaderMap,
+        asking: &Asking,
+        stored: &Arc<StoredResponse>,
+        status: CacheStatus,
+        now: Moment,
+    ) -> Answer<B, E> {
+        self.tell(&mut headers, stored, &status, now);
         let mut answer = Answer {
             response: Response::new(CacheBody::empty()),
             status,
@@ -107,17 +120,23 @@ impl<E: ForwardError> Cache<E> {
         let status = CacheStatus::hit(reuse::time_to_live(stored, now));
         let mut response = Response::new(CacheBody::whole(content.clone()));
         *response.status_mut() = stored.status;
-        *response.headers_mut() = self.fields(stored, &status, now);
+        let mut headers = copied_fields(&stored.headers, ADDED_FIELDS);
+        self.tell(&mut headers, stored, &status, now);
+        *response.headers_mut() = headers;
         Some((response, status))
     }
 
-    /// The fields of a stored response with what is said of it now.
-    fn fields(&self, stored: &StoredResponse, status: &CacheStatus, now: Moment) -> HeaderMap {
-        let mut headers = copied_fields(&stored.headers, ADDED_FIELDS);
+    /// Adds to the fields of a stored response what is said of it now.
+    fn tell(
+        &self,
+        headers: &mut HeaderMap,
+        stored: &StoredResponse,
+        status: &CacheStatus,
+        now: Moment,
+    ) {
         let current_age = age::current_age(stored.corrected_initial_age, stored.response_time, now);
         headers.insert(header::AGE, HeaderValue::from(current_age.as_secs()));
-        status.add_to(&mut headers, self.config.name);
-        headers
+        status.add_to(headers, self.config.name);
     }
 
     /// The content that a request gets, and the status that says what of it.
@@ -155,7 +174,7 @@ impl<E: ForwardError> Cache<E> {
         let reader = self
             .compressed(asking, stored, headers, tasks)
             .or_else(|| stored.reader(&(0..u64::MAX)));
-        let body = reader.map_or_else(CacheBody::empty, CacheBody::stored);
+        let body = reader.map_or_else(CacheBody::broken, CacheBody::stored);
         (stored.status, body)
     }
 

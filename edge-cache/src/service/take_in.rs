@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, header, response};
+use http::{HeaderMap, Method, Response, StatusCode, header, response};
 use http_body::Body;
 
-use super::arrival::Arrival;
+use super::arrival::{Arrival, ArrivalEnd};
 use super::forward::Forwarding;
 use super::second_level::LevelAsked;
 use super::tasks::{ArrivingPart, Sink, Storing};
@@ -60,9 +60,9 @@ impl<E: ForwardError> Cache<E> {
         let own = fields::excluded_fields(&head.headers, &storable.excluded);
         let (arrival, content) = self.arrival(&forwarding, body, std::iter::empty());
         let whole = Representation::Whole(content);
-        let stored = self.stored_response(&forwarding, head, storable, whole);
+        let (stored, fields) = self.stored_response(&forwarding, head, storable, whole);
         let mut answer = self
-            .store_arriving(forwarding, stored, arrival, status)
+            .store_arriving(forwarding, stored, fields, arrival, status)
             .await;
         answer.response.headers_mut().extend(own);
         answer
@@ -79,11 +79,13 @@ impl<E: ForwardError> Cache<E> {
         Arrival::new(body, beginning, capacity, &self.arriving, needs_reader)
     }
 
-    /// Puts a response into the store, tells those who wait for it, and answers with it while its content arrives.
+    /// Puts a response into the store, tells those who wait for it, and answers with it, and with its own fields, while its
+    /// content arrives.
     async fn store_arriving<B>(
         &self,
         mut forwarding: Forwarding<E>,
         stored: StoredResponse,
+        fields: HeaderMap,
         arrival: Arrival<B>,
         status: CacheStatus,
     ) -> Answer<B, E>
@@ -91,23 +93,33 @@ impl<E: ForwardError> Cache<E> {
         B: Body<Data = Bytes, Error = E>,
     {
         let stored = Arc::new(stored);
+        // Keeps all of the content for the response, which gets a reader of its own below.
+        let first_reader = stored.reader(&(0..u64::MAX));
+        // Most content is there as a whole, and then it is weighed once.
+        let arrived = arrival.take_what_is_there().await;
         let key = forwarding.asking.key.clone();
-        let put = self.store.put(&key, &stored, forwarding.since);
-        let status = status.stored(put == Put::Stored);
+        let is_stored = !matches!(arrived, Ok(ArrivalEnd::Broken | ArrivalEnd::TooLarge))
+            && self.store.put(&key, &stored, forwarding.since) == Put::Stored;
+        let status = status.stored(is_stored);
         let now = forwarding.response_time;
-        // The first reader is there before the arrival looks for one.
-        let mut answer = self.respond(&forwarding.asking, &stored, status, now);
-        let sink = Sink::Whole {
-            key,
-            level: match put {
-                Put::Stored => forwarding.level,
-                _ => LevelAsked::No,
-            },
-            response: Arc::clone(&stored),
+        let mut answer = self.respond_with(fields, &forwarding.asking, &stored, status, now);
+        drop(first_reader);
+        let level = if is_stored {
+            forwarding.level
+        } else {
+            LevelAsked::No
         };
-        match arrival.take_what_is_there().await {
-            Ok(end) => answer.tasks.sharing = self.settle(sink, end),
-            Err(arrival) => answer.tasks.storing = Some(Box::new(Storing { arrival, sink })),
+        match arrived {
+            Ok(_) => answer.tasks.sharing = level.sharing(&key, &stored),
+            Err(arrival) => {
+                let response = Arc::clone(&stored);
+                let sink = Sink::Whole {
+                    key,
+                    response,
+                    level,
+                };
+                answer.tasks.storing = Some(Box::new(Storing { arrival, sink }));
+            }
         }
         forwarding.share_if_fresh(&stored);
         answer
@@ -140,7 +152,9 @@ impl<E: ForwardError> Cache<E> {
         };
         let sink = Sink::Part(Box::new(ArrivingPart {
             key: forwarding.asking.key.clone(),
-            response: self.stored_response(&forwarding, head.clone(), storable, representation),
+            response: self
+                .stored_response(&forwarding, head.clone(), storable, representation)
+                .0,
             range,
             same_range,
             since: forwarding.since,
@@ -222,9 +236,9 @@ impl<E: ForwardError> Cache<E> {
         let pieces: Vec<Bytes> = beginning.pieces().cloned().collect();
         let (arrival, content) = self.arrival(&forwarding, body, pieces.into_iter());
         let whole = Representation::Whole(content);
-        let stored = self.stored_response(&forwarding, head, storable, whole);
+        let (stored, fields) = self.stored_response(&forwarding, head, storable, whole);
         Ok(self
-            .store_arriving(forwarding, stored, arrival, status)
+            .store_arriving(forwarding, stored, fields, arrival, status)
             .await)
     }
 
@@ -252,14 +266,14 @@ impl<E: ForwardError> Cache<E> {
         answer
     }
 
-    /// What is kept of a response.
+    /// What is kept of a response, and its fields as they came, which are that of what is sent on.
     pub(super) fn stored_response(
         &self,
         forwarding: &Forwarding<E>,
         head: response::Parts,
         storable: Storable,
         representation: Representation,
-    ) -> StoredResponse {
+    ) -> (StoredResponse, HeaderMap) {
         let Forwarding {
             request_time,
             response_time,
@@ -267,19 +281,18 @@ impl<E: ForwardError> Cache<E> {
         } = *forwarding;
         let corrected_initial_age =
             age::corrected_initial_age(&head.headers, request_time, response_time);
-        let mut headers = fields::stored_fields(head.headers, &storable.excluded, response_time);
+        let mut fields = fields::stored_fields(head.headers, &storable.excluded, response_time);
         let is_compressible =
-            self.config.compression && accept_encoding::is_compressible(&headers, &storable.policy);
+            self.config.compression && accept_encoding::is_compressible(&fields, &storable.policy);
         if is_compressible {
-            accept_encoding::vary_on_coding(&mut headers);
+            accept_encoding::vary_on_coding(&mut fields);
         }
-        let headers = compact_fields(&headers);
-        StoredResponse {
+        let stored = StoredResponse {
             status: storable.status,
             groups: storable.groups,
             vary: storable.vary,
             policy: storable.policy,
-            headers,
+            headers: compact_fields(&fields),
             request_time,
             response_time,
             corrected_initial_age,
@@ -287,6 +300,7 @@ impl<E: ForwardError> Cache<E> {
             is_compressible,
             renditions: Arc::default(),
             purged: AtomicBool::new(false),
-        }
+        };
+        (stored, fields)
     }
 }

@@ -67,7 +67,7 @@ impl<E: ForwardError> Cache<E> {
         let mut head = response::Response::new(()).into_parts().0;
         head.headers = freshened.headers;
         let representation = stored.representation.clone();
-        let mut response =
+        let (mut response, _) =
             self.stored_response(forwarding, head, freshened.storable, representation);
         response.renditions = Arc::clone(&stored.renditions);
         let response = Arc::new(response);

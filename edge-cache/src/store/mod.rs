@@ -185,13 +185,13 @@ impl Store {
         match (what, mode) {
             (Purge::Url(key), _) => {
                 let hash = self.hash(key);
-                self.shard(hash).purge(&self.hasher, hash, key, mode)
+                self.shard(hash).purge(hash, key, mode)
             }
             (Purge::Prefix(text), _) => prefix(text),
             (Purge::Group { .. }, _) => {
                 let shards = self.shards.iter();
                 shards
-                    .map(|shard| shard.purge_group(&self.hasher, what, mode))
+                    .map(|shard| shard.purge_group(what, mode))
                     .sum()
             }
             (Purge::All, PurgeMode::Soft) => prefix(""),
@@ -239,7 +239,7 @@ impl Store {
         }
         let hash = self.hash(key);
         let mut was_invalidated = false;
-        let change = self.shard(hash).change(&self.hasher, hash, key, |old| {
+        let change = self.shard(hash).change(hash, key, |old| {
             let now = self.log.generation();
             was_invalidated = self.log.was_invalidated(key, &response.groups, since, now);
             if was_invalidated { None } else { changed(old) }
@@ -255,7 +255,7 @@ impl Store {
     /// Keeps only those variants under a key for which `keep` holds, and weighs them; returns how many left.
     fn retain(&self, key: &CacheKey, keep: impl Fn(&Arc<StoredResponse>) -> bool) -> u64 {
         let hash = self.hash(key);
-        self.shard(hash).retain(&self.hasher, hash, key, keep)
+        self.shard(hash).retain(hash, key, keep)
     }
 }
 

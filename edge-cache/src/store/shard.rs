@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::index::Index;
 use super::lists::{Evicted, Lists};
-use super::members::Member;
+use super::members::{GroupHasher, Member};
 use super::purge::origin;
 use super::{Purge, PurgeMode, StoreStatistics, Variants, weight};
 use crate::StoredResponse;
@@ -67,7 +67,6 @@ impl Shard {
     /// shard or is purged from it.
     pub(super) fn change(
         &self,
-        hasher: &RandomState,
         hash: u64,
         key: &CacheKey,
         changed: impl FnOnce(Option<&Variants>) -> Option<Variants>,
@@ -89,11 +88,11 @@ impl Shard {
         if !is_listed {
             // It has the place of another key if their hashes are equal.
             if let Some(replaced) = &replaced {
-                unlist(&mut index, hasher, hash, replaced);
+                unlist(&mut index, hash, replaced);
             }
-            list(&mut index, hasher, hash, key, &variants);
+            list(&mut index, hash, key, &variants);
         }
-        forget(&mut index, hasher, &evicted);
+        forget(&mut index, &evicted);
         drop(index);
         if evicted.iter().any(|(evicted, _)| *evicted == hash) {
             Change::NotAdmitted
@@ -105,7 +104,6 @@ impl Shard {
     /// Keeps only those variants under a key for which `keep` holds, and weighs them again; returns how many left.
     pub(super) fn retain(
         &self,
-        hasher: &RandomState,
         hash: u64,
         key: &CacheKey,
         keep: impl Fn(&Arc<StoredResponse>) -> bool,
@@ -114,14 +112,14 @@ impl Shard {
         if self.variants(hash, key).is_none() {
             return 0;
         }
-        let (count, removed) = self.retain_in(&mut index, hasher, hash, keep);
+        let (count, removed) = self.retain_in(&mut index, hash, keep);
         let mut evicted = Vec::new();
         let mut lists = self.lists.write();
         if let Some(weight) = lists.peek(hash).map(weight::of_slot) {
             evicted = lists.set_weight(hash, weight);
         }
         drop(lists);
-        forget(&mut index, hasher, &evicted);
+        forget(&mut index, &evicted);
         drop(index);
         drop((removed, evicted));
         count
@@ -129,14 +127,13 @@ impl Shard {
 
     pub(super) fn purge(
         &self,
-        hasher: &RandomState,
         hash: u64,
         key: &CacheKey,
         mode: PurgeMode,
     ) -> u64 {
         let mut index = self.index.lock();
         let meant = |_: &StoredResponse| self.variants(hash, key).is_some();
-        let (count, removed) = self.purge_slot(&mut index, hasher, hash, mode, meant);
+        let (count, removed) = self.purge_slot(&mut index, hash, mode, meant);
         drop(index);
         drop(removed);
         count
@@ -150,7 +147,7 @@ impl Shard {
             let mut index = self.index.lock();
             let keys = index.keys_with_prefix(prefix, after.as_ref(), PURGE_BATCH);
             let hashes = keys.iter().map(|key| hasher.hash_one(key.as_str()));
-            let done = self.purge_slots(&mut index, hasher, hashes, mode, |_| true);
+            let done = self.purge_slots(&mut index, hashes, mode, |_| true);
             drop(index);
             count += done.0;
             if keys.len() < PURGE_BATCH {
@@ -161,20 +158,18 @@ impl Shard {
     }
 
     /// Purges the members of a group, which is all that `what` may be.
-    pub(super) fn purge_group(&self, hasher: &RandomState, what: &Purge, mode: PurgeMode) -> u64 {
+    pub(super) fn purge_group(&self, what: &Purge, mode: PurgeMode) -> u64 {
         let Purge::Group { origin, group } = what else {
             return 0;
         };
-        let group_hash = hasher.hash_one(group.as_str());
-        let origin = origin.as_deref().map(|origin| hasher.hash_one(origin));
-        let members = self.index.lock().members.of(group_hash, origin);
+        let members = self.index.lock().members.of(group, origin.as_deref());
         let mut count = 0;
         // Who joins the group meanwhile has come after the purge.
         for batch in members.chunks(PURGE_BATCH) {
             let mut index = self.index.lock();
             let hashes = batch.iter().copied();
             let is_member = |stored: &StoredResponse| stored.groups.contains(group);
-            let done = self.purge_slots(&mut index, hasher, hashes, mode, is_member);
+            let done = self.purge_slots(&mut index, hashes, mode, is_member);
             drop(index);
             count += done.0;
         }
@@ -209,7 +204,6 @@ impl Shard {
     fn purge_slots(
         &self,
         index: &mut Index,
-        hasher: &RandomState,
         hashes: impl Iterator<Item = u64>,
         mode: PurgeMode,
         meant: impl Fn(&StoredResponse) -> bool,
@@ -217,7 +211,7 @@ impl Shard {
         let mut removed = Vec::new();
         let mut count = 0;
         for hash in hashes {
-            let done = self.purge_slot(index, hasher, hash, mode, &meant);
+            let done = self.purge_slot(index, hash, mode, &meant);
             count += done.0;
             removed.extend(done.1);
         }
@@ -227,13 +221,12 @@ impl Shard {
     fn purge_slot(
         &self,
         index: &mut Index,
-        hasher: &RandomState,
         hash: u64,
         mode: PurgeMode,
         meant: impl Fn(&StoredResponse) -> bool,
     ) -> (u64, Option<Slot>) {
         let done = match mode {
-            PurgeMode::Hard => self.retain_in(index, hasher, hash, |stored| !meant(stored)),
+            PurgeMode::Hard => self.retain_in(index, hash, |stored| !meant(stored)),
             PurgeMode::Soft => (self.mark_stale(hash, meant), None),
         };
         index.purged += done.0;
@@ -255,7 +248,6 @@ impl Shard {
     fn retain_in(
         &self,
         index: &mut Index,
-        hasher: &RandomState,
         hash: u64,
         keep: impl Fn(&Arc<StoredResponse>) -> bool,
     ) -> (u64, Option<Slot>) {
@@ -284,33 +276,33 @@ impl Shard {
             }
         };
         if let Some(removed) = &removed {
-            unlist(index, hasher, hash, removed);
+            unlist(index, hash, removed);
         }
         if let Some(variants) = &left {
-            list(index, hasher, hash, &key, variants);
+            list(index, hash, &key, variants);
         }
         (count as u64, removed)
     }
 }
 
 /// Has purges find what is stored under a key.
-fn list(index: &mut Index, hasher: &RandomState, hash: u64, key: &CacheKey, variants: &Variants) {
+fn list(index: &mut Index, hash: u64, key: &CacheKey, variants: &Variants) {
     index.insert_key(key.clone());
-    for member in members(hasher, hash, key, variants) {
+    for member in members(index.members.hasher(), hash, key, variants) {
         index.members.insert(member);
     }
 }
 
-fn unlist(index: &mut Index, hasher: &RandomState, hash: u64, slot: &Slot) {
+fn unlist(index: &mut Index, hash: u64, slot: &Slot) {
     index.remove_key(&slot.key);
-    for member in members(hasher, hash, &slot.key, &slot.variants) {
+    for member in members(index.members.hasher(), hash, &slot.key, &slot.variants) {
         index.members.remove(member);
     }
 }
 
-fn forget(index: &mut Index, hasher: &RandomState, evicted: &Evicted<Slot>) {
+fn forget(index: &mut Index, evicted: &Evicted<Slot>) {
     for (hash, slot) in evicted {
-        unlist(index, hasher, *hash, slot);
+        unlist(index, *hash, slot);
     }
 }
 
@@ -320,14 +312,14 @@ fn groups(variants: &Variants) -> impl Iterator<Item = &CacheGroup> {
 
 /// The groups of all variants, as the index has them.
 fn members(
-    hasher: &RandomState,
+    hasher: GroupHasher,
     entry: u64,
     key: &CacheKey,
     variants: &Variants,
 ) -> impl Iterator<Item = Member> {
-    let origin = hasher.hash_one(origin(key.as_str()));
+    let origin = hasher.origin(origin(key.as_str()));
     groups(variants).map(move |group| Member {
-        group: hasher.hash_one(group.as_str()),
+        group: hasher.group(group),
         origin,
         entry,
     })
