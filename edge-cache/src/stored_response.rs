@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use crate::content::ContentReader;
 use crate::encoding::Renditions;
 use crate::rules::Policy;
-use crate::rules::groups::{CacheGroup, groups};
+use crate::rules::groups::{Groups, groups};
 use crate::rules::vary::VaryKey;
 use crate::{Content, Moment};
 
@@ -34,7 +34,7 @@ pub struct StoredResponse {
     /// Its age when it came (§4.2.3).
     pub corrected_initial_age: Duration,
     /// What it is invalidated with (RFC 9875 §2, and its other spellings).
-    pub groups: Box<[CacheGroup]>,
+    pub groups: Groups,
     /// Its content.
     pub representation: Representation,
     /// Whether its content may be compressed and is worth it.

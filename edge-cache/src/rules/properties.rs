@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::Policy;
+use super::groups::Groups;
 use super::vary::VaryKey;
 use crate::{Content, Moment, Representation, StoredResponse};
 
@@ -84,7 +85,7 @@ fn stored_response(headers: HeaderMap) -> StoredResponse {
         request_time: now(),
         response_time: now(),
         corrected_initial_age: Duration::ZERO,
-        groups: Box::default(),
+        groups: Groups::default(),
         representation: Representation::Whole(Content::whole(Bytes::new())),
         is_compressible: false,
         renditions: Default::default(),

@@ -14,7 +14,7 @@ use super::freshness::{
     FreshnessFacts, FreshnessSource, NegativeCaching, freshness_lifetime,
     is_heuristically_cacheable,
 };
-use super::groups::{self, CacheGroup};
+use super::groups::{self, Groups};
 use super::key::CacheKey;
 use super::range::content_range;
 use super::targeted::targeted_directives;
@@ -37,7 +37,7 @@ pub struct Storable {
     /// The fields that are not stored with it, because qualified directives name them.
     pub excluded: Vec<HeaderName>,
     /// The groups that it is in.
-    pub groups: Box<[CacheGroup]>,
+    pub groups: Groups,
 }
 
 /// A stored response whose fields a newer one has freshened.
@@ -169,7 +169,7 @@ struct Judged {
     policy: Policy,
     excluded: Vec<HeaderName>,
     /// None before it has been found that it may be stored.
-    groups: Box<[CacheGroup]>,
+    groups: Groups,
 }
 
 impl Judged {
@@ -196,7 +196,7 @@ impl Judged {
             policy: Policy::new(&directives, freshness_lifetime, source),
             excluded: [directives.no_cache.fields(), directives.private.fields()].concat(),
             directives,
-            groups: Box::default(),
+            groups: Groups::default(),
         }
     }
 
@@ -223,7 +223,7 @@ impl Judged {
         is_permitted(head.status, directives, policy)?;
         is_reusable(head, directives, policy)?;
         self.groups = groups::groups(&head.headers);
-        if groups::are_bounded(&self.groups) {
+        if self.groups.are_bounded() {
             Ok(())
         } else {
             Err(NoStoreReason::TooManyGroups)

@@ -1,5 +1,7 @@
 //! Targeted cache control (RFC 9213): fields such as `CDN-Cache-Control` that speak to one kind of cache.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName};
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
 
@@ -31,10 +33,11 @@ fn directives(headers: &HeaderMap, name: &HeaderName) -> Option<ResponseDirectiv
 }
 
 /// The lines of a field as one (RFC 9651 §4.2).
-pub(super) fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+pub(super) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     let mut lines = headers.get_all(name).iter();
-    let mut field = lines.next()?.as_bytes().to_vec();
+    let mut field = Cow::Borrowed(lines.next()?.as_bytes());
     for line in lines {
+        let field = field.to_mut();
         field.extend_from_slice(b", ");
         field.extend_from_slice(line.as_bytes());
     }

@@ -34,7 +34,9 @@ impl<E: ForwardError> Cache<E> {
         let asking = Asking::new(key, head, false);
         let request_time = self.clock.now();
         let response = forward(Request::from_parts(asking.head.clone(), content)).await?;
-        self.invalidate(&asking.key, &asking.head, &response);
+        for what in outdated(&asking.key, &asking.head, &response) {
+            self.purge_in_turns(&what, PurgeMode::Hard).await;
+        }
         self.tell_shared_level().await;
         let response_time = self.clock.now();
         // A response to POST that says it is what GET would bring (RFC 9110 §9.3.3).
@@ -56,18 +58,18 @@ impl<E: ForwardError> Cache<E> {
             CacheStatus::forwarded(ForwardReason::Method).forward_status(response.status());
         Ok(self.forwarded(response, status))
     }
+}
 
-    /// Invalidates what a response to an unsafe request makes outdated (RFC 9111 §4.4, RFC 9875 §3).
-    fn invalidate<B>(&self, key: &CacheKey, head: &Parts, response: &Response<B>) {
-        if !invalidation::invalidates(&head.method, response.status()) {
-            return;
-        }
-        for key in invalidation::invalidated_keys(key, response.headers()) {
-            self.purge(&Purge::Url(key), PurgeMode::Hard);
-        }
-        for group in groups::invalidated_groups(response.headers()) {
-            let origin = Some(key.origin().into());
-            self.purge(&Purge::Group { origin, group }, PurgeMode::Hard);
-        }
+/// What a response to an unsafe request makes outdated (RFC 9111 §4.4, RFC 9875 §3).
+fn outdated<B>(key: &CacheKey, head: &Parts, response: &Response<B>) -> Vec<Purge> {
+    if !invalidation::invalidates(&head.method, response.status()) {
+        return Vec::new();
     }
+    let keys = invalidation::invalidated_keys(key, response.headers());
+    let groups = groups::invalidated_groups(response.headers()).into_iter();
+    let groups = groups.map(|group| Purge::Group {
+        origin: Some(key.origin().into()),
+        group,
+    });
+    keys.into_iter().map(Purge::Url).chain(groups).collect()
 }

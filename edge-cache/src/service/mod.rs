@@ -24,7 +24,9 @@ mod tasks;
 mod uncacheable;
 mod validated;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -37,7 +39,7 @@ use crate::rules::conditional;
 use crate::rules::key::CacheKey;
 use crate::rules::{reuse, storing};
 use crate::statistics::{Counters, Statistics};
-use crate::store::{Purge, PurgeMode, SharedLevel, Store, StoreStatistics};
+use crate::store::{PURGE_BATCH, Purge, PurgeMode, SharedLevel, Store, StoreStatistics};
 use crate::stored_response::StoredResponse;
 use crate::time::Clock;
 
@@ -220,6 +222,34 @@ impl<E: ForwardError> Cache<E> {
         self.store.purge(what, mode)
     }
 
+    /// The same, giving other work of the thread its turn again and again: a group of ten thousand responses takes tens of
+    /// milliseconds. Dropped before it is done, it does the rest at once.
+    pub async fn purge_in_turns(&self, what: &Purge, mode: PurgeMode) -> u64 {
+        if let Some(level) = &self.second_level {
+            level.note(what, mode);
+        }
+        let mut purging = Purging(self.store.purge_in_steps(what, mode));
+        let mut count = 0;
+        let mut in_this_turn = 0;
+        for purged in purging.0.by_ref() {
+            count += purged;
+            in_this_turn += purged;
+            if in_this_turn >= PURGE_BATCH as u64 {
+                in_this_turn = 0;
+                let mut had_turn = false;
+                poll_fn(|context| {
+                    if std::mem::replace(&mut had_turn, true) {
+                        return Poll::Ready(());
+                    }
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                })
+                .await;
+            }
+        }
+        count
+    }
+
     /// Figures of what is stored.
     #[must_use]
     pub fn store_statistics(&self) -> StoreStatistics {
@@ -230,6 +260,15 @@ impl<E: ForwardError> Cache<E> {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.counters.read()
+    }
+}
+
+/// The steps that are left of a purge.
+struct Purging<'a>(Box<dyn Iterator<Item = u64> + Send + 'a>);
+
+impl Drop for Purging<'_> {
+    fn drop(&mut self) {
+        self.0.by_ref().for_each(drop);
     }
 }
 

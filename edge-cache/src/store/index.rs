@@ -4,7 +4,10 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use super::members::Members;
+use super::Variants;
+use super::members::{Member, Members};
+use super::purge::origin;
+use crate::rules::groups::CacheGroup;
 use crate::rules::key::CacheKey;
 
 /// The keys of a shard in order, and its groups.
@@ -12,7 +15,7 @@ use crate::rules::key::CacheKey;
 pub(super) struct Index {
     keys: BTreeSet<InOrder>,
     /// Who looks here compares the group itself, so hashes that collide do no harm.
-    pub(super) members: Members,
+    members: Members,
     /// Responses that purges have removed or marked.
     pub(super) purged: u64,
 }
@@ -28,12 +31,35 @@ impl Borrow<str> for InOrder {
 }
 
 impl Index {
-    pub(super) fn insert_key(&mut self, key: CacheKey) {
-        self.keys.insert(InOrder(key));
+    /// Has purges find what is stored under a key.
+    pub(super) fn insert(&mut self, entry: u64, key: &CacheKey, variants: &Variants) {
+        self.keys.insert(InOrder(key.clone()));
+        self.each_member(entry, key, variants, Members::insert);
     }
 
-    pub(super) fn remove_key(&mut self, key: &CacheKey) {
+    /// Has them find it no longer.
+    pub(super) fn remove(&mut self, entry: u64, key: &CacheKey, variants: &Variants) {
         self.keys.remove(key.as_str());
+        self.each_member(entry, key, variants, Members::remove);
+    }
+
+    fn each_member(
+        &mut self,
+        entry: u64,
+        key: &CacheKey,
+        variants: &Variants,
+        act: impl Fn(&mut Members, Member),
+    ) {
+        let origin = self.members.hash(origin(key.as_str()));
+        for name in variants.iter().flat_map(|stored| stored.groups.iter()) {
+            let group = self.members.hash(name);
+            let member = Member {
+                group,
+                origin,
+                entry,
+            };
+            act(&mut self.members, member);
+        }
     }
 
     /// Keys that begin so, in order, after the one given.
@@ -49,6 +75,11 @@ impl Index {
             .take(most)
             .map(|key| key.0.clone())
             .collect()
+    }
+
+    /// The entries in a group: that of one origin, or those of all.
+    pub(super) fn members(&self, group: &CacheGroup, origin: Option<&str>) -> Vec<u64> {
+        self.members.of(group, origin)
     }
 
     /// Empties it and returns what was in it.

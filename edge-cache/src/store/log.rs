@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::Purge;
-use crate::rules::groups::CacheGroup;
+use crate::rules::groups::Groups;
 use crate::rules::key::CacheKey;
 
 /// Invalidations that are remembered. A response that was under way while more happened is not stored: at 100
@@ -57,7 +57,7 @@ impl InvalidationLog {
     pub(super) fn was_invalidated(
         &self,
         key: &CacheKey,
-        groups: &[CacheGroup],
+        groups: &Groups,
         from: Generation,
         to: Generation,
     ) -> bool {

@@ -17,25 +17,13 @@ type Table<V> = HashMap<u64, V, BuildHasherDefault<Hashed>>;
 type Entries = HashSet<u64, BuildHasherDefault<Hashed>>;
 
 /// The members of all groups.
+///
+/// Names are hashed with a seed of their own by a fast function, since a response may have hundreds. Origins name groups,
+/// not clients, and whoever can make names collide makes members of both be looked at when one group is purged.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     groups: Table<Group>,
-    hasher: GroupHasher,
-}
-
-/// Hashes names of groups and origins, with a seed of its own and a fast function: a miss may hash hundreds. Origins name
-/// groups, not clients, and who can make names collide makes members of both be looked at when one group is purged.
-#[derive(Clone, Debug, Default)]
-pub(super) struct GroupHasher(RandomState);
-
-impl GroupHasher {
-    pub(super) fn group(&self, group: &CacheGroup) -> u64 {
-        self.0.hash_one(group.as_str())
-    }
-
-    pub(super) fn origin(&self, origin: &str) -> u64 {
-        self.0.hash_one(origin)
-    }
+    hasher: RandomState,
 }
 
 /// An entry that is in a group. Groups of different origins are different ones (RFC 9875 §2).
@@ -46,11 +34,12 @@ pub(super) struct Member {
     pub(super) entry: u64,
 }
 
-/// The members of the groups of one name. Most have a single one, for which a table would be wasted.
+/// The members of the groups of one name. Most groups have a single member, and nearly all others are of one origin.
 #[derive(Debug)]
 enum Group {
     One { origin: u64, entry: u64 },
-    Many(Box<Table<Entries>>),
+    OfOneOrigin { origin: u64, entries: Box<Entries> },
+    OfMany(Box<Table<Entries>>),
 }
 
 impl Members {
@@ -77,50 +66,60 @@ impl Members {
         }
     }
 
-    /// What members are hashed with.
-    pub(super) fn hasher(&self) -> GroupHasher {
-        self.hasher.clone()
+    /// The hash of the name of a group, or of an origin.
+    pub(super) fn hash(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name)
     }
 
     /// The entries in a group: that of one origin, or those of all.
     pub(super) fn of(&self, group: &CacheGroup, origin: Option<&str>) -> Vec<u64> {
-        let origin = origin.map(|origin| self.hasher.origin(origin));
-        self.of_hashes(self.hasher.group(group), origin)
+        let origin = origin.map(|origin| self.hash(origin));
+        self.of_hashes(self.hash(group.as_str()), origin)
     }
 
     fn of_hashes(&self, group: u64, origin: Option<u64>) -> Vec<u64> {
-        let is_wanted = |its: u64| origin.is_none_or(|origin| origin == its);
+        let is_wanted = |its: &u64| origin.is_none_or(|origin| origin == *its);
         match (self.groups.get(&group), origin) {
-            (None, _) => Vec::new(),
-            (Some(Group::One { origin, entry }), _) => {
-                is_wanted(*origin).then_some(*entry).into_iter().collect()
-            }
-            (Some(Group::Many(origins)), Some(origin)) => {
+            (Some(Group::One { origin: its, entry }), _) if is_wanted(its) => vec![*entry],
+            (
+                Some(Group::OfOneOrigin {
+                    origin: its,
+                    entries,
+                }),
+                _,
+            ) if is_wanted(its) => entries.iter().copied().collect(),
+            (Some(Group::OfMany(origins)), Some(origin)) => {
                 let entries = origins.get(&origin);
                 entries.into_iter().flatten().copied().collect()
             }
-            (Some(Group::Many(origins)), None) => origins.values().flatten().copied().collect(),
+            (Some(Group::OfMany(origins)), None) => origins.values().flatten().copied().collect(),
+            _ => Vec::new(),
         }
     }
 }
 
 impl Group {
-    fn insert(&mut self, origin: u64, entry: u64) {
+    fn insert(&mut self, new_origin: u64, new_entry: u64) {
         match self {
-            Self::One {
-                origin: first_origin,
-                entry: first,
-            } => {
-                if (*first_origin, *first) == (origin, entry) {
-                    return;
+            Self::One { origin, entry } => {
+                let (origin, entry) = (*origin, *entry);
+                if (origin, entry) != (new_origin, new_entry) {
+                    let entries = Box::new(Entries::from_iter([entry]));
+                    *self = Self::OfOneOrigin { origin, entries };
+                    self.insert(new_origin, new_entry);
                 }
-                let mut origins = Table::default();
-                origins.insert(*first_origin, Entries::from_iter([*first]));
-                origins.entry(origin).or_default().insert(entry);
-                *self = Self::Many(Box::new(origins));
             }
-            Self::Many(origins) => {
-                origins.entry(origin).or_default().insert(entry);
+            Self::OfOneOrigin { origin, entries } if *origin == new_origin => {
+                entries.insert(new_entry);
+            }
+            Self::OfOneOrigin { origin, entries } => {
+                let mut origins = Table::default();
+                origins.insert(*origin, std::mem::take(&mut **entries));
+                origins.insert(new_origin, Entries::from_iter([new_entry]));
+                *self = Self::OfMany(Box::new(origins));
+            }
+            Self::OfMany(origins) => {
+                origins.entry(new_origin).or_default().insert(new_entry);
             }
         }
     }
@@ -129,7 +128,13 @@ impl Group {
     fn is_empty_without(&mut self, member: Member) -> bool {
         match self {
             Self::One { origin, entry } => (*origin, *entry) == (member.origin, member.entry),
-            Self::Many(origins) => {
+            Self::OfOneOrigin { origin, entries } => {
+                if *origin == member.origin {
+                    entries.remove(&member.entry);
+                }
+                entries.is_empty()
+            }
+            Self::OfMany(origins) => {
                 if let Entry::Occupied(mut entries) = origins.entry(member.origin) {
                     entries.get_mut().remove(&member.entry);
                     if entries.get().is_empty() {

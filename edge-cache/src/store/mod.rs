@@ -25,6 +25,7 @@ mod variants;
 mod weight;
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::iter;
 use std::sync::Arc;
 
 pub use compact::compact_fields;
@@ -42,9 +43,10 @@ pub use statistics::StoreStatistics;
 pub use variants::Variants;
 
 use self::log::InvalidationLog;
+pub(crate) use self::shard::PURGE_BATCH;
 use self::shard::{Change, Shard};
 use crate::StoredResponse;
-use crate::rules::groups::CacheGroup;
+use crate::rules::groups::Groups;
 use crate::rules::key::CacheKey;
 
 /// The stored responses of a process, shared by all who serve it.
@@ -80,7 +82,7 @@ impl Store {
         let capacity = config.capacity_bytes / shards as u64;
         config.max_response_bytes = config.max_response_bytes.min(capacity);
         Self {
-            shards: std::iter::repeat_with(|| Shard::new(capacity))
+            shards: iter::repeat_with(|| Shard::new(capacity))
                 .take(shards)
                 .collect(),
             log: InvalidationLog::default(),
@@ -163,7 +165,7 @@ impl Store {
     pub fn was_invalidated(
         &self,
         key: &CacheKey,
-        groups: &[CacheGroup],
+        groups: &Groups,
         from: Generation,
         to: Generation,
     ) -> bool {
@@ -175,27 +177,37 @@ impl Store {
     ///
     /// The time it takes grows with what it removes, not with what else there is.
     pub fn purge(&self, what: &Purge, mode: PurgeMode) -> u64 {
+        self.purge_in_steps(what, mode).sum()
+    }
+
+    /// The same in steps. Each visits [`PURGE_BATCH`] entries at most, but for a hard purge of everything, and gives how many
+    /// responses it has met. What is under way is kept from being stored from the beginning.
+    pub(crate) fn purge_in_steps<'a>(
+        &'a self,
+        what: &'a Purge,
+        mode: PurgeMode,
+    ) -> Box<dyn Iterator<Item = u64> + Send + 'a> {
         self.log.record(what.clone());
-        let prefix = |prefix: &str| {
-            let shards = self.shards.iter();
-            shards
-                .map(|shard| shard.purge_prefix(&self.hasher, prefix, mode))
-                .sum()
-        };
+        let shards = self.shards.iter();
         match (what, mode) {
             (Purge::Url(key), _) => {
                 let hash = self.hash(key);
-                self.shard(hash).purge(hash, key, mode)
+                let purge = move || self.shard(hash).purge(hash, key, mode);
+                Box::new(iter::once_with(purge))
             }
-            (Purge::Prefix(text), _) => prefix(text),
-            (Purge::Group { .. }, _) => {
-                let shards = self.shards.iter();
-                shards
-                    .map(|shard| shard.purge_group(what, mode))
-                    .sum()
+            (Purge::Group { origin, group }, _) => {
+                let origin = origin.as_deref();
+                Box::new(shards.flat_map(move |shard| shard.purge_group(origin, group, mode)))
             }
-            (Purge::All, PurgeMode::Soft) => prefix(""),
-            (Purge::All, PurgeMode::Hard) => self.shards.iter().map(Shard::clear).sum(),
+            (Purge::All, PurgeMode::Hard) => Box::new(shards.map(Shard::clear)),
+            (Purge::All | Purge::Prefix(_), _) => {
+                let prefix = match what {
+                    Purge::Prefix(prefix) => prefix,
+                    _ => "",
+                };
+                let hasher = &self.hasher;
+                Box::new(shards.flat_map(move |shard| shard.purge_prefix(hasher, prefix, mode)))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::rules::groups::CacheGroup;
+use crate::rules::groups::{CacheGroup, Groups};
 use crate::rules::key::CacheKey;
 
 /// What is to be purged.
@@ -36,7 +36,7 @@ pub enum PurgeMode {
 
 impl Purge {
     /// Whether a response with this key and these groups is meant.
-    pub(super) fn means(&self, key: &CacheKey, groups: &[CacheGroup]) -> bool {
+    pub(super) fn means(&self, key: &CacheKey, groups: &Groups) -> bool {
         match self {
             Self::Url(url) => url == key,
             Self::Prefix(prefix) => key.as_str().starts_with(&**prefix),

@@ -3,22 +3,22 @@
 //! See [`super`] for the order of the locks. What leaves is dropped when both are free, since that can take a while.
 
 use std::hash::{BuildHasher, RandomState};
+use std::iter;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::index::Index;
 use super::lists::{Evicted, Lists};
-use super::members::{GroupHasher, Member};
-use super::purge::origin;
-use super::{Purge, PurgeMode, StoreStatistics, Variants, weight};
+use super::{PurgeMode, StoreStatistics, Variants, weight};
 use crate::StoredResponse;
 use crate::read_mostly::ReadMostly;
-use crate::rules::groups::CacheGroup;
+use crate::rules::groups::{CacheGroup, Groups};
 use crate::rules::key::CacheKey;
 
-/// How many entries a purge visits before it lets others at the index.
-const PURGE_BATCH: usize = 256;
+/// How many entries a purge visits before it lets others at the index, which is one step of it. Some 70 µs pass with it; an
+/// executor such as tokio's looks only after 61 turns of those who are ready whether something has arrived for others.
+pub(crate) const PURGE_BATCH: usize = 16;
 
 /// A part of the store, kept apart from its neighbours so that they share no cache line.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Shard {
             if let Some(replaced) = &replaced {
                 unlist(&mut index, hash, replaced);
             }
-            list(&mut index, hash, key, &variants);
+            index.insert(hash, key, &variants);
         }
         forget(&mut index, &evicted);
         drop(index);
@@ -125,12 +125,7 @@ impl Shard {
         count
     }
 
-    pub(super) fn purge(
-        &self,
-        hash: u64,
-        key: &CacheKey,
-        mode: PurgeMode,
-    ) -> u64 {
+    pub(super) fn purge(&self, hash: u64, key: &CacheKey, mode: PurgeMode) -> u64 {
         let mut index = self.index.lock();
         let meant = |_: &StoredResponse| self.variants(hash, key).is_some();
         let (count, removed) = self.purge_slot(&mut index, hash, mode, meant);
@@ -139,41 +134,52 @@ impl Shard {
         count
     }
 
-    /// Purges all keys that begin so.
-    pub(super) fn purge_prefix(&self, hasher: &RandomState, prefix: &str, mode: PurgeMode) -> u64 {
+    /// Purges all keys that begin so, some with each step; each gives how many responses that were.
+    pub(super) fn purge_prefix<'a>(
+        &'a self,
+        hasher: &'a RandomState,
+        prefix: &'a str,
+        mode: PurgeMode,
+    ) -> impl Iterator<Item = u64> + 'a {
         let mut after: Option<CacheKey> = None;
-        let mut count = 0;
-        loop {
+        let mut is_done = false;
+        iter::from_fn(move || {
+            if is_done {
+                return None;
+            }
             let mut index = self.index.lock();
             let keys = index.keys_with_prefix(prefix, after.as_ref(), PURGE_BATCH);
             let hashes = keys.iter().map(|key| hasher.hash_one(key.as_str()));
             let done = self.purge_slots(&mut index, hashes, mode, |_| true);
             drop(index);
-            count += done.0;
-            if keys.len() < PURGE_BATCH {
-                return count;
-            }
+            is_done = keys.len() < PURGE_BATCH;
             after = keys.last().cloned();
-        }
+            Some(done.0)
+        })
     }
 
-    /// Purges the members of a group, which is all that `what` may be.
-    pub(super) fn purge_group(&self, what: &Purge, mode: PurgeMode) -> u64 {
-        let Purge::Group { origin, group } = what else {
-            return 0;
-        };
-        let members = self.index.lock().members.of(group, origin.as_deref());
-        let mut count = 0;
-        // Who joins the group meanwhile has come after the purge.
-        for batch in members.chunks(PURGE_BATCH) {
+    /// Purges the members of a group, of one origin or of all, in the same way. Who joins the group meanwhile has come
+    /// after the purge.
+    pub(super) fn purge_group<'a>(
+        &'a self,
+        origin: Option<&'a str>,
+        group: &'a CacheGroup,
+        mode: PurgeMode,
+    ) -> impl Iterator<Item = u64> + 'a {
+        let members = move || self.index.lock().members(group, origin);
+        let members = iter::once_with(members).flatten();
+        let mut members = members.fuse();
+        iter::from_fn(move || {
+            let batch: Vec<u64> = members.by_ref().take(PURGE_BATCH).collect();
+            if batch.is_empty() {
+                return None;
+            }
             let mut index = self.index.lock();
-            let hashes = batch.iter().copied();
             let is_member = |stored: &StoredResponse| stored.groups.contains(group);
-            let done = self.purge_slots(&mut index, hashes, mode, is_member);
+            let done = self.purge_slots(&mut index, batch.into_iter(), mode, is_member);
             drop(index);
-            count += done.0;
-        }
-        count
+            Some(done.0)
+        })
     }
 
     /// Removes everything.
@@ -279,25 +285,14 @@ impl Shard {
             unlist(index, hash, removed);
         }
         if let Some(variants) = &left {
-            list(index, hash, &key, variants);
+            index.insert(hash, &key, variants);
         }
         (count as u64, removed)
     }
 }
 
-/// Has purges find what is stored under a key.
-fn list(index: &mut Index, hash: u64, key: &CacheKey, variants: &Variants) {
-    index.insert_key(key.clone());
-    for member in members(index.members.hasher(), hash, key, variants) {
-        index.members.insert(member);
-    }
-}
-
 fn unlist(index: &mut Index, hash: u64, slot: &Slot) {
-    index.remove_key(&slot.key);
-    for member in members(index.members.hasher(), hash, &slot.key, &slot.variants) {
-        index.members.remove(member);
-    }
+    index.remove(hash, &slot.key, &slot.variants);
 }
 
 fn forget(index: &mut Index, evicted: &Evicted<Slot>) {
@@ -306,21 +301,6 @@ fn forget(index: &mut Index, evicted: &Evicted<Slot>) {
     }
 }
 
-fn groups(variants: &Variants) -> impl Iterator<Item = &CacheGroup> {
-    variants.iter().flat_map(|stored| &stored.groups)
-}
-
-/// The groups of all variants, as the index has them.
-fn members(
-    hasher: GroupHasher,
-    entry: u64,
-    key: &CacheKey,
-    variants: &Variants,
-) -> impl Iterator<Item = Member> {
-    let origin = hasher.origin(origin(key.as_str()));
-    groups(variants).map(move |group| Member {
-        group: hasher.group(group),
-        origin,
-        entry,
-    })
+fn groups(variants: &Variants) -> impl Iterator<Item = &Groups> {
+    variants.iter().map(|stored| &stored.groups)
 }

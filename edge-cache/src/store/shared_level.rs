@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Generation, Purge, PurgeMode};
-use crate::rules::groups::CacheGroup;
+use crate::rules::groups::Groups;
 use crate::rules::key::CacheKey;
 
 /// What a shared level answers with, sooner or later.
@@ -74,7 +74,7 @@ pub trait SharedLevel: Send + Sync + 'static {
     fn put<'a>(
         &'a self,
         key: &'a CacheKey,
-        groups: &'a [CacheGroup],
+        groups: &'a Groups,
         response: SharedResponse,
         keep_for: Duration,
         since: Generation,

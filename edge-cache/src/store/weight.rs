@@ -12,8 +12,8 @@ const SLOT_BYTES: u64 = 240;
 /// What is kept for each variant beside its fields and content: the response itself with its reference counts.
 const RESPONSE_BYTES: u64 = size_of::<StoredResponse>() as u64 + 2 * WORD;
 
-/// What is kept for each member of a group: its place in the index, and where its name stands among those of its response.
-const MEMBER_BYTES: u64 = 56;
+/// What is kept for each member of a group: its place in the index, with those that tables keep free.
+const MEMBER_BYTES: u64 = 48;
 
 /// A place in the table of fields, and its place in the order of them.
 const FIELD_BYTES: u64 = 112;
@@ -39,11 +39,10 @@ pub(super) fn of_slot(slot: &Slot) -> u64 {
 
 /// One response with its content as it is now.
 pub(super) fn of_response(response: &StoredResponse) -> u64 {
-    let groups = response.groups.iter();
-    let groups = groups.map(|group| MEMBER_BYTES + group.as_str().len() as u64);
+    let groups = response.groups.count() as u64 * MEMBER_BYTES + response.groups.bytes() as u64;
     RESPONSE_BYTES
         + of_fields(&response.headers)
-        + groups.sum::<u64>()
+        + groups
         + response.vary.bytes() as u64
         + response.renditions.bytes()
         + of_representation(&response.representation)

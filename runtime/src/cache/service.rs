@@ -158,7 +158,7 @@ impl<S: InnerService> Exchange<S> {
         request.body_mut().set_context(Arc::clone(&context));
         let method = request.method().clone();
         let response = self.parts.inner.call(request).await?;
-        self.parts.invalidate(&method, &response);
+        self.parts.invalidate(&method, &response).await;
         let trailer = response.headers().get(header::TRAILER).cloned();
         self.trailer.replace(trailer);
         Ok(response.map(|content| ReportingBody { content, context }))
@@ -181,7 +181,7 @@ impl<S> Exchange<S> {
 
 impl<S> Parts<S> {
     /// Invalidates groups beyond the host that was asked. The cache itself does so for that host.
-    fn invalidate(&self, method: &Method, response: &Response<ResponseBody>) {
+    async fn invalidate(&self, method: &Method, response: &Response<ResponseBody>) {
         let is_wanted = self.scope == GroupScope::AllHosts
             && invalidation::invalidates(method, response.status());
         if !is_wanted {
@@ -192,7 +192,8 @@ impl<S> Parts<S> {
                 origin: None,
                 group,
             };
-            self.cache.0.purge(&purge, PurgeMode::Hard);
+            let purge = self.cache.0.purge_in_turns(&purge, PurgeMode::Hard);
+            purge.await;
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What writes and operators make outdated.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use super::harness::{Harness, streaming};
 use crate::rules::groups::CacheGroup;
 use crate::store::{Purge, PurgeMode};
@@ -115,4 +118,57 @@ fn a_soft_purge_leaves_what_may_be_validated_or_stand_in() {
     assert_eq!(harness.cache.purge(&tag, PurgeMode::Hard), 1);
     harness.answer(200, &[], "new");
     assert_eq!(harness.get("/a", &[]).text(), "new");
+}
+
+/// A cache with `count` responses of the group `t`, besides one that is in no group.
+fn with_a_group_of(count: usize) -> Harness {
+    let harness = Harness::new();
+    for number in 0..count {
+        fill(&harness, &format!("/{number}"), "\"t\"");
+    }
+    fill(&harness, "/other", "");
+    harness
+}
+
+/// Hard, of the group `t`.
+fn group() -> Purge {
+    Purge::Group {
+        origin: None,
+        group: CacheGroup::new("t"),
+    }
+}
+
+#[test]
+fn a_large_purge_gives_others_their_turn() {
+    let harness = with_a_group_of(1_000);
+    let group = group();
+    let mut purge = pin!(harness.cache.purge_in_turns(&group, PurgeMode::Hard));
+    let mut context = Context::from_waker(Waker::noop());
+    let mut left = vec![1_001];
+    let purged = loop {
+        let turn = purge.as_mut().poll(&mut context);
+        left.push(harness.cache.store_statistics().entries);
+        // It is this thread's turn.
+        assert!(harness.get("/other", &[]).is_hit());
+        if let Poll::Ready(purged) = turn {
+            break purged;
+        }
+    };
+    assert_eq!((purged, left.last()), (1_000, Some(&1)));
+    assert!(
+        left.len() > 3 && left.is_sorted_by(|more, fewer| more >= fewer),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_purge_that_is_dropped_is_done_at_once() {
+    let harness = with_a_group_of(1_000);
+    let group = group();
+    let mut purge = Box::pin(harness.cache.purge_in_turns(&group, PurgeMode::Hard));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(purge.as_mut().poll(&mut context).is_pending());
+    assert!(harness.cache.store_statistics().entries > 1);
+    drop(purge);
+    assert_eq!(harness.cache.store_statistics().entries, 1);
 }

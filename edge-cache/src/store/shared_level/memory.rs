@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::{
     SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges, SharedResponse,
 };
-use crate::rules::groups::CacheGroup;
+use crate::rules::groups::Groups;
 use crate::rules::key::CacheKey;
 use crate::store::{Generation, Purge, PurgeMode};
 
@@ -43,7 +43,7 @@ pub(crate) enum Mood {
 pub(crate) struct MemoryLevel(Arc<Mutex<Kept>>);
 
 /// A response with its groups.
-type Member = (SharedResponse, Box<[CacheGroup]>);
+type Member = (SharedResponse, Groups);
 
 #[derive(Default)]
 struct Kept {
@@ -90,7 +90,7 @@ impl SharedLevel for MemoryLevel {
     fn put<'a>(
         &'a self,
         key: &'a CacheKey,
-        groups: &'a [CacheGroup],
+        groups: &'a Groups,
         response: SharedResponse,
         _: Duration,
         since: Generation,
@@ -102,7 +102,7 @@ impl SharedLevel for MemoryLevel {
             if is_valid {
                 let variants = kept.responses.entry(key.clone()).or_default();
                 variants.retain(|(stored, _)| stored.variant != response.variant);
-                variants.push((response, groups.into()));
+                variants.push((response, groups.clone()));
             }
             is_valid
         })

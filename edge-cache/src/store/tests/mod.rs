@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Purge, PurgeMode, Put, Store, StoreConfig};
-use crate::rules::groups::CacheGroup;
+use crate::rules::groups::{self, CacheGroup, Groups};
 use crate::rules::key::CacheKey;
 use crate::rules::testing::{headers, moment, stored};
 use crate::rules::vary::VaryKey;
@@ -39,7 +39,7 @@ fn response(content: usize, groups: &[&str]) -> Arc<StoredResponse> {
 
 fn plain(content: usize, groups: &[&str]) -> StoredResponse {
     let mut stored = stored(&[], moment(0));
-    stored.groups = groups.iter().map(|name| CacheGroup::new(name)).collect();
+    stored.groups = groups::groups(&headers(&[("cache-tag", &groups.join(","))]));
     stored.representation = Representation::Whole(Content::whole(Bytes::from(vec![0; content])));
     stored
 }

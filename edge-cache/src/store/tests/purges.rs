@@ -1,7 +1,7 @@
 //! Purges, and what they keep from being stored.
 
 use super::{
-    CacheGroup, CacheKey, Purge, PurgeMode, Put, Store, has, in_language, key, key_at, put,
+    CacheGroup, CacheKey, Groups, Purge, PurgeMode, Put, Store, has, in_language, key, key_at, put,
     response, store,
 };
 
@@ -161,10 +161,10 @@ fn follower_learns_of_what_came_after_its_leader() {
     let between = store.generation();
     store.purge(&Purge::Url(key("/b")), PurgeMode::Hard);
     let now = store.generation();
-    assert!(store.was_invalidated(&key("/a"), &[], leader, now));
-    assert!(store.was_invalidated(&key("/a"), &[], leader, between));
-    assert!(!store.was_invalidated(&key("/a"), &[], between, now));
-    assert!(!store.was_invalidated(&key("/c"), &[], leader, now));
+    assert!(store.was_invalidated(&key("/a"), &Groups::default(), leader, now));
+    assert!(store.was_invalidated(&key("/a"), &Groups::default(), leader, between));
+    assert!(!store.was_invalidated(&key("/a"), &Groups::default(), between, now));
+    assert!(!store.was_invalidated(&key("/c"), &Groups::default(), leader, now));
 }
 
 #[test]
