@@ -34,9 +34,8 @@ impl<E: ForwardError> Cache<E> {
         let asking = Asking::new(key, head, false);
         let request_time = self.clock.now();
         let response = forward(Request::from_parts(asking.head.clone(), content)).await?;
-        for what in outdated(&asking.key, &asking.head, &response) {
-            self.purge_in_turns(&what, PurgeMode::Hard).await;
-        }
+        let outdated = outdated(&asking.key, &asking.head, &response);
+        self.purge_in_turns(&outdated, PurgeMode::Hard).await;
         self.tell_shared_level().await;
         let response_time = self.clock.now();
         // A response to POST that says it is what GET would bring (RFC 9110 §9.3.3).

@@ -222,13 +222,16 @@ impl<E: ForwardError> Cache<E> {
         self.store.purge(what, mode)
     }
 
-    /// The same, giving other work of the thread its turn again and again: a group of ten thousand responses takes tens of
-    /// milliseconds. Dropped before it is done, it does the rest at once.
-    pub async fn purge_in_turns(&self, what: &Purge, mode: PurgeMode) -> u64 {
-        if let Some(level) = &self.second_level {
-            level.note(what, mode);
-        }
-        let mut purging = Purging(self.store.purge_in_steps(what, mode));
+    /// The same for several, giving other work of the thread its turn again and again: a group of ten thousand responses takes
+    /// tens of milliseconds. Dropped before they are done, they are done at once.
+    pub async fn purge_in_turns(&self, all: &[Purge], mode: PurgeMode) -> u64 {
+        let steps = all.iter().flat_map(|what| {
+            if let Some(level) = &self.second_level {
+                level.note(what, mode);
+            }
+            self.store.purge_in_steps(what, mode)
+        });
+        let mut purging = Purging(steps);
         let mut count = 0;
         let mut in_this_turn = 0;
         for purged in purging.0.by_ref() {
@@ -264,9 +267,9 @@ impl<E: ForwardError> Cache<E> {
 }
 
 /// The steps that are left of a purge.
-struct Purging<'a>(Box<dyn Iterator<Item = u64> + Send + 'a>);
+struct Purging<I: Iterator>(I);
 
-impl Drop for Purging<'_> {
+impl<I: Iterator> Drop for Purging<I> {
     fn drop(&mut self) {
         self.0.by_ref().for_each(drop);
     }

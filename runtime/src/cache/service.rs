@@ -187,14 +187,13 @@ impl<S> Parts<S> {
         if !is_wanted {
             return;
         }
-        for group in groups::invalidated_groups(response.headers()) {
-            let purge = Purge::Group {
-                origin: None,
-                group,
-            };
-            let purge = self.cache.0.purge_in_turns(&purge, PurgeMode::Hard);
-            purge.await;
-        }
+        let groups = groups::invalidated_groups(response.headers()).into_iter();
+        let groups = groups.map(|group| Purge::Group {
+            origin: None,
+            group,
+        });
+        let groups: Vec<Purge> = groups.collect();
+        self.cache.0.purge_in_turns(&groups, PurgeMode::Hard).await;
     }
 }
 
