@@ -23,6 +23,7 @@ mod statistics;
 pub mod store;
 mod stored_response;
 mod time;
+mod turns;
 
 pub use content::{CONTENT_WINDOW_BYTES, Content, ContentBroken, ContentReader, ContentWriter};
 pub use layer::{BackgroundWork, CacheLayer, CacheService};

@@ -24,9 +24,7 @@ mod tasks;
 mod uncacheable;
 mod validated;
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -42,6 +40,7 @@ use crate::statistics::{Counters, Statistics};
 use crate::store::{PURGE_BATCH, Purge, PurgeMode, SharedLevel, Store, StoreStatistics};
 use crate::stored_response::StoredResponse;
 use crate::time::Clock;
+use crate::turns::turns;
 
 pub use body::CacheBody;
 pub use config::{CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
@@ -239,15 +238,7 @@ impl<E: ForwardError> Cache<E> {
             in_this_turn += purged;
             if in_this_turn >= PURGE_BATCH as u64 {
                 in_this_turn = 0;
-                let mut had_turn = false;
-                poll_fn(|context| {
-                    if std::mem::replace(&mut had_turn, true) {
-                        return Poll::Ready(());
-                    }
-                    context.waker().wake_by_ref();
-                    Poll::Pending
-                })
-                .await;
+                turns(1).await;
             }
         }
         count

@@ -78,27 +78,33 @@ impl Members {
     }
 
     fn of_hashes(&self, group: u64, origin: Option<u64>) -> Vec<u64> {
-        let is_wanted = |its: &u64| origin.is_none_or(|origin| origin == *its);
-        match (self.groups.get(&group), origin) {
-            (Some(Group::One { origin: its, entry }), _) if is_wanted(its) => vec![*entry],
-            (
-                Some(Group::OfOneOrigin {
-                    origin: its,
-                    entries,
-                }),
-                _,
-            ) if is_wanted(its) => entries.iter().copied().collect(),
-            (Some(Group::OfMany(origins)), Some(origin)) => {
-                let entries = origins.get(&origin);
-                entries.into_iter().flatten().copied().collect()
-            }
-            (Some(Group::OfMany(origins)), None) => origins.values().flatten().copied().collect(),
-            _ => Vec::new(),
-        }
+        let group = self.groups.get(&group);
+        group.map_or_else(Vec::new, |group| group.entries(origin))
     }
 }
 
 impl Group {
+    /// Those of one origin, or those of all.
+    fn entries(&self, wanted: Option<u64>) -> Vec<u64> {
+        let is_wanted = |origin: &u64| wanted.is_none_or(|wanted| wanted == *origin);
+        match self {
+            Self::One { origin, entry } if is_wanted(origin) => vec![*entry],
+            Self::OfOneOrigin { origin, entries } if is_wanted(origin) => {
+                entries.iter().copied().collect()
+            }
+            Self::One { .. } | Self::OfOneOrigin { .. } => Vec::new(),
+            Self::OfMany(origins) => match wanted {
+                Some(origin) => origins
+                    .get(&origin)
+                    .into_iter()
+                    .flatten()
+                    .copied()
+                    .collect(),
+                None => origins.values().flatten().copied().collect(),
+            },
+        }
+    }
+
     fn insert(&mut self, new_origin: u64, new_entry: u64) {
         match self {
             Self::One { origin, entry } => {

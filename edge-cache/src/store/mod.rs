@@ -35,7 +35,7 @@ pub use encoding::NotAStoredResponse;
 pub use log::Generation;
 pub use purge::{Purge, PurgeMode};
 #[cfg(test)]
-pub(crate) use shared_level::memory::{MemoryLevel, Mood, turns};
+pub(crate) use shared_level::memory::{MemoryLevel, Mood};
 pub use shared_level::{
     SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges, SharedResponse,
 };
@@ -189,6 +189,7 @@ impl Store {
     ) -> Box<dyn Iterator<Item = u64> + Send + 'a> {
         self.log.record(what.clone());
         let shards = self.shards.iter();
+        let hasher = &self.hasher;
         match (what, mode) {
             (Purge::Url(key), _) => {
                 let hash = self.hash(key);
@@ -200,12 +201,10 @@ impl Store {
                 Box::new(shards.flat_map(move |shard| shard.purge_group(origin, group, mode)))
             }
             (Purge::All, PurgeMode::Hard) => Box::new(shards.map(Shard::clear)),
-            (Purge::All | Purge::Prefix(_), _) => {
-                let prefix = match what {
-                    Purge::Prefix(prefix) => prefix,
-                    _ => "",
-                };
-                let hasher = &self.hasher;
+            (Purge::All, PurgeMode::Soft) => {
+                Box::new(shards.flat_map(move |shard| shard.purge_prefix(hasher, "", mode)))
+            }
+            (Purge::Prefix(prefix), _) => {
                 Box::new(shards.flat_map(move |shard| shard.purge_prefix(hasher, prefix, mode)))
             }
         }

@@ -88,7 +88,7 @@ impl Shard {
         if !is_listed {
             // It has the place of another key if their hashes are equal.
             if let Some(replaced) = &replaced {
-                unlist(&mut index, hash, replaced);
+                index.remove(hash, &replaced.key, &replaced.variants);
             }
             index.insert(hash, key, &variants);
         }
@@ -167,8 +167,7 @@ impl Shard {
         mode: PurgeMode,
     ) -> impl Iterator<Item = u64> + 'a {
         let members = move || self.index.lock().members(group, origin);
-        let members = iter::once_with(members).flatten();
-        let mut members = members.fuse();
+        let mut members = iter::once_with(members).flatten();
         iter::from_fn(move || {
             let batch: Vec<u64> = members.by_ref().take(PURGE_BATCH).collect();
             if batch.is_empty() {
@@ -282,7 +281,7 @@ impl Shard {
             }
         };
         if let Some(removed) = &removed {
-            unlist(index, hash, removed);
+            index.remove(hash, &removed.key, &removed.variants);
         }
         if let Some(variants) = &left {
             index.insert(hash, &key, variants);
@@ -291,13 +290,9 @@ impl Shard {
     }
 }
 
-fn unlist(index: &mut Index, hash: u64, slot: &Slot) {
-    index.remove(hash, &slot.key, &slot.variants);
-}
-
 fn forget(index: &mut Index, evicted: &Evicted<Slot>) {
     for (hash, slot) in evicted {
-        unlist(index, *hash, slot);
+        index.remove(*hash, &slot.key, &slot.variants);
     }
 }
 

@@ -17,8 +17,9 @@ use crate::content::ContentBroken;
 use crate::rules::fields;
 use crate::rules::testing::moment;
 use crate::service::{Cache, CacheBody, CacheConfig, Deadline, ForwardError, Served, Way};
-use crate::store::{MemoryLevel, turns};
+use crate::store::MemoryLevel;
 use crate::time::{Clock, Moment};
+use crate::turns::turns;
 
 /// What the origin fails with.
 #[derive(Clone, Debug, PartialEq, Eq)]

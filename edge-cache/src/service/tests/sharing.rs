@@ -6,7 +6,8 @@ use futures::future::select;
 
 use super::harness::{Harness, streaming};
 use crate::rules::groups::CacheGroup;
-use crate::store::{MemoryLevel, Mood, Purge, PurgeMode, turns};
+use crate::store::{MemoryLevel, Mood, Purge, PurgeMode};
+use crate::turns::turns;
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 const FRESH_OF_GROUP: [(&str, &str); 3] = [FRESH, ("cache-groups", "\"g\""), ("etag", "\"a\"")];

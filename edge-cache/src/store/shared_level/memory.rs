@@ -15,19 +15,7 @@ use super::{
 use crate::rules::groups::Groups;
 use crate::rules::key::CacheKey;
 use crate::store::{Generation, Purge, PurgeMode};
-
-/// Lets others have so many turns before it is ready.
-pub(crate) async fn turns(mut count: u32) {
-    poll_fn(|context| {
-        if count == 0 {
-            return Poll::Ready(());
-        }
-        count -= 1;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
+use crate::turns::turns;
 
 /// What a level does when it is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
