@@ -2,14 +2,18 @@
 
 mod configuration;
 
-use std::{fs, io, net::SocketAddr, path::PathBuf};
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+};
 
 use tokio::process::Command;
 
 use self::configuration::{
     WORKER_ENTRY, WORKERD_HANDLER, nginx_cache_config, nginx_config, worker_config, workerd_config,
 };
-use crate::{Outcome, server::free_address};
+use crate::Outcome;
 
 /// What every hello answers.
 pub(crate) const GREETING: &str = "Hello from Terrace";
@@ -174,4 +178,9 @@ impl Contestant {
     fn write(&self, name: &str, content: &str) -> io::Result<()> {
         fs::write(self.folder.join(name), content)
     }
+}
+
+/// An address of this machine where nobody listens now.
+pub(crate) fn free_address() -> Outcome<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -37,6 +37,12 @@ const AIM_WITH_FRESH_INSTANCES: f64 = 2.0;
 /// What Terrace is to be compared with native code, at least.
 const AIM_OF_NATIVE: f64 = 0.45;
 
+/// What Terrace is to be compared with another build of itself, at least: within what one run can tell apart.
+const AIM_AGAINST_ANOTHER_BUILD: f64 = 0.97;
+
+/// The other build of Terrace.
+const OTHER_BUILD: &str = "the other terrace";
+
 /// Terrace as it is without settings.
 const WITH_LOG: &str = "terrace, access log on";
 
@@ -97,7 +103,7 @@ impl<'a> Lineup<'a> {
     pub(crate) fn hello(&self) -> Outcome<Vec<Contestant>> {
         let hello = self.guest("hello");
         let app = |settings| App::new(settings).with("hello", "/hello", &hello, "");
-        Ok(vec![
+        let mut contestants = vec![
             self.terrace("terrace", &app(WITHOUT_ACCESS_LOG))?,
             self.terrace(WITH_LOG, &app(WITH_ACCESS_LOG))?,
             self.wasmtime("wasmtime serve", &[], AIM_WITH_REUSE)?,
@@ -105,7 +111,9 @@ impl<'a> Lineup<'a> {
             self.peer("nginx, return 200", "nginx", Kind::Nginx)?,
             self.native("native hyper, thread per core", "per-core")?,
             self.native(STEALING, "stealing")?,
-        ])
+        ];
+        self.add_other_build(&mut contestants)?;
+        Ok(contestants)
     }
 
     /// Those of [`Self::hello`] whose start differs from that of the others.
@@ -120,14 +128,16 @@ impl<'a> Lineup<'a> {
         let hello = self.guest("hello");
         let app = App::new(WITHOUT_ACCESS_LOG).with("hello", "/hello", &hello, FRESH);
         let once = &["--max-instance-reuse-count", "1"];
-        Ok(vec![
+        let mut contestants = vec![
             self.terrace("terrace, fresh instances", &app)?,
             self.wasmtime(
                 "wasmtime serve, fresh instances",
                 once,
                 AIM_WITH_FRESH_INSTANCES,
             )?,
-        ])
+        ];
+        self.add_other_build(&mut contestants)?;
+        Ok(contestants)
     }
 
     /// Conduit on a seeded database, asked for a list of articles and for one of them. Without a cache, so that it is
@@ -165,6 +175,28 @@ impl<'a> Lineup<'a> {
         let contestant = self.contestant(name, Ok(self.files.terrace.clone()), Kind::Terrace)?;
         app.write(&contestant.folder)?;
         Ok(contestant)
+    }
+
+    /// Adds what the first contestant is, with the program of [`Files::against`], right behind it: the two are measured
+    /// one after the other, so that what disturbs the machine disturbs both.
+    fn add_other_build(&self, contestants: &mut Vec<Contestant>) -> Outcome {
+        let (Some(program), Some(first)) = (&self.files.against, contestants.first()) else {
+            return Ok(());
+        };
+        let program = program
+            .canonicalize()
+            .map_err(|error| format!("{}: {error}", program.display()));
+        let folder = first.folder.with_extension("other");
+        copy_files(&first.folder, &folder)?;
+        let other = Contestant {
+            name: OTHER_BUILD.to_owned(),
+            program,
+            folder,
+            aim: Some(AIM_AGAINST_ANOTHER_BUILD),
+            ..first.clone()
+        };
+        contestants.insert(1, other);
+        Ok(())
     }
 
     fn wasmtime(
@@ -235,4 +267,16 @@ impl<'a> Lineup<'a> {
         let printed = String::from_utf8_lossy(&output.stderr);
         Err(format!("the seeder of conduit failed: {}", printed.trim_end()).into())
     }
+}
+
+/// Copies the files of a folder, but nothing of the folders in it.
+fn copy_files(from: &Path, to: &Path) -> Outcome {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }

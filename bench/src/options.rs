@@ -38,6 +38,9 @@ pub(crate) struct Files {
     /// The folder for results and for what is made on the way
     #[arg(long, hide = true)]
     pub(crate) output: PathBuf,
+    /// Another `terrace`, such as that of an earlier commit, to measure beside the first: in `hello`, `fresh` and `cache`
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) against: Option<PathBuf>,
 }
 
 /// How it is measured.

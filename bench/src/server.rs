@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     path::Path,
     process::Stdio,
     thread,
@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     Outcome, client,
-    contestant::Contestant,
+    contestant::{Contestant, free_address},
     limits::{MAX_STOP_TIME, START_POLL_INTERVAL, STOP_POLL_INTERVAL},
     memory::Memory,
 };
@@ -135,11 +135,6 @@ impl Drop for Server {
             self.ends();
         }
     }
-}
-
-/// An address of this machine where nobody listens now.
-pub(crate) fn free_address() -> Outcome<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 fn last_lines(file: &Path) -> String {

@@ -16,7 +16,7 @@ use self::{
     expectation::Expectation,
     suite::{Result, Suite},
 };
-use crate::{Outcome, process, verify::TestCounts, workspace::Workspace};
+use crate::{Outcome, counts::TestCounts, process, workspace::Workspace};
 
 /// Names a built `terrace` that is to be tested instead of the one of this clone.
 const TERRACE_VARIABLE: &str = "TERRACE_BIN";

@@ -2,10 +2,13 @@
 
 mod architecture;
 mod http_cache;
+mod imports;
 mod keys;
+mod layers;
 mod limits;
 mod pages;
 mod problems;
+mod promises;
 
 use std::{
     fs,

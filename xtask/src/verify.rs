@@ -5,9 +5,10 @@ mod report;
 use std::{path::Path, process::Command, time::Duration};
 
 use self::report::Report;
-pub(crate) use self::report::TestCounts;
 use crate::{
-    Outcome, cache_tests, guests, process,
+    Outcome, cache_tests,
+    counts::TestCounts,
+    guests, process,
     setup::{self, COMPONENT_TARGET, GuestToolchain, WORKER_TARGET},
     tools, worker,
     workspace::{Workspace, cache_folder},

@@ -64,7 +64,7 @@ impl Lineup<'_> {
         let edge = Kind::TerraceEdge { origin };
         let terrace = self.contestant("terrace edge", Ok(self.files.terrace.clone()), edge)?;
         fs::write(terrace.folder.join("terrace.toml"), WITHOUT_ACCESS_LOG)?;
-        let caches = vec![
+        let mut caches = vec![
             terrace,
             Contestant {
                 aim: Some(AIM_OF_NGINX),
@@ -79,6 +79,7 @@ impl Lineup<'_> {
                 ..self.origin()?
             },
         ];
+        self.add_other_build(&mut caches)?;
         let caches = caches.into_iter();
         Ok(caches
             .map(|cache| Contestant {
@@ -88,11 +89,12 @@ impl Lineup<'_> {
             .collect())
     }
 
-    /// The same for misses, where nothing was promised about the peers.
+    /// The same for misses, where nothing was promised about the peers, but for another build of Terrace.
     pub(crate) fn caches_without_aims(&self, origin: SocketAddr) -> Outcome<Vec<Contestant>> {
         let mut caches = self.caches(origin, MISSES)?;
         for cache in &mut caches {
-            cache.aim = None;
+            let is_peer = !matches!(cache.kind, Kind::TerraceEdge { .. });
+            cache.aim = cache.aim.filter(|_| !is_peer);
         }
         Ok(caches)
     }

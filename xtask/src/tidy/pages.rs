@@ -17,7 +17,7 @@ fn links(text: &str) -> Vec<&str> {
 }
 
 /// The lines that are not in a fenced block.
-fn prose(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn prose(text: &str) -> impl Iterator<Item = &str> {
     let mut in_code = false;
     text.lines().filter(move |line| {
         let is_fence = line.trim_start().starts_with("```");
