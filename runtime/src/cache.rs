@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use edge_cache::rules::freshness::NegativeCaching;
+use edge_cache::rules::storing::StoringConfig;
 use edge_cache::store::{Purge, PurgeMode, StoreConfig};
 use edge_cache::{CacheConfig, Clock, ContentBroken, ForwardError, Moment};
 
@@ -38,8 +39,11 @@ impl EdgeCache {
         let capacity = settings.memory?;
         let config = CacheConfig {
             name: NAME,
-            target_list: settings.targeted_fields.clone(),
-            negative_caching: NegativeCaching(settings.negative.clone()),
+            storing: StoringConfig {
+                target_list: settings.targeted_fields.clone(),
+                negative_caching: NegativeCaching(settings.negative.clone()),
+                set_cookie: settings.set_cookie,
+            },
             stale_when_disconnected: settings.stale_if_unreachable,
             compression: settings.compression,
             store: store_config(capacity, settings.max_response, workers),

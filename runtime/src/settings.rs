@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use edge_cache::rules::storing::SetCookie;
 use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 
@@ -130,6 +131,8 @@ pub struct Cache {
     pub stale_if_unreachable: Duration,
     /// Whether text is compressed for clients that accept it.
     pub compression: bool,
+    /// Whether responses with `Set-Cookie` are stored.
+    pub set_cookie: SetCookie,
 }
 
 /// What an edge stands in front of, and how long it waits for it.

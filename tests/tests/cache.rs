@@ -160,6 +160,7 @@ async fn settings_that_make_no_sense_are_shown_with_what_to_do() {
         ("max_response = \"1GiB\"", ["push out", "at most"]),
         ("targeted_fields = [\"a b\"]", ["a b", "CDN-Cache-Control"]),
         ("negative = { 200 = \"1s\" }", ["200", "404"]),
+        ("set_cookie = \"yes\"", ["yes", "if-public"]),
         ("shared = \"redis://localhost\"", ["shared", "yet"]),
         ("memroy = \"1MiB\"", ["memroy", "memory"]),
     ] {
@@ -206,6 +207,58 @@ async fn the_settings_choose_which_fields_are_obeyed() {
     }
     assert!(app.get(&own).await.is_hit());
     missed(&app.get(&cdn).await);
+}
+
+/// RFC 9111 §7.3 allows to store it; an installation may choose so.
+#[tokio::test]
+async fn the_session_cookie_of_one_client_reaches_no_other() {
+    let app = app().await;
+    let path = with(&[FRESH, ("set-cookie", "session=user1")]);
+    for count in ["1", "2", "3"] {
+        let answer = app.get(&path).await.expect(200);
+        assert_eq!(answer.text(), count);
+        assert_eq!(answer.header("set-cookie"), "session=user1");
+    }
+    for control in [
+        ("cache-control", "public, max-age=60"),
+        ("cdn-cache-control", "max-age=60"),
+    ] {
+        let for_all = with(&[control, ("set-cookie", "theme=dark")]);
+        app.get(&for_all).await.expect(200);
+        assert!(app.get(&for_all).await.is_hit(), "{control:?}");
+    }
+    let letter = App::of("faults-p3").config("[cache]\nset_cookie = \"store\"");
+    let letter = letter.start().await;
+    letter.get(&path).await.expect(200);
+    assert!(letter.get(&path).await.is_hit());
+}
+
+/// A proxy that sets `X-Forwarded-For` itself may pass on the other fields as its client wrote them.
+#[tokio::test]
+async fn a_forwarding_field_of_one_client_is_not_served_to_the_next() {
+    for name in [
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-server",
+        "x-host",
+    ] {
+        let origin = Upstream::answering(move |request: Request<Incoming>| {
+            let field = request.headers().get(name);
+            let text = field.map_or(String::new(), |value| format!("{value:?}"));
+            let response = Response::builder().header(FRESH.0, FRESH.1);
+            let response = response.body(whole(text)).expect("a valid response");
+            async { response }
+        });
+        let origin = origin.await;
+        let edge = App::edge(&origin.url).config("[listen]\ntrusted_proxies = [\"127.0.0.0/8\"]");
+        let edge = edge.start().await;
+        edge.get_with("/", &[(name, "evil.example")])
+            .await
+            .expect(200);
+        let next = edge.get("/").await.expect(200);
+        assert!(!next.text().contains("evil"), "{name}: {next:?}");
+    }
 }
 
 /// RFC 9875 §3: what a write names is forgotten before the write is answered, on each host name of the app.

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use edge_cache::rules::freshness::NegativeCaching;
 use edge_cache::rules::key::CacheKey;
-use edge_cache::rules::storing;
+use edge_cache::rules::storing::{self, StoringConfig};
 use edge_cache::rules::vary::VaryKey;
 use edge_cache::store::compact_fields;
 use edge_cache::{Content, Moment, Representation, StoredResponse};
@@ -38,7 +37,7 @@ pub(crate) fn response(group: &str, bytes: usize) -> Arc<StoredResponse> {
         .expect("the fields are valid");
     let mut head = head.into_parts().0;
     head.headers = compact_fields(&head.headers);
-    let policy = storing::policy(&head, &[], &NegativeCaching::default(), now);
+    let policy = storing::policy(&head, &StoringConfig::default(), now);
     let content = Content::whole(Bytes::from(vec![b'x'; bytes]));
     let representation = Representation::Whole(content);
     let vary = VaryKey::default();

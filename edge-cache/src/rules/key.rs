@@ -86,6 +86,37 @@ impl CacheKey {
         &self.0[..self.path_start()]
     }
 
+    /// The scheme: `http` or `https` where the request was made by HTTP.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.0.split(':').next().unwrap_or_default()
+    }
+
+    /// Host and port, without a port that the scheme implies.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.origin()[self.scheme().len() + "://".len()..]
+    }
+
+    /// The port, whether it is written or implied by the scheme.
+    #[must_use]
+    pub fn port(&self) -> &str {
+        let authority = self.authority();
+        let written = authority.rsplit_once(':').map(|(_, port)| port);
+        // An IPv6 address without a port has colons as well.
+        match written.filter(|_| !authority.ends_with(']')) {
+            Some(port) => port,
+            None if self.scheme() == "https" => "443",
+            None => "80",
+        }
+    }
+
+    /// Path and query.
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        &self.0[self.path_start()..]
+    }
+
     /// The key of a URI that a response to a request for this one refers to (RFC 3986 §5). `None` if that is no HTTP URI.
     #[must_use]
     pub fn resolve(&self, reference: &str) -> Option<Self> {
@@ -97,12 +128,11 @@ impl CacheKey {
             let rest = rest.strip_prefix("//")?;
             return Self::of_authority(scheme, rest);
         }
-        let scheme = self.0.split(':').next().unwrap_or_default();
         if let Some(rest) = reference.strip_prefix("//") {
-            return Self::of_authority(scheme, rest);
+            return Self::of_authority(self.scheme(), rest);
         }
-        let authority = &self.origin()[scheme.len() + 3..];
-        Self::assembled(scheme, authority, &self.resolved_path(reference))
+        let path = self.resolved_path(reference);
+        Self::assembled(self.scheme(), self.authority(), &path)
     }
 
     /// The key of what follows `//`: an authority, a path, a query.
@@ -118,7 +148,7 @@ impl CacheKey {
 
     /// The path and query that a reference without authority means.
     fn resolved_path(&self, reference: &str) -> String {
-        let (own_path, own_query) = split_query(&self.0[self.path_start()..]);
+        let (own_path, own_query) = split_query(self.path_and_query());
         match split_query(reference) {
             ("", "") => format!("{own_path}{own_query}"),
             ("", query) => format!("{own_path}{query}"),
@@ -153,7 +183,7 @@ impl Borrow<str> for CacheKey {
 const SHORT_KEY_BYTES: usize = 256;
 
 /// An authority without the port that its scheme implies. `None` if it has no host, user information, or what is neither.
-fn without_default_port<'a>(scheme: &str, authority: &'a str) -> Option<&'a str> {
+pub(super) fn without_default_port<'a>(scheme: &str, authority: &'a str) -> Option<&'a str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
     let (host, port) = match authority.strip_prefix('[') {
         Some(literal) => {

@@ -1,5 +1,6 @@
 //! Whether a response may be stored (RFC 9111 §3), and what is then known of it.
 
+mod config;
 mod guard;
 mod reason;
 
@@ -11,8 +12,7 @@ use super::Policy;
 use super::age::date_value;
 use super::directives::{RequestDirectives, ResponseDirectives};
 use super::freshness::{
-    FreshnessFacts, FreshnessSource, NegativeCaching, freshness_lifetime,
-    is_heuristically_cacheable,
+    FreshnessFacts, FreshnessSource, freshness_lifetime, is_heuristically_cacheable,
 };
 use super::groups::{self, Groups};
 use super::key::CacheKey;
@@ -22,6 +22,7 @@ use super::validation::{freshen, has_validator};
 use super::vary::VaryKey;
 use crate::{Moment, StoredResponse};
 
+pub use config::{SetCookie, StoringConfig};
 pub use guard::{has_content, steers_the_origin};
 pub use reason::NoStoreReason;
 
@@ -56,10 +57,10 @@ pub struct Freshened {
 /// # Errors
 /// Why it may not.
 pub fn may_store(
+    key: &CacheKey,
     request: &request::Parts,
     head: &response::Parts,
-    target_list: &[HeaderName],
-    negative_caching: &NegativeCaching,
+    config: &StoringConfig,
     response_time: Moment,
 ) -> Result<Storable, NoStoreReason> {
     if !matches!(request.method, Method::GET | Method::POST) {
@@ -68,12 +69,12 @@ pub fn may_store(
     if RequestDirectives::parse(&request.headers).no_store {
         return Err(NoStoreReason::RequestNoStore);
     }
-    if steers_the_origin(&request.headers)
+    if steers_the_origin(&request.headers, key)
         || (request.method == Method::GET && has_content(&request.headers))
     {
         return Err(NoStoreReason::UnkeyedInput);
     }
-    let judged = Judged::for_all(head, target_list, negative_caching, response_time)?;
+    let judged = Judged::for_all(head, config, response_time)?;
     authorization_allows(&request.headers, &judged.directives)?;
     cookies_allow(&request.headers, &judged)?;
     let status = stored_status(head);
@@ -91,11 +92,10 @@ pub fn may_store(
 /// Why it may not.
 pub fn response_allows(
     head: &response::Parts,
-    target_list: &[HeaderName],
-    negative_caching: &NegativeCaching,
+    config: &StoringConfig,
     response_time: Moment,
 ) -> Result<(), NoStoreReason> {
-    Judged::for_all(head, target_list, negative_caching, response_time).map(drop)
+    Judged::for_all(head, config, response_time).map(drop)
 }
 
 /// A stored response that the response to a request for its validation, or to `HEAD`, has freshened (RFC 9111 §4.3.4).
@@ -104,16 +104,18 @@ pub fn freshened(
     request: &request::Parts,
     stored: &StoredResponse,
     newer: &HeaderMap,
-    target_list: &[HeaderName],
-    negative_caching: &NegativeCaching,
+    config: &StoringConfig,
     response_time: Moment,
 ) -> Freshened {
     let mut head = Response::new(()).into_parts().0;
     head.status = stored.status;
     head.headers = freshen(&stored.headers, newer);
-    let mut judged = Judged::new(&head, target_list, negative_caching, response_time);
-    // What it sets is for the client that made it, unless the origin says otherwise. The stored content is not.
-    if set_cookie_allows(&head.headers, &judged.directives, &judged.policy).is_err() {
+    let mut judged = Judged::new(&head, config, response_time);
+    // A new cookie is for the client that caused the validation, unless the origin says otherwise. The content is for all.
+    if judged
+        .set_cookie_allows(&head.headers, config.set_cookie)
+        .is_err()
+    {
         judged.excluded.push(header::SET_COOKIE);
     }
     let vary = stored.vary.freshened(&request.headers, newer);
@@ -131,13 +133,8 @@ pub fn freshened(
 
 /// What the fields of a response say about reusing it, to a cache that keeps it already.
 #[must_use]
-pub fn policy(
-    head: &response::Parts,
-    target_list: &[HeaderName],
-    negative_caching: &NegativeCaching,
-    response_time: Moment,
-) -> Policy {
-    Judged::new(head, target_list, negative_caching, response_time).policy
+pub fn policy(head: &response::Parts, config: &StoringConfig, response_time: Moment) -> Policy {
+    Judged::new(head, config, response_time).policy
 }
 
 /// Whether the response to `POST` is also what `GET` would bring (RFC 9110 §9.3.3): it says so, and for how long.
@@ -166,6 +163,8 @@ fn content_location(target: &CacheKey, response: &HeaderMap) -> Option<CacheKey>
 /// What a response's fields say, whoever has asked for it.
 struct Judged {
     directives: ResponseDirectives,
+    /// Whether a targeted field says them.
+    is_targeted: bool,
     policy: Policy,
     excluded: Vec<HeaderName>,
     /// None before it has been found that it may be stored.
@@ -173,14 +172,9 @@ struct Judged {
 }
 
 impl Judged {
-    fn new(
-        head: &response::Parts,
-        target_list: &[HeaderName],
-        negative_caching: &NegativeCaching,
-        response_time: Moment,
-    ) -> Self {
+    fn new(head: &response::Parts, config: &StoringConfig, response_time: Moment) -> Self {
         let headers = &head.headers;
-        let targeted = targeted_directives(headers, target_list);
+        let targeted = targeted_directives(headers, &config.target_list);
         let is_targeted = targeted.is_some();
         let directives = targeted.unwrap_or_else(|| ResponseDirectives::parse(headers));
         let facts = FreshnessFacts {
@@ -191,11 +185,12 @@ impl Judged {
             date_value: date_value(headers, response_time),
             response_time: response_time.wall,
         };
-        let (freshness_lifetime, source) = freshness_lifetime(&facts, negative_caching);
+        let (freshness_lifetime, source) = freshness_lifetime(&facts, &config.negative_caching);
         Self {
             policy: Policy::new(&directives, freshness_lifetime, source),
             excluded: [directives.no_cache.fields(), directives.private.fields()].concat(),
             directives,
+            is_targeted,
             groups: Groups::default(),
         }
     }
@@ -203,13 +198,12 @@ impl Judged {
     /// The same of a response that may be stored, whoever asks for it.
     fn for_all(
         head: &response::Parts,
-        target_list: &[HeaderName],
-        negative_caching: &NegativeCaching,
+        config: &StoringConfig,
         response_time: Moment,
     ) -> Result<Self, NoStoreReason> {
-        let mut judged = Self::new(head, target_list, negative_caching, response_time);
+        let mut judged = Self::new(head, config, response_time);
         judged.may_store(head)?;
-        set_cookie_allows(&head.headers, &judged.directives, &judged.policy)?;
+        judged.set_cookie_allows(&head.headers, config.set_cookie)?;
         Ok(judged)
     }
 
@@ -227,6 +221,38 @@ impl Judged {
             Ok(())
         } else {
             Err(NoStoreReason::TooManyGroups)
+        }
+    }
+
+    /// A response that sets a cookie has to say for how long it is fresh and that it is for all clients, unless a
+    /// qualified directive keeps the cookie out of the store.
+    ///
+    /// RFC 9111 §7.3 asks for neither. But a lifetime alone is often added by a framework to all responses, and a stored
+    /// session cookie logs its readers in as one another.
+    fn set_cookie_allows(
+        &self,
+        headers: &HeaderMap,
+        set_cookie: SetCookie,
+    ) -> Result<(), NoStoreReason> {
+        let Self {
+            directives, policy, ..
+        } = self;
+        if !headers.contains_key(header::SET_COOKIE) || self.excluded.contains(&header::SET_COOKIE)
+        {
+            return Ok(());
+        }
+        let has_lifetime =
+            policy.source.is_explicit() && !policy.freshness_lifetime.is_zero() && !policy.no_cache;
+        let is_for_all = match set_cookie {
+            SetCookie::IfForAll => {
+                self.is_targeted || directives.public || directives.s_maxage.is_some()
+            }
+            SetCookie::Store => true,
+        };
+        if has_lifetime && is_for_all {
+            Ok(())
+        } else {
+            Err(NoStoreReason::SetCookie)
         }
     }
 
@@ -304,27 +330,6 @@ fn cookies_allow(request: &HeaderMap, judged: &Judged) -> Result<(), NoStoreReas
     let says_so = judged.policy.source.is_explicit() || *public || no_cache.is_all();
     if request.contains_key(header::COOKIE) && !says_so {
         return Err(NoStoreReason::Cookie);
-    }
-    Ok(())
-}
-
-/// A response that sets a cookie says how long it is fresh, so that the origin has meant it for others; or that the cookie
-/// is not for them.
-fn set_cookie_allows(
-    headers: &HeaderMap,
-    directives: &ResponseDirectives,
-    policy: &Policy,
-) -> Result<(), NoStoreReason> {
-    let excluded = directives
-        .no_cache
-        .fields()
-        .iter()
-        .chain(directives.private.fields());
-    let is_excluded = excluded.into_iter().any(|name| *name == header::SET_COOKIE);
-    let is_meant =
-        policy.source.is_explicit() && !policy.freshness_lifetime.is_zero() && !policy.no_cache;
-    if headers.contains_key(header::SET_COOKIE) && !is_excluded && !is_meant {
-        return Err(NoStoreReason::SetCookie);
     }
     Ok(())
 }

@@ -3,9 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use http::HeaderName;
-
-use crate::rules::freshness::NegativeCaching;
+use crate::rules::storing::StoringConfig;
 use crate::store::StoreConfig;
 
 /// How a [`crate::Cache`] behaves where the standards leave a choice.
@@ -13,10 +11,8 @@ use crate::store::StoreConfig;
 pub struct CacheConfig {
     /// Its name in `Cache-Status` (RFC 9211 §2), a token.
     pub name: &'static str,
-    /// The targeted fields that it obeys, the most specific first (RFC 9213 §2.2).
-    pub target_list: Box<[HeaderName]>,
-    /// How long failures are kept that say nothing about it.
-    pub negative_caching: NegativeCaching,
+    /// Which responses are stored.
+    pub storing: StoringConfig,
     /// How long a response may have been stale to be served when the origin can't be reached and the response does not
     /// say (RFC 9111 §4.2.4).
     pub stale_when_disconnected: Duration,
@@ -37,8 +33,7 @@ impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             name: "edge-cache",
-            target_list: [HeaderName::from_static("cdn-cache-control")].into(),
-            negative_caching: NegativeCaching::default(),
+            storing: StoringConfig::default(),
             stale_when_disconnected: DEFAULT_STALE_WHEN_DISCONNECTED,
             compression: true,
             store: StoreConfig::new(DEFAULT_CAPACITY_BYTES, NonZeroUsize::MIN),

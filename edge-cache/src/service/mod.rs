@@ -313,13 +313,17 @@ impl Purpose {
         let Some(key) = CacheKey::of_request(request) else {
             return Self::Neither(ForwardReason::Bypass);
         };
-        if is_plain {
+        let headers = request.headers();
+        if is_plain && !storing::steers_the_origin(headers, &key) {
             return Self::Read(key);
         }
-        let headers = request.headers();
         match *request.method() {
             // The key does not have the content, so an answer that follows from it must not be stored under the key.
             Method::GET | Method::HEAD if storing::has_content(headers) => {
+                Self::Neither(ForwardReason::Bypass)
+            }
+            // Its answer is for nobody else, and what the origin says of it freshens nothing that is stored.
+            Method::GET | Method::HEAD if storing::steers_the_origin(headers, &key) => {
                 Self::Neither(ForwardReason::Bypass)
             }
             Method::GET | Method::HEAD if conditional::is_for_the_origin(headers) => {

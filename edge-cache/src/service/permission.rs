@@ -17,12 +17,7 @@ impl<E: ForwardError> Cache<E> {
         response_time: Moment,
     ) -> Result<(), NoStoreReason> {
         self.is_wanted(head, body)?;
-        storing::response_allows(
-            head,
-            &self.config.target_list,
-            &self.config.negative_caching,
-            response_time,
-        )
+        storing::response_allows(head, &self.config.storing, response_time)
     }
 
     /// Whether the installation wants a response stored.
@@ -44,10 +39,10 @@ impl<E: ForwardError> Cache<E> {
     ) -> Result<Storable, NoStoreReason> {
         self.is_wanted(head, body)?;
         storing::may_store(
+            &forwarding.asking.key,
             &forwarding.asking.head,
             head,
-            &self.config.target_list,
-            &self.config.negative_caching,
+            &self.config.storing,
             forwarding.response_time,
         )
     }

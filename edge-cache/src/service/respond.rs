@@ -86,6 +86,10 @@ impl<E: ForwardError> Cache<E> {
             && stored.status == StatusCode::OK
             && conditional::is_not_modified(preconditions, &headers, received)
         {
+            // The validator is that of the response that a 200 would have been (RFC 9110 §15.4.5).
+            if !preconditions.contains_key(header::RANGE) && coding(asking, stored).is_some() {
+                accept_encoding::weaken_validators(&mut headers);
+            }
             conditional::keep_fields_of_not_modified(&mut headers);
             (StatusCode::NOT_MODIFIED, CacheBody::empty())
         } else {
@@ -189,10 +193,7 @@ impl<E: ForwardError> Cache<E> {
         let Representation::Whole(content) = &stored.representation else {
             return None;
         };
-        if !stored.is_compressible {
-            return None;
-        }
-        let coding = accept_encoding::preferred(&asking.head.headers)?;
+        let coding = coding(asking, stored)?;
         let capacity = self.store.max_content_bytes();
         let (rendition, encoding) = stored.renditions.get(coding, content, capacity)?;
         let reader = rendition.reader(0..u64::MAX)?;
@@ -202,6 +203,13 @@ impl<E: ForwardError> Cache<E> {
         set_coding(headers, coding, rendition.length());
         Some(reader)
     }
+}
+
+/// The coding in which a client gets the content of a stored response, as far as that is compressed for clients.
+fn coding(asking: &Asking, stored: &StoredResponse) -> Option<ContentCoding> {
+    let is_whole = matches!(stored.representation, Representation::Whole(_));
+    let may_be = stored.is_compressible && is_whole;
+    may_be.then(|| accept_encoding::preferred(&asking.head.headers))?
 }
 
 /// Makes the fields those of content in a coding, whose representation is another one.

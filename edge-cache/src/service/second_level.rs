@@ -285,9 +285,7 @@ impl<E: ForwardError> Cache<E> {
         } = forwarding;
         let decoded = lookup.responses.iter().filter_map(|shared| {
             let decoded = shared.decode(*request_time, |head| {
-                let config = &self.config;
-                let negative = &config.negative_caching;
-                storing::policy(head, &config.target_list, negative, *request_time)
+                storing::policy(head, &self.config.storing, *request_time)
             });
             decoded.ok().map(Arc::new)
         });

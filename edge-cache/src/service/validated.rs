@@ -59,8 +59,7 @@ impl<E: ForwardError> Cache<E> {
             &forwarding.asking.head,
             stored,
             newer,
-            &self.config.target_list,
-            &self.config.negative_caching,
+            &self.config.storing,
             forwarding.response_time,
         );
         let own = fields::excluded_fields(newer, &freshened.storable.excluded);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use edge_cache::rules::storing::SetCookie;
 use edge_cache::{DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
 use http::{HeaderName, StatusCode};
 
@@ -29,6 +30,9 @@ pub(super) fn cache(root: &Table<'_>) -> Cache {
             .parsed("stale_if_unreachable", duration)
             .unwrap_or(defaults.stale_if_unreachable),
         compression: table.boolean("compression").unwrap_or(defaults.compression),
+        set_cookie: table
+            .parsed("set_cookie", set_cookie)
+            .unwrap_or(defaults.set_cookie),
     };
     check_max_response(&table, &cache);
     if let Some(shared) = table.get("shared") {
@@ -46,6 +50,7 @@ fn defaults() -> Cache {
         negative: Vec::new(),
         stale_if_unreachable: DEFAULT_STALE_WHEN_DISCONNECTED,
         compression: true,
+        set_cookie: SetCookie::default(),
     }
 }
 
@@ -59,6 +64,17 @@ fn memory(text: &str) -> Result<Option<u64>, Reason> {
     }
     let help = "write at least `1MiB`, or `memory = \"off\"` for no cache";
     Err(Reason::new(format!("`{text}` is too little for a cache")).help(help))
+}
+
+fn set_cookie(text: &str) -> Result<SetCookie, Reason> {
+    match text {
+        "if-public" => Ok(SetCookie::IfForAll),
+        "store" => Ok(SetCookie::Store),
+        _ => {
+            let help = "write `\"if-public\"` or `\"store\"`";
+            Err(Reason::new(format!("`{text}` says nothing about `Set-Cookie`")).help(help))
+        }
+    }
 }
 
 fn check_max_response(table: &Table<'_>, cache: &Cache) {

@@ -101,6 +101,7 @@ fn every_key_is_read() {
         negative = { 404 = "10s" }
         stale_if_unreachable = "5m"
         compression = false
+        set_cookie = "store"
         [edge]
         origins = ["https://example.com"]
         connect_timeout = "1s"
@@ -150,6 +151,7 @@ fn every_key_is_read() {
         negative: vec![(StatusCode::NOT_FOUND, Duration::from_secs(10))],
         stale_if_unreachable: Duration::from_secs(300),
         compression: false,
+        set_cookie: SetCookie::Store,
     };
     assert_eq!(config.cache, expected);
     let expected = Edge {

@@ -4,13 +4,17 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+};
 
 use super::{CDN, field, fields_of, messages, now, stored_response};
 use crate::rules::directives::{RequestDirectives, ResponseDirectives};
 use crate::rules::entity_tag::EntityTag;
 use crate::rules::freshness::NegativeCaching;
+use crate::rules::key::CacheKey;
 use crate::rules::range::{ByteRange, RangeOutcome};
+use crate::rules::storing::StoringConfig;
 use crate::rules::vary::VaryKey;
 use crate::rules::{conditional, dates, fields, range, storing, targeted, validation};
 use crate::{Content, Representation, StoredResponse};
@@ -204,8 +208,12 @@ pub fn storing(data: &[u8]) {
     let status = u16::from(data.first().copied().unwrap_or_default()) + 200;
     head.status = StatusCode::from_u16(status).expect("it has three digits");
     head.headers = response;
-    let negative = NegativeCaching(vec![(StatusCode::NOT_FOUND, Duration::from_secs(5))]);
-    let stored = storing::may_store(&request_head, &head, &[CDN], &negative, now());
+    let key = CacheKey::new(&Uri::from_static("http://a/b")).expect("it has a host");
+    let config = StoringConfig {
+        negative_caching: NegativeCaching(vec![(StatusCode::NOT_FOUND, Duration::from_secs(5))]),
+        ..StoringConfig::default()
+    };
+    let stored = storing::may_store(&key, &request_head, &head, &config, now());
     let Ok(storable) = stored else { return };
     let targeted = targeted::targeted_directives(&head.headers, &[CDN]);
     let directives = targeted.unwrap_or_else(|| ResponseDirectives::parse(&head.headers));
@@ -222,13 +230,6 @@ pub fn storing(data: &[u8]) {
         policy: storable.policy,
         ..stored_response(headers)
     };
-    let unchanged = storing::freshened(
-        &request_head,
-        &stored,
-        &HeaderMap::new(),
-        &[CDN],
-        &negative,
-        now(),
-    );
+    let unchanged = storing::freshened(&request_head, &stored, &HeaderMap::new(), &config, now());
     assert_eq!(unchanged.storable.vary, stored.vary);
 }

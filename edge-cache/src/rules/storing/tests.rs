@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Request;
 
 use super::*;
+use crate::rules::freshness::NegativeCaching;
 use crate::rules::testing::{headers, moment};
 
 type Fields<'a> = &'a [(&'static str, &'a str)];
@@ -13,6 +14,10 @@ const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 const TAG: (&str, &str) = ("etag", "\"a\"");
 const DATE: (&str, &str) = ("date", "Thu, 01 Jan 1970 00:16:40 GMT");
 const MODIFIED: (&str, &str) = ("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT");
+
+fn key() -> CacheKey {
+    CacheKey::new(&"http://a/b?c".parse().unwrap()).unwrap()
+}
 
 fn request(method: &str, fields: Fields<'_>) -> request::Parts {
     let mut request = Request::builder()
@@ -31,10 +36,17 @@ fn response(status: u16, fields: Fields<'_>) -> Response<()> {
 }
 
 fn judged(request: &request::Parts, response: Response<()>) -> Result<Storable, NoStoreReason> {
-    let cdn = [HeaderName::from_static("cdn-cache-control")];
-    let negative = NegativeCaching(vec![(StatusCode::NOT_FOUND, Duration::from_secs(5))]);
-    let head = response.into_parts().0;
-    may_store(request, &head, &cdn, &negative, moment(1_000))
+    let config = StoringConfig {
+        negative_caching: NegativeCaching(vec![(StatusCode::NOT_FOUND, Duration::from_secs(5))]),
+        ..StoringConfig::default()
+    };
+    may_store(
+        &key(),
+        request,
+        &response.into_parts().0,
+        &config,
+        moment(1_000),
+    )
 }
 
 fn stored(
@@ -221,32 +233,61 @@ fn what_depends_on_cookies_is_not_assumed_to_be_for_others() {
 }
 
 #[test]
-fn a_cookie_is_given_to_all_only_if_the_origin_says_how_long() {
+fn a_response_that_sets_a_cookie_is_stored_only_if_it_says_that_it_is_for_all() {
     let cookie = ("set-cookie", "a=b");
-    assert_eq!(get(200, &[FRESH, cookie]), Ok(()));
+    for control in [
+        "max-age=60, public",
+        "s-maxage=60",
+        "max-age=0, s-maxage=60",
+    ] {
+        let stored = get(200, &[("cache-control", control), cookie]);
+        assert_eq!(stored, Ok(()), "{control}");
+    }
+    let targeted = ("cdn-cache-control", "max-age=60");
+    assert_eq!(get(200, &[targeted, cookie]), Ok(()));
+    for control in [
+        "max-age=60",
+        "max-age=60, must-revalidate",
+        "max-age=60, immutable",
+        "no-cache",
+        "public, no-cache",
+        "public, no-cache, max-age=60",
+        "public",
+    ] {
+        let stored = get(200, &[("cache-control", control), TAG, cookie]);
+        assert_eq!(stored, Err(NoStoreReason::SetCookie), "{control}");
+    }
+    let expires = ("expires", "Thu, 01 Jan 1970 01:00:00 GMT");
+    let stored = get(200, &[expires, DATE, cookie]);
+    assert_eq!(stored, Err(NoStoreReason::SetCookie));
     let assumed = get(200, &[MODIFIED, DATE, cookie]);
     assert_eq!(assumed, Err(NoStoreReason::NotReusable));
-    for fields in [
-        [("cache-control", "no-cache"), TAG, cookie],
-        [("cache-control", "no-cache, max-age=60"), TAG, cookie],
+}
+
+#[test]
+fn a_response_whose_cookie_is_kept_out_of_the_store_is_stored_rfc_9111_5_2_2_4() {
+    for control in [
+        "max-age=0, no-cache=\"set-cookie\"",
+        "max-age=60, private=\"set-cookie\"",
     ] {
-        assert_eq!(
-            get(200, &fields),
-            Err(NoStoreReason::SetCookie),
-            "{fields:?}"
-        );
+        let fields = [("cache-control", control), TAG, ("set-cookie", "a=b")];
+        assert_eq!(get(200, &fields), Ok(()), "{control}");
     }
-    assert_eq!(
-        get(
-            200,
-            &[
-                ("cache-control", "max-age=0, no-cache=\"set-cookie\""),
-                TAG,
-                cookie
-            ]
-        ),
-        Ok(())
-    );
+}
+
+#[test]
+fn an_installation_may_store_cookies_to_the_letter_rfc_9111_7_3() {
+    let config = StoringConfig {
+        set_cookie: SetCookie::Store,
+        ..StoringConfig::default()
+    };
+    let stored = |control| {
+        let fields = [("cache-control", control), TAG, ("set-cookie", "a=b")];
+        let head = response(200, &fields).into_parts().0;
+        may_store(&key(), &request("GET", &[]), &head, &config, moment(1_000)).map(drop)
+    };
+    assert_eq!(stored("max-age=60"), Ok(()));
+    assert_eq!(stored("no-cache"), Err(NoStoreReason::SetCookie));
 }
 
 #[test]
@@ -340,16 +381,9 @@ fn a_response_to_post_is_stored_if_it_is_what_get_would_bring_rfc_9110_9_3_3() {
 /// What a 304 with these fields makes of a stored response with those.
 fn freshened_by(stored_fields: Fields<'_>, newer: Fields<'_>) -> Freshened {
     let stored = crate::rules::testing::stored(stored_fields, moment(0));
-    let negative = NegativeCaching::default();
     let request = request("GET", &[("a", "1")]);
-    freshened(
-        &request,
-        &stored,
-        &headers(newer),
-        &[],
-        &negative,
-        moment(0),
-    )
+    let config = StoringConfig::default();
+    freshened(&request, &stored, &headers(newer), &config, moment(0))
 }
 
 #[test]
@@ -379,16 +413,16 @@ fn a_304_changes_what_is_known_of_a_response_rfc_9111_4_3_4() {
 }
 
 #[test]
-fn a_cookie_of_a_304_is_kept_only_if_the_origin_says_how_long() {
+fn a_cookie_of_a_304_is_stored_only_if_the_response_is_for_all() {
     let cookie = ("set-cookie", "a=b");
     let excluded = |fields: Fields<'_>| {
         let freshened = freshened_by(fields, &[cookie]);
         assert_eq!(freshened.may_keep, Ok(()));
         freshened.storable.excluded
     };
-    assert_eq!(excluded(&[FRESH, TAG]), [""; 0]);
-    assert_eq!(
-        excluded(&[("cache-control", "no-cache"), TAG]),
-        ["set-cookie"]
-    );
+    let for_all = ("cache-control", "max-age=60, public");
+    assert_eq!(excluded(&[for_all, TAG]), [""; 0]);
+    for mine in [FRESH, ("cache-control", "no-cache, public")] {
+        assert_eq!(excluded(&[mine, TAG]), ["set-cookie"], "{mine:?}");
+    }
 }

@@ -58,6 +58,41 @@ fn a_client_that_has_it_compressed_is_told_that_it_has_not_changed() {
 }
 
 #[test]
+fn a_304_has_the_entity_tag_that_the_200_would_have_rfc_9110_15_4_5() {
+    let harness = Harness::new();
+    harness.answer(200, &FIELDS, &text());
+    harness.get("/", &[]);
+    for fields in [
+        &[("accept-encoding", "gzip")][..],
+        &[("accept-encoding", "identity")],
+        &[("accept-encoding", "gzip;q=0")],
+        &[],
+    ] {
+        let whole = harness.get("/", fields);
+        let conditional = [fields, &[("if-none-match", "W/\"a\"")]].concat();
+        let unchanged = harness.get("/", &conditional);
+        assert_eq!(unchanged.status, 304);
+        assert_eq!(unchanged.field("etag"), whole.field("etag"), "{fields:?}");
+        assert_eq!(unchanged.field("vary"), whole.field("vary"), "{fields:?}");
+    }
+}
+
+#[test]
+fn a_304_after_a_validation_has_the_entity_tag_of_the_200_rfc_9110_15_4_5() {
+    let harness = Harness::new();
+    harness.answer(200, &FIELDS, &text());
+    harness.get("/", &[]);
+    harness.pass(100);
+    harness.answer(304, &FIELDS, "");
+    let fields = [("accept-encoding", "gzip"), ("if-none-match", "W/\"a\"")];
+    let unchanged = harness.get("/", &fields);
+    assert_eq!(
+        (unchanged.status.as_u16(), unchanged.field("etag")),
+        (304, "W/\"a\"")
+    );
+}
+
+#[test]
 fn parts_are_those_of_the_content_as_it_is() {
     let harness = Harness::new();
     harness.answer(200, &FIELDS, &text());

@@ -225,10 +225,8 @@ fn the_service_behind_may_keep_a_response_out_of_the_store() {
 fn a_failure_that_says_nothing_is_kept_as_configured() {
     let harness = Harness::with(|config| {
         let seconds = std::time::Duration::from_secs(5);
-        config
-            .negative_caching
-            .0
-            .push((http::StatusCode::NOT_FOUND, seconds));
+        let negative = &mut config.storing.negative_caching.0;
+        negative.push((http::StatusCode::NOT_FOUND, seconds));
     });
     harness.answer(404, &[], "nothing");
     assert_eq!(harness.get("/", &[]).status, 404);
@@ -259,4 +257,63 @@ fn fields_that_are_not_stored_reach_the_client_they_are_for_rfc_9111_5_2_2_7() {
     let second = harness.get("/", &[]);
     assert!(second.is_hit());
     assert_eq!(second.field("set-cookie"), "");
+}
+
+#[test]
+fn a_field_that_is_not_in_the_key_reaches_nobody_else() {
+    for (name, value) in [
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-prefix", "/evil"),
+        ("x-forwarded-port", "1337"),
+        ("x-forwarded-proto", "javascript"),
+        ("forwarded", "host=evil.example"),
+        ("x-original-url", "/evil"),
+    ] {
+        let harness = Harness::new();
+        harness.answer(200, &[FRESH], "evil");
+        let poisoning = harness.get("/", &[(name, value)]);
+        assert!(poisoning.field("cache-status").contains("fwd=bypass"));
+        harness.answer(200, &[FRESH], "good");
+        assert_eq!(harness.get("/", &[]).text(), "good", "{name}");
+        assert!(harness.get("/", &[]).is_hit());
+    }
+}
+
+#[test]
+fn a_field_that_is_not_in_the_key_does_not_freshen_what_is_stored() {
+    let harness = Harness::new();
+    harness.answer(200, &[FRESH, ("etag", "\"a\"")], "good");
+    harness.get("/", &[]);
+    harness.pass(100);
+    let evil = [FRESH, ("etag", "\"a\""), ("link", "<//evil.example/a.js>")];
+    for method in ["GET", "HEAD"] {
+        harness.answer(200, &evil, if method == "GET" { "evil" } else { "" });
+        harness.request(method, "/", &[("x-forwarded-host", "evil.example")]);
+    }
+    harness.answer(304, &[FRESH, ("etag", "\"a\"")], "");
+    let reply = harness.get("/", &[]);
+    assert_eq!((reply.text(), reply.field("link")), ("good", ""));
+}
+
+#[test]
+fn a_field_that_says_what_the_key_says_is_no_reason_not_to_store() {
+    let harness = Harness::new();
+    harness.answer(200, &[FRESH], "hello");
+    let fields = [
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-for", "192.0.2.1"),
+    ];
+    harness.get("/", &fields);
+    assert!(harness.get("/", &[]).is_hit());
+}
+
+#[test]
+fn the_session_cookie_of_one_client_reaches_no_other() {
+    let harness = Harness::new();
+    for session in ["session=user1", "session=user2"] {
+        harness.answer(200, &[FRESH, ("set-cookie", session)], "hello");
+        let reply = harness.get("/", &[]);
+        assert_eq!(reply.field("set-cookie"), session);
+        assert!(!reply.is_hit());
+    }
 }

@@ -8,14 +8,14 @@ use http::response::Parts;
 use proptest::{collection, prelude::any, proptest};
 
 use super::{headers, in_language, plain};
-use crate::rules::freshness::NegativeCaching;
+use crate::rules::storing::StoringConfig;
 use crate::rules::testing::{moment, stored};
 use crate::rules::{Policy, storing};
 use crate::store::{NotAStoredResponse, SharedResponse};
 use crate::{Content, Representation, StoredResponse};
 
 fn judge(head: &Parts) -> Policy {
-    storing::policy(head, &[], &NegativeCaching::default(), moment(0))
+    storing::policy(head, &StoringConfig::default(), moment(0))
 }
 
 fn decode(shared: &SharedResponse) -> Result<StoredResponse, NotAStoredResponse> {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::{CacheGroup, CacheKey, Purge, PurgeMode, Store, key, plain, put, response, store};
 use crate::StoredResponse;
-use crate::rules::freshness::NegativeCaching;
-use crate::rules::storing;
+use crate::rules::storing::{self, StoringConfig};
 use crate::rules::testing::moment;
 use crate::store::{Generation, MemoryLevel, SharedFuture, SharedLevel, SharedResponse};
 
@@ -21,7 +20,7 @@ fn look_up(store: &Store, level: &MemoryLevel, key: &CacheKey) -> (Generation, u
     // The oldest first, so that the newest ends up in front.
     for shared in lookup.responses.iter().rev() {
         let judged = shared.decode(moment(1), |head| {
-            storing::policy(head, &[], &NegativeCaching::default(), moment(1))
+            storing::policy(head, &StoringConfig::default(), moment(1))
         });
         let _ = store.put(key, &Arc::new(judged.unwrap()), since);
     }

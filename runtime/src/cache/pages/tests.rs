@@ -2,6 +2,8 @@
 
 use std::num::NonZeroUsize;
 
+use edge_cache::rules::storing::SetCookie;
+
 use super::*;
 use crate::limits::MIB;
 use crate::settings;
@@ -14,6 +16,7 @@ fn pages() -> CachePages {
         negative: Vec::new(),
         stale_if_unreachable: std::time::Duration::ZERO,
         compression: false,
+        set_cookie: SetCookie::default(),
     };
     CachePages::new(EdgeCache::new(&settings, NonZeroUsize::MIN))
 }

@@ -1,0 +1,37 @@
+//! What an installation may choose about storing, where the standards leave a choice.
+
+use http::HeaderName;
+
+use crate::rules::freshness::NegativeCaching;
+
+/// What an installation may choose about storing, where the standards leave a choice.
+#[derive(Clone, Debug)]
+pub struct StoringConfig {
+    /// The targeted fields that are obeyed, the most specific first (RFC 9213 §2.2).
+    pub target_list: Box<[HeaderName]>,
+    /// How long failures are stored that do not say it.
+    pub negative_caching: NegativeCaching,
+    /// Whether responses with `Set-Cookie` are stored.
+    pub set_cookie: SetCookie,
+}
+
+/// Whether a response with `Set-Cookie` and an explicit lifetime is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetCookie {
+    /// Only if it says that it is for all clients: with `public`, `s-maxage` or a targeted field.
+    #[default]
+    IfForAll,
+    /// As any other response: RFC 9111 §7.3 allows it.
+    Store,
+}
+
+impl Default for StoringConfig {
+    /// Obeys `CDN-Cache-Control` (RFC 9213 §3.1), and stores no failure that does not ask for it.
+    fn default() -> Self {
+        Self {
+            target_list: [HeaderName::from_static("cdn-cache-control")].into(),
+            negative_caching: NegativeCaching::default(),
+            set_cookie: SetCookie::default(),
+        }
+    }
+}
