@@ -146,3 +146,7 @@ pub const REAP_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a start waits for another process that locks a database file. A shutdown of the process before this one
 /// takes no longer to put its files in order.
 pub const STATE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a shutdown takes at most to move the logs of the databases into their files. After that the process ends
+/// without it; the next start reads the logs.
+pub const STATE_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
+use futures::future;
 use parking_lot::Mutex;
+use storage::{OpenError, SqliteOptions, kv, sql};
 
 use crate::clock;
-use crate::limits::STATE_OPEN_TIMEOUT;
+use crate::limits::{STATE_CLOSE_TIMEOUT, STATE_OPEN_TIMEOUT};
 use crate::manifest::{App, LabelKind};
 use crate::settings::{Config, Engine};
-use crate::{kv, sql};
 
 /// Every database and store that the app may be granted, open.
 #[derive(Default)]
@@ -31,7 +32,7 @@ impl State {
     ///
     /// # Errors
     /// The first file that can't be opened, with the reason. What was open stays open.
-    pub fn open(&self, config: &Config, app: &App) -> Result<(), sql::OpenError> {
+    pub fn open(&self, config: &Config, app: &App) -> Result<(), OpenError> {
         let mut opened = self.opened.lock();
         for used in &app.labels {
             match used.kind {
@@ -54,57 +55,60 @@ impl State {
         self.opened.lock().stores.get(label).cloned()
     }
 
-    /// Puts every file in order. What can't be is reported; nothing acknowledged is lost by it.
+    /// Closes all databases and stores at once. Nothing that was acknowledged is lost where that fails or takes longer
+    /// than [`STATE_CLOSE_TIMEOUT`].
     pub async fn close(&self) {
-        let files = self.opened.lock().files();
-        for database in files {
-            if let Err(error) = database.close().await {
-                tracing::warn!("a database was not closed in order: {error}");
-            }
+        let deadline = clock::now() + STATE_CLOSE_TIMEOUT;
+        let (databases, stores) = self.opened.lock().files();
+        let databases = databases.iter().map(async |database| {
+            let closed = database.close(deadline).await;
+            closed.map_err(|error| error.to_string())
+        });
+        let stores = stores.iter().map(async |stores| {
+            let closed = stores.close(deadline).await;
+            closed.map_err(|error| error.to_string())
+        });
+        let (databases, stores) =
+            future::join(future::join_all(databases), future::join_all(stores)).await;
+        for error in databases.into_iter().chain(stores).filter_map(Result::err) {
+            tracing::warn!("a database was not closed in order: {error}");
         }
     }
 }
 
 impl Opened {
-    fn files(&self) -> Vec<sql::Database> {
-        let stores = self.store_files.values().map(kv::Stores::database);
-        self.databases.values().chain(stores).cloned().collect()
+    fn files(&self) -> (Vec<sql::Database>, Vec<kv::Stores>) {
+        let databases = self.databases.values().cloned().collect();
+        (databases, self.store_files.values().cloned().collect())
     }
 
-    fn open_database(&mut self, config: &Config, label: &str) -> Result<(), sql::OpenError> {
+    fn open_database(&mut self, config: &Config, label: &str) -> Result<(), OpenError> {
         if let (Entry::Vacant(entry), Some(Engine::Sqlite(path))) = (
             self.databases.entry(label.to_owned()),
             config.sql.get(label),
         ) {
-            entry.insert(sql::Database::open(path, options())?);
+            entry.insert(sql::Database::open_sqlite(path, options())?);
         }
         Ok(())
     }
 
-    fn open_store(&mut self, config: &Config, label: &str) -> Result<(), sql::OpenError> {
+    fn open_store(&mut self, config: &Config, label: &str) -> Result<(), OpenError> {
         let Some(Engine::Sqlite(path)) = config.kv.get(label) else {
             return Ok(());
         };
         let stores = match self.store_files.entry(path.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let deadline = clock::now() + STATE_OPEN_TIMEOUT;
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build();
-                let runtime = runtime.map_err(|error| sql::OpenError::Thread { source: error })?;
-                entry.insert(runtime.block_on(kv::Stores::open(path, options(), deadline))?)
-            }
+            Entry::Vacant(entry) => entry.insert(kv::Stores::open_sqlite(path, options())?),
         };
         self.stores.insert(label.to_owned(), stores.store(label));
         Ok(())
     }
 }
 
-fn options() -> sql::Options {
-    sql::Options {
+fn options() -> SqliteOptions {
+    SqliteOptions {
         open_timeout: STATE_OPEN_TIMEOUT,
-        ..sql::Options::default()
+        ..SqliteOptions::default()
     }
 }
 

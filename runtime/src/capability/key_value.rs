@@ -2,22 +2,23 @@
 
 use std::time::Instant;
 
+use storage::kv::{Error, Store};
 use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReader};
 
 use super::Capabilities;
 use super::bindings::fermyon::spin::key_value as v2;
 use super::bindings::spin::key_value::key_value as v3;
 use crate::host::Host;
-use crate::kv::{Error, Store};
+
+/// The component was not granted the store.
+#[derive(Clone, Copy)]
+struct AccessDenied;
 
 impl Capabilities {
     /// The store, if the component may use it. A label that is granted is defined: the app would not have started.
-    fn key_value_store(&self, label: String) -> Result<Store, Error> {
-        self.grants
-            .key_value_stores
-            .get(&label)
-            .cloned()
-            .ok_or(Error::AccessDenied { label })
+    fn key_value_store(&self, label: &str) -> Result<Store, AccessDenied> {
+        let store = self.grants.key_value_stores.get(label);
+        store.cloned().ok_or(AccessDenied)
     }
 }
 
@@ -26,7 +27,10 @@ impl Host {
         Ok((self.table.get(store)?.clone(), self.capabilities.deadline))
     }
 
-    fn open_store(&mut self, label: String) -> wasmtime::Result<Result<Resource<Store>, Error>> {
+    fn open_store(
+        &mut self,
+        label: &str,
+    ) -> wasmtime::Result<Result<Resource<Store>, AccessDenied>> {
         match self.capabilities.key_value_store(label) {
             Ok(store) => Ok(Ok(self.table.push(store)?)),
             Err(error) => Ok(Err(error)),
@@ -39,23 +43,27 @@ impl Host {
     }
 }
 
+impl From<AccessDenied> for v3::Error {
+    fn from(AccessDenied: AccessDenied) -> Self {
+        Self::AccessDenied
+    }
+}
+
 impl From<Error> for v3::Error {
     fn from(error: Error) -> Self {
-        match error {
-            Error::NoSuchStore { .. } => Self::NoSuchStore,
-            Error::AccessDenied { .. } => Self::AccessDenied,
-            other => Self::Other(other.to_string()),
-        }
+        Self::Other(error.to_string())
+    }
+}
+
+impl From<AccessDenied> for v2::Error {
+    fn from(AccessDenied: AccessDenied) -> Self {
+        Self::AccessDenied
     }
 }
 
 impl From<Error> for v2::Error {
     fn from(error: Error) -> Self {
-        match error {
-            Error::NoSuchStore { .. } => Self::NoSuchStore,
-            Error::AccessDenied { .. } => Self::AccessDenied,
-            other => Self::Other(other.to_string()),
-        }
+        Self::Other(error.to_string())
     }
 }
 
@@ -80,7 +88,7 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
         label: String,
     ) -> wasmtime::Result<Result<Resource<Store>, v3::Error>> {
         Ok(accessor
-            .with(|mut access| access.get().open_store(label))?
+            .with(|mut access| access.get().open_store(&label))?
             .map_err(Into::into))
     }
 
@@ -146,7 +154,7 @@ impl v2::HostStore for Host {
         &mut self,
         label: String,
     ) -> wasmtime::Result<Result<Resource<Store>, v2::Error>> {
-        Ok(self.open_store(label)?.map_err(Into::into))
+        Ok(self.open_store(&label)?.map_err(Into::into))
     }
 
     async fn get(

@@ -1,7 +1,7 @@
 //! What a guest may use beside WASI: variables, key-value stores and databases, each granted by the manifest.
 //!
 //! One module for each capability holds what the versions of its interface share, and their bindings. The engines
-//! behind them live in [`crate::kv`] and [`crate::sql`] and know nothing of WebAssembly.
+//! behind them live in the crate [`storage`], which knows nothing of WebAssembly.
 
 mod key_value;
 mod response;
@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use storage::{kv, sql};
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::clock;
 use crate::function::CallState;
 use crate::host::Host;
 use crate::variables::ComponentVariables;
-use crate::{kv, sql};
 
 use sqlite::OpenSessions;
 
@@ -29,9 +29,9 @@ mod bindings {
         world: "terrace:runtime/capabilities",
         imports: { default: async | trappable },
         with: {
-            "spin:key-value/key-value.store": crate::kv::Store,
+            "spin:key-value/key-value.store": storage::kv::Store,
             "spin:sqlite/sqlite.connection": super::sqlite::Connection,
-            "fermyon:spin/key-value.store": crate::kv::Store,
+            "fermyon:spin/key-value.store": storage::kv::Store,
             "fermyon:spin/sqlite.connection": super::sqlite::Connection,
         },
     });

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use storage::EngineFailure;
+use storage::sql::{Error, Rows, Session, Value};
 use tokio::sync::Mutex;
 use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReader};
 
@@ -10,7 +12,6 @@ use super::Capabilities;
 use super::bindings::fermyon::spin::sqlite as v2;
 use super::bindings::spin::sqlite::sqlite as v3;
 use crate::host::Host;
-use crate::sql::{Error, Rows, Session, Value};
 
 /// A guest's connection. Its statements run one after the other.
 #[derive(Clone)]
@@ -31,6 +32,10 @@ impl Connection {
             .await
     }
 }
+
+/// The component was not granted the database.
+#[derive(Clone, Copy)]
+struct AccessDenied;
 
 /// The sessions that an instance has open. A guest that is reused may keep one beyond its request, in a static.
 #[derive(Default)]
@@ -67,14 +72,14 @@ impl Host {
 
     fn open_connection(
         &mut self,
-        name: String,
-    ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
+        name: &str,
+    ) -> wasmtime::Result<Result<Resource<Connection>, AccessDenied>> {
         let Capabilities {
             grants, sessions, ..
         } = &mut self.capabilities;
         // A label that is granted is defined: the app would not have started.
-        let Some(database) = grants.databases.get(&name) else {
-            return Ok(Err(Error::AccessDenied { name }));
+        let Some(database) = grants.databases.get(name) else {
+            return Ok(Err(AccessDenied));
         };
         let session = Arc::new(Mutex::new(database.session()));
         sessions.add(&session);
@@ -90,12 +95,16 @@ impl Host {
 /// The types of the two versions differ in name only.
 macro_rules! conversions {
     ($version:ident) => {
+        impl From<AccessDenied> for $version::Error {
+            fn from(AccessDenied: AccessDenied) -> Self {
+                Self::AccessDenied
+            }
+        }
+
         impl From<Error> for $version::Error {
             fn from(error: Error) -> Self {
                 match error {
-                    Error::NoSuchDatabase { .. } => Self::NoSuchDatabase,
-                    Error::AccessDenied { .. } => Self::AccessDenied,
-                    Error::DatabaseFull => Self::DatabaseFull,
+                    Error::Engine(EngineFailure::Full) => Self::DatabaseFull,
                     other => Self::Io(other.to_string()),
                 }
             }
@@ -155,7 +164,7 @@ impl v3::HostConnection for Host {
         &mut self,
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, v3::Error>> {
-        Ok(self.open_connection(database)?.map_err(Into::into))
+        Ok(self.open_connection(&database)?.map_err(Into::into))
     }
 
     async fn execute(
@@ -199,7 +208,7 @@ impl v3::HostConnectionWithStore<Host> for HasSelf<Host> {
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, v3::Error>> {
         Ok(accessor
-            .with(|mut access| access.get().open_connection(database))?
+            .with(|mut access| access.get().open_connection(&database))?
             .map_err(Into::into))
     }
 
@@ -261,7 +270,7 @@ impl v2::HostConnection for Host {
         &mut self,
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, v2::Error>> {
-        Ok(self.open_connection(database)?.map_err(Into::into))
+        Ok(self.open_connection(&database)?.map_err(Into::into))
     }
 
     async fn execute(

@@ -11,8 +11,8 @@ const SOURCES: [(&str, &str); 5] = [
         "runtime/src/server/limits.rs",
         "## Connections and requests",
     ),
-    ("runtime/src/sql/limits.rs", "## SQL"),
-    ("runtime/src/kv/limits.rs", "## Key-value stores"),
+    ("storage/src/sql/limits.rs", "## SQL"),
+    ("storage/src/kv/limits.rs", "## Key-value stores"),
     ("runtime/src/observe/limits.rs", "## Logs"),
 ];
 

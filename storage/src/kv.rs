@@ -1,0 +1,31 @@
+//! Key-value stores: text keys, values of bytes, one file for all the stores of an app.
+//! Grants, labels and the interfaces of guests are left to the capability that binds a guest to a store.
+//!
+//! [`Stores`] and [`Store`] are the interface; each engine is a file behind them and one arm of their matches.
+//!
+//! ```
+//! # use std::time::{Duration, Instant};
+//! # use storage::kv::Stores;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("kv.db");
+//! # let deadline = Instant::now() + Duration::from_secs(5);
+//! let stores = Stores::open_sqlite(&path, Default::default())?;
+//! let store = stores.store("default");
+//! store.set("colour", b"blue".to_vec(), deadline).await?;
+//! assert_eq!(store.get("colour", deadline).await?.as_deref(), Some(&b"blue"[..]));
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod limits;
+mod sqlite;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use limits::{MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES};
+pub use store::{Store, Stores};

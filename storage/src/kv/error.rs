@@ -1,0 +1,53 @@
+//! The ways in which a key-value store can fail.
+//! Turning them into the errors of an interface is left to the capability that offers it.
+
+use super::limits::{MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES};
+use crate::failure::{Blame, EngineFailure};
+
+/// Why a call failed. It changed nothing, unless the engine's failure says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The engine could not do it.
+    #[error(transparent)]
+    Engine(#[from] EngineFailure),
+    /// The key is too long.
+    #[error("the key has {bytes} bytes; at most {MAX_KEY_BYTES} are accepted")]
+    KeyTooLong {
+        /// The length of the key.
+        bytes: usize,
+    },
+    /// The value is too large.
+    #[error("the value has {bytes} bytes; at most {MAX_VALUE_BYTES} are accepted")]
+    ValueTooLarge {
+        /// The size of the value.
+        bytes: usize,
+    },
+    /// The store has more keys than one list may hold.
+    #[error(
+        "the keys of the store take more than {} MiB together, which is too much for one list",
+        MAX_KEYS_BYTES / 1024 / 1024
+    )]
+    TooManyKeys,
+}
+
+impl Error {
+    /// Who has to change something so that the call succeeds.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Engine(failure) => failure.blame(),
+            Self::KeyTooLong { .. } | Self::ValueTooLarge { .. } | Self::TooManyKeys => {
+                Blame::Guest
+            }
+        }
+    }
+
+    /// Whether the same call may be made again because nothing was changed and the guest has made no mistake.
+    #[must_use]
+    pub fn retry_is_safe(&self) -> bool {
+        match self {
+            Self::Engine(failure) => failure.retry_is_safe(),
+            Self::KeyTooLong { .. } | Self::ValueTooLarge { .. } | Self::TooManyKeys => false,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Stores and what is asked of them, whatever the engine. Sizes are judged here, before the engine is asked.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::error::Error;
+use super::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use super::sqlite;
+use crate::open::{OpenError, SqliteOptions};
+
+/// All the stores of one file or server.
+#[derive(Clone, Debug)]
+pub struct Stores(Engines);
+
+#[derive(Clone, Debug)]
+enum Engines {
+    Sqlite(sqlite::Stores),
+}
+
+impl Stores {
+    /// Opens the SQLite file at `path`, and makes it and its folders if they do not exist.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open_sqlite(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        sqlite::Stores::open(path, options)
+            .map(Engines::Sqlite)
+            .map(Self)
+    }
+
+    /// The store with that label. One that was never written to is empty.
+    #[must_use]
+    pub fn store(&self, label: &str) -> Store {
+        match &self.0 {
+            Engines::Sqlite(stores) => Store(Engine::Sqlite(stores.store(label))),
+        }
+    }
+
+    /// Closes the stores, for shutdown after the requests have ended. Calls that still run are stopped, and later ones
+    /// fail.
+    ///
+    /// # Errors
+    ///
+    /// What could not be tidied up before `deadline`. Nothing is lost.
+    pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
+        match &self.0 {
+            Engines::Sqlite(stores) => stores.close(deadline).await,
+        }
+    }
+}
+
+/// One store: a map from text to bytes. Clones are the same store.
+#[derive(Clone, Debug)]
+pub struct Store(Engine);
+
+#[derive(Clone, Debug)]
+enum Engine {
+    Sqlite(sqlite::Store),
+}
+
+impl Store {
+    /// The value of a key; `None` if the key does not exist.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn get(&self, key: &str, deadline: Instant) -> Result<Option<Vec<u8>>, Error> {
+        check_key(key)?;
+        match &self.0 {
+            Engine::Sqlite(store) => store.get(key, deadline).await,
+        }
+    }
+
+    /// Sets the value of a key, whether or not it exists. The value is on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn set(&self, key: &str, value: Vec<u8>, deadline: Instant) -> Result<(), Error> {
+        check_key(key)?;
+        if value.len() > MAX_VALUE_BYTES {
+            return Err(Error::ValueTooLarge { bytes: value.len() });
+        }
+        match &self.0 {
+            Engine::Sqlite(store) => store.set(key, value, deadline).await,
+        }
+    }
+
+    /// Removes a key. It is no error if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn delete(&self, key: &str, deadline: Instant) -> Result<(), Error> {
+        check_key(key)?;
+        match &self.0 {
+            Engine::Sqlite(store) => store.delete(key, deadline).await,
+        }
+    }
+
+    /// Whether a key exists.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn exists(&self, key: &str, deadline: Instant) -> Result<bool, Error> {
+        check_key(key)?;
+        match &self.0 {
+            Engine::Sqlite(store) => store.exists(key, deadline).await,
+        }
+    }
+
+    /// All keys, in the order of their bytes. A list that would take more memory than
+    /// [`MAX_KEYS_BYTES`](super::MAX_KEYS_BYTES) is an error.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn keys(&self, deadline: Instant) -> Result<Vec<String>, Error> {
+        match &self.0 {
+            Engine::Sqlite(store) => store.keys(deadline).await,
+        }
+    }
+}
+
+fn check_key(key: &str) -> Result<(), Error> {
+    if key.len() > MAX_KEY_BYTES {
+        return Err(Error::KeyTooLong { bytes: key.len() });
+    }
+    Ok(())
+}

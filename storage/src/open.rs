@@ -1,0 +1,84 @@
+//! How an engine is opened, and why it could not be. Opening it is left to the engine.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::sql::{DEFAULT_OPEN_TIMEOUT, DEFAULT_TRANSACTION_IDLE};
+
+/// How an SQLite file is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct SqliteOptions {
+    /// How long to wait for another process that locks the file.
+    pub open_timeout: Duration,
+    /// How long a transaction may stay without a statement before it is rolled back.
+    pub transaction_idle: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            open_timeout: DEFAULT_OPEN_TIMEOUT,
+            transaction_idle: DEFAULT_TRANSACTION_IDLE,
+        }
+    }
+}
+
+/// Why a database could not be opened. All are the operator's to put right.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder does not exist and cannot be made.
+    #[error("the folder {} for the database cannot be created", folder.display())]
+    Folder {
+        /// The folder of the database.
+        folder: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file, or the folder in which SQLite keeps its log next to it, may not be written.
+    #[error(
+        "the database {} cannot be opened for writing: {message}; this user needs write permission for the file and its \
+         folder",
+        path.display()
+    )]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        message: String,
+    },
+    /// The file is something else.
+    #[error("{} is not an SQLite database; move it away or choose another file", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process has locked the file.
+    #[error("the database {} is locked by another process; end that process and start again", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk is full.
+    #[error("the disk is full: the database {} cannot be opened; free some space", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is damaged, or the disk failed.
+    #[error("the database {} cannot be opened: {message}; if it is damaged, restore it from a backup", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        message: String,
+    },
+    /// The operating system gave no thread for the writer.
+    #[error("no thread could be started for the database")]
+    Thread {
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+}

@@ -1,0 +1,27 @@
+//! SQL databases: sessions that execute statements with deadlines and transactions.
+//! Grants, labels and the interfaces of guests are left to the capability that binds a guest to a session.
+//!
+//! [`Database`] and [`Session`] are the interface; each engine is a folder behind them and one arm of their matches.
+
+mod database;
+mod error;
+mod limits;
+mod session;
+pub(crate) mod sqlite;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use database::Database;
+pub use error::Error;
+pub use limits::{
+    DEFAULT_OPEN_TIMEOUT, DEFAULT_TRANSACTION_IDLE, INLINE_READ_BUDGET, KIND_CACHE_CAPACITY,
+    MAX_BUSY_PAUSE, MAX_CACHED_STATEMENT_BYTES, MAX_GROUP_DURATION, MAX_GROUP_STATEMENTS,
+    MAX_IDLE_WAL_BYTES, MAX_KIND_CACHE_BYTES, MAX_LIKE_PATTERN_BYTES, MAX_LONG_READS,
+    MAX_OUTCOME_WAIT, MAX_PARAMETERS, MAX_RESULT_BYTES, MAX_STATEMENT_BYTES, MAX_VALUE_BYTES,
+    PAGE_CACHE_KIBIBYTES, STATEMENT_CACHE_CAPACITY, STEPS_BETWEEN_CHECKS, WRITE_QUEUE_CAPACITY,
+};
+pub use session::Session;
+pub use statistics::{Counter, Statistics};
+pub use value::{Rows, Value};

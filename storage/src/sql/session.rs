@@ -1,0 +1,101 @@
+//! A guest's connection to a database, whatever the engine.
+//! Where a statement runs, and in which transaction, is left to the engine.
+
+use std::time::Instant;
+
+use super::error::Error;
+use super::limits::{MAX_PARAMETERS, MAX_STATEMENT_BYTES};
+use super::sqlite;
+use super::value::{Rows, Value};
+use crate::clock;
+use crate::failure::EngineFailure;
+
+/// One guest's connection to a database.
+///
+/// A statement outside a transaction is its own transaction and is durable when it returns. `BEGIN` and
+/// `SAVEPOINT` open a transaction, which has the writer to itself until it ends: other writes wait, reads go on. If
+/// the session is dropped with a transaction open, the transaction is rolled back at once. It also is rolled back
+/// when it stays without a statement for too long ([`SqliteOptions`](crate::SqliteOptions)).
+#[derive(Debug)]
+pub struct Session(Engine);
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(sqlite::Session),
+}
+
+impl Session {
+    pub(super) fn on_sqlite(session: sqlite::Session) -> Self {
+        Self(Engine::Sqlite(session))
+    }
+
+    /// Executes one statement and returns its rows.
+    ///
+    /// The text must hold one statement; anything after it but spaces and comments is an error, so that
+    /// nothing is skipped silently. Migrations execute their statements one by one.
+    ///
+    /// Dropping the future stops the statement. A statement outside a transaction then either happened completely or
+    /// not at all; a transaction is rolled back.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. After an error the session can be used again.
+    pub async fn execute(
+        &mut self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        check_size(sql, &parameters)?;
+        if clock::now() >= deadline {
+            return Err(EngineFailure::DeadlineExceeded.into());
+        }
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.execute(sql, parameters, deadline).await,
+        }
+    }
+
+    /// The rowid of the last row that a statement of this session inserted; 0 before the first.
+    #[must_use]
+    pub fn last_insert_rowid(&self) -> i64 {
+        match &self.0 {
+            Engine::Sqlite(session) => session.last_insert_rowid(),
+        }
+    }
+
+    /// How many rows the last `INSERT`, `UPDATE` or `DELETE` of this session changed.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        match &self.0 {
+            Engine::Sqlite(session) => session.changes(),
+        }
+    }
+
+    /// Rolls back the transaction, if one is open.
+    pub fn roll_back(&mut self) {
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.roll_back(),
+        }
+    }
+
+    /// Whether a transaction is open.
+    #[must_use]
+    pub fn is_in_transaction(&self) -> bool {
+        match &self.0 {
+            Engine::Sqlite(session) => session.is_in_transaction(),
+        }
+    }
+}
+
+fn check_size(sql: &str, parameters: &[Value]) -> Result<(), Error> {
+    if sql.len() > MAX_STATEMENT_BYTES {
+        return Err(Error::StatementTooLong { bytes: sql.len() });
+    }
+    if parameters.len() > MAX_PARAMETERS {
+        return Err(Error::ParameterCount {
+            given: parameters.len(),
+            expected: MAX_PARAMETERS,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! SQLite. One thread writes and commits in groups ([`writer_thread`]); reads run where they are asked for, or on
+//! threads of their own if they take long ([`pool`]); a [`Session`] decides which.
+
+mod authorizer;
+mod connection;
+mod counters;
+mod database;
+mod failures;
+mod interrupt;
+mod open;
+mod pool;
+mod session;
+mod statement_kinds;
+#[cfg(test)]
+mod tests;
+mod writer;
+mod writer_thread;
+
+pub(crate) use database::Database;
+pub(crate) use session::Session;

@@ -1,0 +1,278 @@
+//! One SQLite connection: how a statement is compiled, bound, run and read on it, with its interrupt and its authorizer.
+//! Which connection a statement runs on, and in which transaction, is left to the pool and the writer.
+
+use std::sync::Arc;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection as Sqlite, Row, Statement};
+
+use super::authorizer::Authorizer;
+use super::counters::{self, Counters, SharedCounters};
+use super::database::Shared;
+use super::failures;
+use super::interrupt::{Interrupt, Limit};
+use crate::sql::error::Error;
+use crate::sql::limits::{MAX_CACHED_STATEMENT_BYTES, MAX_RESULT_BYTES, STEPS_BETWEEN_CHECKS};
+use crate::sql::value::{Rows, Value};
+
+/// What kind of statement a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StatementKind {
+    /// Changes nothing.
+    Read,
+    /// Changes nothing, and took longer than a caller's thread can be held.
+    LongRead,
+    /// Changes the database, and may share a transaction with others.
+    Write,
+    /// Begins, ends or marks a transaction, or is a `PRAGMA`.
+    Alone,
+    /// Rewrites the file.
+    Vacuum,
+}
+
+/// A connection with everything that SQLite asks while it runs a statement.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sqlite: Sqlite,
+    interrupt: Arc<Interrupt>,
+    authorizer: Arc<Authorizer>,
+    counters: Arc<SharedCounters>,
+}
+
+impl Connection {
+    /// Puts interrupt, authorizer and counters on a connection that was just opened.
+    pub(super) fn new(mut sqlite: Sqlite, shared: Shared) -> rusqlite::Result<Self> {
+        let Shared {
+            statistics,
+            closing,
+        } = shared;
+        let (interrupt, authorizer) = (Interrupt::new(closing), Authorizer::new());
+        let counters = Arc::new(SharedCounters::default());
+        let progress = Arc::clone(&interrupt);
+        sqlite.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || progress.must_stop()))?;
+        let busy = Arc::clone(&interrupt);
+        sqlite.busy_handler(Some(move |attempts| {
+            statistics.lock_waits.increment();
+            busy.wait_for_lock(attempts)
+        }))?;
+        let asked = Arc::clone(&authorizer);
+        sqlite.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| {
+            asked.authorize(&context)
+        }))?;
+        counters::define_changes(&sqlite, &counters)?;
+        Ok(Self {
+            sqlite,
+            interrupt,
+            authorizer,
+            counters,
+        })
+    }
+
+    /// Runs `work` on SQLite itself, free of the authorizer: statements of the host.
+    pub(super) fn internally<T>(
+        &self,
+        work: impl FnOnce(&Sqlite) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.authorizer.internally(|| work(&self.sqlite))
+    }
+
+    /// Runs one statement of the host that returns nothing.
+    pub(super) fn command(&self, sql: &str) -> Result<(), Error> {
+        self.internally(|sqlite| sqlite.prepare_cached(sql)?.execute([]))
+            .map(drop)
+            .map_err(|error| self.error(&error))
+    }
+
+    /// Runs statements of the host one after the other, whatever they return.
+    pub(super) fn batch(&self, sql: &str) -> Result<(), Error> {
+        self.internally(|sqlite| sqlite.execute_batch(sql))
+            .map_err(|error| self.error(&error))
+    }
+
+    /// Makes `last_insert_rowid()` the session's; for connections that only read.
+    pub(super) fn define_last_insert_rowid(&self) -> rusqlite::Result<()> {
+        counters::define_last_insert_rowid(&self.sqlite, &self.counters)
+    }
+
+    /// Whether no transaction is open.
+    pub(super) fn is_autocommit(&self) -> bool {
+        self.sqlite.is_autocommit()
+    }
+
+    /// Runs `work` under a limit.
+    pub(super) fn limited<T>(&self, limit: Limit, work: impl FnOnce(&Self) -> T) -> T {
+        self.interrupt.set(limit);
+        let result = work(self);
+        self.interrupt.set(Limit::None);
+        result
+    }
+
+    /// Finds out what kind of statement a text is.
+    pub(super) fn kind(&self, sql: &str) -> Result<StatementKind, Error> {
+        self.compile_for_kind(sql).or_else(|_| {
+            // Perhaps only because the schema has changed: SQLite looks at it when it runs a statement, and not
+            // always when it compiles one.
+            self.batch("SELECT count(*) FROM sqlite_schema")?;
+            self.compile_for_kind(sql)
+        })
+    }
+
+    /// Compiles the statement, anew: SQLite asks the authorizer only then.
+    fn compile_for_kind(&self, sql: &str) -> Result<StatementKind, Error> {
+        self.authorizer.take_seen();
+        let statement = self
+            .sqlite
+            .prepare(sql)
+            .map_err(|error| self.error(&error))?;
+        let seen = self.authorizer.take_seen();
+        Ok(if seen.transaction {
+            StatementKind::Alone
+        } else if statement.readonly() {
+            StatementKind::Read
+        } else if seen.pragma {
+            StatementKind::Alone
+        } else if seen.action {
+            StatementKind::Write
+        } else {
+            StatementKind::Vacuum
+        })
+    }
+
+    /// Runs a statement that reads.
+    pub(super) fn read(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+        session: Counters,
+    ) -> Result<Rows, Error> {
+        self.counters.set(session);
+        self.run(sql, parameters)
+    }
+
+    /// Runs a statement on the writer; returns the session's counters after it, too.
+    pub(super) fn write(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+        session: Counters,
+    ) -> Result<(Rows, Counters), Error> {
+        self.counters.set(session);
+        self.internally(|sqlite| counters::restore(sqlite, session))
+            .map_err(|error| self.error(&error))?;
+        let total_before = self.sqlite.total_changes();
+        let rows = self.run(sql, parameters)?;
+        Ok((rows, counters::after(&self.sqlite, total_before, session)))
+    }
+
+    /// Runs a `VACUUM`.
+    pub(super) fn vacuum(&self, sql: &str, parameters: &[Value]) -> Result<Rows, Error> {
+        self.authorizer.during_vacuum(|| self.run(sql, parameters))
+    }
+
+    fn run(&self, sql: &str, parameters: &[Value]) -> Result<Rows, Error> {
+        if sql.len() > MAX_CACHED_STATEMENT_BYTES {
+            let mut statement = self
+                .sqlite
+                .prepare(sql)
+                .map_err(|error| self.error(&error))?;
+            return self.run_prepared(&mut statement, parameters);
+        }
+        let mut statement = self
+            .sqlite
+            .prepare_cached(sql)
+            .map_err(|error| self.error(&error))?;
+        self.run_prepared(&mut statement, parameters)
+    }
+
+    fn run_prepared(
+        &self,
+        statement: &mut Statement<'_>,
+        parameters: &[Value],
+    ) -> Result<Rows, Error> {
+        let (given, expected) = (parameters.len(), statement.parameter_count());
+        if given != expected {
+            return Err(Error::ParameterCount { given, expected });
+        }
+        for (index, parameter) in parameters.iter().enumerate() {
+            statement
+                .raw_bind_parameter(index + 1, to_sqlite(parameter))
+                .map_err(|error| self.error(&error))?;
+        }
+        self.collect(statement)
+    }
+
+    fn collect(&self, statement: &mut Statement<'_>) -> Result<Rows, Error> {
+        let mut result = Rows::default();
+        let mut size = 0;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(|error| self.error(&error))? {
+            if result.columns.is_empty() {
+                // Only now: SQLite compiles the statement again, if the schema changed, when it first runs.
+                result.columns = names(row.as_ref());
+            }
+            result
+                .rows
+                .push(self.values(row, &result.columns, &mut size)?);
+        }
+        drop(rows);
+        if result.columns.is_empty() {
+            result.columns = names(statement);
+        }
+        Ok(result)
+    }
+
+    fn values(
+        &self,
+        row: &Row<'_>,
+        columns: &[String],
+        size: &mut usize,
+    ) -> Result<Vec<Value>, Error> {
+        let mut values = Vec::with_capacity(columns.len());
+        *size += size_of::<Vec<Value>>();
+        for (index, column) in columns.iter().enumerate() {
+            let value = row.get_ref(index).map_err(|error| self.error(&error))?;
+            let value = to_value(value, column)?;
+            *size += value.size();
+            if *size > MAX_RESULT_BYTES {
+                return Err(Error::ResultTooLarge);
+            }
+            values.push(value);
+        }
+        Ok(values)
+    }
+
+    fn error(&self, error: &rusqlite::Error) -> Error {
+        failures::error(error, self.authorizer.take_refusal())
+    }
+}
+
+fn names(statement: &Statement<'_>) -> Vec<String> {
+    statement.column_names().map(str::to_owned).collect()
+}
+
+fn to_sqlite(value: &Value) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match value {
+        Value::Integer(integer) => ValueRef::Integer(*integer),
+        Value::Real(real) => ValueRef::Real(*real),
+        Value::Text(text) => ValueRef::Text(text.as_bytes()),
+        Value::Blob(bytes) => ValueRef::Blob(bytes),
+        Value::Null => ValueRef::Null,
+    })
+}
+
+fn to_value(value: ValueRef<'_>, column: &str) -> Result<Value, Error> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(integer) => Value::Integer(integer),
+        ValueRef::Real(real) => Value::Real(real),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Value::Text(text.to_owned()),
+            Err(_) => {
+                return Err(Error::InvalidText {
+                    column: column.to_owned(),
+                });
+            }
+        },
+    })
+}

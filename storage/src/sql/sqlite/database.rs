@@ -1,0 +1,100 @@
+//! An SQLite file: the connections that read it, the thread that writes it, and its sessions.
+//! What a session does with them is left to the session.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::connection::Connection;
+use super::interrupt::Closing;
+use super::open::{create_folder, open_writer};
+use super::pool::ReadPool;
+use super::session::Session;
+use super::statement_kinds::StatementKinds;
+use super::writer::Writer;
+use crate::open::{OpenError, SqliteOptions};
+use crate::sql::error::Error;
+use crate::sql::statistics::Statistics;
+
+/// A database in an SQLite file. Clones are the same database.
+#[derive(Clone, Debug)]
+pub(crate) struct Database(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: Arc<ReadPool>,
+    writer: Writer,
+    kinds: StatementKinds,
+    shared: Shared,
+}
+
+/// What all connections of a database share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shared {
+    pub(super) statistics: Arc<Statistics>,
+    pub(super) closing: Arc<Closing>,
+}
+
+impl Database {
+    /// Opens the file at `path`, and makes it and its folders if they do not exist. `schema` is executed before anything
+    /// else, each time.
+    pub(crate) fn open(
+        path: &Path,
+        options: SqliteOptions,
+        schema: &str,
+    ) -> Result<Self, OpenError> {
+        create_folder(path)?;
+        let shared = Shared::default();
+        let connection = open_writer(path, options, schema, shared.clone())?;
+        Self::with_writer(path, connection, options, shared)
+    }
+
+    /// Puts a database together around its writing connection.
+    pub(super) fn with_writer(
+        path: &Path,
+        connection: Connection,
+        options: SqliteOptions,
+        shared: Shared,
+    ) -> Result<Self, OpenError> {
+        let statistics = Arc::clone(&shared.statistics);
+        let writer = Writer::start(connection, options.transaction_idle, statistics)?;
+        Ok(Self(Arc::new(Inner {
+            pool: ReadPool::new(path.to_owned(), shared.clone()),
+            writer,
+            kinds: StatementKinds::default(),
+            shared,
+        })))
+    }
+
+    pub(crate) fn session(&self) -> Session {
+        Session::new(self.clone())
+    }
+
+    pub(crate) fn statistics(&self) -> &Statistics {
+        &self.0.shared.statistics
+    }
+
+    /// How many statements wait for the writer.
+    pub(crate) fn waiting_writes(&self) -> usize {
+        self.0.writer.waiting()
+    }
+
+    /// Stops what runs, refreshes the planner's statistics, moves the log into the file and ends the thread that writes.
+    pub(crate) async fn close(&self, deadline: Instant) -> Result<(), Error> {
+        self.0.shared.closing.begin();
+        self.0.pool.close();
+        self.0.writer.close(deadline).await
+    }
+
+    pub(super) fn pool(&self) -> &Arc<ReadPool> {
+        &self.0.pool
+    }
+
+    pub(super) fn writer(&self) -> &Writer {
+        &self.0.writer
+    }
+
+    pub(super) fn kinds(&self) -> &StatementKinds {
+        &self.0.kinds
+    }
+}

@@ -1,0 +1,161 @@
+//! Opening a database file: its folder, its connections and their settings, and what is wrong when that fails.
+//! Running statements is left to the connections.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit as SqliteLimit;
+use rusqlite::{Connection as Sqlite, ErrorCode, OpenFlags};
+
+use super::connection::Connection;
+use super::counters;
+use super::database::Shared;
+use super::failures;
+use super::interrupt::{Cancellation, Limit};
+use crate::clock;
+use crate::open::{OpenError, SqliteOptions};
+use crate::sql::error::Error;
+use crate::sql::limits::{
+    MAX_IDLE_WAL_BYTES, MAX_LIKE_PATTERN_BYTES, MAX_PARAMETERS, MAX_STATEMENT_BYTES,
+    MAX_VALUE_BYTES, PAGE_CACHE_KIBIBYTES, STATEMENT_CACHE_CAPACITY,
+};
+
+/// Makes the folder of a database file, durably.
+pub(super) fn create_folder(path: &Path) -> Result<(), OpenError> {
+    let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    else {
+        return Ok(());
+    };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    create_durably(folder).map_err(|source| OpenError::Folder {
+        folder: folder.to_owned(),
+        source,
+    })
+}
+
+/// SQLite makes its files durable, but a folder is lost with them unless the folder above is written, too.
+fn create_durably(folder: &Path) -> io::Result<()> {
+    let existing = folder
+        .ancestors()
+        .skip(1)
+        .find(|ancestor| ancestor.is_dir());
+    fs::create_dir_all(folder)?;
+    for made in folder.ancestors().skip(1) {
+        if made.as_os_str().is_empty() {
+            return File::open(".")?.sync_all();
+        }
+        File::open(made)?.sync_all()?;
+        if Some(made) == existing {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Opens the connection that writes, and makes the file a database in WAL mode if it is new.
+pub(super) fn open_writer(
+    path: &Path,
+    options: SqliteOptions,
+    schema: &str,
+    shared: Shared,
+) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let patience = Cancellation::new(clock::now() + options.open_timeout);
+    connect(path, flags, shared)
+        .and_then(|connection| {
+            connection.limited(Limit::Cancellation(patience), |connection| {
+                connection.internally(|sqlite| set_up_writer(sqlite, schema))
+            })?;
+            Ok(connection)
+        })
+        .map_err(|error| explain(path, &error))
+}
+
+/// Opens a connection that only reads.
+pub(super) fn open_reader(path: &Path, shared: Shared) -> Result<Connection, Error> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, shared)
+        .and_then(|connection| {
+            // A second lock on the same door: the file is opened read-only already.
+            connection.internally(|sqlite| sqlite.pragma_update(None, "query_only", true))?;
+            connection.define_last_insert_rowid()?;
+            Ok(connection)
+        })
+        .map_err(|error| failures::error(&error, None))
+}
+
+fn connect(path: &Path, flags: OpenFlags, shared: Shared) -> rusqlite::Result<Connection> {
+    // Without SQLite's own mutex: a connection belongs to one thread at a time by its Rust type.
+    let sqlite = Sqlite::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::new(sqlite, shared)?;
+    connection.internally(set_up)?;
+    Ok(connection)
+}
+
+fn set_up(sqlite: &Sqlite) -> rusqlite::Result<()> {
+    // No statement can damage the file, and what a foreign file's schema names is not run.
+    sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    sqlite.pragma_update(None, "foreign_keys", true)?;
+    // Sorting spills to memory: a temporary file would be written outside the state folder.
+    sqlite.pragma_update(None, "temp_store", "MEMORY")?;
+    sqlite.pragma_update(None, "cache_size", -PAGE_CACHE_KIBIBYTES)?;
+    // A disk error in a memory map is a signal that would end all functions, not an error of one statement.
+    sqlite.pragma_update(None, "mmap_size", 0)?;
+    sqlite.set_prepared_statement_cache_capacity(STATEMENT_CACHE_CAPACITY);
+    set_limit(sqlite, SqliteLimit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
+    set_limit(
+        sqlite,
+        SqliteLimit::SQLITE_LIMIT_SQL_LENGTH,
+        MAX_STATEMENT_BYTES,
+    )?;
+    set_limit(
+        sqlite,
+        SqliteLimit::SQLITE_LIMIT_VARIABLE_NUMBER,
+        MAX_PARAMETERS,
+    )?;
+    set_limit(
+        sqlite,
+        SqliteLimit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH,
+        MAX_LIKE_PATTERN_BYTES,
+    )
+}
+
+fn set_limit(sqlite: &Sqlite, limit: SqliteLimit, value: usize) -> rusqlite::Result<()> {
+    let value = i32::try_from(value).expect("the limits of this module fit 31 bits");
+    sqlite.set_limit(limit, value).map(drop)
+}
+
+fn set_up_writer(sqlite: &Sqlite, schema: &str) -> rusqlite::Result<()> {
+    // ReadPool go on while one writes.
+    sqlite.pragma_update(None, "journal_mode", "WAL")?;
+    // The log reaches the disk before a commit returns: an acknowledged write survives a power cut.
+    sqlite.pragma_update(None, "synchronous", "FULL")?;
+    sqlite.pragma_update(None, "journal_size_limit", MAX_IDLE_WAL_BYTES)?;
+    // Takes the lock of a writer and reads the schema, so that a file that cannot be written, or is damaged, is
+    // found now and not by the first request.
+    sqlite.execute_batch(&format!(
+        "BEGIN IMMEDIATE; SELECT count(*) FROM sqlite_schema; {schema}; COMMIT"
+    ))?;
+    counters::create_mark_table(sqlite)
+}
+
+fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let (path, message) = (path.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted,
+        ) => OpenError::Locked { path },
+        Some(ErrorCode::DiskFull) => OpenError::Full { path },
+        Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            OpenError::NotWritable { path, message }
+        }
+        _ => OpenError::Failed { path, message },
+    }
+}

@@ -1,0 +1,191 @@
+//! A session on SQLite: where each of its statements runs, and the transaction it has open.
+//! Running them is left to the pool and the writer.
+
+use std::mem;
+use std::time::Instant;
+
+use super::connection::StatementKind;
+use super::counters::Counters;
+use super::database::Database;
+use super::writer::{Task, Transaction};
+use crate::clock;
+use crate::failure::EngineFailure;
+use crate::sql::error::Error;
+use crate::sql::limits::INLINE_READ_BUDGET;
+use crate::sql::value::{Rows, Value};
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    database: Database,
+    counters: Counters,
+    mode: Mode,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Autocommit,
+    InTransaction(Transaction),
+    /// The transaction went away and the guest does not know yet.
+    TransactionLost,
+}
+
+impl Session {
+    pub(super) fn new(database: Database) -> Self {
+        Self {
+            database,
+            counters: Counters::default(),
+            mode: Mode::Autocommit,
+        }
+    }
+
+    /// Executes one statement; see [`crate::sql::Session::execute`].
+    pub(crate) async fn execute(
+        &mut self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        let result = self.dispatch(sql, parameters, deadline).await;
+        if result == Err(Error::Engine(EngineFailure::DeadlineExceeded)) {
+            self.database.statistics().deadlines_exceeded.increment();
+        }
+        result
+    }
+
+    pub(crate) fn last_insert_rowid(&self) -> i64 {
+        self.counters.last_insert_rowid
+    }
+
+    pub(crate) fn changes(&self) -> u64 {
+        self.counters.changes
+    }
+
+    pub(crate) fn roll_back(&mut self) {
+        // Dropping a transaction is what rolls it back.
+        self.mode = Mode::Autocommit;
+    }
+
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        matches!(self.mode, Mode::InTransaction(_))
+    }
+
+    async fn dispatch(
+        &mut self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        match mem::replace(&mut self.mode, Mode::Autocommit) {
+            Mode::Autocommit => self.execute_alone(sql, parameters, deadline).await,
+            Mode::InTransaction(transaction) => {
+                // Until the transaction is back: this future may be dropped.
+                self.mode = Mode::TransactionLost;
+                self.execute_within(transaction, sql, parameters, deadline)
+                    .await
+            }
+            Mode::TransactionLost => Err(Error::TransactionLost),
+        }
+    }
+
+    async fn execute_alone(
+        &mut self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        match self.kind(sql, deadline).await? {
+            StatementKind::Read => self.read(sql, parameters, deadline).await,
+            StatementKind::LongRead => self.read_elsewhere(sql, parameters, deadline).await,
+            kind @ (StatementKind::Write | StatementKind::Alone | StatementKind::Vacuum) => {
+                let task = self.task(sql, parameters, kind);
+                let reply = self.database.writer().execute(task, deadline).await?;
+                self.counters = reply.counters;
+                self.mode = reply
+                    .transaction
+                    .map_or(Mode::Autocommit, Mode::InTransaction);
+                reply.result
+            }
+        }
+    }
+
+    async fn execute_within(
+        &mut self,
+        transaction: Transaction,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        let task = self.task(sql, parameters, StatementKind::Alone);
+        let executed = transaction.execute(task, deadline).await;
+        self.mode = Mode::Autocommit;
+        let reply = executed?;
+        self.counters = reply.counters;
+        self.mode = reply
+            .transaction
+            .map_or(Mode::Autocommit, Mode::InTransaction);
+        reply.result
+    }
+
+    async fn kind(&self, sql: &str, deadline: Instant) -> Result<StatementKind, Error> {
+        let (kinds, pool) = (self.database.kinds(), self.database.pool());
+        if let Some(kind) = kinds.get(sql) {
+            return Ok(kind);
+        }
+        let kind = match pool.here(deadline, |connection| connection.kind(sql)) {
+            Some(kind) => kind?,
+            None => {
+                let sql: Box<str> = sql.into();
+                pool.elsewhere(deadline, move |connection| connection.kind(&sql))
+                    .await?
+            }
+        };
+        kinds.remember(sql, kind);
+        Ok(kind)
+    }
+
+    async fn read(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        let counters = self.counters;
+        let pool = self.database.pool();
+        if let Some(result) = pool.here(deadline, |reader| reader.read(sql, &parameters, counters))
+        {
+            return result;
+        }
+        self.database.kinds().remember(sql, StatementKind::LongRead);
+        self.read_elsewhere(sql, parameters, deadline).await
+    }
+
+    async fn read_elsewhere(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        let counters = self.counters;
+        let text: Box<str> = sql.into();
+        let read = self.database.pool().elsewhere(deadline, move |reader| {
+            let begin = clock::now();
+            let rows = reader.read(&text, &parameters, counters)?;
+            Ok((rows, clock::now() - begin))
+        });
+        let (rows, duration) = read.await?;
+        if duration < INLINE_READ_BUDGET / 2 {
+            // It was slow for another reason, such as a busy machine or a cold cache.
+            self.database.kinds().remember(sql, StatementKind::Read);
+        }
+        Ok(rows)
+    }
+
+    fn task(&self, sql: &str, parameters: Vec<Value>, kind: StatementKind) -> Task {
+        Task {
+            sql: sql.into(),
+            parameters,
+            kind,
+            counters: self.counters,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Tests of promises that are SQLite's only: what is refused, files and disks, crashes, where a read runs.
+
+mod authorizer;
+mod crash;
+mod faults;
+mod reads;
+
+use crate::sql::tests::harness::{Engine, Fixture};
+
+async fn fixture() -> Fixture {
+    Engine::Sqlite.fixture().await
+}
+
+async fn with_items() -> Fixture {
+    Engine::Sqlite.with_items().await
+}
