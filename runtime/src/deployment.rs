@@ -19,8 +19,8 @@ use crate::function::{CallState, Function};
 use crate::limits::MAX_CALL_DEPTH;
 use crate::manifest::StaticResponse;
 use crate::observe::RouteMetrics;
+use crate::request::{RequestBody, RequestContext, ResponseBody, WorkerId};
 use crate::router::{RESERVED_PREFIX, Router};
-use crate::server::{RequestBody, RequestContext, ResponseBody, WorkerId};
 
 /// An app whose components are loaded.
 pub struct Deployment {

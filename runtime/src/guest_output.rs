@@ -13,7 +13,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::limits::GUEST_WRITE_BYTES;
 use crate::observe::{GuestLog, GuestStream, Log};
-use crate::server::RequestId;
+use crate::request::RequestId;
 
 /// One of a guest's two outputs. All streams that the guest opens on it write to the same log.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl GuestOutput {
 
     /// What is printed from now on is on behalf of `request_id`.
     pub(crate) fn begin_request(&self, request_id: &RequestId) {
-        self.0.lock().begin_request(request_id.clone());
+        self.0.lock().begin_request(request_id.as_str());
     }
 }
 

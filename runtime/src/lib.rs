@@ -18,6 +18,7 @@ pub mod limits;
 pub mod manifest;
 pub mod observe;
 pub mod outbound;
+pub mod request;
 pub mod router;
 pub mod server;
 pub mod serving;

@@ -1,5 +1,5 @@
 //! Owns what an operator sees: the access log, the guests' output and the metrics.
-//! Deciding what happened to a request is left to `server` and the dispatcher.
+//! Deciding what happened to a request is left to the modules that serve it.
 
 mod cache;
 mod guest;

@@ -4,9 +4,7 @@
 mod acceptor;
 mod admin;
 mod background;
-mod body;
 mod connection;
-mod context;
 mod drain;
 mod exchange;
 mod guard;
@@ -15,12 +13,10 @@ pub mod limits;
 mod message;
 mod phase;
 mod refusal;
-mod request_id;
 mod sanitise;
 mod signals;
 mod socket;
 mod stack;
-mod trace;
 mod worker;
 
 use std::io;
@@ -32,21 +28,15 @@ use tokio::sync::watch;
 
 pub use admin::{Admin, AdminPages, AdminThread};
 pub use background::Background;
-pub use body::{RequestBody, ResponseBody};
-pub use context::RequestContext;
 pub use drain::Readiness;
-pub(crate) use exchange::X_REQUEST_ID;
-pub use limits::ServerLimits;
-pub(crate) use refusal::Refusal;
-pub(crate) use request_id::hex;
-pub use request_id::{IdSource, RequestId};
 pub use sanitise::TrustedProxies;
 pub(crate) use sanitise::remove_hop_by_hop;
 pub use signals::Signals;
 pub use stack::InnerService;
-pub use trace::TraceContext;
 
 use crate::observe::Observer;
+use crate::request::WorkerId;
+use crate::settings::ServerLimits;
 use acceptor::Acceptor;
 use worker::{Worker, WorkerParts, WorkerThread};
 
@@ -62,10 +52,6 @@ pub struct ServerConfig {
     /// The proxies whose forwarding fields are believed.
     pub trusted_proxies: TrustedProxies,
 }
-
-/// The number of a worker thread, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct WorkerId(pub usize);
 
 /// A listener that is bound and does not accept yet.
 #[derive(Debug)]

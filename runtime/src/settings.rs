@@ -15,15 +15,16 @@ use crate::document::Document;
 use crate::edge::Origin;
 use crate::fault::{Fault, Faults, Reason, Source};
 use crate::manifest::{App, LabelKind};
-use crate::server::ServerLimits;
-
 mod cache;
 mod edge;
+pub mod limits;
 mod listen;
 mod read;
 mod store;
 #[cfg(test)]
 mod tests;
+
+pub use limits::ServerLimits;
 
 /// The file that is read where none is named.
 pub const SETTINGS_FILE: &str = "terrace.toml";

@@ -23,7 +23,8 @@ use hyper::service::Service;
 use super::{EdgeCache, figures};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics};
-use crate::server::{Background, InnerService, RequestBody, RequestContext, ResponseBody};
+use crate::request::{RequestBody, RequestContext, ResponseBody};
+use crate::server::{Background, InnerService};
 
 /// Under what name requests are counted that went no further than the cache.
 const COMPONENT: &str = "cache";

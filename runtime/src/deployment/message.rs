@@ -11,8 +11,8 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use super::wasi_error;
 use crate::failure::Failure;
 use crate::outbound::OWN_HOST;
+use crate::request::{RequestBody, RequestContext, X_REQUEST_ID};
 use crate::router::{RouteMatch, insert_internal_headers, strip_reserved_headers};
-use crate::server::{RequestBody, RequestContext, X_REQUEST_ID};
 
 static SPIN_FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
 static SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
@@ -38,7 +38,7 @@ pub(super) fn from_client(
     head.headers
         .insert(SPIN_FULL_URL.clone(), full_url(&head.uri));
     head.headers
-        .insert(SPIN_CLIENT_ADDR.clone(), address(context.client));
+        .insert(SPIN_CLIENT_ADDR.clone(), address(context.caller.client()));
     let body = if body.is_end_stream() {
         empty()
     } else {

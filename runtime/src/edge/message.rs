@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 
 use super::Origin;
 use crate::failure::Failure;
-use crate::server::{RequestBody, RequestContext, ResponseBody, remove_hop_by_hop};
+use crate::request::{RequestBody, RequestContext, ResponseBody};
+use crate::server::remove_hop_by_hop;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -67,7 +68,7 @@ pub(super) fn from_origin<B>(mut response: Response<B>) -> Result<Response<B>, F
 /// Passes an interim response on to the client (RFC 9110 §15.2). Not 100: the server itself says when to continue.
 pub(super) fn pass_interim(status: StatusCode, headers: &HeaderMap, context: &RequestContext) {
     if status != StatusCode::CONTINUE {
-        context.send_interim(status, headers);
+        context.interim().send(status, headers.clone());
     }
 }
 
@@ -85,7 +86,7 @@ fn tell_client(headers: &mut HeaderMap, context: &RequestContext) {
     context.write_to(headers);
     headers.remove(FORWARDED);
     headers.remove(&X_REAL_IP);
-    let client = context.client.ip().to_canonical().to_string();
+    let client = context.caller.client().ip().to_canonical().to_string();
     let client = HeaderValue::try_from(client).expect("addresses are visible ASCII");
     headers.insert(&X_FORWARDED_FOR, client);
     headers

@@ -13,7 +13,7 @@ use super::message::{self, Onward};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics};
 use crate::outbound::client::{Client, ClientError, Protocols, Timeouts};
-use crate::server::{RequestBody, ResponseBody};
+use crate::request::{RequestBody, ResponseBody};
 use crate::settings::Edge;
 
 /// Under what name requests to the origin are counted, where the app would have a component's.

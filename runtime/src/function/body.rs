@@ -13,7 +13,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use super::call::{self, CallState, CancelOnDrop};
 use crate::failure::Failure;
 use crate::limits::{SMALL_BODY_BYTES, SMALL_BODY_YIELDS};
-use crate::server::ResponseBody;
+use crate::request::ResponseBody;
 
 /// Waits a moment for the end of the body, so that a small response leaves in one write, with its length known.
 ///

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::handler::ExpirationError;
 use wasmtime_wasi_http::{WasiBody, p2, p3};
 
 use crate::failure::Failure;
-use crate::server::{RequestContext, WorkerId};
+use crate::request::{RequestContext, WorkerId};
 
 /// What the two sides of a call know of each other.
 pub struct CallState {

@@ -31,7 +31,7 @@ use crate::failure::Failure;
 use crate::host::HostFactory;
 use crate::manifest::{ComponentLimits, Reuse};
 use crate::observe::ComponentMetrics;
-use crate::server::{ResponseBody, WorkerId};
+use crate::request::{ResponseBody, WorkerId};
 
 use admission::Admission;
 use call::{CancelOnDrop, Job};

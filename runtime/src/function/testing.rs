@@ -18,7 +18,9 @@ use crate::manifest::{ComponentLimits, Reuse};
 use crate::observe::{Log, LogFormat, LogWriter, Metrics};
 use crate::outbound::Outbound;
 use crate::outbound::grants::AllowedHosts;
-use crate::server::{IdSource, RequestContext, RequestId, ResponseBody, TraceContext, WorkerId};
+use crate::request::{
+    Caller, IdSource, RequestContext, RequestId, ResponseBody, TraceContext, WorkerId,
+};
 
 /// A worker of the tests.
 pub(crate) const WORKER: WorkerId = WorkerId(0);
@@ -149,7 +151,13 @@ pub(crate) fn context() -> Arc<RequestContext> {
     let ids = IdSource::from_seeds(1, 2);
     let client = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
     let trace = TraceContext::start(&ids);
-    RequestContext::new(RequestId::generate(&ids), client, trace, clock::now()).into()
+    RequestContext::new(
+        RequestId::generate(&ids),
+        Caller::Client(client),
+        trace,
+        clock::now(),
+    )
+    .into()
 }
 
 /// A call that must end in `timeout`.

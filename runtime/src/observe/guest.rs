@@ -1,11 +1,10 @@
 //! Owns the output of guests on its way to the log: cut into lines, bounded per line and per request.
-//! Connecting it to WASI's streams is left to the dispatcher.
+//! Connecting it to WASI's streams is left to `guest_output`.
 
 use std::sync::Arc;
 
 use super::limits::{MAX_GUEST_LINE_BYTES, MAX_GUEST_OUTPUT_BYTES};
 use super::log::{GuestLine, Log};
-use crate::server::RequestId;
 
 /// Which of a guest's streams a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +21,8 @@ pub struct GuestLog {
     log: Log,
     component: Arc<str>,
     stream: GuestStream,
-    request_id: Option<RequestId>,
+    /// Of the request that is being served; empty while there is none.
+    request_id: String,
     line: Vec<u8>,
     /// `None` once it was said that the rest is lost.
     remaining_bytes: Option<usize>,
@@ -36,16 +36,17 @@ impl GuestLog {
             log,
             component,
             stream,
-            request_id: None,
+            request_id: String::new(),
             line: Vec::new(),
             remaining_bytes: Some(MAX_GUEST_OUTPUT_BYTES),
         }
     }
 
     /// Counts what follows as the output of `request_id`, with bounds of its own.
-    pub fn begin_request(&mut self, request_id: RequestId) {
+    pub fn begin_request(&mut self, request_id: &str) {
         self.end_line();
-        self.request_id = Some(request_id);
+        self.request_id.clear();
+        self.request_id.push_str(request_id);
         self.remaining_bytes = Some(MAX_GUEST_OUTPUT_BYTES);
     }
 
@@ -95,7 +96,7 @@ impl GuestLog {
 
     fn emit(&self, message: &str) {
         self.log.guest(&GuestLine {
-            request_id: self.request_id.as_ref().map(RequestId::as_str),
+            request_id: (!self.request_id.is_empty()).then_some(self.request_id.as_str()),
             component: &self.component,
             stream: self.stream.name(),
             message,

@@ -1,27 +1,38 @@
 //! Owns the end of each request's story: where log and metrics learn of it.
 //! How it is written down is left to them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 
 use super::log::{AccessLine, Log};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, RouteMetrics};
 use crate::failure::Failure;
-use crate::server::{Refusal, RequestContext};
 
 /// What became of a request.
 #[derive(Debug)]
 pub(crate) struct Outcome<'a> {
-    pub(crate) context: &'a RequestContext,
+    pub(crate) request_id: &'a str,
+    /// In hexadecimal digits.
+    pub(crate) trace_id: &'a [u8; 32],
+    pub(crate) client: IpAddr,
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
+    /// `None` when none was found.
+    pub(crate) route: Option<&'a Arc<RouteMetrics>>,
     /// `None` when the client left before there was a response.
     pub(crate) status: Option<StatusCode>,
     pub(crate) sent_bytes: u64,
     pub(crate) duration: Duration,
+    /// CPU time of the guest.
+    pub(crate) cpu: Duration,
+    /// `None` when no instance took part.
+    pub(crate) instance_reused: Option<bool>,
+    /// `None` where there is no cache.
+    pub(crate) cache_result: Option<&'static str>,
+    pub(crate) failure: Option<&'a Failure>,
 }
 
 /// Receives the outcome of every request.
@@ -49,14 +60,13 @@ impl Observer {
 
     /// Records the end of a request.
     pub(crate) fn end(&self, outcome: &Outcome<'_>) {
-        let context = outcome.context;
-        let route = context.end().unwrap_or_else(|| self.metrics.unrouted());
+        let route = outcome.route.unwrap_or_else(|| self.metrics.unrouted());
         let component = route.component();
-        component.count_request(outcome.duration, context.cpu());
+        component.count_request(outcome.duration, outcome.cpu);
         if let Some(status) = outcome.status {
             route.count_response(outcome.method, status);
         }
-        if let Some(failure) = context.failure() {
+        if let Some(failure) = outcome.failure {
             self.metrics.count_failure(component.component(), failure);
         }
         if let Some(log) = &self.access_log {
@@ -64,23 +74,22 @@ impl Observer {
         }
     }
 
-    /// Records a request that was refused before its head could be read.
-    pub(crate) fn refuse(&self, peer: SocketAddr, refusal: &Refusal) {
+    /// Records a request that was refused before its head could be read, under the id that `peer` was told.
+    pub(crate) fn refuse(&self, peer: SocketAddr, request_id: &str, failure: &Failure) {
         let unrouted = self.metrics.unrouted().component().component();
-        self.metrics.count_failure(unrouted, &refusal.failure);
+        self.metrics.count_failure(unrouted, failure);
         if let Some(log) = &self.access_log {
-            log.access(&refusal_line(peer, refusal));
+            log.access(&refusal_line(peer, request_id, failure));
         }
     }
 }
 
 fn access_line<'a>(outcome: &Outcome<'a>) -> AccessLine<'a> {
-    let context = outcome.context;
-    let route = context.route();
+    let route = outcome.route;
     AccessLine {
-        request_id: Some(context.id.as_str()),
-        trace_id: Some(context.trace.trace_id),
-        client: context.client.ip(),
+        request_id: Some(outcome.request_id),
+        trace_id: std::str::from_utf8(outcome.trace_id).ok(),
+        client: outcome.client,
         method: Some(outcome.method.as_str()),
         path: Some(outcome.path),
         route: route.map(|route| &**route.route()),
@@ -88,18 +97,18 @@ fn access_line<'a>(outcome: &Outcome<'a>) -> AccessLine<'a> {
         status: outcome.status.map(|status| status.as_u16()),
         bytes: outcome.sent_bytes,
         duration_us: microseconds(outcome.duration),
-        cpu_us: microseconds(context.cpu()),
-        reused: context.instance_reused(),
-        cache: context.cache_result(),
-        failure: context.failure().map(Failure::name),
-        detail: context.failure().map(ToString::to_string),
+        cpu_us: microseconds(outcome.cpu),
+        reused: outcome.instance_reused,
+        cache: outcome.cache_result,
+        failure: outcome.failure.map(Failure::name),
+        detail: outcome.failure.map(ToString::to_string),
     }
 }
 
-fn refusal_line(peer: SocketAddr, refusal: &Refusal) -> AccessLine<'_> {
-    let problem = refusal.failure.problem();
+fn refusal_line<'a>(peer: SocketAddr, request_id: &'a str, failure: &Failure) -> AccessLine<'a> {
+    let problem = failure.problem();
     AccessLine {
-        request_id: Some(refusal.id.as_str()),
+        request_id: Some(request_id),
         trace_id: None,
         client: peer.ip(),
         method: None,
@@ -113,7 +122,7 @@ fn refusal_line(peer: SocketAddr, refusal: &Refusal) -> AccessLine<'_> {
         reused: None,
         cache: None,
         failure: Some(problem.name),
-        detail: Some(refusal.failure.to_string()),
+        detail: Some(failure.to_string()),
     }
 }
 

@@ -103,7 +103,8 @@ impl Admission {
     fn refuse(&self, stream: TcpStream, peer: SocketAddr) {
         self.observer.metrics().connections_refused().inc();
         let refusal = Refusal::new(Failure::ConnectionLimit);
-        self.observer.refuse(peer, &refusal);
+        self.observer
+            .refuse(peer, refusal.id.as_str(), &refusal.failure);
         let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
             return;
         };

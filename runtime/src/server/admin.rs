@@ -14,12 +14,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::limits::{
-    ACCEPT_PAUSE, DEFAULT_BODY_PROGRESS_TIMEOUT, DEFAULT_HEADER_TIMEOUT, MAX_ADMIN_CONNECTIONS,
-    MAX_ADMIN_CONTENT_BYTES,
-};
+use super::limits::{ACCEPT_PAUSE, MAX_ADMIN_CONNECTIONS, MAX_ADMIN_CONTENT_BYTES};
 use super::{BindError, Readiness, bind};
 use crate::observe::Metrics;
+use crate::request::limits::DEFAULT_BODY_PROGRESS_TIMEOUT;
+use crate::settings::limits::DEFAULT_HEADER_TIMEOUT;
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";

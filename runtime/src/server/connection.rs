@@ -16,19 +16,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::drain::DrainSignal;
-use super::interim::Interim;
-use super::limits::{
-    DEFAULT_MAX_HEADER_COUNT, DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT, ServerLimits,
-};
+use super::interim::InterimSource;
+use super::limits::{DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT, MIN_BUFFER_BYTES};
 use super::phase::{ConnectionPhase, Phase};
 use super::refusal::Refusal;
 use super::socket::Socket;
 use super::stack::{Arrival, ConnectionFacts, InnerService, Stack};
 use crate::clock;
 use crate::failure::Failure;
-
-/// The buffer for one head and for content on its way.
-const MIN_BUFFER_BYTES: usize = 64 * 1024;
+use crate::settings::ServerLimits;
+use crate::settings::limits::DEFAULT_MAX_HEADER_COUNT;
 
 /// How a connection ended.
 enum End {
@@ -70,11 +67,11 @@ pub(crate) async fn serve<S>(
     let config = Arc::clone(&stack.config);
     let observer = Arc::clone(&stack.observer);
     let phase = Rc::new(ConnectionPhase::new(clock::now()));
-    let interim = Arc::new(Interim::default());
+    let interim = Rc::new(InterimSource::default());
     let socket = Socket::new(
         stream,
         Rc::clone(&phase),
-        Arc::clone(&interim),
+        Rc::clone(&interim),
         &config.limits,
     );
     let facts = Rc::new(ConnectionFacts {
@@ -103,7 +100,7 @@ pub(crate) async fn serve<S>(
     let socket = connection.into_parts().io.into_inner();
     let last_words = match failure(&end, &socket).map(Refusal::new) {
         Some(refusal) => {
-            observer.refuse(peer, &refusal);
+            observer.refuse(peer, refusal.id.as_str(), &refusal.failure);
             refusal.to_bytes()
         }
         None => Vec::new(),

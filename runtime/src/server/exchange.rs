@@ -11,16 +11,12 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 
-use super::body::ResponseBody;
-use super::context::RequestContext;
 use super::phase::ConnectionPhase;
 use super::sanitise::remove_hop_by_hop;
 use crate::clock;
 use crate::failure::Failure;
 use crate::observe::{Observer, Outcome};
-
-/// The field by which client, log and guest name the same request.
-pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::request::{RequestContext, ResponseBody, X_REQUEST_ID};
 
 static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
@@ -61,6 +57,11 @@ impl Exchange {
             phase,
             observer,
         }
+    }
+
+    /// The request.
+    pub(crate) fn context(&self) -> &RequestContext {
+        &self.context
     }
 
     /// Turns what the inner service answered into the response that the client gets, after which the
@@ -133,13 +134,21 @@ impl Exchange {
         if !self.complete {
             self.context.fail(self.phase.why_cut());
         }
+        let context = &self.context;
         self.observer.end(&Outcome {
-            context: &self.context,
+            request_id: context.id.as_str(),
+            trace_id: &context.trace.trace_id_digits(),
+            client: context.caller.client().ip(),
             method: &self.method,
             path: self.target_uri.path(),
+            route: context.end(),
             status: self.status,
             sent_bytes: self.sent_bytes,
-            duration: now.saturating_duration_since(self.context.received),
+            duration: now.saturating_duration_since(context.received),
+            cpu: context.cpu(),
+            instance_reused: context.instance_reused(),
+            cache_result: context.cache_result(),
+            failure: context.failure(),
         });
         self.phase.end_exchange(now);
     }

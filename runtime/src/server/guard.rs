@@ -11,8 +11,9 @@ use http::header;
 use httparse::{Request, Status};
 
 use self::chunks::Chunks;
-use super::limits::{HEADER_COUNT_CEILING, ServerLimits};
 use crate::failure::Failure;
+use crate::settings::ServerLimits;
+use crate::settings::limits::HEADER_COUNT_CEILING;
 
 /// Follows the messages of one connection from head to head.
 #[derive(Debug)]

@@ -1,39 +1,7 @@
-//! Owns the limits that the public listener puts on clients, with the default of each and its reason.
-//! The limits of a component (time, memory, concurrency, content) are left to the dispatcher.
+//! Owns the limits of the listeners that no setting changes, with the reason for each.
+//! Those that settings change are left to `settings`, those of a component to its manifest.
 
 use std::time::Duration;
-
-/// Bytes of a request's head. Twice what browsers with many cookies send; more than any proxy in front forwards.
-pub const DEFAULT_MAX_HEADER_BYTES: usize = 32 * 1024;
-
-/// Fields of a header section. The parser keeps this many in place without allocating.
-pub const DEFAULT_MAX_HEADER_COUNT: usize = 100;
-
-/// What [`ServerLimits::max_header_count`] can be raised to: room for this many is kept on the stack.
-pub const HEADER_COUNT_CEILING: usize = 256;
-
-/// Content of a request until the component's own limit is known.
-pub const DEFAULT_MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
-
-/// From the first byte of a head to its last. Honest clients send a head in one packet.
-pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Between two pieces of a request's content. Covers a mobile client in a tunnel.
-pub const DEFAULT_BODY_PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Between two moments at which the client takes some of its response. A client that never reads would
-/// otherwise hold an instance for ever.
-pub const DEFAULT_WRITE_PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a connection is kept between requests. Longer than the usual 60 s of load balancers, so that the
-/// end closing first is theirs and none of their requests meets a connection that is about to close.
-pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
-
-/// Open connections. Each costs about 20 KiB; more than this is answered with 503.
-pub const DEFAULT_MAX_CONNECTIONS: usize = 10_000;
-
-/// How long requests in flight may go on once the server was asked to end.
-pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a draining server keeps a connection that is between two requests: long enough to read a request
 /// that has already reached the socket.
@@ -55,49 +23,15 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections to the admin listener; others wait. Its users are a scraper, a probe and a person or two.
 pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 
-/// Interim responses of a request that wait for its client to read, in bytes; more are left out. Servers send one or two.
-pub const MAX_INTERIM_BYTES: usize = 16 * 1024;
-
 /// Content of a request to the admin listener, in bytes: a line that says what to purge.
 pub const MAX_ADMIN_CONTENT_BYTES: usize = 64 * 1024;
 
-/// The limits of one public listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerLimits {
-    /// Bytes of a request's head; beyond: 431.
-    pub max_header_bytes: usize,
-    /// Fields of a header section; beyond: 431.
-    pub max_header_count: usize,
-    /// Bytes of content that a request starts with; the component's limit replaces it. Beyond: 413.
-    pub max_body_bytes: u64,
-    /// Time for a whole head; beyond: 408 and close.
-    pub header_timeout: Duration,
-    /// Time between two pieces of content; beyond: 408 and close.
-    pub body_progress_timeout: Duration,
-    /// Time between two moments at which the client reads; beyond: the connection is cut.
-    pub write_progress_timeout: Duration,
-    /// Time between two requests; beyond: close.
-    pub keep_alive_timeout: Duration,
-    /// Open connections; beyond: 503 and close.
-    pub max_connections: usize,
-    /// Time for the requests in flight after the server was asked to end; beyond: they are cut.
-    pub drain_timeout: Duration,
-}
+/// The buffer of a connection for one head and for content on its way, at least.
+pub const MIN_BUFFER_BYTES: usize = 64 * 1024;
 
-impl ServerLimits {
-    /// The limits that hold where the configuration names no others.
-    #[must_use]
-    pub const fn standard() -> Self {
-        Self {
-            max_header_bytes: DEFAULT_MAX_HEADER_BYTES,
-            max_header_count: DEFAULT_MAX_HEADER_COUNT,
-            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
-            header_timeout: DEFAULT_HEADER_TIMEOUT,
-            body_progress_timeout: DEFAULT_BODY_PROGRESS_TIMEOUT,
-            write_progress_timeout: DEFAULT_WRITE_PROGRESS_TIMEOUT,
-            keep_alive_timeout: DEFAULT_KEEP_ALIVE_TIMEOUT,
-            max_connections: DEFAULT_MAX_CONNECTIONS,
-            drain_timeout: DEFAULT_DRAIN_TIMEOUT,
-        }
-    }
-}
+/// Up to how many bytes a head and its content are joined before they are written: the system takes one piece faster
+/// than two, and for so little the copy costs nothing.
+pub const JOINED_BYTES: usize = 512;
+
+/// Bytes read at a time from a connection whose content nobody wants.
+pub const DISCARD_BYTES: usize = 4096;

@@ -4,8 +4,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::limits::ServerLimits;
 use crate::failure::Failure;
+use crate::settings::ServerLimits;
 
 /// What a connection is waiting for. Shared by its socket, its exchange and its keeper, all on one thread.
 ///

@@ -5,10 +5,9 @@ use http::{HeaderValue, Response, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
-use super::exchange::X_REQUEST_ID;
-use super::request_id::{IdSource, RequestId};
 use crate::clock;
 use crate::failure::Failure;
+use crate::request::{IdSource, RequestId, X_REQUEST_ID};
 
 /// A request that was refused before its head could be read.
 #[derive(Debug)]

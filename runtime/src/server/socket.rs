@@ -4,28 +4,21 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::guard::Guard;
-use super::interim::Interim;
-use super::limits::{LINGER_TIMEOUT, ServerLimits};
+use super::interim::InterimSource;
+use super::limits::{DISCARD_BYTES, JOINED_BYTES, LINGER_TIMEOUT};
 use super::phase::ConnectionPhase;
 use crate::clock;
 use crate::failure::Failure;
-
-/// Up to how many bytes a head and its content are joined before they are written: the system takes one piece faster
-/// than two, and for so little the copy costs nothing.
-const JOINED_BYTES: usize = 512;
-
-/// Bytes read at a time from a connection whose content nobody wants.
-const DISCARD_BYTES: usize = 4096;
+use crate::settings::ServerLimits;
 
 /// The socket of one connection.
 #[derive(Debug)]
@@ -33,7 +26,7 @@ pub(crate) struct Socket {
     stream: TcpStream,
     guard: Guard,
     phase: Rc<ConnectionPhase>,
-    interim: Arc<Interim>,
+    interim: Rc<InterimSource>,
     /// The rest of an interim response whose beginning has been written.
     interim_rest: Bytes,
     write_timeout: Duration,
@@ -52,7 +45,7 @@ impl Socket {
     pub(crate) fn new(
         stream: TcpStream,
         phase: Rc<ConnectionPhase>,
-        interim: Arc<Interim>,
+        interim: Rc<InterimSource>,
         limits: &ServerLimits,
     ) -> Self {
         Self {
@@ -154,7 +147,7 @@ impl Socket {
             self.is_blocked = true;
             blocked
                 .as_mut()
-                .reset(tokio::time::Instant::now() + timeout);
+                .reset(Instant::from_std(clock::now() + timeout));
         }
         blocked.as_mut().poll(cx).map(|()| {
             self.ended = true;

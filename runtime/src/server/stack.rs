@@ -13,18 +13,18 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 
 use super::ServerConfig;
-use super::body::{RequestBody, ResponseBody};
-use super::context::RequestContext;
 use super::drain::DrainSignal;
-use super::exchange::{Exchange, ExchangeBody, X_REQUEST_ID};
-use super::interim::Interim;
+use super::exchange::{Exchange, ExchangeBody};
+use super::interim::InterimSource;
 use super::message;
 use super::phase::ConnectionPhase;
-use super::request_id::{IdSource, RequestId};
 use super::sanitise::sanitise;
-use super::trace::TraceContext;
 use crate::failure::Failure;
 use crate::observe::Observer;
+use crate::request::{
+    Caller, IdSource, RequestBody, RequestContext, RequestId, ResponseBody, TraceContext,
+    X_REQUEST_ID,
+};
 
 /// The stages of one worker thread, around its inner service.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(crate) struct ConnectionFacts {
     pub(crate) peer_is_trusted: bool,
     pub(crate) phase: Rc<ConnectionPhase>,
     pub(crate) drain: Rc<DrainSignal>,
-    pub(crate) interim: Arc<Interim>,
+    pub(crate) interim: Rc<InterimSource>,
 }
 
 /// What answers the requests of one worker thread. Anything that fits this shape of hyper's [`Service`] is one.
@@ -91,10 +91,12 @@ impl<S: InnerService> Stack<S> {
         );
         let id = self.request_id(&head, connection.peer_is_trusted);
         let trace = TraceContext::join(&mut head.headers, &self.ids);
-        let interim = &connection.interim;
-        interim.open(head.version == Version::HTTP_11);
-        let context = RequestContext::new(id, client, trace, received);
-        let context = Arc::new(context.with_interim(Arc::clone(interim)));
+        let caller = Caller::Client(client);
+        let context = Arc::new(RequestContext::new(id, caller, trace, received));
+        if head.version == Version::HTTP_11 {
+            context.interim().open();
+            connection.interim.follow(Arc::clone(&context));
+        }
         let observer = Arc::clone(&self.observer);
         let exchange = Exchange::begin(
             Arc::clone(&context),
@@ -106,7 +108,7 @@ impl<S: InnerService> Stack<S> {
             Ok(()) => self.call_inner(head, content, context).await,
             Err(failure) => Err(failure),
         };
-        connection.interim.close();
+        exchange.context().interim().close();
         Ok(exchange.respond(outcome, connection.drain.has_begun()))
     }
 

@@ -22,13 +22,12 @@ use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use tokio::sync::mpsc;
 
-use super::{
-    Readiness, RequestBody, ResponseBody, ServeError, Server, ServerConfig, ServerLimits,
-    TrustedProxies,
-};
+use super::{Readiness, ServeError, Server, ServerConfig, TrustedProxies};
 use crate::clock;
 use crate::failure::Failure;
 use crate::observe::{Metrics, Observer};
+use crate::request::{RequestBody, ResponseBody};
+use crate::settings::ServerLimits;
 use client::{Client, PATIENCE};
 
 type Outcome = Result<Response<ResponseBody>, Failure>;
@@ -136,7 +135,7 @@ fn await_that(what: &str, happened: impl Fn() -> bool) {
 async fn echo(mut request: Request<RequestBody>) -> Outcome {
     let context = Arc::clone(request.body().context().unwrap());
     context.write_to(request.headers_mut());
-    let client = context.client;
+    let client = context.caller.client();
     let mut text = format!("client: {client}\n{} {}\n", request.method(), request.uri());
     for (name, value) in request.headers() {
         text.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));

@@ -13,13 +13,13 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::ServerConfig;
 use super::background::Background;
 use super::connection;
 use super::drain::DrainSignal;
-use super::request_id::IdSource;
 use super::stack::{InnerService, Stack};
-use super::{ServerConfig, WorkerId};
 use crate::observe::Observer;
+use crate::request::{IdSource, WorkerId};
 
 /// A worker as the acceptor sees it. Dropping it drains the worker.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use hyper::service::Service;
 use crate::deployment::{Deployment, Loader};
 use crate::failure::Failure;
 use crate::limits::REAP_INTERVAL;
-use crate::server::{RequestBody, ResponseBody, WorkerId};
+use crate::request::{RequestBody, ResponseBody, WorkerId};
 
 /// Answers the requests of one worker with the app that is current when they come.
 pub(super) struct AppService {

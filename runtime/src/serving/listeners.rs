@@ -9,9 +9,10 @@ use tracing::Level;
 use super::{StartError, failed};
 use crate::cache::{CachePages, EdgeCache};
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
+use crate::request::WorkerId;
 use crate::server::{
     Admin, AdminPages, Background, InnerService, Readiness, Server, ServerConfig, Signals,
-    TrustedProxies, WorkerId,
+    TrustedProxies,
 };
 use crate::settings::{AccessLog, Config, LogLevel};
 

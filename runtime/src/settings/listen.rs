@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use ipnet::IpNet;
 
 use super::Listen;
+use super::limits::MAX_WORKERS;
 use crate::document::Table;
 use crate::fault::Reason;
 
@@ -13,9 +14,6 @@ use crate::fault::Reason;
 /// and the next one.
 const DEFAULT_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
-
-/// More threads than any machine has cores for only cost memory.
-const MAX_WORKERS: u64 = 1024;
 
 pub(super) fn listen(root: &Table<'_>) -> Listen {
     let Some(table) = root.table("listen", "[listen]") else {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{AccessLog, Config, Log, LogLevel, cache, edge, listen, store};
+use super::{AccessLog, Config, Log, LogLevel, ServerLimits, cache, edge, listen, store};
 use crate::document::Table;
 use crate::fault::{Reason, did_you_mean};
 use crate::limits::DEFAULT_INSTANCE_MEMORY;
-use crate::server::ServerLimits;
 use crate::units::{duration, size};
 use crate::variables::check_name;
 

@@ -7,7 +7,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::server::ServerLimits;
+use crate::settings::ServerLimits;
 
 fn judge(text: &str) -> Result<Config, Faults> {
     let (file, text) = ("/etc/terrace/terrace.toml".into(), text.into());

@@ -37,16 +37,13 @@ const KNOWN_UPWARD: &[(&str, &str)] = &[
     ("capability", "function"),
     ("capability", "host"),
     ("manifest", "outbound"),
-    ("observe", "server"),
     ("outbound", "deployment"),
     ("outbound", "function"),
     ("router", "manifest"),
     ("settings", "edge"),
-    ("settings", "server"),
     ("variables", "manifest"),
     ("variables", "outbound"),
     ("host", "function"),
-    ("guest_output", "server"),
 ];
 
 /// The crates in which no modules of one folder may go in a circle.

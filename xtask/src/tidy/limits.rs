@@ -5,12 +5,11 @@ use std::{collections::BTreeMap, fs};
 use super::root;
 
 /// Where limits are defined, each with the heading under which the page lists them.
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 7] = [
     ("runtime/src/limits.rs", "## Functions and instances"),
-    (
-        "runtime/src/server/limits.rs",
-        "## Connections and requests",
-    ),
+    ("runtime/src/settings/limits.rs", "## Connections"),
+    ("runtime/src/server/limits.rs", "## Listeners"),
+    ("runtime/src/request/limits.rs", "## Requests"),
     ("storage/src/sql/limits.rs", "## SQL"),
     ("storage/src/kv/limits.rs", "## Key-value stores"),
     ("runtime/src/observe/limits.rs", "## Logs"),

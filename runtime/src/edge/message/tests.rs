@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::clock;
-use crate::server::{IdSource, RequestId, TraceContext};
+use crate::request::{Caller, IdSource, RequestId, TraceContext};
 
 fn context(client: &str) -> RequestContext {
     let ids = IdSource::from_system();
     let client: SocketAddr = client.parse().unwrap();
     let (id, trace) = (RequestId::generate(&ids), TraceContext::start(&ids));
-    RequestContext::new(id, client, trace, clock::now())
+    RequestContext::new(id, Caller::Client(client), trace, clock::now())
 }
 
 fn onward(request: http::request::Builder, client: &str) -> Result<Onward, Failure> {

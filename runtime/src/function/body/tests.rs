@@ -16,7 +16,7 @@ use crate::function::CallState;
 use crate::function::call::CancelOnDrop;
 use crate::function::testing::{call_within, empty};
 use crate::limits::SMALL_BODY_BYTES;
-use crate::server::ResponseBody;
+use crate::request::ResponseBody;
 
 type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Error>>;
 

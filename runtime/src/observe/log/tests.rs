@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use super::{AccessLine, Log, LogFormat};
 use crate::observe::limits::{MAX_GUEST_LINE_BYTES, MAX_GUEST_OUTPUT_BYTES};
 use crate::observe::{GuestLog, GuestStream, Metrics};
-use crate::server::{IdSource, RequestId};
 
 struct Target(Sender<Vec<u8>>);
 
@@ -42,7 +41,7 @@ fn json(line: &str) -> serde_json::Value {
 fn access_line() -> AccessLine<'static> {
     AccessLine {
         request_id: Some("abc"),
-        trace_id: Some(0xff),
+        trace_id: Some("000000000000000000000000000000ff"),
         client: "192.0.2.7".parse().unwrap(),
         method: Some("GET"),
         path: Some("/a\"b"),
@@ -97,11 +96,10 @@ fn people_get_a_short_line_with_colours_only_on_a_terminal() {
 
 #[test]
 fn guest_output_is_logged_by_line_with_its_request() {
-    let id = RequestId::generate(&IdSource::from_seeds(1, 2));
     let lines = logged(LogFormat::Json, |log| {
         let mut guest = guest(log);
         guest.write(b"at start\n");
-        guest.begin_request(id.clone());
+        guest.begin_request("abc");
         guest.write(b"one\ntw");
         guest.write(b"o\n\nlast");
     });
@@ -112,7 +110,7 @@ fn guest_output_is_logged_by_line_with_its_request() {
         .collect();
     assert_eq!(messages, ["at start", "one", "two", "", "last"]);
     assert_eq!(seen[0]["request_id"], serde_json::Value::Null);
-    assert_eq!(seen[1]["request_id"], id.as_str());
+    assert_eq!(seen[1]["request_id"], "abc");
 }
 
 #[test]

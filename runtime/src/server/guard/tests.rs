@@ -2,7 +2,7 @@
 
 use super::Guard;
 use crate::failure::Failure;
-use crate::server::limits::ServerLimits;
+use crate::settings::ServerLimits;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";

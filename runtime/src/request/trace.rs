@@ -4,7 +4,8 @@
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
-use super::request_id::{IdSource, hex};
+use super::id::{IdSource, hex};
+use super::limits::{MAX_TRACESTATE_BYTES, MAX_TRACESTATE_MEMBERS};
 
 /// The field that carries the trace and its caller.
 pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -13,10 +14,6 @@ pub(crate) static TRACESTATE: HeaderName = HeaderName::from_static("tracestate")
 
 /// The length of version 00 (Trace Context §3.2.2): `00-`, 32 digits, `-`, 16 digits, `-`, 2 digits.
 const TRACEPARENT_BYTES: usize = 55;
-/// What every receiver must be able to pass on (§3.3.1.5); longer ones are not taken.
-const MAX_TRACESTATE_BYTES: usize = 512;
-/// The most members a list may have (§3.3.1.1).
-const MAX_TRACESTATE_MEMBERS: usize = 32;
 
 /// A request's place in its distributed trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +45,15 @@ impl TraceContext {
         trace
     }
 
+    /// The id of the whole trace, as logs write it.
+    #[must_use]
+    pub(crate) fn trace_id_digits(&self) -> [u8; 32] {
+        let mut digits = [0; 32];
+        digits[..16].copy_from_slice(&hex((self.trace_id >> 64) as u64));
+        digits[16..].copy_from_slice(&hex(self.trace_id as u64));
+        digits
+    }
+
     /// A new trace that no caller records.
     #[must_use]
     pub fn start(source: &IdSource) -> Self {
@@ -70,8 +76,7 @@ impl TraceContext {
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        text[3..19].copy_from_slice(&hex((self.trace_id >> 64) as u64));
-        text[19..35].copy_from_slice(&hex(self.trace_id as u64));
+        text[3..35].copy_from_slice(&self.trace_id_digits());
         text[36..52].copy_from_slice(&hex(self.span_id));
         text[53..].copy_from_slice(&hex(u64::from(self.flags))[14..]);
         let value = HeaderValue::from_bytes(&text);

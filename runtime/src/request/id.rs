@@ -1,14 +1,16 @@
-//! Owns the ids of requests and traces: what they look like, and a cheap source of new ones.
-//! Whom to believe about an id is left to the stack.
+//! Owns the ids of requests and traces: their form, and a cheap source of new ones.
+//! Whether a given id is believed is left to `server`.
 
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
-/// The longest id that is taken over from a trusted proxy, so that log lines stay short.
-const MAX_GIVEN_BYTES: usize = 128;
+use super::limits::MAX_GIVEN_ID_BYTES;
+
+/// The field by which client, log and guest name the same request.
+pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -40,7 +42,7 @@ impl RequestId {
     #[must_use]
     pub fn given(value: &HeaderValue) -> Option<Self> {
         let bytes = value.as_bytes();
-        let fits = (1..=MAX_GIVEN_BYTES).contains(&bytes.len());
+        let fits = (1..=MAX_GIVEN_ID_BYTES).contains(&bytes.len());
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(byte);
         (fits && bytes.iter().all(plain)).then(|| Self(value.clone()))
     }
@@ -101,7 +103,7 @@ impl IdSource {
 }
 
 /// `number` as 16 lower-case hexadecimal digits.
-pub(crate) fn hex(number: u64) -> [u8; 16] {
+pub(super) fn hex(number: u64) -> [u8; 16] {
     let mut digits = [0; 16];
     for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
         pair[0] = HEX_DIGITS[usize::from(byte >> 4)];

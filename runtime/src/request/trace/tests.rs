@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::{TRACEPARENT, TRACESTATE, TraceContext, parse};
-use crate::server::request_id::IdSource;
+use crate::request::IdSource;
 
 const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

@@ -1,16 +1,15 @@
 //! Owns what is known about one request: its id, client and trace, and what became of it.
-//! Finding these facts is left to the stages of the stack; telling them to `observe` is left to the exchange.
+//! Finding these facts is left to the stages of a request; telling them to `observe` is left to the exchange.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 
-use super::exchange::X_REQUEST_ID;
+use super::Caller;
+use super::id::{RequestId, X_REQUEST_ID};
 use super::interim::Interim;
-use super::request_id::RequestId;
 use super::trace::{TRACEPARENT, TraceContext};
 use crate::failure::Failure;
 use crate::observe::RouteMetrics;
@@ -21,8 +20,8 @@ use crate::observe::RouteMetrics;
 pub struct RequestContext {
     /// The id that the client, the log and the guest see.
     pub id: RequestId,
-    /// The client: the peer of the socket, or whom a trusted proxy names (then with port 0).
-    pub client: SocketAddr,
+    /// Who asks.
+    pub caller: Caller,
     /// The request's place in its distributed trace.
     pub trace: TraceContext,
     /// When the head had been read.
@@ -31,8 +30,8 @@ pub struct RequestContext {
     failure: OnceLock<Failure>,
     content_failure: OnceLock<Failure>,
     cache_result: OnceLock<&'static str>,
-    interim: Option<Arc<Interim>>,
-    /// Whether it is over, so that nothing that is still done for it counts as a request.
+    interim: Interim,
+    /// Whether the client has its response or has left: a route that is found later is not counted for it.
     ended: AtomicBool,
     instance: AtomicU8,
     cpu_nanoseconds: AtomicU64,
@@ -45,34 +44,27 @@ const INSTANCE_REUSED: u8 = 2;
 impl RequestContext {
     /// A request of which nothing is known but where it comes from.
     #[must_use]
-    pub fn new(id: RequestId, client: SocketAddr, trace: TraceContext, received: Instant) -> Self {
+    pub fn new(id: RequestId, caller: Caller, trace: TraceContext, received: Instant) -> Self {
         Self {
             id,
-            client,
+            caller,
             trace,
             received,
             route: OnceLock::new(),
             failure: OnceLock::new(),
             content_failure: OnceLock::new(),
             cache_result: OnceLock::new(),
-            interim: None,
+            interim: Interim::default(),
             ended: AtomicBool::new(false),
             instance: AtomicU8::new(INSTANCE_NONE),
             cpu_nanoseconds: AtomicU64::new(0),
         }
     }
 
-    /// With the way on which interim responses reach the client.
-    pub(crate) fn with_interim(mut self, interim: Arc<Interim>) -> Self {
-        self.interim = Some(interim);
-        self
-    }
-
-    /// Has an interim response (RFC 9110 §15.2) sent to the client, if it still waits and knows them.
-    pub fn send_interim(&self, status: StatusCode, headers: &HeaderMap) {
-        if let Some(interim) = &self.interim {
-            interim.send(status, headers);
-        }
+    /// The interim responses (RFC 9110 §15.2) on their way to the client.
+    #[must_use]
+    pub fn interim(&self) -> &Interim {
+        &self.interim
     }
 
     /// Writes what whoever answers the request is to see of it: its id, and its span as the parent of theirs. What the
@@ -82,20 +74,25 @@ impl RequestContext {
         headers.insert(TRACEPARENT.clone(), self.trace.to_header_value());
     }
 
-    /// The same for something that is done on account of the request and outlives it.
+    /// The same for what the cache asks on account of this request after it was answered.
     #[must_use]
     pub fn outlived(&self) -> Self {
-        let context = Self::new(self.id.clone(), self.client, self.trace, self.received);
-        context.ended.store(true, Ordering::Relaxed);
-        context
+        let caller = Caller::Cache(self.caller.client());
+        Self::new(self.id.clone(), caller, self.trace, self.received)
     }
 
     /// Reports the route that was chosen, as soon as it is: a failure later on is then counted with it.
     pub fn set_route(&self, route: &Arc<RouteMetrics>) {
         // A second route can only come from a guest calling another one; the first is the client's.
-        if self.route.set(Arc::clone(route)).is_ok() && !self.ended.load(Ordering::Relaxed) {
+        let is_first = self.route.set(Arc::clone(route)).is_ok();
+        if is_first && self.is_of_client() && !self.ended.load(Ordering::Relaxed) {
             route.component().begin_request();
         }
+    }
+
+    /// Whether a client waits for this request, and not only the cache.
+    fn is_of_client(&self) -> bool {
+        matches!(self.caller, Caller::Client(_))
     }
 
     /// Reports that the request is over. Its route, if it had one by then.

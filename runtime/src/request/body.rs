@@ -11,10 +11,11 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
-use super::context::RequestContext;
+use super::RequestContext;
 use super::limits::{DEFAULT_BODY_PROGRESS_TIMEOUT, DEFAULT_MAX_BODY_BYTES};
+use crate::clock;
 use crate::failure::Failure;
 
 /// The content of a request. Ends with a [`Failure`] when the client sends too much or too slowly.
@@ -145,7 +146,7 @@ impl RequestBody {
             progress
                 .timer
                 .as_mut()
-                .reset(tokio::time::Instant::now() + timeout);
+                .reset(Instant::from_std(clock::now() + timeout));
         }
         ready!(progress.timer.as_mut().poll(cx));
         Poll::Ready(self.fail(Failure::RequestTimeout))

@@ -1,0 +1,41 @@
+//! Owns what all stages say of a request: its id, trace, caller, content, and the facts that log and metrics want.
+//! It lies below the modules that serve requests and knows none of them.
+
+mod body;
+mod context;
+mod id;
+mod interim;
+pub mod limits;
+mod trace;
+
+use std::net::SocketAddr;
+
+pub use body::{RequestBody, ResponseBody};
+pub use context::RequestContext;
+pub(crate) use id::X_REQUEST_ID;
+pub use id::{IdSource, RequestId};
+pub use interim::Interim;
+pub use trace::TraceContext;
+
+/// The number of a worker thread, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WorkerId(pub usize);
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A client with this address: the peer of its socket, or the one that a trusted proxy names (then with port 0).
+    Client(SocketAddr),
+    /// The cache, to renew a response that this client has been given already. Log and metrics do not count it as a request.
+    Cache(SocketAddr),
+}
+
+impl Caller {
+    /// The address of the client on whose account the request is made.
+    #[must_use]
+    pub fn client(self) -> SocketAddr {
+        match self {
+            Self::Client(address) | Self::Cache(address) => address,
+        }
+    }
+}
