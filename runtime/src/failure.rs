@@ -113,6 +113,9 @@ pub enum Failure {
     /// What the origin sent is no HTTP response, or not one that is allowed there.
     #[error("the origin does not speak HTTP as it should")]
     OriginMalformed,
+    /// The head of the origin's response has too many fields or bytes.
+    #[error("the head of the origin's response is too large")]
+    OriginHeadersTooLarge,
     /// The response that this one is read from broke off, which another request had asked for.
     #[error("the response broke off that the cache was receiving")]
     ResponseBroken,
@@ -212,6 +215,7 @@ impl Failure {
             Self::OriginTimeout => (504, "origin-timeout", "The origin took too long", "http_response_timeout", Origin, Never),
             Self::OriginIncomplete => (502, "origin-incomplete", "The origin gave no whole response", "http_response_incomplete", Origin, Never),
             Self::OriginMalformed => (502, "origin-malformed", "The origin gave no usable response", "http_protocol_error", Origin, Never),
+            Self::OriginHeadersTooLarge => (502, "origin-headers-too-large", "The origin gave no usable response", "http_response_header_section_size", Origin, Never),
             Self::ResponseBroken => (502, "response-broken", "The response broke off", "http_response_incomplete", Origin, Never),
             Self::Internal => (500, "internal", "Internal error", "proxy_internal_error", Platform, Never),
         };

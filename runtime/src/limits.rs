@@ -120,6 +120,10 @@ pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Apache, Uvicorn) close theirs, so that a request that can't be repeated does not meet a connection that is about to go.
 pub const OUTBOUND_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Fields in the head of another server's response. The same as the most that `header_count` can be raised to, so that
+/// one Terrace takes what another one sends.
+pub const MAX_RESPONSE_HEADER_COUNT: usize = 256;
+
 /// Unused connections kept for each host and worker.
 pub const MAX_IDLE_CONNECTIONS_PER_HOST: usize = 32;
 

@@ -25,6 +25,7 @@ mod store;
 mod tests;
 
 pub use limits::ServerLimits;
+pub use listen::DEFAULT_TRUSTED_FIELDS;
 
 /// The file that is read where none is named.
 pub const SETTINGS_FILE: &str = "terrace.toml";
@@ -115,6 +116,8 @@ pub struct Listen {
     pub workers: NonZeroUsize,
     /// The networks whose word on the client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The fields that these proxies set, or remove from what clients send: nothing else that they pass on is believed.
+    pub trusted_fields: Vec<HeaderName>,
 }
 
 /// What the edge cache keeps, and how it behaves.

@@ -611,3 +611,153 @@ async fn an_address_that_is_taken_is_named() {
         ended.text
     );
 }
+
+/// The fields by which a client could say who it is and what it asks for, all with this value.
+const FORGED: [(&str, &str); 16] = [
+    ("forwarded", "for=6.6.6.6;host=evil.example;proto=https"),
+    ("x-forwarded-host", "evil.example"),
+    ("x-forwarded-port", "666"),
+    ("x-forwarded-prefix", "/evil.example"),
+    ("x-forwarded-proto", "evil.example"),
+    ("x-forwarded-scheme", "evil.example"),
+    ("x-forwarded-server", "evil.example"),
+    ("x_forwarded_host", "evil.example"),
+    ("x-real-ip", "6.6.6.6"),
+    ("x-client-ip", "6.6.6.6"),
+    ("cf-connecting-ip", "6.6.6.6"),
+    ("true-client-ip", "6.6.6.6"),
+    ("x-original-url", "/evil.example"),
+    ("x-rewrite-url", "/evil.example"),
+    ("x-host", "evil.example"),
+    ("x-original-host", "evil.example"),
+];
+
+/// An edge behind a proxy on this machine, in front of an origin whose cacheable responses say what it saw.
+async fn behind_a_proxy(trusted_fields: &str) -> (Upstream, Running) {
+    let origin = Upstream::answering(async |request: Request<Incoming>| {
+        let seen = format!("{:?} {:?}", request.uri(), request.headers());
+        let response = Response::builder().header("cache-control", "max-age=60");
+        response.body(whole(seen)).expect("a valid response")
+    });
+    let origin = origin.await;
+    let listen = format!("[listen]\ntrusted_proxies = [\"127.0.0.1\"]\n{trusted_fields}");
+    let edge = App::edge(&origin.url).config(&listen).start().await;
+    (origin, edge)
+}
+
+#[tokio::test]
+async fn clients_behind_a_trusted_proxy_choose_nothing_for_each_other() {
+    let (origin, edge) = behind_a_proxy("").await;
+    for (name, value) in FORGED {
+        let path = format!("/{name}");
+        let first = [("x-forwarded-for", "6.6.6.6, 203.0.113.1"), (name, value)];
+        let first = edge.get_with(&path, &first).await.expect(200);
+        let second = [("x-forwarded-for", "203.0.113.2")];
+        let second = edge.get_with(&path, &second).await.expect(200);
+        for answer in [&first, &second] {
+            for forged in ["evil", "6.6.6.6", "666"] {
+                assert!(!answer.text().contains(forged), "{name}: {}", answer.text());
+            }
+        }
+        assert!(second.is_hit(), "{name}: {}", second.cache_status());
+    }
+    assert_eq!(origin.seen().len(), FORGED.len());
+}
+
+#[tokio::test]
+async fn a_field_is_believed_only_where_the_settings_name_it() {
+    let fields = "trusted_fields = [\"X-Forwarded-Host\", \"Forwarded\"]";
+    let (origin, edge) = behind_a_proxy(fields).await;
+    let shop = [
+        ("host", "inner.example"),
+        ("x-forwarded-for", "6.6.6.6"),
+        ("x-forwarded-host", "shop.example"),
+        ("forwarded", "for=6.6.6.6, for=203.0.113.9;proto=https"),
+    ];
+    let answer = edge.get_with("/", &shop).await.expect(200);
+    assert!(!answer.text().contains("6.6.6.6"), "{}", answer.text());
+    let seen = origin.seen().pop().expect("the origin was asked");
+    for (name, value) in [
+        ("host", "shop.example"),
+        ("x-forwarded-host", "shop.example"),
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-forwarded-proto", "https"),
+    ] {
+        assert_eq!(seen.headers[name], value, "{name}");
+    }
+    assert!(!seen.headers.contains_key("forwarded"));
+    assert!(edge.get_with("/", &shop).await.is_hit());
+    let other = [
+        ("host", "inner.example"),
+        ("x-forwarded-host", "other.example"),
+    ];
+    let other = edge.get_with("/", &other).await.expect(200);
+    assert!(!other.is_hit(), "another host is another resource");
+}
+
+/// RFC 9112 §6.3.
+#[tokio::test]
+async fn transfer_encoding_of_an_origin_overrides_its_content_length() {
+    let both = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nCache-Control: max-age=60\r\n\r\n\
+        14\r\nabcdefghijklmnopqrst\r\n0\r\n\r\n";
+    let (_origin, edge) = saying(both).await;
+    for hit in [false, true] {
+        let answer = edge.get("/").await.expect(200);
+        assert_eq!(
+            (answer.text().as_str(), answer.is_hit()),
+            ("abcdefghijklmnopqrst", hit)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_origin_whose_length_can_be_read_in_two_ways_is_not_believed() {
+    for bytes in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 2\r\n\r\nab",
+    ] {
+        let (_origin, edge) = saying(bytes).await;
+        check_failure(&edge, 502, "origin-malformed", "http_protocol_error").await;
+    }
+    let twice = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nab";
+    let (_origin, edge) = saying(twice).await;
+    let answer = edge.get("/").await.expect(200);
+    assert_eq!(answer.headers.get_all("content-length").iter().count(), 1);
+}
+
+/// RFC 9110 §6.2, RFC 9112 §2.3.
+#[tokio::test]
+async fn an_edge_answers_with_its_own_version() {
+    let (_origin, edge) = saying("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    let mut client = Connection::open(&edge.http).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let text = client.read_until("ok").await;
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    assert!(!text.contains("connection: close"), "{text}");
+}
+
+#[tokio::test]
+async fn an_origin_may_send_many_fields_and_is_told_when_they_are_too_many() {
+    for (count, expected) in [(200, None), (300, Some("origin-headers-too-large"))] {
+        let answer = move |_| async move {
+            let fields = (0..count).map(|number| (format!("x-{number}"), "1"));
+            let response = fields.fold(Response::builder(), |response, (name, value)| {
+                response.header(name, value)
+            });
+            response.body(whole("ok")).expect("a valid response")
+        };
+        let origin = Upstream::answering(answer).await;
+        let edge = App::edge(&origin.url).start().await;
+        match expected {
+            None => {
+                let get = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+                let text = exchange(&edge.http, get).await;
+                assert!(text.contains("x-199: 1") && text.ends_with("ok"), "{text}");
+            }
+            Some(name) => {
+                check_failure(&edge, 502, name, "http_response_header_section_size").await;
+            }
+        }
+    }
+}

@@ -129,6 +129,26 @@ async fn a_trusted_proxy_names_the_client() {
     );
 }
 
+/// What the proxy appended is believed; the left part is its client's.
+#[tokio::test]
+async fn a_function_sees_no_forwarding_field_that_a_client_wrote() {
+    let config = "[listen]\ntrusted_proxies = [\"127.0.0.0/8\"]";
+    let app = App::of("faults-p3").config(config).start().await;
+    let fields = [
+        ("x-forwarded-for", "6.6.6.6, 203.0.113.9"),
+        ("x-forwarded-host", "6.6.6.6"),
+        ("x-forwarded-proto", "https"),
+        ("x-original-url", "/6.6.6.6"),
+        ("forwarded", "for=6.6.6.6"),
+        ("x-real-ip", "6.6.6.6"),
+    ];
+    let seen = app.get_with("/headers", &fields).await.expect(200).json();
+    assert!(!seen.to_string().contains("6.6.6.6"), "{seen}");
+    assert_eq!(seen["x-forwarded-for"][0], "203.0.113.9");
+    let url = seen["spin-full-url"][0].as_str().unwrap_or_default();
+    assert!(url.starts_with("https://"), "the scheme is settled: {url}");
+}
+
 #[tokio::test]
 async fn hop_by_hop_fields_do_not_reach_the_guest() {
     let app = App::of("faults-p3").start().await;

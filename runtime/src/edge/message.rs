@@ -1,7 +1,7 @@
 //! What an edge changes in the messages that it passes on (RFC 9110 §7.6): it says where they have been, and keeps what
 //! concerns one connection only.
 
-use http::header::{FORWARDED, HeaderName, MAX_FORWARDS, VIA};
+use http::header::{HeaderName, MAX_FORWARDS, VIA};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
 use super::Origin;
@@ -12,16 +12,15 @@ use crate::server::remove_hop_by_hop;
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// The methods that an `OPTIONS` is told that goes no further than this server.
 static METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
-/// What becomes of a client's request.
-pub(super) enum Onward {
-    /// It goes to the origin.
-    Request(Request<RequestBody>),
+/// Where a client's request goes.
+pub(super) enum ToOrigin {
+    /// It is forwarded.
+    Forward(Request<RequestBody>),
     /// It goes no further; this is the answer.
     Answer(Response<ResponseBody>),
 }
@@ -34,10 +33,10 @@ pub(super) fn towards_origin(
     request: Request<RequestBody>,
     origin: &Origin,
     context: Option<&RequestContext>,
-) -> Result<Onward, Failure> {
+) -> Result<ToOrigin, Failure> {
     let (mut head, content) = request.into_parts();
     if head.method == Method::OPTIONS && is_last_hop(&mut head.headers) {
-        return Ok(Onward::Answer(options()));
+        return Ok(ToOrigin::Answer(options()));
     }
     head.uri = origin.target(&head.uri).ok_or(Failure::BadRequest {
         detail: "the request target is not one of a server",
@@ -49,7 +48,7 @@ pub(super) fn towards_origin(
     if let Some(context) = context {
         tell_client(&mut head.headers, context);
     }
-    Ok(Onward::Request(Request::from_parts(head, content)))
+    Ok(ToOrigin::Forward(Request::from_parts(head, content)))
 }
 
 /// An origin's response, as the client is to see it.
@@ -62,6 +61,8 @@ pub(super) fn from_origin<B>(mut response: Response<B>) -> Result<Response<B>, F
         return Err(Failure::OriginMalformed);
     }
     remove_hop_by_hop(response.headers_mut());
+    // Each server speaks its own version of HTTP, whatever came from further up (RFC 9110 §6.2).
+    *response.version_mut() = Version::HTTP_11;
     Ok(response)
 }
 
@@ -80,12 +81,10 @@ fn via(version: Version) -> HeaderValue {
     })
 }
 
-/// Tells the origin which request this is, and who the client is. Only what a trusted proxy said of it has come this far,
-/// and of that the address was judged; so one address is told, which the origin can believe as it stands.
+/// Tells the origin which request this is, who the client is, and what it asked for. The server has settled all of it, so
+/// the origin can believe it as it stands.
 fn tell_client(headers: &mut HeaderMap, context: &RequestContext) {
     context.write_to(headers);
-    headers.remove(FORWARDED);
-    headers.remove(&X_REAL_IP);
     let client = context.caller.client().ip().to_canonical().to_string();
     let client = HeaderValue::try_from(client).expect("addresses are visible ASCII");
     headers.insert(&X_FORWARDED_FOR, client);

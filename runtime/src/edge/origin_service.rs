@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::service::Service;
 
 use super::Origin;
-use super::message::{self, Onward};
+use super::message::{self, ToOrigin};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics};
 use crate::outbound::client::{Client, ClientError, Protocols, Timeouts};
@@ -65,10 +65,10 @@ impl Parts {
             context.set_route(&self.metrics);
         }
         request.body_mut().set_limit(self.max_body_bytes)?;
-        let onward = message::towards_origin(request, &self.origin, context.as_deref())?;
-        let mut request = match onward {
-            Onward::Request(request) => request,
-            Onward::Answer(response) => return Ok(response),
+        let to_origin = message::towards_origin(request, &self.origin, context.as_deref())?;
+        let mut request = match to_origin {
+            ToOrigin::Forward(request) => request,
+            ToOrigin::Answer(response) => return Ok(response),
         };
         if let Some(context) = context {
             hyper::ext::on_informational(&mut request, move |interim| {
@@ -105,6 +105,7 @@ fn failure(error: ClientError) -> Failure {
         ClientError::ResponseTimeout => Failure::OriginTimeout,
         ClientError::ResponseIncomplete => Failure::OriginIncomplete,
         ClientError::HttpProtocolError => Failure::OriginMalformed,
+        ClientError::HeadersTooLarge => Failure::OriginHeadersTooLarge,
         // The content knows what was wrong with it, and that is what the client is told.
         ClientError::RequestContent => Failure::ClientDisconnected,
     }

@@ -4,6 +4,7 @@
 mod body;
 mod counted;
 mod error;
+mod framing;
 
 use std::time::Duration;
 
@@ -17,7 +18,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock;
-use crate::limits::{MAX_IDLE_CONNECTIONS_PER_HOST, OUTBOUND_IDLE_TIMEOUT};
+use crate::limits::{
+    MAX_IDLE_CONNECTIONS_PER_HOST, MAX_RESPONSE_HEADER_COUNT, OUTBOUND_IDLE_TIMEOUT,
+};
 
 pub(crate) use body::ReceivedBody;
 pub(crate) use error::ClientError;
@@ -84,6 +87,7 @@ where
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(OUTBOUND_IDLE_TIMEOUT)
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS_PER_HOST)
+            .http1_max_headers(MAX_RESPONSE_HEADER_COUNT)
             .build(Counted::new(https));
         Self { pool }
     }
@@ -111,7 +115,8 @@ where
             let request = Request::from_parts(head, content);
             sent = self.attempt(request, None, timeouts).await;
         }
-        let response = sent.map_err(|failed| failed.error)?;
+        let mut response = sent.map_err(|failed| failed.error)?;
+        framing::settle(&mut response)?;
         Ok(response.map(|content| ReceivedBody::new(content, timeouts.between_bytes)))
     }
 

@@ -63,6 +63,7 @@ fn wasi_error(error: ClientError) -> Error {
         ClientError::ConnectionTerminated => Error::ConnectionTerminated,
         ClientError::ResponseTimeout => Error::HttpResponseTimeout,
         ClientError::ResponseIncomplete => Error::HttpResponseIncomplete,
+        ClientError::HeadersTooLarge => Error::HttpResponseHeaderSectionSize(None),
         ClientError::HttpProtocolError | ClientError::RequestContent => Error::HttpProtocolError,
     }
 }

@@ -50,7 +50,7 @@ fn check_host(head: &Parts) -> Result<(), Failure> {
 }
 
 /// Plain names and ports are judged at a glance; anything else (IPv6, escapes) by the parser of URIs.
-fn host_is_valid(host: &[u8]) -> bool {
+pub(super) fn host_is_valid(host: &[u8]) -> bool {
     let rest = skip(host, |byte| {
         byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
     });

@@ -1,24 +1,31 @@
-//! Owns whom to believe about a client: removes the fields that only a trusted proxy, or only this server, may
-//! set, and finds the client's address. Judging the rest of a request is left to `message`.
+//! Owns which fields of a request's head are believed: removes those that only a trusted proxy, or only this server,
+//! may set, and settles the client's address, the scheme and the host once. Judging the rest is left to `message`.
+
+mod fields;
+mod forwarding;
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{FORWARDED, HeaderName};
+use http::header::HeaderName;
+use http::request::Parts;
 use http::{HeaderMap, header};
 use ipnet::IpNet;
 
-static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+use fields::is_forwarding;
 
-/// The networks of the proxies in front of this server, whose forwarding fields are believed.
-#[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+/// The proxies in front of this server, and the fields that they set.
+#[derive(Clone, Debug)]
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    fields: Vec<HeaderName>,
+}
 
 impl TrustedProxies {
-    /// Believes the proxies in `networks`.
+    /// Believes the proxies in `networks` about `fields`. Each field is trusted by itself: a proxy that sets
+    /// `X-Forwarded-For` may well pass on what its client wrote in `X-Forwarded-Host`.
     #[must_use]
-    pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    pub fn new(networks: Vec<IpNet>, fields: Vec<HeaderName>) -> Self {
+        Self { networks, fields }
     }
 
     /// Whether `address` is a trusted proxy.
@@ -26,26 +33,37 @@ impl TrustedProxies {
     pub fn contains(&self, address: IpAddr) -> bool {
         // A listener on [::] sees IPv4 peers as mapped addresses, which no IPv4 network contains.
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+
+    /// Whether trusted proxies set the field `name`, so that it is not the client's.
+    #[must_use]
+    pub fn set(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field == name)
     }
 }
 
-/// Removes from `headers` what the peer may not set, and says who the client is. `spin-*` is set by this server
-/// alone; forwarding fields are set by trusted proxies.
+/// Removes from `head` what the peer may not set, and returns the client's address.
+///
+/// After it, `Host` is the host that the client asked for. The target has a scheme if that is `https`. Of the forwarding
+/// fields only those are left that trusted proxies set; they say the same as address, scheme and host.
 pub(crate) fn sanitise(
-    headers: &mut HeaderMap,
+    head: &mut Parts,
     peer: SocketAddr,
     peer_is_trusted: bool,
     trusted: &TrustedProxies,
 ) -> SocketAddr {
-    remove_fields(headers, |name| {
+    remove_fields(&mut head.headers, |name| {
         is_hop_by_hop(name)
             || name.starts_with("spin-")
-            || (!peer_is_trusted && is_forwarding(name))
+            || (is_forwarding(name) && !(peer_is_trusted && trusted.set(name)))
     });
     if peer_is_trusted {
-        client_address(headers, peer, trusted)
+        forwarding::settle(head, peer, trusted)
     } else {
+        forwarding::settle_scheme(head, false);
         peer
     }
 }
@@ -75,10 +93,6 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-fn is_forwarding(name: &str) -> bool {
-    name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-")
-}
-
 /// Removes the fields that `Connection` names. `Host` and `Content-Length` stay: they are part of the
 /// message's routing and framing, and naming them is an attempt to lose them on the way.
 fn remove_nominated(headers: &mut HeaderMap) {
@@ -92,63 +106,6 @@ fn remove_nominated(headers: &mut HeaderMap) {
     for name in nominated {
         headers.remove(name);
     }
-}
-
-/// The right-most hop that is not itself a trusted proxy. Every hop appends whom it was called by, so what
-/// stands further left was written by someone untrusted and may be invented.
-fn client_address(headers: &HeaderMap, peer: SocketAddr, trusted: &TrustedProxies) -> SocketAddr {
-    let mut client = peer;
-    for hop in hops(headers).iter().rev() {
-        let Some(address) = hop else { break };
-        client = SocketAddr::new(*address, 0);
-        if !trusted.contains(*address) {
-            break;
-        }
-    }
-    client
-}
-
-/// The hops of `X-Forwarded-For`, else of `Forwarded`, else `X-Real-IP` alone; `None` for an unreadable one.
-fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    if headers.contains_key(&X_FORWARDED_FOR) {
-        return elements(headers, &X_FORWARDED_FOR)
-            .map(node_address)
-            .collect();
-    }
-    if headers.contains_key(FORWARDED) {
-        return elements(headers, &FORWARDED)
-            .map(|hop| forwarded_for(hop).and_then(node_address))
-            .collect();
-    }
-    elements(headers, &X_REAL_IP).map(node_address).collect()
-}
-
-fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = headers.get_all(name).iter();
-    values
-        .flat_map(|value| value.to_str().unwrap_or("unreadable").split(','))
-        .map(str::trim)
-}
-
-/// The `for` parameter of one element of `Forwarded` (RFC 7239 §4).
-fn forwarded_for(element: &str) -> Option<&str> {
-    element.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("for")
-            .then_some(value.trim().trim_matches('"'))
-    })
-}
-
-/// The address of a node, with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`,
-/// `[2001:db8::1]:80`. Names such as `unknown` and `_hidden` have none (RFC 7239 §6).
-fn node_address(node: &str) -> Option<IpAddr> {
-    let bare = node
-        .strip_prefix('[')
-        .and_then(|node| node.strip_suffix(']'))
-        .unwrap_or(node);
-    let address = bare.parse().ok();
-    address.or_else(|| node.parse().ok().map(|address: SocketAddr| address.ip()))
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl<S: InnerService> Stack<S> {
         let judged = message::check(&head);
         let trusted = &self.config.trusted_proxies;
         let client = sanitise(
-            &mut head.headers,
+            &mut head,
             connection.peer,
             connection.peer_is_trusted,
             trusted,
@@ -114,7 +114,8 @@ impl<S: InnerService> Stack<S> {
 
     /// The id that a trusted proxy gave the request, else a new one.
     fn request_id(&self, head: &Parts, peer_is_trusted: bool) -> RequestId {
-        let given = peer_is_trusted.then(|| head.headers.get(&X_REQUEST_ID));
+        let is_believed = peer_is_trusted && self.config.trusted_proxies.set(X_REQUEST_ID.as_str());
+        let given = is_believed.then(|| head.headers.get(&X_REQUEST_ID));
         given
             .flatten()
             .and_then(RequestId::given)

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use tokio::sync::mpsc;
@@ -27,7 +27,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::observe::{Metrics, Observer};
 use crate::request::{RequestBody, ResponseBody};
-use crate::settings::ServerLimits;
+use crate::settings::{DEFAULT_TRUSTED_FIELDS, ServerLimits};
 use client::{Client, PATIENCE};
 
 type Outcome = Result<Response<ResponseBody>, Failure>;
@@ -58,6 +58,7 @@ impl TestServer {
                     .iter()
                     .map(|net| net.parse().unwrap())
                     .collect(),
+                DEFAULT_TRUSTED_FIELDS.map(HeaderName::from_static).into(),
             ),
         };
         let observer = Arc::new(Observer::new(Arc::clone(&metrics), None));

@@ -171,7 +171,10 @@ fn server_config(config: &Config, listen: Option<SocketAddr>) -> ServerConfig {
     ServerConfig {
         address: listen.unwrap_or(config.listen.http),
         workers: config.listen.workers,
-        trusted_proxies: TrustedProxies::new(config.listen.trusted_proxies.clone()),
+        trusted_proxies: TrustedProxies::new(
+            config.listen.trusted_proxies.clone(),
+            config.listen.trusted_fields.clone(),
+        ),
         limits: config.limits.clone(),
     }
 }

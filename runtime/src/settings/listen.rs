@@ -3,17 +3,41 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 
+use http::HeaderName;
 use ipnet::IpNet;
 
 use super::Listen;
 use super::limits::MAX_WORKERS;
 use crate::document::Table;
-use crate::fault::Reason;
+use crate::fault::{Reason, did_you_mean};
 
 /// Only this machine's own programs reach these until an address is written; the ports are Spin's
 /// and the next one.
 const DEFAULT_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
+
+/// The fields that proxies in front can be trusted for, by themselves.
+const TRUSTABLE_FIELDS: [&str; 14] = [
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "Forwarded",
+    "X-Request-Id",
+    "X-Real-IP",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Server",
+    "X-Client-IP",
+    "CF-Connecting-IP",
+    "Fastly-Client-IP",
+    "Fly-Client-IP",
+    "True-Client-IP",
+];
+
+/// What load balancers and CDNs set without being told to. `X-Forwarded-Host` is not among them: most pass on what a
+/// client wrote there.
+pub const DEFAULT_TRUSTED_FIELDS: [&str; 3] =
+    ["x-forwarded-for", "x-forwarded-proto", "x-request-id"];
 
 pub(super) fn listen(root: &Table<'_>) -> Listen {
     let Some(table) = root.table("listen", "[listen]") else {
@@ -32,6 +56,7 @@ pub(super) fn listen(root: &Table<'_>) -> Listen {
         trusted_proxies: proxies
             .filter_map(|(place, _)| place.parsed(network))
             .collect(),
+        trusted_fields: fields(&table).unwrap_or(defaults.trusted_fields),
     };
     if listen.admin == Some(listen.http) && listen.http.port() != 0 {
         let reason = Reason::new("`http` and `admin` are the same address");
@@ -50,7 +75,27 @@ fn defaults() -> Listen {
         // One for each core, where the machine says how many it has.
         workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         trusted_proxies: Vec::new(),
+        trusted_fields: DEFAULT_TRUSTED_FIELDS.map(HeaderName::from_static).into(),
     }
+}
+
+fn fields(table: &Table<'_>) -> Option<Vec<HeaderName>> {
+    let value = table.get("trusted_fields")?;
+    let fields = value.strings().into_iter();
+    Some(
+        fields
+            .filter_map(|(place, _)| place.parsed(field))
+            .collect(),
+    )
+}
+
+fn field(text: &str) -> Result<HeaderName, Reason> {
+    let mut known = TRUSTABLE_FIELDS.iter();
+    let name = known.find(|known| known.eq_ignore_ascii_case(text));
+    name.and_then(|name| name.parse().ok()).ok_or_else(|| {
+        let help = did_you_mean(text, &TRUSTABLE_FIELDS, "possible fields");
+        Reason::new(format!("`{text}` is not a field that proxies set")).help(help)
+    })
 }
 
 fn address(text: &str) -> Result<SocketAddr, Reason> {

@@ -77,6 +77,7 @@ fn every_key_is_read() {
         admin = "off"
         workers = 3
         trusted_proxies = ["10.0.0.0/8", "::1"]
+        trusted_fields = ["X-Real-IP"]
         [limits]
         header_bytes = "8KiB"
         header_count = 50
@@ -118,6 +119,7 @@ fn every_key_is_read() {
         (None, 3)
     );
     assert_eq!(config.listen.trusted_proxies.len(), 2);
+    assert_eq!(config.listen.trusted_fields, ["x-real-ip"]);
     let expected = ServerLimits {
         max_header_bytes: 8192,
         max_header_count: 50,

@@ -38,6 +38,9 @@ pub(crate) enum ClientError {
     /// What it sent is no HTTP.
     #[error("the other server does not speak HTTP as it should")]
     HttpProtocolError,
+    /// The head of its response has more fields or bytes than are taken.
+    #[error("the head of the other server's response is too large")]
+    HeadersTooLarge,
     /// The content of the request could not be had. Whose it is knows why.
     #[error("the content of the request ended early")]
     RequestContent,
@@ -81,6 +84,9 @@ impl ClientError {
     fn of_exchange(error: &hyper::Error) -> Self {
         if error.is_user() || error.is_body_write_aborted() {
             return Self::RequestContent;
+        }
+        if error.is_parse_too_large() {
+            return Self::HeadersTooLarge;
         }
         // The connection broke, or its task was gone with it.
         let is_broken = error.is_incomplete_message() || error.is_canceled() || error.is_closed();

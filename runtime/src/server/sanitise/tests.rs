@@ -2,33 +2,80 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{HeaderName, Request};
 
 use super::{TrustedProxies, sanitise};
 
-fn headers(fields: &[(&str, &str)]) -> HeaderMap {
-    let field = |(name, value): &(&str, &str)| {
-        (
-            name.parse::<HeaderName>().unwrap(),
-            HeaderValue::from_str(value).unwrap(),
-        )
-    };
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields.iter().map(field) {
-        headers.append(name, value);
-    }
-    headers
+/// What is left of a request for `target` from `peer`, which is inside or outside the trusted 10.0.0.0/8, and its client.
+fn sanitised(peer: &str, target: &str, fields: &[(&str, &str)]) -> (String, Parts) {
+    let believed = [
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "forwarded",
+        "x-real-ip",
+    ];
+    let trusted = TrustedProxies::new(
+        vec!["10.0.0.0/8".parse().unwrap()],
+        believed.map(HeaderName::from_static).into(),
+    );
+    let peer: SocketAddr = peer.parse().unwrap();
+    let request = fields
+        .iter()
+        .fold(Request::get(target), |request, (name, value)| {
+            request.header(*name, *value)
+        });
+    let mut head = request.body(()).unwrap().into_parts().0;
+    let client = sanitise(&mut head, peer, trusted.contains(peer.ip()), &trusted);
+    (client.ip().to_string(), head)
 }
 
-/// The client found and the names of the fields left, for a peer inside or outside the trusted 10.0.0.0/8.
+/// The client found and the names of the fields left.
 fn check(peer: &str, fields: &[(&str, &str)]) -> (String, Vec<String>) {
-    let trusted = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
-    let peer: SocketAddr = peer.parse().unwrap();
-    let mut headers = headers(fields);
-    let client = sanitise(&mut headers, peer, trusted.contains(peer.ip()), &trusted);
-    let mut names: Vec<String> = headers.keys().map(ToString::to_string).collect();
+    let (client, head) = sanitised(peer, "/", fields);
+    let mut names: Vec<String> = head.headers.keys().map(ToString::to_string).collect();
     names.sort();
-    (client.ip().to_string(), names)
+    (client, names)
+}
+
+#[test]
+fn the_scheme_of_the_target_is_the_one_that_was_settled() {
+    let host = ("host", "a.example");
+    let secure = [host, ("x-forwarded-proto", "https")];
+    for (peer, target, fields, expected) in [
+        (
+            "10.0.0.1:5000",
+            "/b?c",
+            &secure as &[_],
+            "https://a.example/b?c",
+        ),
+        (
+            "10.0.0.1:5000",
+            "http://a.example/b",
+            &secure,
+            "https://a.example/b",
+        ),
+        ("192.0.2.1:5000", "/b?c", &secure, "/b?c"),
+        (
+            "192.0.2.1:5000",
+            "https://a.example/b",
+            &[host],
+            "http://a.example/b",
+        ),
+    ] {
+        let (_, head) = sanitised(peer, target, fields);
+        assert_eq!(head.uri.to_string(), expected, "{peer} {target}");
+    }
+}
+
+#[test]
+fn a_host_that_is_none_settles_nothing() {
+    for forged in ["a b", "user@evil.example", ""] {
+        let value = format!("for=192.0.2.7;host=\"{forged}\"");
+        let fields = [("host", "a.example"), ("forwarded", &*value)];
+        let (_, head) = sanitised("10.0.0.1:5000", "/", &fields);
+        assert_eq!(head.headers["host"], "a.example", "{forged}");
+    }
 }
 
 #[test]
@@ -61,7 +108,10 @@ fn a_trusted_proxy_sets_forwarding_but_never_spin_fields() {
     );
     assert_eq!(
         (client.as_str(), names),
-        ("192.0.2.7", vec!["x-forwarded-for".to_owned()])
+        (
+            "192.0.2.7",
+            vec!["x-forwarded-for".to_owned(), "x-forwarded-proto".to_owned()]
+        )
     );
 }
 

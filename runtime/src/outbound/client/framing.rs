@@ -1,0 +1,118 @@
+//! Owns what the head of a response says about its length. The content is delimited by hyper; here the fields are made to
+//! say the same, so that nobody further down frames it in another way.
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Response, StatusCode};
+
+use super::ClientError;
+
+/// Removes `Content-Length` where it does not count, and makes one of several (RFC 9112 §6.3).
+///
+/// # Errors
+/// When the length is said in a way that two readers could understand differently.
+pub(super) fn settle<B>(response: &mut Response<B>) -> Result<(), ClientError> {
+    let status = response.status();
+    let headers = response.headers_mut();
+    if headers.contains_key(TRANSFER_ENCODING) {
+        if !is_chunked_alone(headers) {
+            return Err(ClientError::HttpProtocolError);
+        }
+        headers.remove(CONTENT_LENGTH);
+    }
+    // RFC 9110 §8.6.
+    if status == StatusCode::NO_CONTENT {
+        headers.remove(CONTENT_LENGTH);
+    }
+    if headers.contains_key(CONTENT_LENGTH) {
+        let length = length(headers).ok_or(ClientError::HttpProtocolError)?;
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    Ok(())
+}
+
+/// Whether the content is chunked and nothing else. Hyper undoes no other coding, and the field that tells of it ends here.
+fn is_chunked_alone(headers: &HeaderMap) -> bool {
+    let mut codings = elements(headers, &TRANSFER_ENCODING);
+    codings
+        .next()
+        .is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
+}
+
+/// The one length that all of the fields say.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    let mut lengths = elements(headers, &CONTENT_LENGTH).map(digits);
+    let length = lengths.next()??;
+    lengths.all(|other| other == Some(length)).then_some(length)
+}
+
+fn digits(text: &[u8]) -> Option<u64> {
+    // `parse` would take a sign.
+    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(text).ok().filter(|_| is_number)?;
+    text.parse().ok()
+}
+
+fn elements<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> impl Iterator<Item = &'h [u8]> {
+    let values = headers.get_all(name).iter();
+    values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(fields: &[(&str, &str)], expected: Result<Option<&str>, ClientError>) {
+        let mut response = Response::builder();
+        for (name, value) in fields {
+            response = response.header(*name, *value);
+        }
+        let mut response = response.body(()).unwrap();
+        let settled = settle(&mut response);
+        let lengths = response.headers().get_all(CONTENT_LENGTH).iter();
+        let lengths: Vec<_> = lengths.map(|value| value.to_str().unwrap()).collect();
+        match expected {
+            Ok(expected) => assert_eq!((settled, lengths), (Ok(()), Vec::from_iter(expected))),
+            Err(error) => assert_eq!(settled, Err(error), "{fields:?}"),
+        }
+    }
+
+    #[test]
+    fn transfer_encoding_overrides_content_length_rfc_9112_6_3() {
+        let length = ("content-length", "5");
+        check(&[length], Ok(Some("5")));
+        check(&[length, ("transfer-encoding", "Chunked")], Ok(None));
+    }
+
+    #[test]
+    fn a_coding_that_is_not_undone_is_not_passed_on_as_if_it_were() {
+        for coding in ["gzip", "gzip, chunked", "chunked, chunked", "identity", ""] {
+            let fields = [("transfer-encoding", coding)];
+            check(&fields, Err(ClientError::HttpProtocolError));
+        }
+    }
+
+    #[test]
+    fn several_lengths_become_one_or_a_failure_rfc_9110_8_6() {
+        let five = ("content-length", "5");
+        check(&[five, five], Ok(Some("5")));
+        check(&[("content-length", "5, 5")], Ok(Some("5")));
+        for other in ["6", "+5", "", "5,"] {
+            let fields = [five, ("content-length", other)];
+            check(&fields, Err(ClientError::HttpProtocolError));
+        }
+    }
+
+    #[test]
+    fn a_response_that_has_no_content_says_no_length() {
+        let response = Response::builder()
+            .status(204)
+            .header("content-length", "0");
+        let mut response = response.body(()).unwrap();
+        settle(&mut response).unwrap();
+        assert!(!response.headers().contains_key(CONTENT_LENGTH));
+    }
+}
