@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use crate::cache::{CachedService, EdgeCache, GroupScope};
 use crate::deployment::Loader;
 use crate::fault::Faults;
+use crate::settings::AdminAddress;
 
 use app_service::{AppService, Handles};
 use listeners::{Listeners, Overrides};
@@ -28,7 +29,7 @@ pub struct ServingOptions {
     /// The address for clients, in place of the settings'.
     pub listen: Option<SocketAddr>,
     /// The address for metrics and health, in place of the settings'.
-    pub admin: Option<SocketAddr>,
+    pub admin: Option<AdminAddress>,
     /// Where state is kept; without it `.terrace` beside the manifest.
     pub state_dir: Option<PathBuf>,
     /// The ids of the components to serve; all of them if empty.

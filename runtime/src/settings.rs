@@ -25,7 +25,7 @@ mod store;
 mod tests;
 
 pub use limits::ServerLimits;
-pub use listen::DEFAULT_TRUSTED_FIELDS;
+pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
 
 /// The file that is read where none is named.
 pub const SETTINGS_FILE: &str = "terrace.toml";

@@ -52,7 +52,7 @@ impl Variables {
             &sources.settings,
             &mut faults,
         );
-        let file = environment::read_file(&app.directory.join(".env"));
+        let file = environment::read_file(&app.directory.join(".env"), &mut faults);
         let order = [arguments, sources.settings, sources.environment, file];
         let mut values = BTreeMap::new();
         for (name, variable) in &app.variables {

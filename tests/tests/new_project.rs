@@ -8,6 +8,9 @@ use terrace_tests::process::{self, Process, workspace};
 
 const NAME: &str = "first-steps";
 
+/// The crates of this workspace that are made for a registry.
+const PUBLISHED: [&str; 1] = ["terrace-sdk"];
+
 /// Makes the project in `folder`.
 async fn make(folder: &Path) {
     let ended = process::run(folder, &["new", NAME, "--template", "http-rust"]).await;
@@ -42,6 +45,41 @@ async fn the_tests_of_a_new_project_pass() {
         .lines()
         .any(|line| line.starts_with("test result: ok") && !line.contains(" 0 passed"));
     assert!(ran, "no test ran: {said}");
+}
+
+/// A project goes to other machines, and the folder that this program was built in may be gone.
+#[tokio::test]
+async fn a_new_project_names_nothing_of_the_machine_that_built_the_program() {
+    let folder = tempfile::tempdir().expect("there is room");
+    make(folder.path()).await;
+    let here = workspace().to_str().expect("its path is text");
+    let mut folders = vec![folder.path().join(NAME)];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("it was made") {
+            let path = entry.expect("it was made").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("it is text");
+            assert!(!text.contains(here), "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 30, "{files} files: the SDK is not among them");
+}
+
+/// What other people take from a registry.
+#[tokio::test]
+async fn the_crates_for_other_people_can_be_packaged() {
+    for package in PUBLISHED {
+        let arguments = ["package", "--no-verify", "--allow-dirty", "-p", package];
+        let output = cargo(workspace(), &arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{package}: {said}");
+        assert!(!said.contains("manifest has no description"), "{said}");
+    }
 }
 
 #[tokio::test]

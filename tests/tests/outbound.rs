@@ -123,3 +123,21 @@ async fn components_that_call_each_other_in_a_circle_end() {
 fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
+
+/// RFC 9110 §8.6: a server may refuse content that comes without a length.
+#[tokio::test]
+async fn content_of_known_length_is_sent_with_its_length() {
+    let upstream = Upstream::start().await;
+    let app = App::of("portable")
+        .grant(&format!("allowed_outbound_hosts = [{:?}]", upstream.url))
+        .start()
+        .await;
+    let url = format!("{}/orders", upstream.url);
+    app.call(http::Method::POST, "/post", url.clone())
+        .await
+        .expect(200);
+    let seen = upstream.seen();
+    let length = url.len().to_string();
+    assert_eq!(seen[0].headers["content-length"], length.as_str());
+    assert!(!seen[0].headers.contains_key("transfer-encoding"));
+}

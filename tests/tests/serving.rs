@@ -3,12 +3,14 @@
 use futures::SinkExt;
 use http::Method;
 use http_body_util::BodyExt;
-use terrace_tests::client::Broken;
-use terrace_tests::contract::{EVENT_REQUEST, FAILURE, failure, metric};
+use terrace_tests::client::{Broken, request};
+use terrace_tests::contract::{EVENT_READY, EVENT_REQUEST, FAILURE, exit, failure, metric};
+use terrace_tests::process::{self, Process};
 use terrace_tests::raw::Connection;
 use terrace_tests::streamed::{MUCH, PIECE, send_until_stopped, streamed};
+use terrace_tests::upstream::Reserved;
 use terrace_tests::wait::within;
-use terrace_tests::{App, Running, guest};
+use terrace_tests::{App, Client, Running, guest};
 
 async fn both() -> Running {
     let app = App::new()
@@ -257,4 +259,38 @@ async fn pipelined_requests_are_answered_in_order() {
     let requests = "GET /p3/status/201 HTTP/1.1\r\nHost: a\r\n\r\nGET /p2/status/202 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let text = terrace_tests::raw::exchange(&app.http, requests).await;
     assert_eq!(terrace_tests::raw::statuses(&text), [201, 202]);
+}
+
+#[tokio::test]
+async fn without_an_admin_listener_the_app_is_served_and_a_purge_says_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a test has room for a folder");
+    let manifest = "spin_manifest_version = 2
+application = { name = 'still' }
+[[trigger.http]]
+route = '/'
+static_response = { body = 'here' }
+";
+    std::fs::write(folder.path().join("spin.toml"), manifest).expect("there is room");
+    let arguments = ["up", "--listen", "127.0.0.1:0", "--admin", "off", "--json"];
+    let process = Process::start(folder.path(), &arguments, &[]);
+    let ready = process.log.event(EVENT_READY, |_| true).await;
+    assert!(ready.get("admin").is_none(), "{ready}");
+    let url = format!("{}/", ready["http"].as_str().expect("it says where"));
+    let request = request(Method::GET, &url, &[], "");
+    let answer = Client::default().send(request).await;
+    assert_eq!(answer.expect(200).text(), "here");
+
+    let nobody = Reserved::take();
+    let admin = nobody.url.trim_start_matches("http://");
+    let arguments = ["cache", "purge", "--all", "--admin", admin];
+    let ended = process::run(folder.path(), &arguments).await;
+    assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
+    assert!(ended.text.contains("`--admin off`"), "{}", ended.text);
+
+    let settings = folder.path().join("terrace.toml");
+    std::fs::write(settings, "[listen]\nadmin = 'off'\n").expect("there is room");
+    let ended = process::run(folder.path(), &["cache", "purge", "--all"]).await;
+    assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
+    let said = "the admin listener is off in the settings";
+    assert!(ended.text.contains(said), "{}", ended.text);
 }

@@ -130,3 +130,70 @@ async fn what_was_stored_before_a_swap_is_forgotten() {
     app.process.log.event(EVENT_SWAPPED, |_| true).await;
     assert!(!app.get(path).await.expect(200).is_hit());
 }
+
+/// What changes of a folder that is watched are tried with.
+const SOURCES: &str = "parts/sources";
+
+/// As [`start`], with a folder that is watched.
+async fn start_with_folder() -> Running {
+    let app = App::new();
+    let folder = app.folder().to_owned();
+    std::fs::copy(guest("faults-p3"), folder.join("built.wasm")).expect("there is room");
+    make(&folder.join(SOURCES), "faults-p3");
+    let build = format!(
+        "[component.swapped.build]\ncommand = \"sh {SOURCES}/build.sh\"\nwatch = [\"{SOURCES}/*.sh\"]"
+    );
+    app.component("swapped", "built.wasm")
+        .route("/...")
+        .section(&build)
+        .develop()
+        .await
+}
+
+/// A folder with a script that builds the guest of that name.
+fn make(folder: &Path, name: &str) {
+    std::fs::create_dir_all(folder).expect("there is room");
+    std::fs::write(folder.join("build.sh"), script(name)).expect("there is room");
+}
+
+/// Waits for the next swap after `change`.
+async fn swaps_after(app: &Running, what: &str, change: impl FnOnce()) {
+    let before = swaps_logged(app);
+    change();
+    until(what, async || (swaps_logged(app) > before).then_some(())).await;
+}
+
+/// Generators, branch switches and people with two checkouts do this.
+#[tokio::test]
+async fn a_watched_folder_that_was_replaced_is_still_followed() {
+    let app = start_with_folder().await;
+    let folder = app.app().folder().join(SOURCES);
+    let other = app.app().folder().join("other");
+    std::fs::remove_dir_all(&folder).expect("it is there");
+    // Without its script the build fails, and then there is nothing left to watch.
+    app.process.log.event(EVENT_BUILD_FAILED, |_| true).await;
+    swaps_after(&app, "the folder is made again", || {
+        make(&folder, "faults-p2");
+    })
+    .await;
+    swaps_after(&app, "a change in the new folder", || {
+        make(&folder, "faults-p3");
+    })
+    .await;
+    swaps_after(&app, "another folder takes its name", || {
+        make(&other, "faults-p2");
+        std::fs::rename(&folder, app.app().folder().join("old")).expect("it is there");
+        std::fs::rename(&other, &folder).expect("it is there");
+    })
+    .await;
+    swaps_after(&app, "a link takes its name", || {
+        make(&other, "faults-p3");
+        std::fs::remove_dir_all(&folder).expect("it is there");
+        std::os::unix::fs::symlink(&other, &folder).expect("there is room");
+    })
+    .await;
+    swaps_after(&app, "a change where the link leads", || {
+        make(&other, "faults-p2");
+    })
+    .await;
+}

@@ -10,6 +10,7 @@ use super::new::{Target, Template};
 use crate::edge::EdgeOptions;
 use crate::manifest::MANIFEST_FILE;
 use crate::serving::ServingOptions;
+use crate::settings::AdminAddress;
 
 /// How wide help is at most, in columns. Longer lines are hard to read, however wide the terminal is.
 const HELP_WIDTH: usize = 100;
@@ -161,9 +162,6 @@ pub(crate) struct NewArguments {
     /// The folder to make, which must be empty if it is there [default: NAME]
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
-    /// The folder of the `terrace-sdk` crate [default: the one in the checkout that built this command]
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    pub(crate) sdk: Option<PathBuf>,
 }
 
 impl NewArguments {
@@ -218,9 +216,9 @@ pub(crate) struct ServeArguments {
     /// Where to serve the app; port 0 takes a free one [default: 127.0.0.1:3000]
     #[arg(short, long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
-    /// Where to serve metrics and health; never a public address [default: 127.0.0.1:3001]
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    pub(crate) admin: Option<SocketAddr>,
+    /// Where to serve metrics and health; never a public address, or `off` for nowhere [default: 127.0.0.1:3001]
+    #[arg(long, value_name = "ADDRESS|off", value_parser = admin_address)]
+    pub(crate) admin: Option<AdminAddress>,
     /// The folder that keeps databases and compiled components [default: .terrace beside the manifest]
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<PathBuf>,
@@ -263,9 +261,9 @@ pub(crate) struct EdgeArguments {
     /// Where to serve clients; port 0 takes a free one [default: 127.0.0.1:3000]
     #[arg(short, long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
-    /// Where to serve metrics and health; never a public address [default: 127.0.0.1:3001]
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    pub(crate) admin: Option<SocketAddr>,
+    /// Where to serve metrics and health; never a public address, or `off` for nowhere [default: 127.0.0.1:3001]
+    #[arg(long, value_name = "ADDRESS|off", value_parser = admin_address)]
+    pub(crate) admin: Option<AdminAddress>,
     /// The folder that the settings leave state to [default: .terrace]
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<PathBuf>,
@@ -380,4 +378,9 @@ pub(crate) struct CompletionsArguments {
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .map_err(|_| "write an IP address and a port, such as 127.0.0.1:3000 or [::1]:3000")
+}
+
+fn admin_address(text: &str) -> Result<AdminAddress, &'static str> {
+    AdminAddress::parse(text)
+        .map_err(|_| "write an IP address and a port, such as 127.0.0.1:3001, or `off`")
 }

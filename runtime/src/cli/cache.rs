@@ -66,7 +66,7 @@ fn address(arguments: &AdminArguments) -> Result<SocketAddr, CommandError> {
     config.listen.admin.ok_or_else(|| {
         let reason = Reason::new("the admin listener is off in the settings");
         CommandError::Failed(
-            reason.help("start the server with `--admin`, and name the same address here"),
+            reason.help("start the server with `--admin ADDRESS`, and name that address here"),
         )
     })
 }
@@ -132,7 +132,7 @@ fn unreachable(admin: SocketAddr, error: ClientError) -> CommandError {
     let reason = Reason::new(format!(
         "no admin listener can be reached at {admin}: {error}"
     ));
-    let help = "start the server, or name its admin address with `--admin`; it stands in the line that `terrace up` prints";
+    let help = "the server prints its admin address when it starts: name that one with `--admin`; a server that was started with `--admin off` has none";
     CommandError::Failed(reason.help(help))
 }
 

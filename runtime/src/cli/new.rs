@@ -10,11 +10,10 @@ use super::error::CommandError;
 use crate::fault::Reason;
 
 mod name;
-mod sdk;
 mod template;
 
+use template::ProjectFile;
 pub(crate) use template::{Target, Template};
-use template::{TemplateFile, Values};
 
 use crate::manifest::{App, MANIFEST_FILE};
 
@@ -50,27 +49,21 @@ fn folder(arguments: &NewArguments) -> &Path {
 fn make(arguments: &NewArguments, folder: &Path) -> Result<(), CommandError> {
     let argument = arguments.dir.as_ref().map_or("NAME", |_| "--dir");
     check_free(folder).map_err(|reason| CommandError::argument(argument, reason))?;
-    let sdk = sdk::locate(arguments.sdk.as_deref(), &sdk::of_this_checkout())
-        .map_err(|reason| CommandError::argument("--sdk", reason))?;
-    let target = arguments.target.map_or(&[][..], Target::files);
-    let files = arguments.template.files().iter().chain(target);
-    write_all(&arguments.name, folder, files, &sdk)
+    let mut files = arguments.template.files(&arguments.name);
+    if let Some(target) = arguments.target {
+        files.extend(target.files(&arguments.name));
+    }
+    write_all(folder, &files)
 }
 
-/// The files of a target name no SDK, so it may be gone.
 fn add(arguments: &NewArguments, folder: &Path, target: Target) -> Result<(), CommandError> {
-    check_absent(folder, target.files())
-        .map_err(|reason| CommandError::argument("--target", reason))?;
-    write_all(&arguments.name, folder, target.files(), Path::new(""))
+    let files = target.files(&arguments.name);
+    check_absent(folder, &files).map_err(|reason| CommandError::argument("--target", reason))?;
+    write_all(folder, &files)
 }
 
-fn write_all<'f>(
-    name: &str,
-    folder: &Path,
-    files: impl IntoIterator<Item = &'f TemplateFile>,
-    sdk: &Path,
-) -> Result<(), CommandError> {
-    write(folder, files, &Values { name, sdk }).map_err(|(file, error)| {
+fn write_all(folder: &Path, files: &[ProjectFile]) -> Result<(), CommandError> {
+    write(folder, files).map_err(|(file, error)| {
         let message = format!("`{}` cannot be written: {error}", file.display());
         CommandError::Failed(message.into())
     })
@@ -114,26 +107,21 @@ fn check_free(folder: &Path) -> Result<(), Reason> {
 }
 
 /// What a target adds replaces nothing.
-fn check_absent(folder: &Path, files: &[TemplateFile]) -> Result<(), Reason> {
-    let there = files.iter().find(|(file, _)| folder.join(file).exists());
-    let Some((file, _)) = there else {
+fn check_absent(folder: &Path, files: &[ProjectFile]) -> Result<(), Reason> {
+    let Some(there) = files.iter().find(|file| folder.join(&file.path).exists()) else {
         return Ok(());
     };
-    let message = format!("`{}` is there already", folder.join(file).display());
+    let message = format!("`{}` is there already", folder.join(&there.path).display());
     Err(Reason::new(message)
         .help("the target is part of the project; rename the file to have a new one"))
 }
 
-fn write<'f>(
-    folder: &Path,
-    files: impl IntoIterator<Item = &'f TemplateFile>,
-    values: &Values<'_>,
-) -> Result<(), (PathBuf, io::Error)> {
-    for (file, text) in files {
-        let file = folder.join(file);
+fn write(folder: &Path, files: &[ProjectFile]) -> Result<(), (PathBuf, io::Error)> {
+    for ProjectFile { path, text } in files {
+        let file = folder.join(path);
         let write = || {
             fs::create_dir_all(file.parent().unwrap_or(folder))?;
-            fs::write(&file, values.render(text))
+            fs::write(&file, text)
         };
         write().map_err(|error| (file.clone(), error))?;
     }

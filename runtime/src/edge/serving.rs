@@ -10,7 +10,7 @@ use crate::cache::{CachedService, EdgeCache, GroupScope};
 use crate::fault::{Fault, Faults, Reason};
 use crate::serving::listeners::{Listeners, Overrides};
 use crate::serving::{StartError, failed};
-use crate::settings::{Config, Edge, SETTINGS_FILE, STATE_DIRECTORY, Settings};
+use crate::settings::{AdminAddress, Config, Edge, SETTINGS_FILE, STATE_DIRECTORY, Settings};
 
 /// What the command line says about an edge.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ pub struct EdgeOptions {
     /// The address for clients, in place of the settings'.
     pub listen: Option<SocketAddr>,
     /// The address for metrics and health, in place of the settings'.
-    pub admin: Option<SocketAddr>,
+    pub admin: Option<AdminAddress>,
     /// What settings leave to the state folder is below it; without it `.terrace`.
     pub state_dir: Option<PathBuf>,
     /// Whether a program reads the output.

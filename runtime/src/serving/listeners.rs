@@ -14,7 +14,7 @@ use crate::server::{
     Admin, AdminPages, Background, InnerService, Readiness, Server, ServerConfig, Signals,
     TrustedProxies,
 };
-use crate::settings::{AccessLog, Config, LogLevel};
+use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
 
 /// What the command line says about listeners and log, in place of the settings.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Overrides {
     /// The address for clients.
     pub(crate) listen: Option<SocketAddr>,
     /// The address for metrics and health.
-    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) admin: Option<AdminAddress>,
     /// Whether a program reads the output.
     pub(crate) json: bool,
 }
@@ -69,7 +69,9 @@ impl Listeners {
         let observer = Arc::new(Observer::new(Arc::clone(&metrics), access_log));
         let server_config = server_config(config, overrides.listen);
         let server = Server::bind(server_config, observer, readiness.clone()).map_err(failed)?;
-        let admin_address = overrides.admin.or(config.listen.admin);
+        let admin_address = overrides
+            .admin
+            .map_or(config.listen.admin, AdminAddress::address);
         let admin = admin_address
             .map(|address| Admin::bind(address, Arc::clone(&metrics), readiness, Some(pages)))
             .transpose();

@@ -50,8 +50,8 @@ pub(super) fn listen(root: &Table<'_>) -> Listen {
     let listen = Listen {
         http: table.parsed("http", address).unwrap_or(defaults.http),
         admin: table
-            .parsed("admin", admin_address)
-            .unwrap_or(defaults.admin),
+            .parsed("admin", AdminAddress::parse)
+            .map_or(defaults.admin, AdminAddress::address),
         workers: workers.unwrap_or(defaults.workers),
         trusted_proxies: proxies
             .filter_map(|(place, _)| place.parsed(network))
@@ -105,10 +105,34 @@ fn address(text: &str) -> Result<SocketAddr, Reason> {
     })
 }
 
-fn admin_address(text: &str) -> Result<Option<SocketAddr>, Reason> {
-    match text {
-        "off" => Ok(None),
-        _ => address(text).map(Some),
+/// Where the admin listener is, as settings and command line write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminAddress {
+    /// At this address.
+    At(SocketAddr),
+    /// Nowhere: metrics, health and the cache's pages are not served.
+    Off,
+}
+
+impl AdminAddress {
+    /// Reads an address or `off`.
+    ///
+    /// # Errors
+    /// The text is neither.
+    pub fn parse(text: &str) -> Result<Self, Reason> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => address(text).map(Self::At),
+        }
+    }
+
+    /// The address, if there is one.
+    #[must_use]
+    pub fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::At(address) => Some(address),
+            Self::Off => None,
+        }
     }
 }
 

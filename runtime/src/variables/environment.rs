@@ -1,9 +1,10 @@
-//! Variables in the environment and in the `.env` file beside the manifest.
+//! Variables in the environment and in the `.env` file beside the manifest, which is read as Spin reads it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
+
+use crate::fault::{Fault, Faults, Reason, Source};
 
 /// What the names of variables begin with in the environment, as in Spin.
 const PREFIX: &str = "SPIN_VARIABLE_";
@@ -25,29 +26,44 @@ pub fn from_environment(
     variables.collect()
 }
 
-/// The variables in a `.env` file; none if there is no such file. Other lines are other programs'.
-pub(super) fn read_file(path: &Path) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines().filter_map(read_line).collect()
-}
-
-fn read_line(line: &str) -> Option<(String, String)> {
-    let line = line.trim();
-    let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-    let (name, value) = line.strip_prefix(PREFIX)?.split_once('=')?;
-    Some((name.trim().to_ascii_lowercase(), unquoted(value.trim())))
-}
-
-/// A value in quotes as it stands between them; without quotes, up to a comment.
-fn unquoted(value: &str) -> String {
-    for quote in ['"', '\''] {
-        if let Some((inside, _)) = value
-            .strip_prefix(quote)
-            .and_then(|rest| rest.rsplit_once(quote))
-        {
-            return inside.to_owned();
+/// The variables in a `.env` file; none if there is no such file. Names of other programs are passed over.
+pub(super) fn read_file(path: &Path, faults: &mut Faults) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    if !path.exists() {
+        return values;
+    }
+    let source = match Source::read(path) {
+        Ok(source) => source,
+        Err(fault) => {
+            faults.0.push(fault);
+            return values;
+        }
+    };
+    let mut read = 0;
+    for line in dotenvy::from_read_iter(source.text.trim_start_matches('\u{feff}').as_bytes()) {
+        match line {
+            Ok((name, value)) => {
+                read += source.text[read..].find(&name).unwrap_or(0);
+                if let Some(name) = name.strip_prefix(PREFIX) {
+                    values.insert(name.to_ascii_lowercase(), value);
+                }
+            }
+            Err(dotenvy::Error::LineParse(text, _)) => {
+                faults.0.push(unreadable(&source, read, &text));
+            }
+            Err(error) => faults
+                .0
+                .push(Fault::new(path, format!("cannot be read: {error}"))),
         }
     }
-    let value = value.split_once(" #").map_or(value, |(value, _)| value);
-    value.trim_end().to_owned()
+    values
+}
+
+/// The fault of a value or line with that text, somewhere after `read` bytes: dotenvy does not say where. It may hold
+/// a secret, so it is not shown.
+fn unreadable(source: &Source, read: usize, text: &str) -> Fault {
+    let start = read + source.text[read..].find(text).unwrap_or(0);
+    let help = "write `NAME=value`, or `NAME=\"a value\"` for one with spaces or of several lines";
+    let reason = Reason::new("this is not a variable with its value").help(help);
+    source.fault(&(start..start), reason).without_excerpt()
 }

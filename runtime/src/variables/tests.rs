@@ -106,16 +106,35 @@ fn arguments_may_name_files() {
 }
 
 #[test]
-fn values_in_env_files_may_stand_in_quotes() {
+fn env_files_are_read_as_spin_reads_them() {
+    let key = "-----BEGIN KEY-----\nMIIE\n-----END KEY-----";
     for (line, expected) in [
-        ("SPIN_VARIABLE_HOST=a b # c", "a b"),
         ("SPIN_VARIABLE_HOST='a # b'", "a # b"),
         ("SPIN_VARIABLE_HOST=\"a=b\"", "a=b"),
+        ("SPIN_VARIABLE_HOST=a # b", "a"),
         ("SPIN_VARIABLE_HOST=", ""),
-        ("SPIN_VARIABLE_HOST='", "'"),
+        ("\u{feff}SPIN_VARIABLE_HOST=a", "a"),
+        ("# a b\nNAME=1\nSPIN_VARIABLE_HOST=c", "c"),
+        ("SPIN_VARIABLE_HOST=\"a\\nb\"", "a\nb"),
+        (&format!("SPIN_VARIABLE_HOST=\"{key}\""), key),
     ] {
         let value = host(|directory, _| fs::write(directory.path().join(".env"), line).unwrap());
         assert_eq!(value, expected, "{line}");
+    }
+}
+
+#[test]
+fn an_env_file_that_cannot_be_read_is_a_fault_with_its_line_and_without_the_secret() {
+    for text in [
+        "OTHER=1\nSPIN_VARIABLE_HOST=my secret\n",
+        "OTHER=1\nSPIN_VARIABLE_HOST='secret\n",
+    ] {
+        let (directory, app) = app();
+        fs::write(directory.path().join(".env"), text).unwrap();
+        let sources = arguments(&["api_key=k", "other="]);
+        let faults = Variables::resolve(&app, sources).unwrap_err().to_string();
+        assert!(faults.contains(".env:2:"), "{faults}");
+        assert!(!faults.contains("secret"), "{faults}");
     }
 }
 

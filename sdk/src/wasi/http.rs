@@ -16,6 +16,10 @@ use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
 use crate::{Body, BodyError, Handler, Request, Response};
 
+/// What fields begin with that the host adds. Spin lets those of the client through before its own, so only the last
+/// one of a name can be the host's.
+const HOST_FIELDS: &str = "spin-";
+
 /// Answers one request of the host with the handler.
 ///
 /// # Errors
@@ -40,7 +44,11 @@ fn from_host(incoming: types::Request) -> Result<Request, ErrorCode> {
     for (name, value) in fields {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(internal)?;
         let value = HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(internal)?;
-        request.headers_mut().append(name, value);
+        if name.as_str().starts_with(HOST_FIELDS) {
+            request.headers_mut().insert(name, value);
+        } else {
+            request.headers_mut().append(name, value);
+        }
     }
     *request.body_mut() = Body::stream(Incoming::Unopened(Some(incoming)));
     Ok(request)

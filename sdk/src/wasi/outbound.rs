@@ -1,12 +1,15 @@
 //! Requests to other servers through `wasi:http/client@0.3.0`.
 
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Method};
 use spin_sdk::wasip3::http::types::ErrorCode;
 
 use super::http::Incoming;
 use crate::outbound::{Error, target};
 use crate::{Body, Request, Response};
 
-pub(crate) async fn send(request: Request) -> Result<Response, Error> {
+pub(crate) async fn send(mut request: Request) -> Result<Response, Error> {
+    announce_length(&mut request);
     let target = target(&request);
     match spin_sdk::http::send(request).await {
         Ok(response) => Ok(response.map(|body| Body::stream(Incoming::Open(body)))),
@@ -17,5 +20,20 @@ pub(crate) async fn send(request: Request) -> Result<Response, Error> {
             target,
             reason: code.to_string(),
         }),
+    }
+}
+
+/// Without the field the host would have to send content of known length in chunks, which some servers refuse
+/// (RFC 9110 §8.6).
+fn announce_length(request: &mut Request) {
+    let Some(length) = request.body().as_full().map(bytes::Bytes::len) else {
+        return;
+    };
+    let expects_none = matches!(*request.method(), Method::GET | Method::HEAD);
+    if length > 0 || !expects_none {
+        let fields = request.headers_mut();
+        fields
+            .entry(CONTENT_LENGTH)
+            .or_insert_with(|| HeaderValue::from(length));
     }
 }

@@ -30,8 +30,10 @@ pub(crate) struct Inputs {
 
 #[derive(Debug, Clone)]
 struct InputPattern {
-    /// The part of the pattern without wildcards.
+    /// The part of the pattern without wildcards, where it leads to.
     base: PathBuf,
+    /// The same as the manifest names it: it may be a link, which can come to lead elsewhere.
+    named: PathBuf,
     /// The rest, if there is one. Without it the base is meant, and all that is in it.
     rest: Option<Pattern>,
 }
@@ -70,6 +72,12 @@ impl Inputs {
         self.patterns.iter().map(InputPattern::root)
     }
 
+    /// The folders and files that patterns begin with, by both their names.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Path> {
+        let patterns = self.patterns.iter();
+        patterns.flat_map(|pattern| [pattern.base.as_path(), pattern.named.as_path()])
+    }
+
     /// Whether the file is in a folder that builds or tools write to. Only folders below the component's own
     /// count: the app itself may well be in one that is called `target`.
     fn is_output(&self, path: &Path) -> bool {
@@ -95,8 +103,10 @@ impl InputPattern {
             "" => None,
             rest => Some(Pattern::new(rest).ok()?),
         };
+        let named = workdir.join(base);
         Some(Self {
-            base: resolved(&workdir.join(base)),
+            base: resolved(&named),
+            named,
             rest,
         })
     }

@@ -51,8 +51,20 @@ pub(super) struct Plan {
     pub(super) manifest: bool,
     /// The settings changed.
     pub(super) settings: bool,
+    /// A folder that is watched, or one that leads to it, came, went or was replaced: watching begins anew.
+    pub(super) folders: bool,
     /// The components to be built.
     pub(super) build: BTreeSet<String>,
+}
+
+impl Part {
+    fn of(component: Component) -> Self {
+        Self {
+            sources: sources(&component),
+            inputs: Inputs::of(&component),
+            component,
+        }
+    }
 }
 
 impl Project {
@@ -82,18 +94,19 @@ impl Project {
     fn read(from: &Path, only: &[String]) -> Result<Self, Faults> {
         let app = App::load_unbuilt(from)?;
         let components = selection::components(&app, "--only", only)?;
-        let part = |component: &Component| Part {
-            component: component.clone(),
-            sources: sources(component),
-            inputs: Inputs::of(component),
-        };
         Ok(Self {
             from: from.to_owned(),
             only: only.to_owned(),
-            parts: components.into_iter().map(part).collect(),
+            parts: components.into_iter().cloned().map(Part::of).collect(),
             manifest: resolved_file(&app.manifest),
             settings: resolved_file(&app.directory.join(SETTINGS_FILE)),
         })
+    }
+
+    /// Finds the files again: folders may have become links, and links may lead elsewhere.
+    pub(super) fn resolve_again(&mut self) {
+        let parts = std::mem::take(&mut self.parts).into_iter();
+        self.parts = parts.map(|part| Part::of(part.component)).collect();
     }
 
     /// The file of the settings, whether it is there or not.
@@ -126,7 +139,44 @@ impl Project {
                 *known = mode;
             }
         }
+        let folders = self.places().flat_map(|place| self.folders_above(place));
+        for folder in folders {
+            let mode = RecursiveMode::NonRecursive;
+            roots.entry(folder.to_owned()).or_insert(mode);
+        }
         roots
+    }
+
+    /// Everything that is watched, before it is known whether it is there.
+    fn places(&self) -> impl Iterator<Item = &Path> {
+        let inputs = self.parts.iter().flat_map(|part| part.inputs.places());
+        let sources = self.parts.iter().flat_map(|part| &part.sources);
+        let files = sources.chain([&self.manifest, &self.settings]);
+        inputs.chain(files.map(PathBuf::as_path))
+    }
+
+    /// The folders that tell when a place comes, goes or is replaced: those above it, up to the first one that the
+    /// app's folder is in too. The system stops watching a folder that is removed, also if it is made again.
+    fn folders_above<'p>(&'p self, place: &'p Path) -> impl Iterator<Item = &'p Path> {
+        let app = self.manifest.parent().unwrap_or(&self.manifest);
+        let mut above = place.ancestors().skip(1);
+        let mut ended = false;
+        std::iter::from_fn(move || {
+            let folder = above.next().filter(|_| !ended)?;
+            ended = app != folder && app.starts_with(folder);
+            Some(folder)
+        })
+    }
+
+    /// Whether that path is a folder that is watched, or one above it.
+    pub(super) fn is_above_a_place(&self, path: &Path) -> bool {
+        let is_file = self.manifest == path
+            || self.settings == path
+            || self
+                .parts
+                .iter()
+                .any(|part| part.sources.iter().any(|source| source == path));
+        !is_file && self.places().any(|place| place.starts_with(path))
     }
 
     /// Whether a change of that file asks for anything.
@@ -143,11 +193,13 @@ impl Project {
             Changes::Files(files) => Plan {
                 manifest: files.contains(&self.manifest),
                 settings: files.contains(&self.settings),
+                folders: files.iter().any(|file| self.is_above_a_place(file)),
                 build: self.built_from(files),
             },
             Changes::Unknown => Plan {
                 manifest: true,
                 settings: false,
+                folders: true,
                 build: self.ids(|part| part.component.build.is_some()),
             },
         }
@@ -161,7 +213,11 @@ impl Project {
             .iter()
             .filter(|file| !sources.contains(file))
             .collect();
-        self.ids(|part| inputs.iter().any(|file| part.inputs.contain(file)))
+        let concern = |part: &Part, file: &Path| {
+            let mut places = part.inputs.places();
+            part.inputs.contain(file) || places.any(|place| place.starts_with(file))
+        };
+        self.ids(|part| inputs.iter().any(|file| concern(part, file)))
     }
 
     /// The components that are built in another way than in `earlier`, or were not there.

@@ -36,6 +36,11 @@ impl Session {
             let file = self.project.settings();
             self.console.tell(&Event::RestartNeeded { file });
         }
+        if plan.folders {
+            self.project.resolve_again();
+            // Before the build, so that what changes during it is seen.
+            self.watch();
+        }
         if plan.manifest && !self.adopt_manifest() {
             return;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 
-use notify::event::EventKind;
+use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, Watcher as _};
 
 use super::debounce::Changes;
@@ -68,10 +68,15 @@ pub(super) fn changes(event: notify::Result<notify::Event>, project: &Project) -
     if matches!(event.kind, EventKind::Access(_)) {
         return None;
     }
+    // A folder that is only changed, as by `chmod`, is still the one that is watched.
+    let is_elsewhere = match event.kind {
+        EventKind::Modify(kind) => matches!(kind, ModifyKind::Name(_)),
+        _ => true,
+    };
     let concerned = event
         .paths
         .into_iter()
-        .filter(|path| project.concerns(path));
+        .filter(|path| project.concerns(path) || (is_elsewhere && project.is_above_a_place(path)));
     let files: BTreeSet<_> = concerned.collect();
     (!files.is_empty()).then_some(Changes::Files(files))
 }

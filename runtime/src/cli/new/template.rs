@@ -1,25 +1,30 @@
-//! What a project begins with. The files are in `runtime/templates/`, and part of this command.
+//! The files that a project begins with. They are in `runtime/templates/`, and part of this program; so is the
+//! source of the SDK, which links lead to from there. Where the files go is up to `new`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use include_dir::{Dir, File, include_dir};
 
-/// A file of a template: its path in the project, and its text.
-pub(super) type TemplateFile = (&'static str, &'static str);
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-macro_rules! template_files {
-    ($template:literal: $($file:literal),+ $(,)?) => {
-        &[$(($file, include_str!(concat!("../../../templates/", $template, "/", $file)))),+]
-    };
+/// Cargo leaves a folder with a `Cargo.toml` out of the package around it, so here that file has one more suffix.
+const SUFFIX: &str = "tmpl";
+
+/// Where a project has the source of the SDK. The template's `Cargo.toml` names this folder.
+const SDK_FOLDER: &str = "vendor/terrace-sdk";
+
+/// What the SDK's `Cargo.toml` inherits from its workspace, and cannot have outside of it.
+const SDK_LINTS: &str = "\n[lints]\nworkspace = true\n";
+
+/// A file of a project.
+#[derive(Debug)]
+pub(super) struct ProjectFile {
+    /// Its path in the project.
+    pub(super) path: PathBuf,
+    /// What it holds.
+    pub(super) text: String,
 }
-
-const HTTP_RUST: &[TemplateFile] = template_files!(
-    "http-rust": ".gitignore", "Cargo.toml", "README.md", "spin.toml", "src/lib.rs",
-);
-
-/// What Cloudflare needs besides, of any function.
-const WORKER: &[TemplateFile] =
-    template_files!("worker": "build-worker.sh", "package.json", "wrangler.toml");
 
 /// What a project begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,11 +34,13 @@ pub(crate) enum Template {
 }
 
 impl Template {
-    /// Its files.
-    pub(super) fn files(self) -> &'static [TemplateFile] {
-        match self {
-            Self::HttpRust => HTTP_RUST,
-        }
+    /// Its files for a project of this name, with those of the SDK.
+    pub(super) fn files(self, name: &str) -> Vec<ProjectFile> {
+        let mut files = match self {
+            Self::HttpRust => rendered("http-rust", name),
+        };
+        files.extend(sdk());
+        files
     }
 }
 
@@ -45,56 +52,64 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// The files that it adds to a project.
-    pub(super) fn files(self) -> &'static [TemplateFile] {
+    /// The files that it adds to a project of this name.
+    pub(super) fn files(self, name: &str) -> Vec<ProjectFile> {
         match self {
-            Self::Worker => WORKER,
+            Self::Worker => rendered("worker", name),
         }
     }
 }
 
-/// What takes the place of the words in double braces.
-pub(super) struct Values<'v> {
-    /// `{{name}}`, and as `{{crate}}` the same as rustc spells it.
-    pub(super) name: &'v str,
-    /// `{{sdk}}`: the folder of the crate, as a TOML string.
-    pub(super) sdk: &'v Path,
+/// The files of a template. `{{name}}` becomes the project's name, and `{{crate}}` the same as rustc spells it.
+fn rendered(template: &str, name: &str) -> Vec<ProjectFile> {
+    let mut files = folder(template);
+    for file in &mut files {
+        let text = file.text.replace("{{name}}", name);
+        file.text = text.replace("{{crate}}", &name.replace('-', "_"));
+    }
+    files
 }
 
-impl Values<'_> {
-    /// The text of a file.
-    pub(super) fn render(&self, text: &str) -> String {
-        // JSON's strings are TOML's.
-        let sdk = serde_json::Value::from(self.sdk.to_string_lossy());
-        text.replace("{{name}}", self.name)
-            .replace("{{crate}}", &self.name.replace('-', "_"))
-            .replace("\"{{sdk}}\"", &sdk.to_string())
+/// The source of the SDK as a crate that stands alone.
+fn sdk() -> Vec<ProjectFile> {
+    let mut files = folder("terrace-sdk");
+    for file in &mut files {
+        if file.path == Path::new("Cargo.toml") {
+            file.text = file.text.replace(SDK_LINTS, "");
+        }
+        file.path = Path::new(SDK_FOLDER).join(&file.path);
+    }
+    files
+}
+
+/// The files of a folder of `runtime/templates/`, with their paths in it.
+fn folder(name: &str) -> Vec<ProjectFile> {
+    let folder = TEMPLATES
+        .get_dir(name)
+        .expect("each template has a folder of its name");
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    let file = |file: &File<'_>| {
+        let path = file.path().strip_prefix(name).unwrap_or(file.path());
+        let has_suffix = path.extension().is_some_and(|end| end == SUFFIX);
+        ProjectFile {
+            path: if has_suffix {
+                path.with_extension("")
+            } else {
+                path.to_owned()
+            },
+            text: file.contents_utf8().expect("templates are text").to_owned(),
+        }
+    };
+    files.into_iter().map(file).collect()
+}
+
+fn collect<'f>(folder: &'f Dir<'f>, files: &mut Vec<&'f File<'f>>) {
+    files.extend(folder.files());
+    for folder in folder.dirs() {
+        collect(folder, files);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_word_in_braces_gets_its_value() {
-        let files = Template::HttpRust.files().iter();
-        for (file, text) in files.chain(Target::Worker.files()) {
-            let values = Values {
-                name: "user-api",
-                sdk: Path::new("/the \"sdk\""),
-            };
-            let text = values.render(text);
-            assert!(!text.contains("{{"), "{file}: {text}");
-        }
-    }
-
-    #[test]
-    fn folders_with_strange_names_stay_toml() {
-        let sdk = Path::new("/a \"b\"\\c\n");
-        let values = Values { name: "shop", sdk };
-        let text = values.render("path = \"{{sdk}}\"");
-        let table: toml::Table = text.parse().unwrap();
-        assert_eq!(table["path"].as_str(), sdk.to_str());
-    }
-}
+mod tests;

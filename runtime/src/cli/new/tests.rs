@@ -9,9 +9,7 @@ mod worker_build;
 
 fn project(name: &str) -> tempfile::TempDir {
     let folder = tempdir().unwrap();
-    let sdk = Path::new("/sdk");
-    let files = Template::HttpRust.files();
-    write(folder.path(), files, &Values { name, sdk }).unwrap();
+    write(folder.path(), &Template::HttpRust.files(name)).unwrap();
     folder
 }
 
@@ -32,15 +30,16 @@ fn manifest_of_a_new_project_is_right() {
 }
 
 #[test]
-fn crate_of_a_new_project_has_its_name_and_finds_the_sdk() {
+fn crate_of_a_new_project_has_its_name_and_the_sdk_beside_it() {
     let folder = project("user-api");
     let text = fs::read_to_string(folder.path().join("Cargo.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
     assert_eq!(table["package"]["name"].as_str(), Some("user-api"));
-    assert_eq!(
-        table["dependencies"]["terrace-sdk"]["path"].as_str(),
-        Some("/sdk")
-    );
+    let sdk = table["dependencies"]["terrace-sdk"]["path"]
+        .as_str()
+        .unwrap();
+    assert!(Path::new(sdk).is_relative(), "{sdk}");
+    assert!(folder.path().join(sdk).join("src/lib.rs").exists(), "{sdk}");
     // Else a project in the folder of another one would be taken for a part of that.
     assert!(table.contains_key("workspace"));
 }
@@ -71,11 +70,7 @@ fn file_that_cannot_be_written_is_named() {
     let folder = tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let values = Values {
-        name: "shop",
-        sdk: Path::new("/sdk"),
-    };
-    let (named, _) = write(&file, Template::HttpRust.files(), &values).unwrap_err();
+    let (named, _) = write(&file, &Template::HttpRust.files("shop")).unwrap_err();
     assert!(named.starts_with(&file));
 }
 
@@ -109,7 +104,6 @@ fn arguments(folder: &Path, target: Option<Target>) -> NewArguments {
         template: Template::HttpRust,
         target,
         dir: Some(folder.to_owned()),
-        sdk: None,
     }
 }
 

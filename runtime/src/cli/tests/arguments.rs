@@ -7,6 +7,7 @@ use clap::{CommandFactory, error::ErrorKind};
 use super::*;
 use crate::cli::arguments::Command;
 use crate::serving::ServingOptions;
+use crate::settings::AdminAddress;
 
 fn options(line: &str) -> ServingOptions {
     match parse(line).unwrap().command {
@@ -44,7 +45,8 @@ fn up_and_dev_take_the_same_arguments() {
         assert_eq!(options.manifest, Path::new("shop"));
         assert_eq!(options.config.as_deref(), Some(Path::new("my.toml")));
         assert_eq!(options.listen, Some("[::1]:80".parse().unwrap()));
-        assert_eq!(options.admin, Some("127.0.0.1:0".parse().unwrap()));
+        let admin = AdminAddress::At("127.0.0.1:0".parse().unwrap());
+        assert_eq!(options.admin, Some(admin));
         assert_eq!(options.state_dir.as_deref(), Some(Path::new("/state")));
         assert_eq!(options.only, ["api", "hello", "web"]);
         assert_eq!(options.variables, ["a=1", "b=x=y"]);
@@ -70,7 +72,8 @@ fn edge_takes_an_origin_and_what_up_takes_of_listeners() {
     assert_eq!(options.origin.as_deref(), Some("http://a"));
     assert_eq!(options.config.as_deref(), Some(Path::new("my.toml")));
     assert_eq!(options.listen, Some("[::1]:80".parse().unwrap()));
-    assert_eq!(options.admin, Some("127.0.0.1:0".parse().unwrap()));
+    let admin = AdminAddress::At("127.0.0.1:0".parse().unwrap());
+    assert_eq!(options.admin, Some(admin));
     assert_eq!(options.state_dir.as_deref(), Some(Path::new("/s")));
     assert!(options.json && parse("terrace edge").is_ok());
 }
@@ -172,4 +175,14 @@ fn every_command_is_explained_with_examples() {
             None
         );
     }
+}
+
+#[test]
+fn the_admin_listener_can_be_switched_off() {
+    for command in ["up", "dev"] {
+        let options = options(&format!("terrace {command} --admin off"));
+        assert_eq!(options.admin, Some(AdminAddress::Off));
+    }
+    let refused = refusal("terrace up --admin on").to_string();
+    assert!(refused.contains("or `off`"), "{refused}");
 }

@@ -42,6 +42,7 @@ async fn answer(request: Request) -> Result<Response, Error> {
         ["transaction", label, table] => database::transaction(label, table).await,
         ["queue", name] => sent(name, body.read(MAX_CONTENT).await?).await,
         ["fetch"] => Ok(outbound::send(request_of(&body.read(MAX_CONTENT).await?)?).await?),
+        ["post"] => Ok(outbound::send(post_of(&body.read(MAX_CONTENT).await?)?).await?),
         ["field", name] => Ok(field(&head.headers, name)),
         ["echo"] => Ok(Response::new(body)),
         ["nothing"] => Ok(with_status(StatusCode::NO_CONTENT, Body::empty())),
@@ -87,6 +88,12 @@ async fn value(method: &Method, store: &Store, key: &str, body: Body) -> Result<
 
 fn request_of(url: &[u8]) -> Result<Request, Error> {
     Ok(Request::builder().uri(url).body(Body::empty())?)
+}
+
+/// A request whose content is the URL that it goes to.
+fn post_of(url: &[u8]) -> Result<Request, Error> {
+    let content = Body::from(Bytes::copy_from_slice(url));
+    Ok(Request::post(url).body(content)?)
 }
 
 fn field(fields: &HeaderMap, name: &str) -> Response {

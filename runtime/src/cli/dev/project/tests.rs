@@ -126,3 +126,22 @@ fn directories_of_all_files_are_watched() {
     assert_eq!(roots[&root], RecursiveMode::NonRecursive);
     assert_eq!(roots[&root.join("api")], RecursiveMode::Recursive);
 }
+
+#[test]
+fn a_folder_that_comes_or_goes_is_watched_anew_and_what_is_in_it_is_built() {
+    let (_directory, root, project) = project(&two_components(), &[]);
+    let plan = project.plan(&changes(&root, &["api"]));
+    assert!(plan.folders && !plan.manifest);
+    assert_eq!(plan.build, ids(&["api"]));
+    let plan = project.plan(&changes(&root, &["api/a.rs", "spin.toml", "web.wasm"]));
+    assert!(!plan.folders);
+}
+
+#[test]
+fn the_folders_above_what_is_watched_are_watched_too() {
+    let (_directory, root, project) = project(&two_components(), &[]);
+    let roots = project.roots();
+    for folder in [root.as_path(), root.parent().unwrap()] {
+        assert_eq!(roots.get(folder), Some(&RecursiveMode::NonRecursive));
+    }
+}

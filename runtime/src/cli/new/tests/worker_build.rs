@@ -31,15 +31,7 @@ struct Machine(TempDir);
 impl Machine {
     fn new() -> Self {
         let machine = Self(tempdir().unwrap());
-        write(
-            &machine.path("project"),
-            Target::Worker.files(),
-            &Values {
-                name: "shop",
-                sdk: Path::new(""),
-            },
-        )
-        .unwrap();
+        write(&machine.path("project"), &Target::Worker.files("shop")).unwrap();
         for file in [
             "node_modules/.bin/esbuild",
             "node_modules/.bin/wasm-opt",
