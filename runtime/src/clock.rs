@@ -1,7 +1,7 @@
 //! Owns every reading of the clock, so that a search for a clock ends here.
 //! What a span of time means is left to the callers.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The monotonic time, for durations and deadlines.
 #[must_use]
@@ -21,4 +21,14 @@ pub fn now() -> Instant {
 )]
 pub fn time_of_day() -> SystemTime {
     SystemTime::now()
+}
+
+/// How long this thread has had the processor.
+#[must_use]
+pub fn thread_cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
 }

@@ -1,9 +1,10 @@
 //! The app as it runs: routes, and the functions behind them. Swapped as a whole when the app changes.
 
-mod load;
-mod message;
+mod guest_request;
+mod loader;
+mod process_folder;
 
-pub use load::{Loader, Rendered, handler};
+pub use loader::{Files, Loader, Rendered, handler};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,8 +67,12 @@ impl Deployment {
         match &trigger.target {
             Target::Static(response) => Ok(static_response(response)),
             Target::Function(function) => {
-                let request =
-                    message::from_client(request, &found, &context, function.limits.request_body)?;
+                let request = guest_request::from_client(
+                    request,
+                    &found,
+                    &context,
+                    function.limits.request_body,
+                )?;
                 let deadline = context.received + function.limits.timeout;
                 let call = CallState::new(context, worker, deadline);
                 let mut response = function.call(request, call).await?;
@@ -110,7 +115,7 @@ impl Deployment {
             }
         };
         let limit = function.limits.request_body;
-        let request = message::from_within(request, route.as_ref(), &caller.context, limit)?;
+        let request = guest_request::from_within(request, route.as_ref(), &caller.context, limit)?;
         let state = caller.nested(clock::now() + function.limits.timeout);
         function
             .call(request, state)

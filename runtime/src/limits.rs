@@ -63,6 +63,10 @@ pub const MIB: u64 = 1024 * KIB;
 /// enough that others hardly notice, long enough that the switch costs nothing.
 pub const EPOCH_TICK: Duration = Duration::from_millis(1);
 
+/// How long a poll of a guest must take, in microseconds, before its processor time is read from the clock of the
+/// thread, which takes some 0.2 µs. Shorter ones are charged by the wall clock.
+pub const CPU_CLOCK_INTERVAL_MICROSECONDS: u64 = 200;
+
 /// How much later than its deadline a call that shares its instance takes the whole instance with it. In that time
 /// the call is ended alone, if its guest lets go of the thread.
 pub const DEADLINE_GRACE: Duration = Duration::from_millis(250);
@@ -143,6 +147,18 @@ pub const MAX_CACHED_RESPONSE_DIVISOR: u64 = 8;
 
 /// How long `terrace cache` waits for the admin listener, which answers at once if it answers at all.
 pub const ADMIN_CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much compiled code is kept, in bytes. Some hundred components, in all their versions of a few weeks. Beyond it
+/// the code that was used longest ago is removed, and compiled again should it be needed.
+pub const MAX_COMPILED_CODE_BYTES: u64 = 2048 * MIB;
+
+/// How long compiled code is kept that nobody uses, in days. A version that was not started for so long is not coming
+/// back.
+pub const MAX_COMPILED_CODE_AGE_DAYS: u64 = 30;
+
+/// How long a file of compiled code may take to be written, in hours. One that takes longer was left by a process that
+/// was killed, and is removed.
+pub const UNFINISHED_FILE_HOURS: u64 = 1;
 
 /// How often a worker looks for instances that have been idle for too long.
 pub const REAP_INTERVAL: Duration = Duration::from_secs(1);

@@ -204,12 +204,12 @@ pub struct Dependency {
     pub position: Position,
 }
 
-/// A file, or a whole directory, that a component may read.
+/// A file, or a directory without what is in it, in the tree that a component may read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileMount {
-    /// What is there: a regular file, or a directory that is mounted whole.
+    /// What is there.
     pub host: PathBuf,
-    /// Where the component finds it: an absolute path with `/`.
+    /// Where the component finds it: an absolute path with `/` between its parts.
     pub guest: String,
 }
 

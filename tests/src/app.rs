@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::process::{Ended, Process};
-use crate::running::Running;
+use crate::running::{Beside, Running};
 
 /// The manifest's file name.
 const MANIFEST: &str = "spin.toml";
@@ -208,6 +208,14 @@ impl App {
     pub async fn start(self) -> Running {
         let command = self.command();
         Running::start(self, command).await
+    }
+
+    /// Starts it with `terrace up` in its folder, without giving it up: several processes may serve it at once.
+    ///
+    /// # Panics
+    /// When it does not get ready; the message shows what the process said.
+    pub async fn start_beside(&self) -> Beside {
+        Beside::start(self.spawn(self.command())).await
     }
 
     /// Starts it with `terrace dev` and waits until it is ready.

@@ -28,4 +28,4 @@ pub mod wait;
 pub use app::App;
 pub use artefact::guest;
 pub use client::{Answer, Client};
-pub use running::Running;
+pub use running::{Beside, Running};

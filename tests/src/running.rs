@@ -198,6 +198,34 @@ impl Running {
     }
 }
 
+/// One of several processes that serve the same app. It ends with this.
+#[derive(Debug)]
+pub struct Beside {
+    /// The process.
+    pub process: Process,
+    http: String,
+    client: Client,
+}
+
+impl Beside {
+    pub(crate) async fn start(mut process: Process) -> Self {
+        let ready = until_ready(&mut process).await;
+        Self {
+            process,
+            http: ready["http"].as_str().expect("an address").to_owned(),
+            client: Client::default(),
+        }
+    }
+
+    /// GETs a path.
+    pub async fn get(&self, path: &str) -> Answer {
+        let url = format!("{}{path}", self.http);
+        self.client
+            .send(request(Method::GET, &url, &[], Bytes::new()))
+            .await
+    }
+}
+
 async fn until_ready(process: &mut Process) -> Value {
     let ready = |line: &str| {
         let value: Value = serde_json::from_str(line).ok()?;

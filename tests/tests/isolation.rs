@@ -284,3 +284,22 @@ async fn memory_of_one_instance_is_not_seen_by_another() {
     }
     assert_eq!(app.get("/b/count").await.expect(200).text(), "1");
 }
+
+#[tokio::test]
+async fn an_answer_that_was_finished_stands_when_the_guest_exits() {
+    let app = app().await;
+    let answer = app.get("/p2/exit").await.expect(200);
+    assert_eq!(answer.text(), "thirteen byte");
+    app.get("/p3/exit")
+        .await
+        .expect_problem(500, failure::NO_RESPONSE);
+    app.get("/healthy/ok").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_not_finished_breaks_off_when_the_guest_exits() {
+    let app = app().await;
+    if let Ok(answer) = app.try_get("/p2/exit-unfinished").await {
+        answer.expect_problem(500, failure::GUEST_FAILED);
+    }
+}

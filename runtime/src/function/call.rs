@@ -28,8 +28,15 @@ pub struct CallState {
     pub depth: u32,
     cpu_nanoseconds: AtomicU64,
     failure: OnceLock<Failure>,
+    /// Whether the client went away before it had the whole response.
     cancelled: AtomicBool,
+    /// Whether the client's side has the whole response.
+    taken: AtomicBool,
+    /// Whether the guest has exited, so that no more of a response comes.
+    exited: AtomicBool,
     driver: AtomicWaker,
+    /// Who waits for the next piece of the response's content.
+    reader: AtomicWaker,
 }
 
 impl CallState {
@@ -65,7 +72,10 @@ impl CallState {
             cpu_nanoseconds: AtomicU64::new(0),
             failure: OnceLock::new(),
             cancelled: AtomicBool::new(false),
+            taken: AtomicBool::new(false),
+            exited: AtomicBool::new(false),
             driver: AtomicWaker::new(),
+            reader: AtomicWaker::new(),
         }
     }
 
@@ -82,7 +92,12 @@ impl CallState {
     }
 
     pub(super) fn failure(&self) -> Failure {
-        self.failure.get().cloned().unwrap_or(Failure::GuestTrapped)
+        let without_cause = if self.has_exited() {
+            Failure::NoResponse
+        } else {
+            Failure::GuestTrapped
+        };
+        self.failure.get().cloned().unwrap_or(without_cause)
     }
 
     pub(super) fn fail(&self, failure: Failure) {
@@ -103,15 +118,40 @@ impl CallState {
 
     /// Waits until the client goes away.
     pub(super) async fn cancelled(&self) {
+        self.until(Self::is_cancelled).await;
+    }
+
+    /// Waits until nobody waits for the response any more, after [`Self::note_exit`].
+    pub(super) async fn taken(&self) {
+        self.until(|call| call.taken.load(Ordering::Relaxed) || call.is_cancelled())
+            .await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Self) -> bool) {
         poll_fn(|context| {
             self.wake_on_cancel(context.waker());
-            if self.is_cancelled() {
+            if holds(self) {
                 Poll::Ready(())
             } else {
                 Poll::Pending
             }
         })
         .await;
+    }
+
+    /// The guest has exited: what it wrote of the response is all that there is.
+    pub(super) fn note_exit(&self) {
+        self.exited.store(true, Ordering::Relaxed);
+        self.reader.wake();
+    }
+
+    pub(super) fn has_exited(&self) -> bool {
+        self.exited.load(Ordering::Relaxed)
+    }
+
+    /// Has the reader of the content woken when the guest exits.
+    pub(super) fn wake_on_exit(&self, waker: &Waker) {
+        self.reader.register(waker);
     }
 
     /// Has the driver woken when the client goes away.
@@ -147,8 +187,14 @@ impl CancelOnDrop {
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        if self.armed {
-            self.state.cancelled.store(true, Ordering::Relaxed);
+        let side = if self.armed {
+            &self.state.cancelled
+        } else {
+            &self.state.taken
+        };
+        side.store(true, Ordering::Relaxed);
+        // A driver whose client has everything needs no call, unless it waits for just that.
+        if self.armed || self.state.has_exited() {
             self.state.driver.wake();
         }
     }

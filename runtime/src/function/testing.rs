@@ -8,7 +8,8 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use wasmtime_wasi_http::WasiBody;
 
-use super::{CallState, Function, FunctionParts, InstanceBudget};
+use super::{CallState, Function, FunctionParts};
+use crate::budget::InstanceBudget;
 use crate::clock;
 use crate::engine::{Engine, EngineSize, Handler, LoadError};
 use crate::failure::Failure;
@@ -107,7 +108,7 @@ impl Bed {
             component: Arc::clone(&id),
             log: self.log.clone(),
             environment: Vec::new(),
-            preopens: Vec::new(),
+            files: None,
             memory: usize::try_from(limits.memory).unwrap(),
             budget: Arc::clone(&self.budget),
             grants: Arc::default(),

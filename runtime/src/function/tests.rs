@@ -1,13 +1,15 @@
 //! The life of instances: calls, reuse, limits, and their end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join_all;
 
+use super::Function;
 use super::testing::{Bed, LOOPING, SILENT, TRAPPING, WORKER, call, call_within, limits, request};
-use super::{Function, InstanceBudget};
+use crate::budget::InstanceBudget;
 use crate::failure::Failure;
 use crate::limits::{KIB, MIB};
 use crate::manifest::{ComponentLimits, Reuse};
@@ -233,4 +235,59 @@ async fn a_call_given_up_while_it_waits_for_an_instance_leaves_its_place() {
     };
     let waited = tokio::time::timeout(Duration::from_secs(20), left).await;
     assert!(waited.is_ok(), "the driver still waits");
+}
+
+/// A guest that computes for some milliseconds.
+const BUSY: &str = "(local i32) (local.set 2 (i32.const 10000000))
+    (loop (br_if 0 (local.tee 2 (i32.sub (local.get 2) (i32.const 1)))))";
+
+/// What a call of the function is charged.
+async fn charge(function: &Arc<Function>) -> (Option<Failure>, Duration) {
+    let state = call_within(function.limits.timeout);
+    let ended = function.call(request(), Arc::clone(&state)).await;
+    (ended.err(), state.cpu_time())
+}
+
+#[tokio::test]
+async fn busy_neighbours_do_not_end_an_innocent_guest() {
+    let bed = Bed::new(8, MIB);
+    let function = bed.function(BUSY, limits());
+    let (_, alone) = charge(&function).await;
+    let cpu = 3 * alone;
+    let function = bed.function(BUSY, ComponentLimits { cpu, ..limits() });
+    let looping = bed.function(LOOPING, ComponentLimits { cpu, ..limits() });
+    let neighbours = Neighbours::start();
+    let (innocent, charged) = charge(&function).await;
+    let (loops, _) = charge(&looping).await;
+    drop(neighbours);
+    assert_eq!(
+        innocent,
+        Some(Failure::NoResponse),
+        "{charged:?} of {cpu:?}"
+    );
+    assert_eq!(loops, Some(Failure::CpuExceeded));
+}
+
+/// Threads that keep all processors busy until dropped.
+struct Neighbours(Arc<AtomicBool>);
+
+impl Neighbours {
+    /// So many on each processor that a thread beside them gets less than an eighth of it.
+    const PER_PROCESSOR: usize = 8;
+
+    fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let processors = std::thread::available_parallelism().unwrap().get();
+        for _ in 0..Self::PER_PROCESSOR * processors {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || while !stop.load(Ordering::Relaxed) {});
+        }
+        Self(stop)
+    }
+}
+
+impl Drop for Neighbours {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -1,6 +1,7 @@
 //! `files` and `exclude_files`: what a component may read, looked up once when the app is loaded.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Component as PathPart, Path, PathBuf};
 
 use glob::Pattern;
@@ -12,12 +13,13 @@ use crate::fault::Reason;
 
 mod walk;
 
-/// The files of a component, sorted, each once.
+/// The files of a component, sorted, each once. All entries lie in one tree, as Spin's loader lays them.
 pub(super) fn files(reader: &Reader<'_>, table: &Table<'_>) -> Vec<FileMount> {
     let mut mounts = Mounts {
         reader,
+        root: reader.directory.canonicalize().ok(),
         excluded: excluded(table),
-        found: BTreeSet::new(),
+        found: BTreeMap::new(),
     };
     let entries = table.get("files").and_then(|value| value.list());
     for entry in entries.unwrap_or_default() {
@@ -27,7 +29,10 @@ pub(super) fn files(reader: &Reader<'_>, table: &Table<'_>) -> Vec<FileMount> {
             mounts.pattern(&entry, text);
         }
     }
-    mounts.found.into_iter().collect()
+    let found = mounts.found.into_iter();
+    found
+        .map(|(guest, host)| FileMount { host, guest })
+        .collect()
 }
 
 fn excluded(table: &Table<'_>) -> Vec<Pattern> {
@@ -39,8 +44,11 @@ fn excluded(table: &Table<'_>) -> Vec<Pattern> {
 
 struct Mounts<'r> {
     reader: &'r Reader<'r>,
+    /// The app's directory without links; none if it is not there.
+    root: Option<PathBuf>,
     excluded: Vec<Pattern>,
-    found: BTreeSet<FileMount>,
+    /// What lies where in the component's tree.
+    found: BTreeMap<String, PathBuf>,
 }
 
 impl Mounts<'_> {
@@ -62,13 +70,10 @@ impl Mounts<'_> {
         if !self.usable(&source, text, &host) {
             return;
         }
-        if self.excluded.is_empty() || host.is_file() {
-            self.found.insert(FileMount {
-                host,
-                guest: destination,
-            });
-        } else {
+        if host.is_dir() {
             self.expand(&source, &host, &destination);
+        } else {
+            self.place(&source, host, destination);
         }
     }
 
@@ -103,31 +108,80 @@ impl Mounts<'_> {
         }
     }
 
-    /// Every file below a directory.
+    /// A directory, with every file below it. A link in it that leads out of it gives nothing: the manifest does not
+    /// name what it leads to.
     fn expand(&mut self, place: &Value<'_>, directory: &Path, guest: &str) {
+        self.place(place, directory.to_owned(), guest.to_owned());
         for file in walk::below(directory, usize::MAX) {
+            if self.is_excluded(&file) {
+                continue;
+            }
             let below = file
                 .strip_prefix(directory)
                 .map(slashed)
                 .unwrap_or_default();
-            let guest = format!("{}/{below}", guest.trim_end_matches('/'));
-            self.add(place, file, guest);
+            if leads_out(&file, directory) && self.stays(place, &file) {
+                let name = directory.file_name().unwrap_or_default().display();
+                let message = format!("the link `{below}` in `{name}` leads out of it");
+                let help = "name what it leads to in `files`, or leave it out with `exclude_files`";
+                place.report(Reason::new(message).help(help));
+                continue;
+            }
+            self.add(place, file, child(guest, &below));
         }
     }
 
     fn add(&mut self, place: &Value<'_>, host: PathBuf, guest: String) {
-        let relative = host.strip_prefix(&self.reader.directory).unwrap_or(&host);
-        let excluded = |pattern: &Pattern| walk::matches(pattern, relative);
-        if self.excluded.iter().any(excluded) || !self.stays(place, &host) {
+        if self.is_excluded(&host) || !self.stays(place, &host) {
             return;
         }
         if !host.is_file() {
-            let message = format!("`{}` is no regular file", relative.display());
+            let message = format!("`{}` is no regular file", self.relative(&host).display());
             let help =
                 "links to directories are not followed: name the directory itself, or exclude it";
             return place.report(Reason::new(message).help(help));
         }
-        self.found.insert(FileMount { host, guest });
+        self.place(place, host, guest);
+    }
+
+    /// Puts a file or a directory into the tree, if nothing else is in its place.
+    fn place(&mut self, place: &Value<'_>, host: PathBuf, guest: String) {
+        let Some(other) = self.in_the_way(&host, &guest) else {
+            self.found.insert(guest, host);
+            return;
+        };
+        let [host, other] = [&host, other].map(|path| self.relative(path).display());
+        let message = format!("`{host}` is to lie at `{guest}`, where `{other}` is in the way");
+        let help = "give one of them another `destination`, or leave it out with `exclude_files`";
+        place.report(Reason::new(message).help(help));
+    }
+
+    /// What keeps something from lying at `guest`: another file there, a file where a directory must be, or files
+    /// below it.
+    fn in_the_way(&self, host: &Path, guest: &str) -> Option<&PathBuf> {
+        let is_directory = host.is_dir();
+        let same = |other: &Path| is_directory && other.is_dir() || is_same_file(host, other);
+        if let Some(other) = self.found.get(guest) {
+            return (!same(other)).then_some(other);
+        }
+        let parents = Path::new(guest).ancestors().skip(1);
+        let mut parents = parents.filter_map(|parent| self.found.get(parent.to_str()?));
+        let below = child(guest, "");
+        let mut below = self.found.range(below.clone()..).take(1);
+        let below = below.find(|(path, _)| !is_directory && path.starts_with(&child(guest, "")));
+        parents
+            .find(|parent| !parent.is_dir())
+            .or(below.map(|(_, host)| host))
+    }
+
+    fn is_excluded(&self, host: &Path) -> bool {
+        let mut excluded = self.excluded.iter();
+        excluded.any(|pattern| walk::matches(pattern, self.relative(host)))
+    }
+
+    /// The path as a user knows it.
+    fn relative<'p>(&self, host: &'p Path) -> &'p Path {
+        host.strip_prefix(&self.reader.directory).unwrap_or(host)
     }
 
     /// Whether a path that was written out is inside the app and there.
@@ -147,9 +201,11 @@ impl Mounts<'_> {
 
     /// Reports a symbolic link that leads out of the app, which could hand any file to a guest.
     fn stays(&self, place: &Value<'_>, path: &Path) -> bool {
-        let root = self.reader.directory.canonicalize();
-        let stays =
-            root.is_ok_and(|root| path.canonicalize().is_ok_and(|path| path.starts_with(root)));
+        let path_without_links = path.canonicalize();
+        let stays = self
+            .root
+            .as_ref()
+            .is_some_and(|root| path_without_links.is_ok_and(|path| path.starts_with(root)));
         if !stays {
             let message = format!("`{}` leads out of the app's directory", path.display());
             place.report(Reason::new(message).help("copy the file into the app"));
@@ -169,6 +225,23 @@ fn inside(place: &Value<'_>, text: &str) -> bool {
     inside
 }
 
+/// Whether the path is a link to something that is not below `directory`.
+fn leads_out(path: &Path, directory: &Path) -> bool {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    let without_links = (path.canonicalize(), directory.canonicalize());
+    is_link && matches!(without_links, (Ok(path), Ok(directory)) if !path.starts_with(&directory))
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    one == other
+        || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The path of what is called `name` in the directory `guest`.
+fn child(guest: &str, name: &str) -> String {
+    format!("{}/{name}", guest.trim_end_matches('/'))
+}
+
 /// An absolute path without detours.
 fn guest_path(text: &str) -> Result<String, Reason> {
     let detour = |part: &str| part == ".." || part == ".";
@@ -176,7 +249,7 @@ fn guest_path(text: &str) -> Result<String, Reason> {
         let reason = Reason::new(format!("`{text}` is not an absolute path"));
         return Err(reason.help("write where the component finds it, such as `/` or `/assets`"));
     }
-    Ok(text.to_owned())
+    Ok(format!("/{}", slashed(Path::new(text))))
 }
 
 /// A relative path with `/` between its parts and nothing else.

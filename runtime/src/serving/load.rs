@@ -5,14 +5,13 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::listeners::Listeners;
 use super::{ServingOptions, StartError, failed};
-use crate::deployment::{self, Loader, Rendered};
+use crate::budget::InstanceBudget;
+use crate::deployment::{self, Files, Loader, Rendered};
 use crate::engine::{Engine, EngineSize};
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
-use crate::function::InstanceBudget;
 use crate::limits::{DEFAULT_MEMORY, MAX_INSTANCES};
 use crate::manifest::{App, Target};
 use crate::settings::{Config, SETTINGS_FILE, STATE_DIRECTORY, Settings};
@@ -189,11 +188,15 @@ pub(super) fn loader(reading: &Reading, listeners: &Listeners) -> Result<Loader,
         engine,
         budget: InstanceBudget::new(MAX_INSTANCES, reading.config.instance_memory),
         state,
-        state_directory: directory.clone(),
+        files: Files::in_state_directory(directory).map_err(|error| {
+            failed(format!(
+                "files can't be laid out in {}: {error}",
+                directory.display()
+            ))
+        })?,
         metrics: Arc::clone(listeners.metrics()),
         log: listeners.log().clone(),
         workers: reading.config.listen.workers.get(),
-        loads: AtomicU64::new(0),
     })
 }
 

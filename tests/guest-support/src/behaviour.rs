@@ -42,6 +42,12 @@ pub enum Behaviour {
         /// How many to wait for.
         wanted: u32,
     },
+    /// `/exit` and `/exit-unfinished`: answer, then exit with 0, with the content finished or not. A guest of 0.3, which
+    /// answers by returning, exits without an answer.
+    Exit {
+        /// Whether the content is finished first.
+        finished: bool,
+    },
     /// `/bytes/N`: an answer of this many bytes, sent piece by piece.
     Bytes {
         /// The length of the content.
@@ -79,6 +85,8 @@ impl Behaviour {
             "concurrent" => Self::Concurrent {
                 wanted: u32::try_from(argument).unwrap_or(u32::MAX),
             },
+            "exit" => Self::Exit { finished: true },
+            "exit-unfinished" => Self::Exit { finished: false },
             "bytes" => Self::Bytes { length: argument },
             name => Self::Answer(faults::answer(name, argument, call)),
         }

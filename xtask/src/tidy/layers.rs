@@ -14,6 +14,7 @@ const RUNTIME: &[&[&str]] = &[
     &["function"],
     &["engine"],
     &["host"],
+    &["budget"],
     &["capability"],
     &["guest_output", "outbound"],
     &["cache"],

@@ -18,16 +18,15 @@ fn check(entries: &str) -> Result<Vec<String>, String> {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, b"").unwrap();
     }
+    fs::create_dir(directory.path().join("public")).unwrap();
+    symlink("../secret/key", directory.path().join("public/key")).unwrap();
     for (target, link) in [("/etc", "out"), ("a.txt", "link"), (".", "loop")] {
         symlink(target, directory.path().join("assets").join(link)).unwrap();
     }
     let app = App::load(directory.path()).map_err(|faults| faults.to_string())?;
     let mounts = app.components[0].files.iter();
-    let whole = |mount: &FileMount| match mount.host.is_dir() {
-        true => format!("{} whole", mount.guest),
-        false => mount.guest.clone(),
-    };
-    Ok(mounts.map(whole).collect())
+    let files = mounts.filter(|mount| mount.host.is_file());
+    Ok(files.map(|mount| mount.guest.clone()).collect())
 }
 
 fn found(entries: &str) -> Vec<String> {
@@ -52,11 +51,15 @@ fn files_keep_their_paths() {
 }
 
 #[test]
-fn a_directory_with_a_destination_is_mounted_whole() {
-    assert_eq!(
-        found("files = [{ source = 'assets', destination = '/www' }]"),
-        ["/www whole"]
-    );
+fn a_directory_goes_to_its_destination_with_all_that_is_in_it() {
+    let excluded = "exclude_files = ['assets/out', 'assets/loop']";
+    for destination in ["/www", "/www/", "//www"] {
+        let entry = format!("{{ source = 'assets', destination = '{destination}' }}");
+        assert_eq!(
+            found(&format!("{excluded}\nfiles = [{entry}]")),
+            ["/www/a.txt", "/www/b.html", "/www/deep/c.txt", "/www/link"]
+        );
+    }
     assert_eq!(
         found("files = [{ source = 'assets/a.txt', destination = '/a' }]"),
         ["/a"]
@@ -126,4 +129,51 @@ fn a_link_that_leads_back_into_itself_is_named_and_not_followed() {
         "{faults}"
     );
     assert_eq!(found("files = ['**/c.txt']"), ["/assets/deep/c.txt"]);
+}
+
+#[test]
+fn a_link_out_of_a_named_folder_is_an_error_of_check() {
+    for entry in ["{ source = 'public', destination = '/' }", "'public'"] {
+        let faults = check(&format!("files = [{entry}]")).unwrap_err();
+        assert!(
+            faults.contains("the link `key` in `public` leads out of it"),
+            "{faults}"
+        );
+        let excluded = format!("exclude_files = ['public/key']\nfiles = [{entry}]");
+        assert!(found(&excluded).is_empty());
+    }
+    assert_eq!(found("files = ['public/*']"), ["/public/key"]);
+}
+
+#[test]
+fn entries_that_cannot_lie_in_one_tree_are_errors_of_check() {
+    let place = |source: &str, destination: &str| {
+        format!("{{ source = '{source}', destination = '{destination}' }}")
+    };
+    for (entries, expected) in [
+        (
+            [place("assets/a.txt", "/x"), place("assets/b.html", "/x")],
+            "`assets/b.html` is to lie at `/x`, where `assets/a.txt` is in the way",
+        ),
+        (
+            [place("assets/a.txt", "/x"), place("assets/b.html", "/x/y")],
+            "`assets/b.html` is to lie at `/x/y`, where `assets/a.txt` is in the way",
+        ),
+        (
+            [place("assets/a.txt", "/x/y"), place("assets/b.html", "/x")],
+            "`assets/b.html` is to lie at `/x`, where `assets/a.txt` is in the way",
+        ),
+        (
+            [place("assets/a.txt", "/x"), place("secret", "/x")],
+            "`secret` is to lie at `/x`, where `assets/a.txt` is in the way",
+        ),
+    ] {
+        let faults = check(&format!("files = [{}]", entries.join(", "))).unwrap_err();
+        assert!(faults.contains(expected), "{faults}");
+    }
+    let both = [place("assets/deep", "/"), place("secret", "/")];
+    assert_eq!(
+        found(&format!("files = [{}, 'secret/key']", both.join(", "))),
+        ["/c.txt", "/key", "/secret/key"]
+    );
 }

@@ -49,6 +49,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Faults {
             // A 0.2 instance takes one request at a time.
             Behaviour::Concurrent { .. } => send(outparam, &Answer::text(200, "1")),
             Behaviour::Bytes { length } => bytes(outparam, length),
+            Behaviour::Exit { finished } => exit(outparam, finished),
         }
     }
 }
@@ -98,6 +99,14 @@ fn echo(request: &IncomingRequest, outparam: ResponseOutparam, pause: Duration) 
     if connected {
         reply.finish();
     }
+}
+
+fn exit(outparam: ResponseOutparam, finished: bool) {
+    let reply = Reply::start(outparam, 200, &[]);
+    if reply.write(b"thirteen byte") && finished {
+        reply.finish();
+    }
+    std::process::exit(0);
 }
 
 fn bytes(outparam: ResponseOutparam, mut left: u64) {

@@ -41,6 +41,7 @@ async fn handle(request: Request) -> Result<Response<BoxBody>, Error> {
         Behaviour::Sleep(pause) => sleep_then_answer(pause).await,
         Behaviour::Chain { url } => chain(&url).await,
         Behaviour::Concurrent { wanted } => Ok(text(concurrent(wanted).await.to_string())),
+        Behaviour::Exit { .. } => std::process::exit(0),
         Behaviour::Bytes { length } => Ok(Response::new(body::of_length(length))),
     }
 }

@@ -1,20 +1,21 @@
 //! How an app that was read and judged becomes a [`Deployment`]: stores opened, components compiled and linked.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::process_folder::ProcessFolder;
 use super::{Deployment, Target, Trigger};
+use crate::budget::InstanceBudget;
 use crate::capability::Grants;
 use crate::composition;
 use crate::engine::{self, Engine, Handler, LoadError};
 use crate::fault::{Fault, Faults, Reason};
-use crate::function::{Function, FunctionParts, InstanceBudget};
-use crate::host::{HostFactory, Preopen};
-use crate::manifest::{App, Component, Target as ManifestTarget};
+use crate::function::{Function, FunctionParts};
+use crate::host::{FileTree, HostFactory};
+use crate::manifest::{App, Component, FileMount, Target as ManifestTarget};
 use crate::observe::{ComponentMetrics, Log, Metrics};
 use crate::outbound::Outbound;
 use crate::outbound::grants::AllowedHosts;
@@ -30,17 +31,18 @@ pub struct Loader {
     pub budget: Arc<InstanceBudget>,
     /// The databases and key-value stores.
     pub state: State,
-    /// Where files that a component may read are put together.
-    pub state_directory: PathBuf,
+    /// Where the files that components may read are laid out.
+    pub files: Files,
     /// Where requests and instances are counted.
     pub metrics: Arc<Metrics>,
     /// Where guests' output goes.
     pub log: Log,
     /// Number of worker threads.
     pub workers: usize,
-    /// How many apps were loaded so far.
-    pub loads: AtomicU64,
 }
+
+/// The folder in the state folder that holds the files of components, by process.
+const FILES_DIRECTORY: &str = "files";
 
 /// The way from a component to the app that it becomes part of.
 type AppLink = Arc<OnceLock<std::sync::Weak<Deployment>>>;
@@ -56,8 +58,7 @@ impl Loader {
         mut rendered: BTreeMap<String, Rendered>,
     ) -> Result<Arc<Deployment>, Faults> {
         let link = AppLink::default();
-        let load = self.loads.fetch_add(1, Ordering::Relaxed).to_string();
-        let files = self.state_directory.join("files").join(load);
+        let files = self.files.next();
         let mut faults = Faults::default();
         let mut functions = BTreeMap::new();
         for component in app.functions() {
@@ -100,7 +101,9 @@ impl Loader {
             component: Arc::clone(&id),
             log: self.log.clone(),
             environment: component.environment.clone(),
-            preopens: preopens(component, files)
+            files: self
+                .files
+                .tree(component, files.to_owned())
                 .map_err(|error| fault(app, component, &format!("its files: {error}")))?,
             memory: usize::try_from(component.limits.memory).unwrap_or(usize::MAX),
             budget: Arc::clone(&self.budget),
@@ -189,30 +192,46 @@ pub struct Rendered {
     pub allowed_hosts: AllowedHosts,
 }
 
-/// The folders that a component may read. Single files are put together in `gathered`, because WASI grants folders
-/// only; it belongs to this load of the app, since the app before it may still be reading its own.
-fn preopens(component: &Component, gathered: &Path) -> io::Result<Vec<Preopen>> {
-    let (folders, files): (Vec<_>, Vec<_>) = component
-        .files
-        .iter()
-        .partition(|mount| mount.host.is_dir());
-    let mut preopens: Vec<_> = folders
-        .iter()
-        .map(|mount| Preopen::folder(mount.host.clone(), mount.guest.clone()))
-        .collect();
-    if !files.is_empty() {
-        preopens.push(Preopen::gathered(gathered.into())?);
-        for file in files {
-            let guest = file.guest.trim_start_matches('/');
-            copy(&file.host, &gathered.join(guest))?;
-        }
-    }
-    Ok(preopens)
+/// The folder of this process in the state folder, where the files that components may read are laid out.
+pub struct Files {
+    state_directory: PathBuf,
+    own: ProcessFolder,
+    /// How many apps were loaded so far: each has its files, as the one before it may still be reading its own.
+    loads: AtomicU64,
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
+impl Files {
+    /// Makes the folder.
+    ///
+    /// # Errors
+    /// When the state folder can't be written.
+    pub fn in_state_directory(directory: &Path) -> io::Result<Self> {
+        Ok(Self {
+            state_directory: directory.canonicalize()?,
+            own: ProcessFolder::make(&directory.join(FILES_DIRECTORY))?,
+            loads: AtomicU64::new(0),
+        })
     }
-    fs::copy(from, to).map(drop)
+
+    /// The folder of the next app that is loaded.
+    fn next(&self) -> PathBuf {
+        let load = self.loads.fetch_add(1, Ordering::Relaxed);
+        self.own.path().join(load.to_string())
+    }
+
+    /// The tree of a component, if its manifest names any files.
+    fn tree(&self, component: &Component, root: PathBuf) -> io::Result<Option<FileTree>> {
+        let mut files: Vec<FileMount> = component.files.clone();
+        // A component that reads the app's whole folder does not read the state in it.
+        files.retain(|file| !self.is_state(&file.host));
+        if files.is_empty() {
+            return Ok(None);
+        }
+        FileTree::lay_out(root, &files).map(Some)
+    }
+
+    fn is_state(&self, host: &Path) -> bool {
+        let path = host.canonicalize();
+        path.is_ok_and(|path| path.starts_with(&self.state_directory))
+    }
 }

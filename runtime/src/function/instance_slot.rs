@@ -11,15 +11,15 @@ use super::{Function, instance};
 use crate::clock;
 
 /// One instance, seen from outside its driver.
-pub(super) struct Seat {
-    ledger: Mutex<Ledger>,
+pub(super) struct InstanceSlot {
+    state: Mutex<SlotState>,
     /// Requests that the instance takes at once.
     concurrent: usize,
     /// Requests that the instance serves in its life.
     pub(super) requests: usize,
 }
 
-struct Ledger {
+struct SlotState {
     /// The way to the driver; gone once the instance is retired, which ends the driver when it has nothing to do.
     jobs: Option<mpsc::Sender<Job>>,
     /// The calls that run now.
@@ -34,13 +34,13 @@ pub(super) enum Room {
     None,
 }
 
-impl Seat {
+impl InstanceSlot {
     /// Starts an instance on this worker with its first job.
     pub(super) fn start(function: &Arc<Function>, job: Job) {
         let reuse = function.reuse;
         let (jobs, queue) = mpsc::channel(reuse.concurrent);
-        let seat = Arc::new(Self {
-            ledger: Mutex::new(Ledger {
+        let slot = Arc::new(Self {
+            state: Mutex::new(SlotState {
                 jobs: Some(jobs),
                 calls: Vec::with_capacity(1),
                 taken: 0,
@@ -50,50 +50,50 @@ impl Seat {
             requests: reuse.requests,
         });
         let worker = job.state.worker;
-        let room = seat.ledger.lock().take(&job.state, &seat);
+        let room = slot.state.lock().take(&job.state, &slot);
         if matches!(room, Room::Left) {
-            function.pool(worker).lock().push(Arc::clone(&seat));
+            function.pool(worker).lock().push(Arc::clone(&slot));
         }
-        tokio::spawn(instance::drive(Arc::clone(function), seat, queue, job));
+        tokio::spawn(instance::drive(Arc::clone(function), slot, queue, job));
     }
 
     /// Hands over a job, or gives it back when the instance has ended.
     #[expect(
         clippy::result_large_err,
-        reason = "a refused job goes on to the next seat; a box would cost every request an allocation"
+        reason = "a refused job goes on to the next slot; a box would cost every request an allocation"
     )]
     pub(super) fn offer(self: &Arc<Self>, job: Job) -> Result<Room, Job> {
-        let mut ledger = self.ledger.lock();
-        let Some(jobs) = &ledger.jobs else {
+        let mut slot_state = self.state.lock();
+        let Some(jobs) = &slot_state.jobs else {
             return Err(job);
         };
         let state = Arc::clone(&job.state);
         jobs.try_send(job)
             .map_err(mpsc::error::TrySendError::into_inner)?;
-        Ok(ledger.take(&state, self))
+        Ok(slot_state.take(&state, self))
     }
 
-    /// Notes that a call has ended, and puts the seat back into the pool if that made room and its instance is still
+    /// Notes that a call has ended, and puts the slot back into the pool if that made room and its instance is still
     /// wanted.
     pub(super) fn finish(self: &Arc<Self>, function: &Function, state: &Arc<CallState>) {
-        // Before the ledger, as in `Function::place`. Whoever ends the idle instances says so first and empties the
-        // pools after that, so a seat is either seen by them here or found by them there.
+        // Before the lock of the slot, as in `Function::place`. Whoever ends the idle instances says so first and empties the
+        // pools after that, so a slot is either seen by them here or found by them there.
         let mut pool = function.pool(state.worker).lock();
-        let mut ledger = self.ledger.lock();
-        let was_full = ledger.calls.len() >= self.concurrent;
-        ledger.calls.retain(|call| !Arc::ptr_eq(call, state));
-        ledger.idle_since = clock::now();
-        let is_idle = ledger.calls.is_empty();
+        let mut slot_state = self.state.lock();
+        let was_full = slot_state.calls.len() >= self.concurrent;
+        slot_state.calls.retain(|call| !Arc::ptr_eq(call, state));
+        slot_state.idle_since = clock::now();
+        let is_idle = slot_state.calls.is_empty();
         if function.is_retired() || is_idle && function.budget.is_short() {
-            ledger.jobs = None;
-        } else if was_full && ledger.is_open(self) {
+            slot_state.jobs = None;
+        } else if was_full && slot_state.is_open(self) {
             pool.push(Arc::clone(self));
         }
     }
 
     /// No job is taken after this.
     pub(super) fn retire(&self) {
-        self.ledger.lock().jobs = None;
+        self.state.lock().jobs = None;
     }
 
     /// Whether several requests may be in the instance at once.
@@ -103,35 +103,35 @@ impl Seat {
 
     /// The call that came last, to which the instance's processor time is charged.
     pub(super) fn latest_call(&self) -> Option<Arc<CallState>> {
-        self.ledger.lock().calls.last().cloned()
+        self.state.lock().calls.last().cloned()
     }
 
     /// Whether the instance has nothing to do.
     pub(super) fn is_idle(&self) -> bool {
-        self.ledger.lock().calls.is_empty()
+        self.state.lock().calls.is_empty()
     }
 
     /// Whether the instance has had nothing to do for longer than `idle`.
     pub(super) fn is_idle_since(&self, now: Instant, idle: Duration) -> bool {
-        let ledger = self.ledger.lock();
-        ledger.calls.is_empty() && now.saturating_duration_since(ledger.idle_since) > idle
+        let slot_state = self.state.lock();
+        slot_state.calls.is_empty() && now.saturating_duration_since(slot_state.idle_since) > idle
     }
 
     /// Looks at the calls that run now.
     pub(super) fn with_calls<R>(&self, look: impl FnOnce(&[Arc<CallState>]) -> R) -> R {
-        look(&self.ledger.lock().calls)
+        look(&self.state.lock().calls)
     }
 }
 
-impl Ledger {
-    fn is_open(&self, seat: &Seat) -> bool {
-        self.jobs.is_some() && self.taken < seat.requests
+impl SlotState {
+    fn is_open(&self, slot: &InstanceSlot) -> bool {
+        self.jobs.is_some() && self.taken < slot.requests
     }
 
-    fn take(&mut self, state: &Arc<CallState>, seat: &Seat) -> Room {
+    fn take(&mut self, state: &Arc<CallState>, slot: &InstanceSlot) -> Room {
         self.calls.push(Arc::clone(state));
         self.taken += 1;
-        let full = self.calls.len() >= seat.concurrent || self.taken >= seat.requests;
+        let full = self.calls.len() >= slot.concurrent || self.taken >= slot.requests;
         if full { Room::None } else { Room::Left }
     }
 }

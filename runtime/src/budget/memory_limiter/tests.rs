@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use wasmtime::ResourceLimiterAsync;
 
-use super::{MemoryLimiter, MemoryRefusal, Preopen};
-use crate::function::InstanceBudget;
-use crate::limits::MAX_TABLE_ELEMENTS;
+use super::{MemoryLimiter, MemoryRefusal};
+use crate::budget::InstanceBudget;
+use crate::limits::{MAX_TABLE_ELEMENTS, MIB};
 
 fn limiter(limit: usize, budget: &Arc<InstanceBudget>) -> MemoryLimiter {
     MemoryLimiter::new(limit, Arc::clone(budget))
@@ -45,7 +45,7 @@ async fn an_instance_that_ends_gives_its_memory_back() {
 
 #[tokio::test]
 async fn tables_are_bounded() {
-    let budget = InstanceBudget::new(1, 1000);
+    let budget = InstanceBudget::new(1, MIB);
     let mut limiter = limiter(100, &budget);
     for (elements, allowed) in [(MAX_TABLE_ELEMENTS, true), (MAX_TABLE_ELEMENTS + 1, false)] {
         assert_eq!(
@@ -55,15 +55,36 @@ async fn tables_are_bounded() {
     }
 }
 
-#[test]
-fn gathered_files_go_with_their_component_and_those_of_users_stay() {
-    let folder = tempfile::tempdir().unwrap();
-    let host = folder.path().join("0").join("shop");
-    std::fs::create_dir_all(host.join("left over")).unwrap();
-    let gathered = Preopen::gathered(host.clone()).unwrap();
-    assert_eq!(std::fs::read_dir(&host).unwrap().count(), 0);
-    drop(gathered);
-    assert!(!host.exists());
-    drop(Preopen::folder(folder.path().into(), "/".into()));
-    assert!(folder.path().exists());
+#[tokio::test]
+async fn memory_that_the_system_refuses_is_given_back() {
+    let budget = InstanceBudget::new(1, 100);
+    let mut limiter = limiter(100, &budget);
+    for _ in 0..2 {
+        assert!(limiter.memory_growing(0, 100, None).await.unwrap());
+        limiter.memory_grow_failed(no_memory()).unwrap();
+        assert_eq!(limiter.used(), 0);
+    }
+    assert!(limiter.memory_growing(0, 60, None).await.unwrap());
+    assert!(!limiter.memory_growing(60, 160, None).await.unwrap());
+    limiter.memory_grow_failed(no_memory()).unwrap();
+    assert_eq!(limiter.used(), 60, "what was refused is not given back");
+}
+
+#[tokio::test]
+async fn tables_take_from_the_memory_of_all_instances() {
+    let budget = InstanceBudget::new(2, 100);
+    let mut first = limiter(100, &budget);
+    assert!(first.table_growing(0, 10, None).await.unwrap());
+    let mut second = limiter(100, &budget);
+    assert!(!second.memory_growing(0, 30, None).await.unwrap());
+    assert_eq!(second.refusal(), Some(MemoryRefusal::NoneLeft));
+    first.table_grow_failed(no_memory()).unwrap();
+    assert!(second.memory_growing(0, 30, None).await.unwrap());
+    assert!(first.table_growing(0, 5, None).await.unwrap());
+    drop(first);
+    assert!(second.memory_growing(30, 100, None).await.unwrap());
+}
+
+fn no_memory() -> wasmtime::Error {
+    wasmtime::format_err!("the system has none")
 }

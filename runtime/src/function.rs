@@ -1,19 +1,20 @@
 //! A function: one component of the app, with the instances that serve its requests.
 //!
 //! A request's way through here: [`Function::call`] admits it (concurrency limit, bounded queue), gives it to a
-//! `seat` (an idle instance of this worker, or a new one), whose driver (`instance`) runs the guest; the response
-//! goes back to the worker's connection task, which `body` lets leave in one write when it is small.
+//! slot (`instance_slot`: an idle instance of this worker, or a new one), whose driver (`instance`) runs the guest. The
+//! response goes back to the worker's connection task; `response_body` lets it leave in one write when it is small.
 //!
 //! All of it happens on the worker that read the request, so nothing on this way wakes another thread.
 
 mod admission;
-mod body;
-mod budget;
 mod call;
+mod cpu_time;
+mod guest;
 mod instance;
-mod seat;
+mod instance_slot;
+mod response_body;
+mod watch;
 
-pub use budget::InstanceBudget;
 pub use call::CallState;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use http::{Method, Request, Response};
 use parking_lot::Mutex;
 use wasmtime_wasi_http::WasiBody;
 
+use crate::budget::{InstanceBudget, Reclaim};
 use crate::clock;
 use crate::engine::{Engine, Handler};
 use crate::failure::Failure;
@@ -35,7 +37,7 @@ use crate::request::{ResponseBody, WorkerId};
 
 use admission::Admission;
 use call::{CancelOnDrop, Job};
-use seat::Seat;
+use instance_slot::{InstanceSlot, Room};
 
 /// One loaded component and its instances.
 pub struct Function {
@@ -49,13 +51,13 @@ pub struct Function {
     hosts: HostFactory,
     admission: Admission,
     budget: Arc<InstanceBudget>,
-    /// Seats with room for a request, by worker; the one used last is taken first, as its memory is warm.
-    pools: Box<[Mutex<Vec<Arc<Seat>>>]>,
+    /// Slots with room for a request, by worker; the one used last is taken first, as its memory is warm.
+    pools: Box<[Mutex<Vec<Arc<InstanceSlot>>>]>,
     reuse: InstanceReuse,
     retired: AtomicBool,
 }
 
-/// [`Reuse`] in the numbers that seats count with.
+/// [`Reuse`] in the numbers that slots count with.
 #[derive(Clone, Copy)]
 struct InstanceReuse {
     requests: usize,
@@ -128,7 +130,8 @@ impl Function {
             reuse,
             retired: AtomicBool::new(false),
         });
-        function.budget.register(&function);
+        let holder = Arc::downgrade(&function);
+        function.budget.register(holder);
         function
     }
 
@@ -155,7 +158,7 @@ impl Function {
             permit,
         });
         match response.await {
-            Ok(Ok(response)) => body::collect_small(response, cancel, is_wanted).await,
+            Ok(Ok(response)) => response_body::collect_small(response, cancel, is_wanted).await,
             // A guest that was ended also drops its channels, which looks as if it had not answered.
             Ok(Err(error)) => {
                 let cause = state.ended_by().cloned();
@@ -166,18 +169,18 @@ impl Function {
         }
     }
 
-    fn pool(&self, worker: WorkerId) -> &Mutex<Vec<Arc<Seat>>> {
+    fn pool(&self, worker: WorkerId) -> &Mutex<Vec<Arc<InstanceSlot>>> {
         &self.pools[worker.0]
     }
 
-    /// Gives the job to the seat used last that has room, or to a new one.
+    /// Gives the job to the slot used last that has room, or to a new one.
     fn place(self: &Arc<Self>, mut job: Job) {
         {
             let mut pool = self.pool(job.state.worker).lock();
-            while let Some(seat) = pool.last() {
-                match seat.offer(job) {
-                    Ok(seat::Room::Left) => return,
-                    Ok(seat::Room::None) => {
+            while let Some(slot) = pool.last() {
+                match slot.offer(job) {
+                    Ok(Room::Left) => return,
+                    Ok(Room::None) => {
                         pool.pop();
                         return;
                     }
@@ -188,44 +191,46 @@ impl Function {
                 }
             }
         }
-        Seat::start(self, job);
+        InstanceSlot::start(self, job);
     }
 
     /// Ends all idle instances now, and each busy one after its last request.
     pub fn retire(&self) {
-        // The locks of the pools order this before whatever a seat does with its pool after the sweep.
+        // The locks of the pools order this before whatever a slot does with its pool after the sweep.
         self.retired.store(true, Ordering::Relaxed);
-        self.retire_seats(|_| true);
+        self.retire_slots(|_| true);
     }
 
     fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Relaxed)
     }
 
-    fn end_idle_instances(&self) {
-        self.retire_seats(Seat::is_idle);
-    }
-
-    fn retire_seats(&self, unwanted: impl Fn(&Seat) -> bool) {
+    fn retire_slots(&self, unwanted: impl Fn(&InstanceSlot) -> bool) {
         for pool in &self.pools {
-            retire_seats(pool, &unwanted);
+            retire_slots(pool, &unwanted);
         }
     }
 
     /// Ends the instances of `worker` that have been idle for longer than the component allows.
     pub fn reap(&self, worker: WorkerId) {
         let now = clock::now();
-        retire_seats(self.pool(worker), |seat| {
-            seat.is_idle_since(now, self.reuse.idle)
+        retire_slots(self.pool(worker), |slot| {
+            slot.is_idle_since(now, self.reuse.idle)
         });
     }
 }
 
-fn retire_seats(pool: &Mutex<Vec<Arc<Seat>>>, unwanted: impl Fn(&Seat) -> bool) {
-    pool.lock().retain(|seat| {
-        let unwanted = unwanted(seat);
+impl Reclaim for Function {
+    fn end_idle_instances(&self) {
+        self.retire_slots(InstanceSlot::is_idle);
+    }
+}
+
+fn retire_slots(pool: &Mutex<Vec<Arc<InstanceSlot>>>, unwanted: impl Fn(&InstanceSlot) -> bool) {
+    pool.lock().retain(|slot| {
+        let unwanted = unwanted(slot);
         if unwanted {
-            seat.retire();
+            slot.retire();
         }
         !unwanted
     });

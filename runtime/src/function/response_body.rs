@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Response, StatusCode, header, response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -19,8 +19,8 @@ use crate::request::ResponseBody;
 ///
 /// The moment is counted in turns of this worker, not in time: the guest's driver gets [`SMALL_BODY_YIELDS`] turns.
 ///
-/// A body that nobody wants (the request was `HEAD`) gets the same moment and is dropped then: the guest may have
-/// announced a length that it does not send, and need not be ended for that.
+/// The answer to a `HEAD` has no content, whatever the guest sends. It gets the same moment, so that the length of a
+/// small content is known: the guest may announce a length that it does not send, and is not ended for that.
 ///
 /// # Errors
 /// The failure that ended the guest meanwhile; nothing has been sent, so it can still be reported.
@@ -29,12 +29,15 @@ pub(super) async fn collect_small(
     mut cancel: CancelOnDrop,
     is_wanted: bool,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let (parts, mut body) = response.into_parts();
+    let (mut parts, mut body) = response.into_parts();
     let mut start = Bytes::new();
     let mut next = None;
     let mut yields = 0;
     while yields < SMALL_BODY_YIELDS {
         match body.frame().now_or_never() {
+            None if cancel.state.has_exited() && is_wanted => {
+                return Err(failure_of(&cancel.state, &Error::HttpResponseIncomplete));
+            }
             None => {
                 yields += 1;
                 tokio::task::yield_now().await;
@@ -44,7 +47,11 @@ pub(super) async fn collect_small(
                     return Err(failure.clone());
                 }
                 cancel.disarm();
-                return Ok(Response::from_parts(parts, ResponseBody::Full(start)));
+                if is_wanted {
+                    return Ok(Response::from_parts(parts, ResponseBody::Full(start)));
+                }
+                announce_length(&mut parts, start.len());
+                break;
             }
             Some(Some(Ok(frame))) if frame.is_data() && start.len() < SMALL_BODY_BYTES => {
                 start = joined(start, frame.into_data().unwrap_or_default());
@@ -71,7 +78,16 @@ pub(super) async fn collect_small(
     Ok(Response::from_parts(parts, body.into()))
 }
 
-/// Why the body broke. A guest that died breaks it as well: then its death is the cause.
+/// Says in an answer to `HEAD` how long the content would have been (RFC 9110 §9.3.2), if the guest sent some.
+fn announce_length(head: &mut response::Parts, length: usize) {
+    let may_have_length = head.status != StatusCode::NO_CONTENT && !head.status.is_informational();
+    if length > 0 && may_have_length {
+        let field = head.headers.entry(header::CONTENT_LENGTH);
+        field.or_insert_with(|| length.into());
+    }
+}
+
+/// Why the body broke. A guest that was ended breaks it as well; the cause is then why it was ended.
 fn failure_of(state: &CallState, error: &Error) -> Failure {
     let cause = state.ended_by().cloned();
     cause.unwrap_or_else(|| call::guest_failed(error))
@@ -123,10 +139,16 @@ impl GuestBody {
         if let Some(next) = self.next.take() {
             return Poll::Ready(Some(Ok(next)));
         }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.cancel.state.wake_on_exit(context.waker());
+        let frame = match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Pending if self.cancel.state.has_exited() => {
+                Some(Err(Error::HttpResponseIncomplete))
+            }
+            poll => ready!(poll),
+        };
         Poll::Ready(match frame {
             Some(frame) => Some(frame.map_err(|error| failure_of(&self.cancel.state, &error))),
-            // A guest that died has closed its stream as well: only the call's state tells that from a proper end.
+            // A guest that was ended has closed its stream as well: only the call's state tells that from a proper end.
             None => self.cancel.state.ended_by().cloned().map(Err),
         })
     }

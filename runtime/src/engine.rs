@@ -3,11 +3,11 @@
 //! [`Engine`] is made once per process. [`Engine::load`] turns what [`read()`] found in a `.wasm` file into a [`Handler`], from which
 //! [`crate::function`] makes instances.
 
-mod artefact;
-mod cache;
+mod compiled_cache;
 mod epoch;
+mod handler;
 
-pub use artefact::{Handler, LoadError, read};
+pub use handler::{Handler, LoadError, read};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::capability;
 use crate::host::Host;
 use crate::limits;
 
-use cache::CompiledCache;
+use compiled_cache::CompiledCache;
 use epoch::EpochTicker;
 
 /// What the engine must be able to hold, known once the manifest was read.
@@ -65,7 +65,7 @@ impl Engine {
     /// A [`LoadError`] that says what was found in the component and what was expected.
     pub fn load(&self, source: &Path, wasm: &[u8]) -> Result<Handler, LoadError> {
         let component = self.cache.component(&self.engine, source, wasm)?;
-        artefact::link(&self.linker, &component, source)
+        handler::link(&self.linker, &component, source)
     }
 
     /// The wasmtime engine that stores are made in.

@@ -1,19 +1,30 @@
-//! Compiled code, kept between starts.
+//! Compiled code, kept between starts and shared by all processes that use the same folder.
 //!
 //! Compiled code is native code: running a file that somebody else made would give them this process. So a file
 //! counts only if the digest beside it was made with a key that lies, readable by its owner alone, in the same
 //! folder (keyed BLAKE3). A file that is damaged, cut short, or copied from elsewhere is compiled anew.
+//!
+//! Processes need no lock: files are put in place whole and under their final name, and a file that another process
+//! removes stays readable to those that have it open or mapped. The time of the digest says when the code was used last;
+//! code that was not used for long, or that is too much, is removed.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::LoadError;
+use crate::clock;
+
+use files::{put, put_new};
+use prune::{DIGEST, prune};
+
+mod files;
+mod prune;
 
 /// The folder is for its owner's eyes and hands.
 const OWNER_ONLY: u32 = 0o700;
@@ -92,23 +103,31 @@ impl Folder {
             .create(path)?;
         // Also where somebody else has made the folder.
         fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY))?;
+        let key = read_or_make_key(&path.join(KEY_FILE))?;
+        prune(path, clock::time_of_day());
         Ok(Self {
             path: path.into(),
-            key: read_or_make_key(&path.join(KEY_FILE))?,
+            key,
         })
     }
 
     fn code_path(&self, name: &str) -> PathBuf {
-        self.path.join(name).with_extension("cwasm")
+        self.path.join(name).with_extension(prune::CODE)
     }
 
     fn digest_path(&self, name: &str) -> PathBuf {
-        self.path.join(name).with_extension("blake3")
+        self.path.join(name).with_extension(DIGEST)
     }
 
     fn recall(&self, engine: &Engine, name: &str) -> Option<Component> {
         let code = self.code_path(name);
-        let expected = fs::read(self.digest_path(name)).ok()?;
+        let mut digest = File::options()
+            .read(true)
+            .write(true)
+            .open(self.digest_path(name))
+            .ok()?;
+        let mut expected = Vec::new();
+        digest.read_to_end(&mut expected).ok()?;
         let actual = keyed_digest(&self.key, File::open(&code).ok()?).ok()?;
         // `blake3::Hash` compares in constant time.
         if actual != blake3::Hash::from_slice(&expected).ok()? {
@@ -118,6 +137,8 @@ impl Folder {
             );
             return None;
         }
+        // The code is used all the same if that can't be noted; then it is removed too early and compiled again.
+        let _ = digest.set_modified(clock::time_of_day());
         deserialize(engine, &code)
     }
 
@@ -126,8 +147,10 @@ impl Folder {
     fn keep(&self, component: &Component, name: &str) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
         let digest = keyed_digest(&self.key, code.as_slice())?;
-        replace(&self.code_path(name), &code)?;
-        replace(&self.digest_path(name), digest.as_bytes())
+        put(&self.code_path(name), &code)?;
+        put(&self.digest_path(name), digest.as_bytes())?;
+        prune(&self.path, clock::time_of_day());
+        Ok(())
     }
 }
 
@@ -138,10 +161,13 @@ fn deserialize(engine: &Engine, code: &Path) -> Option<Component> {
     let component = unsafe { Component::deserialize_file(engine, code) };
     component
         .inspect_err(|error| {
-            tracing::warn!(
-                "{} is not of this engine and is compiled again: {error:#}",
-                code.display()
-            );
+            // Another process may have removed it since its digest was looked at.
+            if code.exists() {
+                tracing::warn!(
+                    "{} is not of this engine and is compiled again: {error:#}",
+                    code.display()
+                );
+            }
         })
         .ok()
 }
@@ -152,29 +178,27 @@ fn keyed_digest(key: &[u8; blake3::KEY_LEN], reader: impl Read) -> io::Result<bl
         .finalize())
 }
 
+/// The key of the folder. Of several processes that make one at the same time, all get the one that came first.
 fn read_or_make_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
-    if let Ok(key) = fs::read(path)
-        && let Ok(key) = key.try_into()
-    {
+    if let Some(key) = read_key(path) {
         return Ok(key);
     }
     let mut key = [0; blake3::KEY_LEN];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    replace(path, &key)?;
+    match put_new(path, &key) {
+        // Either another process was faster, or what is there is no key.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made.map(|()| key),
+    }
+    if let Some(key) = read_key(path) {
+        return Ok(key);
+    }
+    put(path, &key)?;
     Ok(key)
 }
 
-/// Puts `bytes` at `path` in one step, readable by the owner only.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(bytes)?;
-    fs::rename(&temporary, path)
+fn read_key(path: &Path) -> Option<[u8; blake3::KEY_LEN]> {
+    fs::read(path).ok()?.try_into().ok()
 }
 
 /// Feeds what wasmtime hashes for compatibility into a digest that is the same in every process.

@@ -1,4 +1,9 @@
 //! The bounds on instances that are alive at once, over all functions, and on the memory that they have together.
+//! It knows functions only as those that can end idle instances ([`Reclaim`]).
+
+mod memory_limiter;
+
+pub use memory_limiter::{MemoryLimiter, MemoryRefusal};
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -7,7 +12,6 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::Function;
 use crate::failure::Failure;
 use crate::limits::MEMORY_WAIT;
 
@@ -22,7 +26,13 @@ pub struct InstanceBudget {
     memory_freed: Notify,
     /// How many wait for a permit or for memory.
     waiting: AtomicUsize,
-    functions: Mutex<Vec<Weak<Function>>>,
+    holders: Mutex<Vec<Weak<dyn Reclaim>>>,
+}
+
+/// Whoever has instances that can be ended to make room for others.
+pub trait Reclaim: Send + Sync {
+    /// Ends the instances that have nothing to do.
+    fn end_idle_instances(&self);
 }
 
 impl InstanceBudget {
@@ -35,17 +45,19 @@ impl InstanceBudget {
             memory_used: AtomicU64::new(0),
             memory_freed: Notify::new(),
             waiting: AtomicUsize::new(0),
-            functions: Mutex::default(),
+            holders: Mutex::default(),
         })
     }
 
-    pub(super) fn register(&self, function: &Arc<Function>) {
-        let mut functions = self.functions.lock();
-        functions.retain(|function| function.strong_count() > 0);
-        functions.push(Arc::downgrade(function));
+    /// Asks `holder` from now on when instances or memory are short.
+    pub(crate) fn register(&self, holder: Weak<dyn Reclaim>) {
+        let mut holders = self.holders.lock();
+        holders.retain(|holder| holder.strong_count() > 0);
+        holders.push(holder);
     }
 
-    pub(super) async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
+    /// Takes the place of an instance, until `deadline`. Dropping the permit gives it back.
+    pub(crate) async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
         }
@@ -92,31 +104,32 @@ impl InstanceBudget {
             .is_ok()
     }
 
+    /// Gives memory back, and wakes those that wait for some.
     pub(crate) fn give_back_memory(&self, bytes: u64) {
         self.memory_used.fetch_sub(bytes, Ordering::Relaxed);
         self.memory_freed.notify_waiters();
     }
 
     /// Whether somebody waits for an instance to end.
-    pub(super) fn is_short(&self) -> bool {
+    pub(crate) fn is_short(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// How many instances can be made now.
     #[cfg(test)]
-    pub(super) fn free(&self) -> usize {
+    pub(crate) fn free(&self) -> usize {
         self.permits.available_permits()
     }
 
     fn end_idle_instances(&self) {
-        let functions: Vec<_> = self
-            .functions
+        let holders: Vec<_> = self
+            .holders
             .lock()
             .iter()
             .filter_map(Weak::upgrade)
             .collect();
-        for function in functions {
-            function.end_idle_instances();
+        for holder in holders {
+            holder.end_idle_instances();
         }
     }
 }
@@ -126,7 +139,7 @@ struct Shortage<'a>(&'a AtomicUsize);
 
 impl<'a> Shortage<'a> {
     fn begin(waiting: &'a AtomicUsize) -> Self {
-        // The locks of the pools order this before whatever a seat does with its pool after the sweep.
+        // The locks of the pools order this before whatever an instance slot does with its pool after the sweep.
         waiting.fetch_add(1, Ordering::Relaxed);
         Self(waiting)
     }

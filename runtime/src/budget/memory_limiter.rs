@@ -1,0 +1,155 @@
+//! Owns the memory of one instance: how much it may have, how much it has, and why it was refused more.
+//! The memory of all instances together is [`InstanceBudget`]'s.
+
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiterAsync;
+
+use super::InstanceBudget;
+use crate::limits::MAX_TABLE_ELEMENTS;
+
+/// Bytes of one element of a table: a reference.
+const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
+
+/// Bounds the linear memories of one instance, all together, and each of its tables. Both count as memory of all
+/// instances.
+pub struct MemoryLimiter {
+    limit: usize,
+    used: usize,
+    /// Bytes of tables. They are few, and bounded by [`MAX_TABLE_ELEMENTS`] instead of by the limit.
+    tables: usize,
+    /// Bytes that were allowed last, which the system may still refuse.
+    allowed: usize,
+    refusal: Option<MemoryRefusal>,
+    budget: Arc<InstanceBudget>,
+}
+
+/// Why a guest was refused memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryRefusal {
+    /// It has all that its component may have.
+    OwnLimit,
+    /// The instances of all components together have all that there is.
+    NoneLeft,
+}
+
+impl MemoryLimiter {
+    /// A limiter for an instance that may have `limit` bytes, taken from the memory of all in `budget`.
+    #[must_use]
+    pub fn new(limit: usize, budget: Arc<InstanceBudget>) -> Self {
+        Self {
+            limit,
+            used: 0,
+            tables: 0,
+            allowed: 0,
+            refusal: None,
+            budget,
+        }
+    }
+
+    /// Why the guest was refused memory, if it was since the last request ended.
+    #[must_use]
+    pub fn refusal(&self) -> Option<MemoryRefusal> {
+        self.refusal
+    }
+
+    /// The next request begins without the refusals of those before it.
+    pub fn forget_refusal(&mut self) {
+        self.refusal = None;
+    }
+
+    /// Bytes of linear memory that the instance has.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    async fn grow(&mut self, by: usize) -> Result<(), MemoryRefusal> {
+        let used = self.used.saturating_add(by);
+        if used > self.limit {
+            return Err(MemoryRefusal::OwnLimit);
+        }
+        if !self.budget.take_memory(by as u64).await {
+            return Err(MemoryRefusal::NoneLeft);
+        }
+        self.used = used;
+        Ok(())
+    }
+}
+
+impl MemoryLimiter {
+    /// The system refused what was allowed, so the instance does not have it. Gives how many bytes that are.
+    fn take_back(&mut self, error: &wasmtime::Error) -> usize {
+        let allowed = std::mem::take(&mut self.allowed);
+        if allowed > 0 {
+            tracing::warn!("a guest's memory could not grow by {allowed} bytes: {error}");
+            self.refusal = Some(MemoryRefusal::NoneLeft);
+            self.budget.give_back_memory(allowed as u64);
+        }
+        allowed
+    }
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        self.budget
+            .give_back_memory((self.used + self.tables) as u64);
+    }
+}
+
+/// Asynchronous, because a guest waits a moment for memory that other instances are about to give back.
+#[wasmtime_wasi::async_trait]
+impl ResourceLimiterAsync for MemoryLimiter {
+    async fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.allowed = 0;
+        // What the memory's own type forbids will not happen, so it must not be counted.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let by = desired.saturating_sub(current);
+        if let Err(refusal) = self.grow(by).await {
+            self.refusal = Some(refusal);
+            return Ok(false);
+        }
+        self.allowed = by;
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.used -= self.take_back(&error);
+        Ok(())
+    }
+
+    async fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.allowed = 0;
+        if desired > maximum.map_or(MAX_TABLE_ELEMENTS, |most| most.min(MAX_TABLE_ELEMENTS)) {
+            return Ok(false);
+        }
+        let by = desired.saturating_sub(current) * TABLE_ELEMENT_BYTES;
+        if !self.budget.take_memory(by as u64).await {
+            self.refusal = Some(MemoryRefusal::NoneLeft);
+            return Ok(false);
+        }
+        self.tables += by;
+        self.allowed = by;
+        Ok(true)
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.tables -= self.take_back(&error);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

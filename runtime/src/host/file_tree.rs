@@ -1,0 +1,64 @@
+//! Owns the files that one component may read: laid out as one tree, as Spin's loader does, in a folder of their own.
+//! Which files those are is the manifest's.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::manifest::FileMount;
+
+/// A folder that a guest finds at `/`. It is removed on drop.
+#[derive(Debug)]
+pub struct FileTree {
+    root: PathBuf,
+}
+
+impl FileTree {
+    /// Lays the files out below `root`, which must not be there yet.
+    ///
+    /// A file has the same content on disk as its source where the file system can link them, and is copied
+    /// elsewhere. A source that is replaced later is read as it was.
+    ///
+    /// # Errors
+    /// The first path that can't be made, with the reason.
+    pub fn lay_out(root: PathBuf, mounts: &[FileMount]) -> io::Result<Self> {
+        fs::create_dir_all(&root)?;
+        let tree = Self { root };
+        for mount in mounts {
+            tree.add(mount).map_err(|error| {
+                io::Error::new(error.kind(), format!("`{}`: {error}", mount.guest))
+            })?;
+        }
+        Ok(tree)
+    }
+
+    /// Where the guest's `/` lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    fn add(&self, mount: &FileMount) -> io::Result<()> {
+        let path = self.root.join(mount.guest.trim_start_matches('/'));
+        if mount.host.is_dir() {
+            return fs::create_dir_all(path);
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        // A link to a symbolic link would be one, and lead nowhere from here.
+        let source = mount.host.canonicalize()?;
+        fs::hard_link(&source, &path).or_else(|_| fs::copy(&source, &path).map(drop))
+    }
+}
+
+impl Drop for FileTree {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.root) {
+            tracing::warn!("{} can't be removed: {error}", self.root.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
