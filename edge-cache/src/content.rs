@@ -1,7 +1,8 @@
 //! A body that is read by many while it still arrives: one writer, any number of readers, each at its own place.
 //!
 //! Once complete it is read without a lock. Until then it is bounded: content that grows beyond what may be stored turns
-//! into a window, which holds only what its readers have still to read, and takes no further readers.
+//! into a window, which takes no further readers. Its writer follows the fastest reader, and a reader that lags too far
+//! behind loses its place, so that it does not hold up the others.
 
 mod pieces;
 mod reader;
@@ -17,9 +18,13 @@ use pieces::Pieces;
 
 pub use reader::ContentReader;
 
-/// How far the writer of content that is not stored may be ahead of its slowest reader, in bytes: as much as keeps a
+/// How far the writer of content that is not stored may be ahead of its fastest reader, in bytes: as much as keeps a
 /// connection of 1 Gbit/s busy for 2 ms. The writer waits when it is reached.
 pub const CONTENT_WINDOW_BYTES: u64 = 256 * 1024;
+
+/// How far other readers of content that is not stored may be behind its writer, in bytes: some times the window, since
+/// nobody reads as evenly as another. A reader further behind gets [`ContentBroken`].
+pub const CONTENT_LAG_BYTES: u64 = 1024 * 1024;
 
 /// How much larger than its bytes the memory behind a piece may be, as a fraction of them: else it is copied, because
 /// the store counts bytes and would hold more than it counts.
@@ -230,11 +235,24 @@ impl Growing {
         }
     }
 
-    /// Moves on what the slowest reader has been waited for.
-    fn advance(&mut self) {
+    /// Where the fastest reader is; without readers, the end.
+    fn fastest(&self) -> u64 {
+        let positions = self.readers.iter().flatten().map(|reader| reader.position);
+        positions.max().unwrap_or(self.pieces.end)
+    }
+
+    /// Lets go of what all have read, and of what those who are too slow have not.
+    fn move_window(&mut self) {
         if self.is_window() {
-            self.pieces.forget_before(self.slowest());
+            let lag = self.pieces.end.saturating_sub(CONTENT_LAG_BYTES);
+            let kept_from = self.slowest().max(lag.min(self.fastest()));
+            self.pieces.forget_before(kept_from);
         }
+    }
+
+    /// To be called when a reader has read, or has left.
+    fn advance(&mut self) {
+        self.move_window();
         if let Some(writer) = self.writer.take() {
             writer.wake();
         }
@@ -258,10 +276,7 @@ impl ContentWriter {
         let bytes = without_slack(bytes);
         let mut growing = self.content.growing.lock();
         growing.pieces.push(bytes);
-        if growing.is_window() {
-            let slowest = growing.slowest();
-            growing.pieces.forget_before(slowest);
-        }
+        growing.move_window();
         growing.wake_readers();
     }
 
@@ -279,7 +294,7 @@ impl ContentWriter {
     /// Ready when more may be appended, which content that is stored always is.
     pub fn poll_ready(&mut self, context: &Context<'_>) -> Poll<()> {
         let mut growing = self.content.growing.lock();
-        let ahead = growing.pieces.end.saturating_sub(growing.slowest());
+        let ahead = growing.pieces.end.saturating_sub(growing.fastest());
         if !growing.is_window() || ahead < CONTENT_WINDOW_BYTES {
             return Poll::Ready(());
         }

@@ -7,7 +7,7 @@
 //!
 //! - [`rules`]: what the standards say, each rule a function without I/O or clock, named after it.
 //! - [`store`]: where responses are kept: bounded in bytes, with an admission filter, and purged by URL, prefix and group.
-//! - [`Cache::handle`]: a request's way; [`CacheLayer`] makes a layer of it.
+//! - [`Cache::handle`]: a request's way.
 //! - [`Cache::with_shared_level`]: a second level that several caches share, whose purges reach all of them.
 //! - [`Content`]: a body that is read by many while it still arrives.
 //! - [`StoredResponse`]: what is kept of one exchange.
@@ -15,7 +15,6 @@
 mod collapse;
 mod content;
 mod encoding;
-mod layer;
 mod read_mostly;
 pub mod rules;
 mod service;
@@ -25,11 +24,13 @@ mod stored_response;
 mod time;
 mod turns;
 
-pub use content::{CONTENT_WINDOW_BYTES, Content, ContentBroken, ContentReader, ContentWriter};
-pub use layer::{BackgroundWork, CacheLayer, CacheService};
+pub use content::{
+    CONTENT_LAG_BYTES, CONTENT_WINDOW_BYTES, Content, ContentBroken, ContentReader, ContentWriter,
+};
+pub use service::limits;
 pub use service::{
     Asked, Cache, CacheBody, CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED,
-    Deadline, ForwardError, Passing, Served, StoreOverride, Way,
+    Deadline, ForwardError, Passing, Route, Served, StoreOverride, Upstream, Way,
 };
 pub use statistics::Statistics;
 pub use stored_response::{Representation, StoredResponse};

@@ -21,7 +21,7 @@ use crate::settings;
 
 pub(crate) use figures::CacheStatistics;
 pub(crate) use pages::{CachePages, PURGE_PATH, PageError, PurgeRequest, Purged, STATISTICS_PATH};
-pub(crate) use service::{CachedService, GroupScope};
+pub(crate) use service::{CachedService, GroupScope, Routed};
 
 /// The name in `Cache-Status` (RFC 9211 §2).
 pub(crate) const NAME: &str = "terrace";
@@ -31,7 +31,7 @@ const MIN_RESPONSES_OF_SHARD: u64 = 2;
 
 /// The cache of one process, which all its workers share.
 #[derive(Clone)]
-pub(crate) struct EdgeCache(Arc<edge_cache::Cache<Failure>>);
+pub(crate) struct EdgeCache(Arc<edge_cache::Cache>);
 
 impl EdgeCache {
     /// The cache that the settings ask for; `None` if it is off.

@@ -73,7 +73,8 @@ impl Deployment {
                     &context,
                     function.limits.request_body,
                 )?;
-                let deadline = context.received + function.limits.timeout;
+                // From now: a request that waited in the cache has its whole time still.
+                let deadline = clock::now() + function.limits.timeout;
                 let call = CallState::new(context, worker, deadline);
                 let mut response = function.call(request, call).await?;
                 if !function.limits.cache {
@@ -82,6 +83,12 @@ impl Deployment {
                 Ok(response)
             }
         }
+    }
+
+    /// The index of the route that a path takes.
+    #[must_use]
+    pub fn route(&self, path: &str) -> Option<usize> {
+        self.router.find(path).map(|route| route.trigger())
     }
 
     /// Answers a request that the guest of `caller` sends to the component called `id`, or without one to the app.

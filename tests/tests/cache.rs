@@ -492,6 +492,62 @@ async fn many_who_ask_for_the_same_ask_the_origin_once() {
     assert_eq!(origin.seen().len(), 1);
 }
 
+#[tokio::test]
+async fn requests_at_once_for_something_slow_and_uncacheable_all_succeed() {
+    let app = App::of("faults-p3").limit("timeout = \"2s\"").start().await;
+    for _ in 0..2 {
+        let answers = terrace_tests::load::at_once(3, |_| app.get("/sleep/1500?at-once")).await;
+        for answer in answers {
+            assert_eq!(answer.expect(200).text(), "slept");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_follower_never_fails_for_its_leaders_deadline() {
+    let (begin, mut begun) = tokio::sync::watch::channel(0_u32);
+    let origin = Upstream::answering(move |_| {
+        begin.send_modify(|count| *count += 1);
+        let is_first = *begin.borrow() == 1;
+        async move {
+            if is_first {
+                std::future::pending::<()>().await;
+            }
+            let response = Response::builder().header("cache-control", "max-age=60");
+            response.body(whole("in time")).expect("a valid response")
+        }
+    });
+    let origin = origin.await;
+    let edge = App::edge(&origin.url)
+        .config("[edge]\nfirst_byte_timeout = \"1s\"")
+        .start()
+        .await;
+    let follower = async {
+        begun
+            .wait_for(|count| *count == 1)
+            .await
+            .expect("the origin counts");
+        edge.get("/").await
+    };
+    let (leader, follower) = tokio::join!(edge.get("/"), follower);
+    leader.expect(504);
+    assert_eq!(follower.expect(200).text(), "in time");
+}
+
+#[tokio::test]
+async fn nobody_waits_on_a_route_that_has_shown_itself_uncacheable() {
+    let app = App::of("faults-p3").start().await;
+    app.get("/sleep/1").await.expect(200);
+    let begin = std::time::Instant::now();
+    let answers = terrace_tests::load::at_once(3, |_| app.get("/sleep/900?first")).await;
+    assert!(
+        answers.iter().all(|answer| answer.status == 200),
+        "{answers:?}"
+    );
+    // Whoever waits for another takes twice as long.
+    assert!(begin.elapsed() < std::time::Duration::from_millis(1_700));
+}
+
 /// RFC 9111 §4.3.
 #[tokio::test]
 async fn a_stale_response_is_validated() {

@@ -26,7 +26,8 @@ impl ContentReader {
     /// The next bytes; `None` at the end of the range or of the content.
     ///
     /// # Errors
-    /// [`ContentBroken`] when no more bytes come although the content is not complete.
+    /// [`ContentBroken`] when no more bytes come although the content is not complete, or when the reader was so slow that
+    /// its next bytes are gone.
     pub fn poll_next(
         &mut self,
         context: &Context<'_>,
@@ -42,6 +43,9 @@ impl ContentReader {
         // It may have ended before the lock was there.
         if let Some(end) = content.end.get() {
             return Poll::Ready(self.next_of(end));
+        }
+        if self.position < growing.pieces.start() {
+            return Poll::Ready(Some(Err(ContentBroken)));
         }
         let next = growing.pieces.at(self.position, &mut self.piece);
         let next = next.map(|bytes| self.take(bytes));
@@ -106,6 +110,9 @@ impl ContentReader {
     ) -> Option<Result<Bytes, ContentBroken>> {
         match end {
             Ok(pieces) => {
+                if self.position < pieces.start() {
+                    return Some(Err(ContentBroken));
+                }
                 let bytes = pieces.at(self.position, &mut self.piece)?;
                 Some(Ok(self.take(bytes)))
             }

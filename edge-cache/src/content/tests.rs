@@ -53,7 +53,7 @@ fn a_writer_that_gives_up_breaks_the_content_for_its_readers() {
 }
 
 #[test]
-fn content_beyond_its_capacity_is_a_window_that_waits_for_its_slowest_reader() {
+fn content_beyond_its_capacity_is_a_window_that_waits_for_its_only_reader() {
     let (mut writer, content) = Content::growing(10);
     let mut reader = content.reader(0..u64::MAX).unwrap();
     let piece = Bytes::from(vec![0; 200_000]);
@@ -81,6 +81,33 @@ fn content_beyond_its_capacity_is_a_window_that_waits_for_its_slowest_reader() {
         "its beginning is gone"
     );
     assert_eq!(content.growing.lock().pieces.pieces.len(), 1);
+}
+
+#[test]
+fn a_reader_that_lags_behind_a_window_loses_its_place_and_stops_nobody() {
+    let (mut writer, content) = Content::growing(10);
+    let mut fast = content.reader(0..u64::MAX).unwrap();
+    let mut slow = content.reader(0..u64::MAX).unwrap();
+    let mut stopped = content.reader(0..u64::MAX).unwrap();
+    let piece = Bytes::from(vec![0; 100_000]);
+    for number in 0..40 {
+        let ready = writer.poll_ready(&Context::from_waker(Waker::noop()));
+        assert!(ready.is_ready(), "{number}");
+        writer.push(piece.clone());
+        assert!(matches!(next(&mut fast), Poll::Ready(Some(Ok(_)))));
+        // Some pieces behind, and never further.
+        if number > 5 {
+            assert!(matches!(next(&mut slow), Poll::Ready(Some(Ok(_)))));
+        }
+        let kept: usize = content.growing.lock().pieces.pieces.len();
+        assert!(kept as u64 * 100_000 <= CONTENT_LAG_BYTES + 100_000);
+    }
+    let broken = Poll::Ready(Some(Err(ContentBroken)));
+    assert_eq!(next(&mut stopped), broken);
+    writer.finish();
+    assert_eq!(next(&mut stopped), broken, "it is not at its end");
+    assert_eq!(next(&mut fast), Poll::Ready(None));
+    assert!(matches!(next(&mut slow), Poll::Ready(Some(Ok(_)))));
 }
 
 #[test]

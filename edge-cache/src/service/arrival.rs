@@ -47,10 +47,26 @@ impl Charge {
     }
 }
 
+impl Charge {
+    fn give_back(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.budget.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.budget.left.fetch_add(self.bytes, Ordering::Relaxed);
+        self.give_back();
     }
+}
+
+/// Why content that arrives can't be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Excess {
+    /// It is larger than one response may be.
+    TooLarge,
+    /// Too much else is arriving.
+    NoRoom,
 }
 
 /// A body and where it goes.
@@ -58,6 +74,8 @@ pub(crate) struct Arrival<B> {
     body: Pin<Box<B>>,
     writer: ContentWriter,
     charge: Charge,
+    /// Why it can't be stored, if it can't.
+    excess: Option<Excess>,
     /// Whether somebody has to read it for it to be fetched on.
     needs_reader: bool,
 }
@@ -67,8 +85,8 @@ pub(crate) struct Arrival<B> {
 pub(crate) enum ArrivalEnd {
     /// All of it is there and kept.
     Complete,
-    /// It was larger than may be stored, and has been passed through.
-    TooLarge,
+    /// It is passed through, or has been.
+    NotStored(Excess),
     /// It broke off, or nobody waits for it any more.
     Broken,
 }
@@ -91,6 +109,7 @@ impl<B: Body<Data = Bytes>> Arrival<B> {
                 budget: Arc::clone(budget),
                 bytes: 0,
             },
+            excess: None,
             needs_reader,
         };
         (arrival, content)
@@ -105,16 +124,33 @@ impl<B: Body<Data = Bytes>> Arrival<B> {
         }
     }
 
-    /// Takes the rest.
-    pub(crate) async fn take_rest(mut self) -> ArrivalEnd {
-        let complete = poll_fn(|context| {
-            if self.needs_reader && self.writer.is_abandoned(context) {
-                return Poll::Ready(false);
-            }
-            self.poll_body(context)
+    /// Takes the rest for as long as it can be stored. `Err` hands the arrival back, with the reason, when it can only be
+    /// passed through any more.
+    pub(crate) async fn take_while_storable(mut self) -> Result<ArrivalEnd, (Self, Excess)> {
+        let complete = poll_fn(|context| match self.poll_rest(context) {
+            Poll::Ready(complete) => Poll::Ready(Some(complete)),
+            Poll::Pending if self.excess.is_some() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
         })
         .await;
-        self.end(complete)
+        match (complete, self.excess) {
+            (Some(complete), _) => Ok(self.end(complete)),
+            (None, Some(excess)) => Err((self, excess)),
+            (None, None) => Ok(ArrivalEnd::Broken),
+        }
+    }
+
+    /// Passes the rest through.
+    pub(crate) async fn pass_rest(mut self) {
+        let complete = poll_fn(|context| self.poll_rest(context)).await;
+        self.end(complete);
+    }
+
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        if self.needs_reader && self.writer.is_abandoned(context) {
+            return Poll::Ready(false);
+        }
+        self.poll_body(context)
     }
 
     /// Ready with whether the body is complete.
@@ -137,22 +173,26 @@ impl<B: Body<Data = Bytes>> Arrival<B> {
     }
 
     fn push(&mut self, bytes: Bytes) {
-        if !self.charge.add(bytes.len() as u64) {
+        if self.excess.is_none() && !self.charge.add(bytes.len() as u64) {
             self.writer.keep_no_more();
+            self.excess = Some(Excess::NoRoom);
         }
         self.writer.push(bytes);
+        if self.excess.is_none() && self.writer.is_too_large() {
+            self.excess = Some(Excess::TooLarge);
+        }
+        // A window is small, and what was charged for is for others.
+        if self.excess.is_some() {
+            self.charge.give_back();
+        }
     }
 
     fn end(self, complete: bool) -> ArrivalEnd {
         if !complete {
             return ArrivalEnd::Broken;
         }
-        let too_large = self.writer.is_too_large();
         self.writer.finish();
-        if too_large {
-            ArrivalEnd::TooLarge
-        } else {
-            ArrivalEnd::Complete
-        }
+        self.excess
+            .map_or(ArrivalEnd::Complete, ArrivalEnd::NotStored)
     }
 }

@@ -3,37 +3,37 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
-use http_body::Body;
 
 use super::forward::Forwarding;
 use super::lookup::Asking;
 use super::second_level::LevelAsked;
-use super::{Answer, Cache, ForwardError};
+use super::upstream::Upstream;
+use super::{Answer, Cache};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
 use crate::rules::{groups, invalidation, storing};
 use crate::store::{Purge, PurgeMode};
 
-impl<E: ForwardError> Cache<E> {
+impl Cache {
     /// Forwards a request that changes a resource.
-    pub(super) async fn change<F, R, Q, B>(
+    pub(super) async fn change<U>(
         self: &Arc<Self>,
         key: CacheKey,
-        request: Request<Q>,
-        forward: &F,
-    ) -> Result<Answer<B, E>, E>
+        request: Request<U::Content>,
+        upstream: &U,
+    ) -> Result<Answer<U::Body>, U::Error>
     where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
-        B: Body<Data = Bytes, Error = E>,
+        U: Upstream,
     {
         let (head, content) = request.into_parts();
-        let asking = Asking::new(key, head, false);
+        let mut asking = Asking::new(key, head, false);
+        asking.route = upstream.route(&asking.head.uri);
         let request_time = self.clock.now();
-        let response = forward(Request::from_parts(asking.head.clone(), content)).await?;
+        let response = upstream
+            .forward(Request::from_parts(asking.head.clone(), content))
+            .await?;
         let outdated = outdated(&asking.key, &asking.head, &response);
         self.purge_in_turns(&outdated, PurgeMode::Hard).await;
         self.tell_shared_level().await;

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body::Body;
 
 use super::lookup::Asking;
 use super::second_level::LevelAsked;
+use super::upstream::Upstream;
 use super::{Answer, Cache, CacheBody, ForwardError, Tasks, respond};
 use crate::collapse::{FlightEnd, Leader};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
@@ -19,17 +18,18 @@ use crate::store::Generation;
 use crate::stored_response::{Representation, StoredResponse};
 use crate::time::Moment;
 
-/// What a leader shares with its followers.
-#[derive(Clone)]
-pub(super) enum Shared<E> {
-    /// A response that may serve them.
-    Stored {
-        response: Arc<StoredResponse>,
-        /// When it was asked for, in the order of invalidations.
-        since: Generation,
-    },
-    /// The forward failed, and would for them as well.
-    Failed(E),
+/// What a leader shares with its followers: a response that may serve them.
+#[derive(Clone, Debug)]
+pub(super) struct LeaderResponse {
+    pub(super) response: Arc<StoredResponse>,
+    /// When it was asked for, in the order of invalidations.
+    pub(super) since: Generation,
+}
+
+impl PartialEq for LeaderResponse {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.response, &other.response)
+    }
 }
 
 /// What the forwarded request asks for.
@@ -43,10 +43,10 @@ enum Plan {
 }
 
 /// A request that is forwarded, and what is to be known when its response comes.
-pub(super) struct Forwarding<E> {
+pub(super) struct Forwarding {
     pub(super) asking: Asking,
     pub(super) stale: Option<Arc<StoredResponse>>,
-    pub(super) leader: Option<Leader<Shared<E>>>,
+    pub(super) leader: Option<Leader<LeaderResponse>>,
     pub(super) reason: ForwardReason,
     pub(super) level: LevelAsked,
     pub(super) since: Generation,
@@ -106,22 +106,19 @@ impl Plan {
     }
 }
 
-impl<E: ForwardError> Cache<E> {
+impl Cache {
     /// Forwards a request, stores what may be stored, and answers.
-    pub(super) async fn ask<F, R, Q, B>(
+    pub(super) async fn ask<U>(
         &self,
         asking: Asking,
-        content: Q,
-        leader: Option<Leader<Shared<E>>>,
+        content: U::Content,
+        leader: Option<Leader<LeaderResponse>>,
         stale: Option<Arc<StoredResponse>>,
         reason: ForwardReason,
-        forward: &F,
-    ) -> Result<Answer<B, E>, E>
+        upstream: &U,
+    ) -> Result<Answer<U::Body>, U::Error>
     where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
-        Q: Default,
-        B: Body<Data = Bytes, Error = E>,
+        U: Upstream,
     {
         let mut forwarding = self.forwarding(asking, leader, stale, reason);
         if let Some(level) = &self.second_level {
@@ -139,7 +136,7 @@ impl<E: ForwardError> Cache<E> {
                 .contains(&asking.key, forwarding.request_time);
         let plan = Plan::new(asking, forwarding.stale.as_deref(), may_store);
         let head = plan.head(&forwarding.asking, forwarding.stale.as_deref());
-        let outcome = forward(Request::from_parts(head, content)).await;
+        let outcome = upstream.forward(Request::from_parts(head, content)).await;
         forwarding.response_time = self.clock.now();
         let response = match outcome {
             Ok(response) => response,
@@ -163,17 +160,17 @@ impl<E: ForwardError> Cache<E> {
             }
             _ => return Ok(self.take_in(forwarding, response).await),
         };
-        self.ask_again(useless, forward).await
+        self.ask_again(useless, upstream).await
     }
 
     /// A request that is forwarded now.
     pub(super) fn forwarding(
         &self,
         asking: Asking,
-        leader: Option<Leader<Shared<E>>>,
+        leader: Option<Leader<LeaderResponse>>,
         stale: Option<Arc<StoredResponse>>,
         reason: ForwardReason,
-    ) -> Forwarding<E> {
+    ) -> Forwarding {
         let now = self.clock.now();
         Forwarding {
             since: self.store.generation(),
@@ -188,16 +185,13 @@ impl<E: ForwardError> Cache<E> {
     }
 
     /// Forwards without what made the first response useless.
-    async fn ask_again<F, R, Q, B>(
+    async fn ask_again<U>(
         &self,
-        mut forwarding: Box<Forwarding<E>>,
-        forward: &F,
-    ) -> Result<Answer<B, E>, E>
+        mut forwarding: Box<Forwarding>,
+        upstream: &U,
+    ) -> Result<Answer<U::Body>, U::Error>
     where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
-        Q: Default,
-        B: Body<Data = Bytes, Error = E>,
+        U: Upstream,
     {
         let plan = Plan::Whole {
             without_preconditions: true,
@@ -205,7 +199,9 @@ impl<E: ForwardError> Cache<E> {
         let head = plan.head(&forwarding.asking, None);
         forwarding.since = self.store.generation();
         forwarding.request_time = self.clock.now();
-        let outcome = forward(Request::from_parts(head, Q::default())).await;
+        let outcome = upstream
+            .forward(Request::from_parts(head, U::Content::default()))
+            .await;
         forwarding.response_time = self.clock.now();
         match outcome {
             Ok(response) => Ok(self.take_in(*forwarding, response).await),
@@ -213,21 +209,26 @@ impl<E: ForwardError> Cache<E> {
         }
     }
 
-    fn failed<B>(&self, mut forwarding: Forwarding<E>, error: E) -> Result<Answer<B, E>, E> {
-        forwarding.share(FlightEnd::Shared(Shared::Failed(error.clone())));
+    fn failed<B, E: ForwardError>(
+        &self,
+        mut forwarding: Forwarding,
+        error: E,
+    ) -> Result<Answer<B>, E> {
+        // It failed for this request: another may have more time, or better luck.
+        forwarding.share(FlightEnd::NotShared);
         let status = forwarding.status();
         let Forwarding { asking, stale, .. } = forwarding;
         self.respond_despite(&asking, error, stale.as_ref(), status)
     }
 
     /// Serves a stale response in place of a failure, where that is allowed.
-    pub(super) fn respond_despite<B>(
+    pub(super) fn respond_despite<B, E: ForwardError>(
         &self,
         asking: &Asking,
         error: E,
         stale: Option<&Arc<StoredResponse>>,
         status: CacheStatus,
-    ) -> Result<Answer<B, E>, E> {
+    ) -> Result<Answer<B>, E> {
         let now = self.clock.now();
         let limit = self.config.stale_when_disconnected;
         match stale {
@@ -248,11 +249,7 @@ impl<E: ForwardError> Cache<E> {
         }
     }
 
-    fn respond_stale<B>(
-        &self,
-        mut forwarding: Forwarding<E>,
-        failed_with: StatusCode,
-    ) -> Answer<B, E> {
+    fn respond_stale<B>(&self, mut forwarding: Forwarding, failed_with: StatusCode) -> Answer<B> {
         let stale = forwarding
             .stale
             .take()
@@ -267,7 +264,7 @@ impl<E: ForwardError> Cache<E> {
     }
 
     /// Answers with a response that is not stored.
-    pub(super) fn forwarded<B>(&self, response: Response<B>, status: CacheStatus) -> Answer<B, E> {
+    pub(super) fn forwarded<B>(&self, response: Response<B>, status: CacheStatus) -> Answer<B> {
         let (mut head, body) = response.into_parts();
         fields::remove_hop_by_hop(&mut head.headers);
         status.add_to(&mut head.headers, self.config.name);
@@ -280,9 +277,9 @@ impl<E: ForwardError> Cache<E> {
     }
 }
 
-impl<E: ForwardError> Forwarding<E> {
+impl Forwarding {
     /// Tells the followers how the forward ended.
-    pub(super) fn share(&mut self, end: FlightEnd<Shared<E>>) {
+    pub(super) fn share(&mut self, end: FlightEnd<LeaderResponse>) {
         if let Some(leader) = self.leader.take() {
             leader.end(end);
         }
@@ -290,7 +287,7 @@ impl<E: ForwardError> Forwarding<E> {
 
     fn share_stored(&mut self, response: &Arc<StoredResponse>) {
         let (response, since) = (Arc::clone(response), self.since);
-        self.share(FlightEnd::Shared(Shared::Stored { response, since }));
+        self.share(FlightEnd::Shared(LeaderResponse { response, since }));
     }
 
     /// Shares a response if it may be used without asking the origin again.

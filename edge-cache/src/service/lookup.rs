@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderName, Method, Request, header};
 
+use super::upstream::Route;
 use crate::rules::cache_status::ForwardReason;
 use crate::rules::conditional;
 use crate::rules::directives::RequestDirectives;
@@ -44,6 +45,8 @@ pub(super) struct Asking {
     pub(super) is_plain: bool,
     /// Whether a client waits for the answer; otherwise the cache asks for itself.
     pub(super) has_client: bool,
+    /// The route that it takes, where that is known.
+    pub(super) route: Option<Route>,
 }
 
 impl Asking {
@@ -59,6 +62,7 @@ impl Asking {
             directives,
             is_plain,
             has_client: true,
+            route: None,
         }
     }
 

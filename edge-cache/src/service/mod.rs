@@ -13,6 +13,7 @@ mod body;
 mod change;
 mod config;
 mod forward;
+pub mod limits;
 mod lookup;
 mod pass;
 mod permission;
@@ -22,16 +23,14 @@ mod second_level;
 mod take_in;
 mod tasks;
 mod uncacheable;
+mod upstream;
 mod validated;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body::Body;
 
 use crate::collapse::Collapser;
-use crate::content::ContentBroken;
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::conditional;
 use crate::rules::key::CacheKey;
@@ -46,25 +45,16 @@ pub use body::CacheBody;
 pub use config::{CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
 pub use pass::Passing;
 pub use second_level::Deadline;
+pub use upstream::{ForwardError, Route, Upstream};
 
 use arrival::ArrivingBudget;
-use forward::Shared;
+use forward::LeaderResponse;
+use limits::ARRIVING_SHARE_DIVISOR;
 use lookup::{Asking, Found};
 use read::Verdict;
 use second_level::SecondLevel;
 use tasks::Tasks;
 use uncacheable::Uncacheable;
-
-/// Of the store's capacity, the part that content may take up while it arrives, as a divisor. What does not fit in it is
-/// passed through without being stored.
-const ARRIVING_SHARE_DIVISOR: u64 = 4;
-
-/// What the service behind the cache fails with.
-pub trait ForwardError: Clone + From<ContentBroken> {
-    /// Whether the origin could not be reached or failed, as opposed to refusing this request: then a stale response may
-    /// stand in for it (RFC 9111 §4.2.4, RFC 5861 §4).
-    fn is_disconnected(&self) -> bool;
-}
 
 /// A response out of [`Cache::handle`], and what is to be done beside sending it.
 pub struct Served<B, W> {
@@ -77,11 +67,11 @@ pub struct Served<B, W> {
     pub status: CacheStatus,
 }
 
-/// A shared cache. `E` is what the service behind it fails with.
-pub struct Cache<E> {
+/// A shared cache.
+pub struct Cache {
     store: Store,
     second_level: Option<SecondLevel>,
-    collapser: Arc<Collapser<Shared<E>>>,
+    collapser: Arc<Collapser<LeaderResponse>>,
     uncacheable: Uncacheable,
     arriving: Arc<ArrivingBudget>,
     clock: Box<dyn Clock>,
@@ -89,7 +79,7 @@ pub struct Cache<E> {
     counters: Counters,
 }
 
-impl<E: ForwardError> Cache<E> {
+impl Cache {
     /// An empty cache.
     #[must_use]
     pub fn new(config: CacheConfig, clock: impl Clock) -> Arc<Self> {
@@ -125,7 +115,7 @@ impl<E: ForwardError> Cache<E> {
 
     /// Which way a request takes: the first thing to ask. What is stored and may be used is its answer, with nothing to wait
     /// for.
-    pub fn way<Q, B>(&self, request: Request<Q>) -> Way<Q, B, E> {
+    pub fn way<Q, B>(&self, request: Request<Q>) -> Way<Q, B> {
         let now = self.clock.now();
         let is_plain = lookup::is_plain(&request);
         let key = match Purpose::of(&request, is_plain) {
@@ -173,37 +163,36 @@ impl<E: ForwardError> Cache<E> {
         Way::Through(Asked(step))
     }
 
-    /// Answers a request that goes through the cache: with what `forward` answers, or with what somebody else's forward
-    /// brings.
-    ///
-    /// The future, and the background work that it hands back, may be sent to other threads if those of `forward` may.
+    /// Answers a request that goes through the cache: with what the upstream answers, or with what another request of the
+    /// same kind brings from there.
     ///
     /// # Errors
-    /// What `forward` fails with, unless a stored response stands in for it.
-    pub async fn handle<F, R, Q, B>(
+    /// What the upstream fails with, unless a stored response stands in for it.
+    pub async fn handle<U>(
         self: &Arc<Self>,
-        asked: Asked<Q, B, E>,
-        forward: F,
-    ) -> Result<Served<B, impl Future<Output = ()> + use<F, R, Q, B, E>>, E>
+        asked: Asked<U::Content, U::Body>,
+        upstream: U,
+    ) -> Result<Served<U::Body, impl Future<Output = ()> + use<U>>, U::Error>
     where
-        F: Fn(Request<Q>) -> R + Clone,
-        R: Future<Output = Result<Response<B>, E>>,
-        Q: Default,
-        B: Body<Data = Bytes, Error = E>,
+        U: Upstream,
     {
         let answer = match asked.0 {
             Step::Finish(answer) => *answer,
             Step::Bring {
-                asking,
+                mut asking,
                 content,
                 stale,
                 reason,
-            } => self.bring(asking, content, stale, reason, &forward).await?,
-            Step::Change(key, request) => self.change(key, request, &forward).await?,
-            Step::Pass(reason, request) => self.pass(request, reason, &forward).await?,
+            } => {
+                asking.route = upstream.route(&asking.head.uri);
+                self.bring(asking, content, stale, reason, &upstream)
+                    .await?
+            }
+            Step::Change(key, request) => self.change(key, request, &upstream).await?,
+            Step::Pass(reason, request) => self.pass(request, reason, &upstream).await?,
         };
         self.counters.count(&answer.status);
-        let background = answer.tasks.into_work(Arc::clone(self), forward);
+        let background = answer.tasks.into_work(Arc::clone(self), upstream);
         Ok(Served {
             response: answer.response,
             background,
@@ -267,23 +256,23 @@ impl<I: Iterator> Drop for Purging<I> {
 }
 
 /// Which way a request takes.
-pub enum Way<Q, B, E> {
+pub enum Way<Q, B> {
     /// No further: it has its answer, and `Cache-Status` in it says this.
     Answered(Response<CacheBody<B>>, CacheStatus),
     /// Past the cache: it is forwarded as it is, and [`Cache::passed`] sees the response. What the ways through the cache
     /// keep of a request in order to store the response takes a quarter of the time of a small function.
     Past(Passing, Request<Q>),
     /// Through [`Cache::handle`].
-    Through(Asked<Q, B, E>),
+    Through(Asked<Q, B>),
 }
 
 /// A request with what is to be done about it.
-pub struct Asked<Q, B, E>(Step<Q, B, E>);
+pub struct Asked<Q, B>(Step<Q, B>);
 
 /// What is to be done about a request.
-enum Step<Q, B, E> {
+enum Step<Q, B> {
     /// It has its answer, which leaves something to do.
-    Finish(Box<Answer<B, E>>),
+    Finish(Box<Answer<B>>),
     /// A response is to be brought.
     Bring {
         asking: Asking,
@@ -340,10 +329,10 @@ impl Purpose {
 }
 
 /// A response, how the cache took part in it, and what is left to do.
-struct Answer<B, E> {
+struct Answer<B> {
     response: Response<CacheBody<B>>,
     status: CacheStatus,
-    tasks: Tasks<B, E>,
+    tasks: Tasks<B>,
 }
 
 /// What the service behind the cache may say about one response, in its extensions.

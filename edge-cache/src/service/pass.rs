@@ -5,7 +5,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 
-use super::{Answer, Cache, ForwardError};
+use super::upstream::Upstream;
+use super::{Answer, Cache};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
 use crate::time::Moment;
@@ -17,19 +18,20 @@ pub struct Passing {
     now: Moment,
 }
 
-impl<E: ForwardError> Cache<E> {
+impl Cache {
     /// Tells with the response to a request that has passed by that it has, and looks whether it is cacheable now: then it
     /// is the next one that is stored. Fields of the connection stay.
     pub fn passed<B>(&self, passing: &Passing, response: Response<B>) -> (Response<B>, CacheStatus)
     where
-        B: Body<Data = Bytes, Error = E>,
+        B: Body<Data = Bytes>,
     {
         let (mut head, body) = response.into_parts();
         let status = CacheStatus::forwarded(ForwardReason::UriMiss).forward_status(head.status);
         let status = match self.response_allows(&head, &body, passing.now) {
             Err(reason) => status.detail(reason.as_str()),
             Ok(()) => {
-                self.uncacheable.forget(&passing.key);
+                let length_is_known = body.size_hint().exact().is_some();
+                self.uncacheable.forget(&passing.key, length_is_known);
                 status
             }
         };
@@ -39,17 +41,16 @@ impl<E: ForwardError> Cache<E> {
     }
 
     /// Forwards what the cache has nothing to do with.
-    pub(super) async fn pass<F, R, Q, B>(
+    pub(super) async fn pass<U>(
         &self,
-        request: Request<Q>,
+        request: Request<U::Content>,
         reason: ForwardReason,
-        forward: &F,
-    ) -> Result<Answer<B, E>, E>
+        upstream: &U,
+    ) -> Result<Answer<U::Body>, U::Error>
     where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
+        U: Upstream,
     {
-        let response = forward(request).await?;
+        let response = upstream.forward(request).await?;
         Ok(self.forwarded(response, CacheStatus::forwarded(reason)))
     }
 }

@@ -4,11 +4,11 @@ use http::response;
 use http_body::Body;
 
 use super::forward::Forwarding;
-use super::{Cache, ForwardError, StoreOverride};
+use super::{Cache, StoreOverride};
 use crate::rules::storing::{self, NoStoreReason, Storable};
 use crate::time::Moment;
 
-impl<E: ForwardError> Cache<E> {
+impl Cache {
     /// Whether a response may be stored as far as it alone says, and is wanted.
     pub(super) fn response_allows<B: Body>(
         &self,
@@ -33,7 +33,7 @@ impl<E: ForwardError> Cache<E> {
     /// What is to be stored of the response to a forwarded request.
     pub(super) fn may_store<B: Body>(
         &self,
-        forwarding: &Forwarding<E>,
+        forwarding: &Forwarding,
         head: &response::Parts,
         body: &B,
     ) -> Result<Storable, NoStoreReason> {

@@ -1,25 +1,24 @@
 //! A request for a representation: answered from the store where the rules allow it, else by one forward for all who ask
 //! for the same at the same time.
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Method, Request, Response, header};
-use http_body::Body;
+use futures::future::{Either, select};
+use http::{Method, header};
 
-use super::forward::Shared;
+use super::forward::LeaderResponse;
+use super::limits::{MAX_COLLAPSE_WAIT, MAX_LEADERS_LOST};
 use super::lookup::{Asking, Found};
 use super::tasks::Revalidation;
-use super::{Answer, Cache, ForwardError, respond};
-use crate::collapse::{FlightEnd, Follower, Role};
+use super::upstream::{Route, Upstream};
+use super::{Answer, Cache, respond};
+use crate::collapse::{FlightEnd, Follower, Leader, Role};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::reuse::{self, Reuse};
+use crate::store::Generation;
 use crate::stored_response::StoredResponse;
 use crate::time::Moment;
-
-/// How many leaders a follower may lose before it forwards itself. Each wait is bounded by its leader's, so this bounds
-/// the whole of it.
-const MAX_LEADERS_LOST: usize = 2;
 
 /// What is to be done about a request.
 pub(super) enum Verdict {
@@ -35,57 +34,39 @@ pub(super) enum Verdict {
     },
 }
 
-impl<E: ForwardError> Cache<E> {
-    /// Has a response brought by a forward, be it this request's or another's.
-    pub(super) async fn bring<F, R, Q, B>(
-        self: &Arc<Self>,
+impl Cache {
+    /// Forwards a request, unless another that asks for the same brings the response.
+    pub(super) async fn bring<U>(
+        &self,
         asking: Asking,
-        content: Q,
-        mut stale: Option<Arc<StoredResponse>>,
-        mut reason: ForwardReason,
-        forward: &F,
-    ) -> Result<Answer<B, E>, E>
+        content: U::Content,
+        stale: Option<Arc<StoredResponse>>,
+        reason: ForwardReason,
+        upstream: &U,
+    ) -> Result<Answer<U::Body>, U::Error>
     where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
-        Q: Default,
-        B: Body<Data = Bytes, Error = E>,
+        U: Upstream,
     {
         if asking.directives.only_if_cached {
             return Ok(self.answer_without_forward(asking, stale, reason).await);
         }
-        for _ in 0..=MAX_LEADERS_LOST {
-            let followed = match self.role(&asking, stale.as_deref(), self.clock.now()) {
-                Some(Role::Leader(leader)) => {
-                    return self
-                        .ask(asking, content, Some(leader), stale, reason, forward)
-                        .await;
+        let leader = match self.role(&asking, stale.as_deref(), self.clock.now()) {
+            None => None,
+            Some(Role::Leader(leader)) => Some(leader),
+            Some(Role::Follower(follower)) => {
+                let following = self.follow(asking, stale, reason, follower, upstream);
+                // Apart, so that it takes no room where nothing is waited for.
+                match Box::pin(following).await {
+                    Followed::Answered(answer) => return Ok(*answer),
+                    Followed::Forward(asking, leader, stale, reason) => {
+                        return self
+                            .ask(*asking, content, leader, stale, reason, upstream)
+                            .await;
+                    }
                 }
-                Some(Role::Follower(follower)) => {
-                    self.follow(&asking, follower, stale.as_ref(), reason).await
-                }
-                None => break,
-            };
-            if let Followed::Answered(answer) = followed {
-                return *answer;
             }
-            // What is stored may be another by now.
-            let now = self.clock.now();
-            match self.judge(&asking, now) {
-                Verdict::Respond { stored, validate } => {
-                    let status = CacheStatus::hit(reuse::time_to_live(&stored, now));
-                    return Ok(self.respond_at_once(asking, stored, validate, status, now));
-                }
-                Verdict::Forward {
-                    stale: found,
-                    reason: why,
-                } => (stale, reason) = (found, why),
-            }
-            if let Followed::InVain = followed {
-                break;
-            }
-        }
-        self.ask(asking, content, None, stale, reason, forward)
+        };
+        self.ask(asking, content, leader, stale, reason, upstream)
             .await
     }
 
@@ -95,7 +76,7 @@ impl<E: ForwardError> Cache<E> {
         asking: Asking,
         stale: Option<Arc<StoredResponse>>,
         reason: ForwardReason,
-    ) -> Answer<B, E> {
+    ) -> Answer<B> {
         if let Some(level) = &self.second_level {
             let forwarding = self.forwarding(asking, None, stale, reason);
             if let Ok(answer) = self.answer_from_level(level, forwarding).await {
@@ -151,7 +132,7 @@ impl<E: ForwardError> Cache<E> {
         validate: bool,
         status: CacheStatus,
         now: Moment,
-    ) -> Answer<B, E> {
+    ) -> Answer<B> {
         let mut answer = self.respond(&asking, &stored, status, now);
         if validate {
             // Whoever leads already does it.
@@ -168,63 +149,112 @@ impl<E: ForwardError> Cache<E> {
 
     /// The part that a request has in a forward that others may share; `None` where they can't.
     ///
-    /// A response to `Authorization` or to a part is seldom for others, and neither is one that was not so before.
+    /// A response to `Authorization` or to a part is seldom for others, and neither is one whose URL or route had one that was
+    /// not for others. A stored response says more of its URL than either.
     fn role(
         &self,
         asking: &Asking,
         stale: Option<&StoredResponse>,
         now: Moment,
-    ) -> Option<Role<Shared<E>>> {
+    ) -> Option<Role<LeaderResponse>> {
         let Asking { key, head, .. } = asking;
         let alone = head.method != Method::GET
             || !asking.may_share()
             || head.headers.contains_key(header::RANGE)
             || asking.directives.no_store
-            || (stale.is_none() && self.uncacheable.contains(key, now));
+            || (stale.is_none()
+                && (self.uncacheable.contains(key, now) || self.is_uncacheable(asking.route, now)));
         (!alone).then(|| self.collapser.join(key))
     }
 
-    /// Waits for the leader.
-    async fn follow<B>(
+    fn is_uncacheable(&self, route: Option<Route>, now: Moment) -> bool {
+        route.is_some_and(|route| self.uncacheable.contains(&route, now))
+    }
+
+    /// Waits for what the leader brings, a short time in all: a leader that fails, or takes long, fails and takes long for
+    /// itself.
+    async fn follow<U>(
         &self,
-        asking: &Asking,
-        follower: Follower<Shared<E>>,
-        stale: Option<&Arc<StoredResponse>>,
-        reason: ForwardReason,
-    ) -> Followed<B, E> {
-        let joined = self.store.generation();
-        let shared = match follower.await {
-            FlightEnd::Shared(shared) => shared,
-            FlightEnd::NotShared => return Followed::InVain,
-            FlightEnd::LeaderLost => return Followed::LeaderLost,
-        };
-        let status = CacheStatus::forwarded(reason).collapsed();
-        match shared {
-            Shared::Stored { response, since } => {
-                // What was invalidated after the leader began is not for those who came after that.
-                let outdated =
-                    self.store
-                        .was_invalidated(&asking.key, &response.groups, since, joined);
-                let unfit = !response.vary.matches(&asking.head.headers)
-                    || !respond::has_what_is_asked(&response, &asking.head);
-                if outdated || unfit || !response.is_readable() {
-                    return Followed::InVain;
-                }
-                let answer = self.respond(asking, &response, status, self.clock.now());
-                Followed::Answered(Box::new(Ok(answer)))
+        asking: Asking,
+        mut stale: Option<Arc<StoredResponse>>,
+        mut reason: ForwardReason,
+        mut follower: Follower<LeaderResponse>,
+        upstream: &U,
+    ) -> Followed<U::Body>
+    where
+        U: Upstream,
+    {
+        let mut wait = pin!(upstream.sleep(MAX_COLLAPSE_WAIT));
+        let mut leader = None;
+        for lost in 1.. {
+            let joined = self.store.generation();
+            let end = match select(follower, wait.as_mut()).await {
+                Either::Left((end, _)) => end,
+                Either::Right(_) => FlightEnd::NotShared,
+            };
+            if let FlightEnd::Shared(shared) = &end
+                && let Some(answer) = self.respond_collapsed(&asking, shared, joined, reason)
+            {
+                return Followed::Answered(Box::new(answer));
             }
-            Shared::Failed(error) => {
-                let answer = self.respond_despite(asking, error, stale, status);
-                Followed::Answered(Box::new(answer))
+            // What is stored may be another by now.
+            let now = self.clock.now();
+            match self.judge(&asking, now) {
+                Verdict::Respond { stored, validate } => {
+                    let status = CacheStatus::hit(reuse::time_to_live(&stored, now));
+                    let answer = self.respond_at_once(asking, stored, validate, status, now);
+                    return Followed::Answered(Box::new(answer));
+                }
+                Verdict::Forward {
+                    stale: found,
+                    reason: why,
+                } => (stale, reason) = (found, why),
+            }
+            if end != FlightEnd::LeaderLost || lost > MAX_LEADERS_LOST {
+                break;
+            }
+            match self.role(&asking, stale.as_deref(), now) {
+                Some(Role::Follower(next)) => follower = next,
+                Some(Role::Leader(led)) => {
+                    leader = Some(led);
+                    break;
+                }
+                None => break,
             }
         }
+        Followed::Forward(Box::new(asking), leader, stale, reason)
+    }
+
+    /// The answer to a follower, if the response that its leader shares is one for it.
+    fn respond_collapsed<B>(
+        &self,
+        asking: &Asking,
+        shared: &LeaderResponse,
+        joined: Generation,
+        reason: ForwardReason,
+    ) -> Option<Answer<B>> {
+        let LeaderResponse { response, since } = shared;
+        // What was invalidated after the leader began is not for those who came after that.
+        let outdated = self
+            .store
+            .was_invalidated(&asking.key, &response.groups, *since, joined);
+        let is_for_it = !outdated
+            && response.is_readable()
+            && response.vary.matches(&asking.head.headers)
+            && respond::has_what_is_asked(response, &asking.head);
+        let status = CacheStatus::forwarded(reason).collapsed();
+        is_for_it.then(|| self.respond(asking, response, status, self.clock.now()))
     }
 }
 
 /// How following ended.
-enum Followed<B, E> {
-    Answered(Box<Result<Answer<B, E>, E>>),
-    /// What the leader had was of no use.
-    InVain,
-    LeaderLost,
+enum Followed<B> {
+    Answered(Box<Answer<B>>),
+    /// The request is to be forwarded, perhaps as the next leader.
+    Forward(
+        Box<Asking>,
+        Option<Leader<LeaderResponse>>,
+        Option<Arc<StoredResponse>>,
+        ForwardReason,
+    ),
 }

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use super::lookup::Asking;
-use super::{Answer, Cache, CacheBody, ForwardError, Tasks};
+use super::{Answer, Cache, CacheBody, Tasks};
 use crate::content::ContentReader;
 use crate::rules::accept_encoding::{self, ContentCoding};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
@@ -42,7 +42,7 @@ pub(super) fn has_what_is_asked(stored: &StoredResponse, head: &Parts) -> bool {
 /// The answer to `only-if-cached` when nothing stored may be used (RFC 9111 §5.2.1.7).
 ///
 /// It has no `Cache-Status`, since it was neither forwarded nor made of something stored (RFC 9211 §2).
-pub(super) fn not_cached<B, E>(reason: ForwardReason) -> Answer<B, E> {
+pub(super) fn not_cached<B>(reason: ForwardReason) -> Answer<B> {
     let mut response = Response::new(CacheBody::empty());
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
     Answer {
@@ -52,7 +52,7 @@ pub(super) fn not_cached<B, E>(reason: ForwardReason) -> Answer<B, E> {
     }
 }
 
-impl<E: ForwardError> Cache<E> {
+impl Cache {
     /// Answers with a stored response (RFC 9111 §4).
     pub(super) fn respond<B>(
         &self,
@@ -60,7 +60,7 @@ impl<E: ForwardError> Cache<E> {
         stored: &Arc<StoredResponse>,
         status: CacheStatus,
         now: Moment,
-    ) -> Answer<B, E> {
+    ) -> Answer<B> {
         let fields = copied_fields(&stored.headers, ADDED_FIELDS);
         self.respond_with(fields, asking, stored, status, now)
     }
@@ -73,7 +73,7 @@ impl<E: ForwardError> Cache<E> {
         stored: &Arc<StoredResponse>,
         status: CacheStatus,
         now: Moment,
-    ) -> Answer<B, E> {
+    ) -> Answer<B> {
         self.tell(&mut headers, stored, &status, now);
         let mut answer = Answer {
             response: Response::new(CacheBody::empty()),
@@ -149,7 +149,7 @@ impl<E: ForwardError> Cache<E> {
         asking: &Asking,
         stored: &Arc<StoredResponse>,
         headers: &mut HeaderMap,
-        tasks: &mut Tasks<B, E>,
+        tasks: &mut Tasks<B>,
     ) -> (StatusCode, CacheBody<B>) {
         let Parts {
             method,
@@ -188,7 +188,7 @@ impl<E: ForwardError> Cache<E> {
         asking: &Asking,
         stored: &Arc<StoredResponse>,
         headers: &mut HeaderMap,
-        tasks: &mut Tasks<B, E>,
+        tasks: &mut Tasks<B>,
     ) -> Option<ContentReader> {
         let Representation::Whole(content) = &stored.representation else {
             return None;

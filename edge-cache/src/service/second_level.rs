@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use super::forward::Forwarding;
 use super::lookup::Found;
 use super::read::Verdict;
-use super::{Answer, Cache, ForwardError};
+use super::{Answer, Cache};
 use crate::rules::cache_status::CacheStatus;
 use crate::rules::key::CacheKey;
 use crate::rules::{reuse, selection, storing};
@@ -216,7 +216,7 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-impl<E: ForwardError> Forwarding<E> {
+impl Forwarding {
     /// How the cache takes part in the answer to a request that is forwarded.
     pub(super) fn status(&self) -> CacheStatus {
         let status = CacheStatus::forwarded(self.reason);
@@ -227,13 +227,13 @@ impl<E: ForwardError> Forwarding<E> {
     }
 }
 
-impl<E: ForwardError> Cache<E> {
+impl Cache {
     /// Answers with what the shared level has. `Err` if the request is to be forwarded.
     pub(super) async fn answer_from_level<B>(
         &self,
         level: &SecondLevel,
-        mut forwarding: Forwarding<E>,
-    ) -> Result<Answer<B, E>, Forwarding<E>> {
+        mut forwarding: Forwarding,
+    ) -> Result<Answer<B>, Forwarding> {
         let asking = &forwarding.asking;
         if asking.directives.no_store || self.uncacheable.contains(&asking.key, self.clock.now()) {
             return Err(forwarding);
@@ -273,7 +273,7 @@ impl<E: ForwardError> Cache<E> {
     fn select_shared(
         &self,
         lookup: &SharedLookup,
-        forwarding: &Forwarding<E>,
+        forwarding: &Forwarding,
         since: Generation,
     ) -> Option<Arc<StoredResponse>> {
         let Forwarding {

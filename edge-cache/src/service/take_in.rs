@@ -7,29 +7,32 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, header, response};
 use http_body::Body;
 
-use super::arrival::{Arrival, ArrivalEnd};
+use super::arrival::{Arrival, ArrivalEnd, Excess};
 use super::forward::Forwarding;
+use super::lookup::Asking;
 use super::second_level::LevelAsked;
 use super::tasks::{ArrivingPart, Sink, Storing};
-use super::{Answer, Cache, CacheBody, ForwardError, Tasks};
+use super::uncacheable::Finding;
+use super::{Answer, Cache, CacheBody, Tasks};
 use crate::collapse::FlightEnd;
 use crate::content::Content;
 use crate::rules::cache_status::CacheStatus;
+use crate::rules::key::CacheKey;
 use crate::rules::storing::Storable;
 use crate::rules::vary::VaryKey;
 use crate::rules::{accept_encoding, age, conditional, fields, range};
 use crate::store::{Put, compact_fields};
 use crate::stored_response::{Representation, StoredResponse};
 
-impl<E: ForwardError> Cache<E> {
+impl Cache {
     /// Stores a response if it may be, and answers with it.
     pub(super) async fn take_in<B>(
         &self,
-        mut forwarding: Forwarding<E>,
+        mut forwarding: Forwarding,
         response: Response<B>,
-    ) -> Answer<B, E>
+    ) -> Answer<B>
     where
-        B: Body<Data = Bytes, Error = E>,
+        B: Body<Data = Bytes>,
     {
         let status = forwarding.status().forward_status(response.status());
         if forwarding.asking.head.method == Method::HEAD {
@@ -43,14 +46,14 @@ impl<E: ForwardError> Cache<E> {
                 let response = Response::from_parts(head, body);
                 forwarding.share(FlightEnd::NotShared);
                 if reason.is_lasting() && forwarding.asking.may_share() {
-                    let key = &forwarding.asking.key;
-                    self.uncacheable.remember(key, forwarding.response_time);
+                    self.remember_uncacheable(&forwarding);
                 }
                 let status = status.detail(reason.as_str());
                 return self.forwarded_as_asked(&forwarding, response, status);
             }
         };
-        self.uncacheable.forget(&forwarding.asking.key);
+        let length_is_known = body.size_hint().exact().is_some();
+        self.forget_uncacheable(&forwarding.asking, length_is_known);
         // A part of nothing that is known in full is the answer to the same question only.
         if head.status != storable.status {
             return self
@@ -68,9 +71,32 @@ impl<E: ForwardError> Cache<E> {
         answer
     }
 
+    fn remember_uncacheable(&self, forwarding: &Forwarding) {
+        let (asking, now) = (&forwarding.asking, forwarding.response_time);
+        self.uncacheable.remember(&asking.key, Finding::Head, now);
+        if let Some(route) = &asking.route {
+            self.uncacheable.remember(route, Finding::Head, now);
+        }
+    }
+
+    /// Remembers content that turned out too large, so that it is not fetched for several at once again.
+    pub(super) fn remember_excess(&self, key: &CacheKey, end: ArrivalEnd) {
+        if end == ArrivalEnd::NotStored(Excess::TooLarge) {
+            self.uncacheable
+                .remember(key, Finding::TooLarge, self.clock.now());
+        }
+    }
+
+    fn forget_uncacheable(&self, asking: &Asking, length_is_known: bool) {
+        self.uncacheable.forget(&asking.key, length_is_known);
+        if let Some(route) = &asking.route {
+            self.uncacheable.forget(route, length_is_known);
+        }
+    }
+
     fn arrival<B: Body<Data = Bytes>>(
         &self,
-        forwarding: &Forwarding<E>,
+        forwarding: &Forwarding,
         body: B,
         beginning: impl Iterator<Item = Bytes>,
     ) -> (Arrival<B>, Arc<Content>) {
@@ -83,14 +109,14 @@ impl<E: ForwardError> Cache<E> {
     /// content arrives.
     async fn store_arriving<B>(
         &self,
-        mut forwarding: Forwarding<E>,
+        mut forwarding: Forwarding,
         stored: StoredResponse,
         fields: HeaderMap,
         arrival: Arrival<B>,
         status: CacheStatus,
-    ) -> Answer<B, E>
+    ) -> Answer<B>
     where
-        B: Body<Data = Bytes, Error = E>,
+        B: Body<Data = Bytes>,
     {
         let stored = Arc::new(stored);
         // Keeps all of the content for the response, which gets a reader of its own below.
@@ -98,7 +124,10 @@ impl<E: ForwardError> Cache<E> {
         // Most content is there as a whole, and then it is weighed once.
         let arrived = arrival.take_what_is_there().await;
         let key = forwarding.asking.key.clone();
-        let is_stored = !matches!(arrived, Ok(ArrivalEnd::Broken | ArrivalEnd::TooLarge))
+        if let Ok(end) = arrived {
+            self.remember_excess(&key, end);
+        }
+        let is_stored = !matches!(arrived, Ok(ArrivalEnd::Broken | ArrivalEnd::NotStored(_)))
             && self.store.put(&key, &stored, forwarding.since) == Put::Stored;
         let status = status.stored(is_stored);
         let now = forwarding.response_time;
@@ -128,14 +157,14 @@ impl<E: ForwardError> Cache<E> {
     /// Answers with part of a representation, and stores it when it is there (RFC 9111 §3.3).
     async fn take_part<B>(
         &self,
-        forwarding: Forwarding<E>,
+        forwarding: Forwarding,
         mut head: response::Parts,
         body: B,
         storable: Storable,
         status: CacheStatus,
-    ) -> Answer<B, E>
+    ) -> Answer<B>
     where
-        B: Body<Data = Bytes, Error = E>,
+        B: Body<Data = Bytes>,
     {
         let Some(range) = range::content_range(&head.headers) else {
             return self.forwarded(Response::from_parts(head, body), status);
@@ -213,12 +242,12 @@ impl<E: ForwardError> Cache<E> {
     /// together.
     pub(super) async fn completed<B>(
         &self,
-        forwarding: Forwarding<E>,
+        forwarding: Forwarding,
         response: Response<B>,
         offset: u64,
-    ) -> Result<Answer<B, E>, Box<Forwarding<E>>>
+    ) -> Result<Answer<B>, Box<Forwarding>>
     where
-        B: Body<Data = Bytes, Error = E>,
+        B: Body<Data = Bytes>,
     {
         let Some(stale) = forwarding.stale.clone() else {
             return Err(Box::new(forwarding));
@@ -246,10 +275,10 @@ impl<E: ForwardError> Cache<E> {
     /// forwarded, are judged here.
     fn forwarded_as_asked<B>(
         &self,
-        forwarding: &Forwarding<E>,
+        forwarding: &Forwarding,
         response: Response<B>,
         status: CacheStatus,
-    ) -> Answer<B, E> {
+    ) -> Answer<B> {
         let preconditions = &forwarding.asking.head.headers;
         let not_modified = response.status() == StatusCode::OK
             && conditional::is_not_modified(
@@ -269,7 +298,7 @@ impl<E: ForwardError> Cache<E> {
     /// What is kept of a response, and its fields as they came, which are that of what is sent on.
     pub(super) fn stored_response(
         &self,
-        forwarding: &Forwarding<E>,
+        forwarding: &Forwarding,
         head: response::Parts,
         storable: Storable,
         representation: Representation,

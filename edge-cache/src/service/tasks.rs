@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::OptionFuture;
-use http::{Request, Response};
 use http_body::Body;
 
+use super::Cache;
 use super::arrival::{Arrival, ArrivalEnd};
-use super::forward::Shared;
+use super::forward::LeaderResponse;
 use super::lookup::Asking;
 use super::second_level::{LevelAsked, Sharing};
-use super::{Cache, ForwardError};
+use super::upstream::Upstream;
 use crate::collapse::Leader;
 use crate::encoding::Encoding;
 use crate::rules::cache_status::ForwardReason;
@@ -22,10 +22,10 @@ use crate::store::Generation;
 use crate::stored_response::StoredResponse;
 
 /// Work of one request, at most one of each kind. Most requests leave none, so it takes little room.
-pub(super) struct Tasks<B, E> {
+pub(super) struct Tasks<B> {
     pub(super) storing: Option<Box<Storing<B>>>,
     pub(super) encoding: Option<Box<(CacheKey, Encoding)>>,
-    pub(super) revalidation: Option<Box<Revalidation<E>>>,
+    pub(super) revalidation: Option<Box<Revalidation>>,
     pub(super) sharing: Option<Box<Sharing>>,
 }
 
@@ -60,13 +60,13 @@ pub(super) struct ArrivingPart {
 }
 
 /// A response that was served stale, and is to be validated.
-pub(super) struct Revalidation<E> {
+pub(super) struct Revalidation {
     pub(super) asking: Asking,
     pub(super) stale: Arc<StoredResponse>,
-    pub(super) leader: Leader<Shared<E>>,
+    pub(super) leader: Leader<LeaderResponse>,
 }
 
-impl<B, E> Default for Tasks<B, E> {
+impl<B> Default for Tasks<B> {
     fn default() -> Self {
         Self {
             storing: None,
@@ -77,7 +77,7 @@ impl<B, E> Default for Tasks<B, E> {
     }
 }
 
-impl<B, E> Tasks<B, E> {
+impl<B> Tasks<B> {
     /// Whether nothing is left to do.
     pub(super) fn are_none(&self) -> bool {
         self.storing.is_none()
@@ -87,22 +87,16 @@ impl<B, E> Tasks<B, E> {
     }
 }
 
-impl<B, E> Tasks<B, E>
-where
-    B: Body<Data = Bytes, Error = E>,
-    E: ForwardError,
-{
+impl<B: Body<Data = Bytes>> Tasks<B> {
     /// A future that does it all; `None` if nothing is left to do. It is on the heap, because it is large and nearly always
     /// absent, and moves with each response.
-    pub(super) fn into_work<F, R, Q>(
+    pub(super) fn into_work<U>(
         self,
-        cache: Arc<Cache<E>>,
-        forward: F,
+        cache: Arc<Cache>,
+        upstream: U,
     ) -> Option<impl Future<Output = ()>>
     where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
-        Q: Default,
+        U: Upstream<Body = B>,
     {
         if self.are_none() {
             return None;
@@ -113,7 +107,7 @@ where
                 OptionFuture::from(self.encoding.map(|encoding| cache.encode(*encoding)));
             let revalidation = OptionFuture::from(
                 self.revalidation
-                    .map(|job| cache.revalidate(*job, &forward)),
+                    .map(|job| cache.revalidate(*job, &upstream)),
             );
             let sharing = OptionFuture::from(self.sharing.map(|sharing| cache.share(*sharing)));
             futures::join!(storing, encoding, revalidation, sharing);
@@ -121,11 +115,19 @@ where
     }
 }
 
-impl<E: ForwardError> Cache<E> {
-    async fn arrive<B: Body<Data = Bytes, Error = E>>(&self, storing: Storing<B>) {
-        let end = storing.arrival.take_rest().await;
-        if let Some(sharing) = self.settle(storing.sink, end) {
-            self.share(*sharing).await;
+impl Cache {
+    async fn arrive<B: Body<Data = Bytes>>(&self, storing: Storing<B>) {
+        let Storing { arrival, sink } = storing;
+        match arrival.take_while_storable().await {
+            Ok(end) => {
+                if let Some(sharing) = self.settle(sink, end) {
+                    self.share(*sharing).await;
+                }
+            }
+            Err((arrival, excess)) => {
+                self.settle(sink, ArrivalEnd::NotStored(excess));
+                arrival.pass_rest().await;
+            }
         }
     }
 
@@ -135,12 +137,9 @@ impl<E: ForwardError> Cache<E> {
     }
 
     /// Validates what was served stale (RFC 5861 §3).
-    async fn revalidate<F, R, Q, B>(&self, job: Revalidation<E>, forward: &F)
+    async fn revalidate<U>(&self, job: Revalidation, upstream: &U)
     where
-        F: Fn(Request<Q>) -> R,
-        R: Future<Output = Result<Response<B>, E>>,
-        Q: Default,
-        B: Body<Data = Bytes, Error = E>,
+        U: Upstream,
     {
         let Revalidation {
             asking,
@@ -149,11 +148,11 @@ impl<E: ForwardError> Cache<E> {
         } = job;
         let asked = self.ask(
             asking,
-            Q::default(),
+            U::Content::default(),
             Some(leader),
             Some(stale),
             ForwardReason::Stale,
-            forward,
+            upstream,
         );
         // It has failed for those who wait for it, and what is stored stays as it is.
         let Ok(answer) = asked.await else { return };
@@ -179,7 +178,8 @@ impl<E: ForwardError> Cache<E> {
                 self.store.reweigh(&key);
                 (key, response, level)
             }
-            (Sink::Whole { key, response, .. }, _) => {
+            (Sink::Whole { key, response, .. }, end) => {
+                self.remember_excess(&key, end);
                 self.store.remove(&key, &response);
                 return None;
             }

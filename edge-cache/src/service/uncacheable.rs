@@ -1,49 +1,190 @@
-//! Which resources were last seen not to be cacheable, so that requests for them do not wait for one another in vain.
+//! Remembers which URLs and routes were last seen not to be cacheable, so that requests for them do not wait for one another
+//! in vain. Leaves to others what makes a response uncacheable.
+//!
+//! It keeps 64 bits for each in a table of fixed size. Two that look the same are taken for one, which at worst forwards a
+//! request that could have waited: its response is judged all the same.
 
-use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use lru::LruCache;
+use foldhash::quality::RandomState;
 
-use crate::read_mostly::ReadMostly;
-use crate::rules::key::CacheKey;
+use super::limits::{MAX_UNCACHEABLE, UNCACHEABLE_MEMORY};
 use crate::time::Moment;
 
-/// How many such resources are remembered; those found out longest ago are forgotten first.
-const MAX_UNCACHEABLE_KEYS: NonZeroUsize = NonZeroUsize::new(65_536).expect("it is above zero");
+/// How many places a hash has: those of one cache line.
+const PLACES: usize = 8;
 
-/// How long that is remembered. A resource that becomes cacheable is found out by its next response, whatever is
-/// remembered.
-const UNCACHEABLE_MEMORY: Duration = Duration::from_secs(120);
+/// How far the moments may lie apart that two threads take for now, in seconds.
+const CLOCK_DISTANCE_SECONDS: u64 = 60;
 
-/// Keys whose last response was of no use to others. Looked at by every request for one of them, from all threads at
-/// once, so a look changes nothing.
+/// Looked at by every request for something that is remembered, from all threads at once, so a look changes nothing.
 #[derive(Debug)]
 pub(super) struct Uncacheable {
-    seen: ReadMostly<LruCache<CacheKey, Moment>>,
+    places: Box<[AtomicU64]>,
+    /// Seeded, so that nobody can choose URLs that push out others.
+    hasher: RandomState,
+}
+
+/// Why something is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// A response said so in its head.
+    Head,
+    /// Its content became too large while it arrived. Only a response that says how long it is can show that this is over.
+    TooLarge,
+}
+
+/// What is remembered, as one number: from the left 39 bits of the hash, one that tells [`Finding::TooLarge`], and the time in
+/// seconds, beginning with one. Zero is an empty place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Note(u64);
+
+impl Note {
+    const TIME_BITS: u32 = 24;
+    const TIME_MASK: u64 = (1 << Self::TIME_BITS) - 1;
+    const TOO_LARGE: u64 = 1 << Self::TIME_BITS;
+    const HASH_MASK: u64 = !(Self::TOO_LARGE | Self::TIME_MASK);
+
+    fn new(hash: u64, finding: Finding, now: Moment) -> Self {
+        let flag = match finding {
+            Finding::Head => 0,
+            Finding::TooLarge => Self::TOO_LARGE,
+        };
+        Self(hash & Self::HASH_MASK | flag | Self::time(now))
+    }
+
+    fn time(now: Moment) -> u64 {
+        (now.monotonic.as_secs() & Self::TIME_MASK).max(1)
+    }
+
+    fn is_of(self, hash: u64) -> bool {
+        self.0 != 0 && self.0 & Self::HASH_MASK == hash & Self::HASH_MASK
+    }
+
+    fn age_in_seconds(self, now: Moment) -> u64 {
+        if self.0 == 0 {
+            return u64::MAX;
+        }
+        let age = Self::time(now).wrapping_sub(self.0) & Self::TIME_MASK;
+        // Another thread may have looked at the clock a moment later.
+        if age > Self::TIME_MASK - CLOCK_DISTANCE_SECONDS {
+            0
+        } else {
+            age
+        }
+    }
+
+    fn is_recent(self, now: Moment) -> bool {
+        self.age_in_seconds(now) < UNCACHEABLE_MEMORY.as_secs()
+    }
+
+    fn is_too_large(self) -> bool {
+        self.0 & Self::TOO_LARGE != 0
+    }
 }
 
 impl Uncacheable {
     pub(super) fn new() -> Self {
         Self {
-            seen: ReadMostly::new(LruCache::new(MAX_UNCACHEABLE_KEYS)),
+            places: (0..MAX_UNCACHEABLE).map(|_| AtomicU64::new(0)).collect(),
+            hasher: RandomState::default(),
         }
     }
 
-    pub(super) fn remember(&self, key: &CacheKey, now: Moment) {
-        self.seen.write().put(key.clone(), now);
-    }
-
-    pub(super) fn forget(&self, key: &CacheKey) {
-        // Seldom is there anything to forget, and looks do not wait for one another.
-        if self.seen.read().contains(key) {
-            self.seen.write().pop(key);
+    pub(super) fn remember(&self, what: &impl Hash, finding: Finding, now: Moment) {
+        let hash = self.hasher.hash_one(what);
+        let places = self.places(hash);
+        let notes = places.iter().map(|place| (place, read(place)));
+        let Some((place, old)) =
+            notes.max_by_key(|(_, note)| (note.is_of(hash), note.age_in_seconds(now)))
+        else {
+            return;
+        };
+        let note = Note::new(hash, finding, now);
+        // Others look at the place: it is written to only for something new.
+        if note != old {
+            place.store(note.0, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn contains(&self, key: &CacheKey, now: Moment) -> bool {
-        let seen = self.seen.read();
-        let since = seen.peek(key);
-        since.is_some_and(|since| now.since(*since) < UNCACHEABLE_MEMORY)
+    /// Forgets what a response that may be stored has disproved.
+    pub(super) fn forget(&self, what: &impl Hash, length_is_known: bool) {
+        let hash = self.hasher.hash_one(what);
+        for place in self.places(hash) {
+            let note = read(place);
+            if note.is_of(hash) && (length_is_known || !note.is_too_large()) {
+                place.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub(super) fn contains(&self, what: &impl Hash, now: Moment) -> bool {
+        let hash = self.hasher.hash_one(what);
+        let mut notes = self.places(hash).iter().map(read);
+        notes.any(|note| note.is_of(hash) && note.is_recent(now))
+    }
+
+    /// The places of a hash, by bits that are not kept in them.
+    fn places(&self, hash: u64) -> &[AtomicU64] {
+        let sets = self.places.len() / PLACES;
+        let first = hash as usize % sets * PLACES;
+        &self.places[first..first + PLACES]
+    }
+}
+
+fn read(place: &AtomicU64) -> Note {
+    Note(place.load(Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::moment;
+
+    #[test]
+    fn a_million_different_urls_take_no_more_memory_than_the_first() {
+        let memory = Uncacheable::new();
+        for number in 0..1_000_000_u32 {
+            memory.remember(&number, Finding::Head, moment(0));
+        }
+        assert_eq!(size_of_val(&*memory.places), 512 * 1024);
+    }
+
+    #[test]
+    fn the_latest_are_remembered_for_two_minutes() {
+        let memory = Uncacheable::new();
+        for number in 0..1_000_u32 {
+            memory.remember(&number, Finding::Head, moment(1));
+        }
+        let remembered = |now| {
+            (0..1_000_u32)
+                .filter(|number| memory.contains(number, moment(now)))
+                .count()
+        };
+        assert_eq!(
+            (remembered(1), remembered(120), remembered(121)),
+            (1_000, 1_000, 0)
+        );
+    }
+
+    #[test]
+    fn older_ones_make_room_for_newer_ones() {
+        let memory = Uncacheable::new();
+        for number in 0..200_000_u32 {
+            memory.remember(&number, Finding::Head, moment(u64::from(number / 2_000)));
+        }
+        let latest = (190_000..200_000_u32).filter(|number| memory.contains(number, moment(99)));
+        assert!(latest.count() > 9_900);
+    }
+
+    #[test]
+    fn what_was_too_large_is_forgotten_only_for_a_length() {
+        let memory = Uncacheable::new();
+        memory.remember(&"a", Finding::TooLarge, moment(5));
+        memory.forget(&"a", false);
+        assert!(memory.contains(&"a", moment(5)));
+        memory.forget(&"a", true);
+        assert!(!memory.contains(&"a", moment(5)));
     }
 }

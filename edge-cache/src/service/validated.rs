@@ -5,20 +5,20 @@ use std::sync::Arc;
 use http::{HeaderMap, Response, StatusCode, response};
 
 use super::forward::Forwarding;
-use super::{Answer, Cache, ForwardError};
+use super::{Answer, Cache};
 use crate::collapse::FlightEnd;
 use crate::rules::{fields, storing, validation};
 use crate::store::{Purge, PurgeMode};
 use crate::stored_response::StoredResponse;
 
-impl<E: ForwardError> Cache<E> {
+impl Cache {
     /// Answers with a stored response that the origin has found to be good (RFC 9111 §4.3.4). `Err` if the origin meant
     /// another.
     pub(super) fn validated<B>(
         &self,
-        mut forwarding: Forwarding<E>,
+        mut forwarding: Forwarding,
         response: Response<B>,
-    ) -> Result<Answer<B, E>, Box<Forwarding<E>>> {
+    ) -> Result<Answer<B>, Box<Forwarding>> {
         let (head, _) = response.into_parts();
         let stale = forwarding.stale.as_ref();
         let Some(stale) =
@@ -51,7 +51,7 @@ impl<E: ForwardError> Cache<E> {
     /// newer one forbids that.
     fn freshened(
         &self,
-        forwarding: &Forwarding<E>,
+        forwarding: &Forwarding,
         stored: &Arc<StoredResponse>,
         newer: &HeaderMap,
     ) -> Freshened {
@@ -88,7 +88,7 @@ impl<E: ForwardError> Cache<E> {
     }
 
     /// A response to `HEAD` freshens what is stored, or shows that it is outdated (RFC 9111 §4.3.5).
-    pub(super) fn learn_from_head<B>(&self, forwarding: &Forwarding<E>, response: &Response<B>) {
+    pub(super) fn learn_from_head<B>(&self, forwarding: &Forwarding, response: &Response<B>) {
         let Some(stored) = &forwarding.stale else {
             return;
         };

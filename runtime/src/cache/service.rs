@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{self, Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use edge_cache::rules::cache_status::CacheStatus;
 use edge_cache::rules::{groups, invalidation};
 use edge_cache::store::{Purge, PurgeMode};
-use edge_cache::{Asked, CacheBody, Passing, Way};
+use edge_cache::{Asked, CacheBody, Passing, Route, Upstream, Way};
 use futures::future::Either;
 use http::header::{HeaderName, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme};
@@ -38,6 +39,12 @@ pub(crate) enum GroupScope {
     Origin,
     /// For all, because the same app answers for all of them: a client that wrote by one name reads by another.
     AllHosts,
+}
+
+/// A service that knows before it is called which of its routes a request takes.
+pub(crate) trait Routed {
+    /// The route, if there is one.
+    fn route(&self, target: &Uri) -> Option<Route>;
 }
 
 /// What becomes of a request.
@@ -83,7 +90,7 @@ impl<S: InnerService> CachedService<S> {
     }
 }
 
-impl<S: InnerService> Parts<S> {
+impl<S: InnerService + Routed> Parts<S> {
     /// The answer to a request that passes the cache by, to which the inner service answers this.
     async fn pass(
         self: Rc<Self>,
@@ -100,7 +107,7 @@ impl<S: InnerService> Parts<S> {
 
     async fn answer(
         self: Rc<Self>,
-        asked: Asked<RequestBody, ReportingBody, Failure>,
+        asked: Asked<RequestBody, ReportingBody>,
         target: Option<Uri>,
         context: Arc<RequestContext>,
     ) -> Outcome {
@@ -111,9 +118,8 @@ impl<S: InnerService> Parts<S> {
             answered: Cell::new(false),
             trailer: RefCell::default(),
         });
-        let forwarding = Rc::clone(&exchange);
-        let forward = move |request| Rc::clone(&forwarding).forward(request);
-        let served = self.cache.0.handle(asked, forward).await;
+        let upstream = ToInner(Rc::clone(&exchange));
+        let served = self.cache.0.handle(asked, upstream).await;
         exchange.answered.set(true);
         let mut served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
         exchange.keep_trailer(&served.status, served.response.headers_mut());
@@ -145,24 +151,46 @@ struct Exchange<S> {
     trailer: RefCell<Option<HeaderValue>>,
 }
 
-impl<S: InnerService> Exchange<S> {
+/// The way of one exchange to the inner service.
+struct ToInner<S>(Rc<Exchange<S>>);
+
+impl<S> Clone for ToInner<S> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<S: InnerService + Routed> Upstream for ToInner<S> {
+    type Content = RequestBody;
+    type Body = ReportingBody;
+    type Error = Failure;
+
     async fn forward(
-        self: Rc<Self>,
+        &self,
         mut request: Request<RequestBody>,
     ) -> Result<Response<ReportingBody>, Failure> {
+        let exchange = &self.0;
         request.headers_mut().remove(TRANSFER_ENCODING);
-        restore(&mut request, self.target.clone());
-        let mut context = Arc::clone(&self.context);
-        if self.answered.get() {
+        restore(&mut request, exchange.target.clone());
+        let mut context = Arc::clone(&exchange.context);
+        if exchange.answered.get() {
             context = Arc::new(context.outlived());
         }
         request.body_mut().set_context(Arc::clone(&context));
         let method = request.method().clone();
-        let response = self.parts.inner.call(request).await?;
-        self.parts.invalidate(&method, &response).await;
+        let response = exchange.parts.inner.call(request).await?;
+        exchange.parts.invalidate(&method, &response).await;
         let trailer = response.headers().get(header::TRAILER).cloned();
-        self.trailer.replace(trailer);
+        exchange.trailer.replace(trailer);
         Ok(response.map(|content| ReportingBody { content, context }))
+    }
+
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> {
+        tokio::time::sleep(time)
+    }
+
+    fn route(&self, target: &Uri) -> Option<Route> {
+        self.0.parts.inner.route(target)
     }
 }
 
@@ -198,7 +226,7 @@ impl<S> Parts<S> {
     }
 }
 
-impl<S: InnerService> Service<Request<RequestBody>> for CachedService<S> {
+impl<S: InnerService + Routed> Service<Request<RequestBody>> for CachedService<S> {
     type Response = Response<ResponseBody>;
     type Error = Failure;
     type Future = Either<Ready<Outcome>, Pin<Box<dyn Future<Output = Outcome>>>>;

@@ -4,12 +4,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use edge_cache::Route;
+use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::service::Service;
 
 use super::Origin;
 use super::message::{self, ToOrigin};
+use crate::cache::Routed;
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics};
 use crate::outbound::client::{Client, ClientError, Protocols, Timeouts};
@@ -78,6 +80,13 @@ impl Parts {
         let response = self.client.send(request, self.timeouts).await;
         let response = message::from_origin(response.map_err(failure)?)?;
         Ok(response.map(|content| ResponseBody::Streamed(content.map_err(failure).boxed_unsync())))
+    }
+}
+
+impl Routed for OriginService {
+    /// An origin's routes are not known here.
+    fn route(&self, _: &Uri) -> Option<Route> {
+        None
     }
 }
 

@@ -4,9 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::{Request, Response};
+use edge_cache::Route;
+use http::{Request, Response, Uri};
 use hyper::service::Service;
 
+use crate::cache::Routed;
 use crate::deployment::{Deployment, Loader};
 use crate::failure::Failure;
 use crate::limits::REAP_INTERVAL;
@@ -57,6 +59,14 @@ impl Service<Request<RequestBody>> for AppService {
             let context = context.expect("the server gives each request a context");
             handle.0.serve(worker, request, context).await
         })
+    }
+}
+
+impl Routed for AppService {
+    fn route(&self, target: &Uri) -> Option<Route> {
+        let current = self.current.load();
+        let route = current.of(self.worker).0.route(target.path())?;
+        Some(Route(route as u64))
     }
 }
 

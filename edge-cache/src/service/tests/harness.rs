@@ -9,14 +9,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::channel::{mpsc, oneshot};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame};
 use parking_lot::Mutex;
 
 use crate::content::ContentBroken;
 use crate::rules::fields;
 use crate::rules::testing::moment;
-use crate::service::{Cache, CacheBody, CacheConfig, Deadline, ForwardError, Served, Way};
+use crate::service::{
+    Cache, CacheBody, CacheConfig, Deadline, ForwardError, Route, Served, Upstream, Way,
+};
 use crate::store::MemoryLevel;
 use crate::time::{Clock, Moment};
 use crate::turns::turns;
@@ -75,9 +77,13 @@ type Origin = Arc<dyn Fn(&Parts) -> Result<Response<Pieces>, Failed> + Send + Sy
 /// A cache, its clock and its origin.
 #[derive(Clone)]
 pub(super) struct Harness {
-    pub(super) cache: Arc<Cache<Failed>>,
+    pub(super) cache: Arc<Cache>,
     clock: TestClock,
     answers: Arc<Mutex<VecDeque<Answer>>>,
+    /// How many turns of others a second takes; `None` if time stands still.
+    turns_per_second: Option<u32>,
+    /// The route of all requests.
+    route: Option<Route>,
     /// What answers when no answer is queued.
     origin: Option<Origin>,
     /// The heads of all requests that were forwarded.
@@ -134,11 +140,13 @@ impl Harness {
         Self::of(cache, clock)
     }
 
-    fn of(cache: Arc<Cache<Failed>>, clock: TestClock) -> Self {
+    fn of(cache: Arc<Cache>, clock: TestClock) -> Self {
         Self {
             cache,
             clock,
             answers: Arc::default(),
+            turns_per_second: None,
+            route: None,
             origin: None,
             forwarded: Arc::default(),
         }
@@ -151,6 +159,20 @@ impl Harness {
     ) -> Self {
         self.origin = Some(Arc::new(origin));
         self
+    }
+
+    /// Has time pass for those who wait.
+    pub(super) fn on_a_running_clock(mut self) -> Self {
+        self.turns_per_second = Some(3);
+        self
+    }
+
+    /// Has all requests take this route.
+    pub(super) fn on_route(&self, route: u64) -> Self {
+        Self {
+            route: Some(Route(route)),
+            ..self.clone()
+        }
     }
 
     pub(super) fn pass(&self, seconds: u64) {
@@ -243,8 +265,6 @@ impl Harness {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let harness = self.clone();
-        let forward = move |request: Request<()>| harness.forward(request.into_parts().0);
         let request = request.body(()).unwrap();
         match self.cache.way(request) {
             Way::Answered(response, status) => Ok(Served {
@@ -252,9 +272,9 @@ impl Harness {
                 background: None,
                 status,
             }),
-            Way::Through(asked) => self.cache.handle(asked, forward).await,
+            Way::Through(asked) => self.cache.handle(asked, self.clone()).await,
             Way::Past(passing, request) => {
-                let response = forward(request).await?;
+                let response = Upstream::forward(self, request).await?;
                 let (mut response, status) = self.cache.passed(&passing, response);
                 // As whoever sends it does.
                 fields::remove_hop_by_hop(response.headers_mut());
@@ -266,12 +286,19 @@ impl Harness {
             }
         }
     }
+}
+
+impl Upstream for Harness {
+    type Content = ();
+    type Body = Pieces;
+    type Error = Failed;
 
     /// The answer that is queued next, or what the origin makes of the request.
     fn forward(
         &self,
-        head: Parts,
-    ) -> impl Future<Output = Result<Response<Pieces>, Failed>> + use<> {
+        request: Request<()>,
+    ) -> impl Future<Output = Result<Response<Pieces>, Failed>> {
+        let head = request.into_parts().0;
         let queued = self.answers.lock().pop_front();
         let answer = match (queued, &self.origin) {
             (Some(queued), _) => futures::future::Either::Left(queued),
@@ -285,6 +312,17 @@ impl Harness {
                 futures::future::Either::Right(answer) => answer,
             }
         }
+    }
+
+    async fn sleep(&self, time: Duration) {
+        match self.turns_per_second {
+            Some(count) => turns(count * u32::try_from(time.as_secs().max(1)).unwrap()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn route(&self, _: &Uri) -> Option<Route> {
+        self.route
     }
 }
 
