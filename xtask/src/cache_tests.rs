@@ -16,7 +16,7 @@ use self::{
     expectation::Expectation,
     suite::{Result, Suite},
 };
-use crate::{Outcome, counts::TestCounts, process, workspace::Workspace};
+use crate::{Outcome, counts::TestCounts, server, workspace::Workspace};
 
 /// Names a built `terrace` that is to be tested instead of the one of this clone.
 const TERRACE_VARIABLE: &str = "TERRACE_BIN";
@@ -94,10 +94,7 @@ fn results(
     let given = env::var_os(TERRACE_VARIABLE).filter(|program| !program.is_empty());
     let program = match given {
         Some(program) => PathBuf::from(program).canonicalize()?,
-        None => {
-            process::run(workspace.cargo()?.args(["build", "--package", "terrace"]))?;
-            workspace.target.join("debug/terrace")
-        }
+        None => server::build(workspace)?,
     };
     let folder = workspace.target.join("cache-tests");
     let suite = suite.start(tests)?;

@@ -20,12 +20,24 @@ const MISSING_SOCKETS: [&str; 2] = ["undefined symbol: getaddrinfo", "undefined 
 /// # Errors
 /// When a guest does not compile; the compiler's message has been shown.
 pub(crate) fn build(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome<PathBuf> {
+    build_with(&[], workspace, toolchain)
+}
+
+/// The same with further arguments for cargo.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn build_with(
+    arguments: &[&str],
+    workspace: &Workspace,
+    toolchain: GuestToolchain,
+) -> Outcome<PathBuf> {
     let mut cargo = toolchain.cargo();
     cargo
         .current_dir(&workspace.root)
         .args(["build", "--profile", "guest"]);
     cargo.args(["--target", COMPONENT_TARGET, "--target-dir", TARGET_FOLDER]);
-    cargo.args(packages(workspace));
+    cargo.args(packages(workspace)).args(arguments);
     let (status, heard) = process::run_and_listen(&mut cargo)?;
     if status.success() {
         return Ok(workspace

@@ -5,9 +5,12 @@ mod bench;
 mod cache_tests;
 mod cargo_component;
 mod counts;
+mod fuzz;
 mod guests;
 mod npm;
 mod process;
+mod progress;
+mod server;
 mod setup;
 #[cfg(test)]
 mod tidy;
@@ -60,6 +63,8 @@ enum Task {
     CargoComponent,
     /// Build a function for Cloudflare as it would be deployed, and say how large it is: see docs/targets.md
     Worker(worker::Options),
+    /// Try the parsers of hostile bytes with random and guided input, for a minute unless told otherwise
+    Fuzz(fuzz::Options),
     /// All checks and tests: what CI runs
     #[command(alias = "ci")]
     Test,
@@ -89,6 +94,7 @@ fn run(task: Task) -> Outcome<bool> {
         Task::CacheTests(options) => return cache_tests::run(&Workspace::read()?, &options),
         Task::CargoComponent => cargo_component::test(&Workspace::read()?)?,
         Task::Worker(options) => worker::run(&Workspace::read()?, &options)?,
+        Task::Fuzz(options) => fuzz::run(&Workspace::read()?, &options)?,
         Task::Test => return verify::everything(),
     }
     Ok(true)

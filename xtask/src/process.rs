@@ -141,7 +141,11 @@ pub(crate) fn words(command: &Command) -> String {
         .join(" ")
 }
 
-fn expect_success(command: &Command, status: ExitStatus) -> Outcome {
+/// Whether a program ended with exit code 0, as an error that names it.
+///
+/// # Errors
+/// When it did not.
+pub(crate) fn expect_success(command: &Command, status: ExitStatus) -> Outcome {
     if status.success() {
         Ok(())
     } else {
@@ -149,7 +153,8 @@ fn expect_success(command: &Command, status: ExitStatus) -> Outcome {
     }
 }
 
-fn cannot_start(command: &Command, error: &std::io::Error) -> String {
+/// Why a program could not be started.
+pub(crate) fn cannot_start(command: &Command, error: &std::io::Error) -> String {
     format!(
         "cannot start `{}`: {error}",
         command.get_program().to_string_lossy()

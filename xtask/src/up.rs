@@ -1,38 +1,65 @@
 //! `cargo xtask up`: sets up, builds everything, and serves the sample app.
 
-use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command};
+use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command, thread};
 
-use crate::{Outcome, guests, process, setup, workspace::Workspace};
+use crate::{
+    Outcome, guests, process, progress,
+    setup::{self, GuestToolchain},
+    workspace::Workspace,
+};
 
 /// Where `terrace up` listens when it is not told.
 const DEFAULT_LISTEN_ADDRESS: &str = "127.0.0.1:3000";
+
+/// The profile of the program that is built here: see `Cargo.toml`.
+const PROFILE: &str = "up";
 
 /// Builds and then becomes `terrace up`, so that signals reach the server itself. Returns only on failure.
 ///
 /// # Errors
 /// When something does not build or the server cannot be started.
 pub(crate) fn serve(workspace: &Workspace, arguments: &[OsString]) -> Outcome {
-    guests::build(workspace, setup::guest_toolchain()?)?;
-    process::run(
-        workspace
-            .cargo()?
-            .args(["build", "--release", "--package", "terrace"]),
-    )?;
+    eprintln!("step 1 of 3: finding the WebAssembly target");
+    let toolchain = setup::guest_toolchain()?;
     eprintln!(
-        "\nStarting. When it says that it is ready, try:\n  {}\n",
+        "step 2 of 3: building the server and the functions; the first time takes some minutes"
+    );
+    build(workspace, toolchain)?;
+    eprintln!(
+        "step 3 of 3: starting. When it says that it is ready, try:\n  {}\n",
         first_request(arguments)
     );
-    let mut terrace = Command::new(workspace.target.join("release/terrace"));
+    let mut terrace = Command::new(workspace.target.join(PROFILE).join("terrace"));
     let error = terrace
         .current_dir(&workspace.root)
         .arg("up")
         .args(arguments)
         .exec();
-    Err(format!(
-        "cannot start {}: {error}",
-        terrace.get_program().to_string_lossy()
-    )
-    .into())
+    Err(process::cannot_start(&terrace, &error).into())
+}
+
+/// Builds the functions while the server is being built, so that no core is idle while a large crate keeps the other.
+fn build(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
+    let packages = progress::packages_of(workspace.cargo()?, "terrace")?;
+    thread::scope(|scope| {
+        let functions = scope.spawn(|| {
+            let built = guests::build_with(&["--quiet"], workspace, toolchain);
+            // Errors are boxed without a promise that they can go to another thread.
+            built.map_err(|error| error.to_string())
+        });
+        let mut cargo = workspace.cargo()?;
+        cargo.args([
+            "build",
+            "--workspace",
+            "--bin",
+            "terrace",
+            "--profile",
+            PROFILE,
+        ]);
+        let server = progress::build(&mut cargo, "terrace", packages);
+        let functions = functions.join().expect("building does not panic");
+        server.and(functions.map(drop).map_err(Into::into))
+    })
 }
 
 /// A request that the sample app answers.

@@ -8,7 +8,7 @@ use self::report::Report;
 use crate::{
     Outcome, cache_tests,
     counts::TestCounts,
-    guests, process,
+    fuzz, guests, process, server,
     setup::{self, COMPONENT_TARGET, GuestToolchain, WORKER_TARGET},
     tools, worker,
     workspace::{Workspace, cache_folder},
@@ -16,6 +16,9 @@ use crate::{
 
 /// Time to fetch the database of advisories. Some seconds where its git host can be reached.
 const MAX_ADVISORIES_TIME: Duration = Duration::from_secs(120);
+
+/// The crates that can be used without the rest of the repository.
+const PUBLISHED: [&str; 3] = ["edge-cache", "terrace-sdk", "terrace-storage"];
 
 /// Runs every stage, also after one failed, and returns whether all succeeded.
 ///
@@ -35,6 +38,8 @@ pub(crate) fn everything() -> Outcome<bool> {
     });
     let wrangler = report.stage("workers", || worker::check_all(&workspace));
     report.stage("documentation examples", || examples(&workspace));
+    report.stage("packages", || packages(&workspace));
+    report.stage("fuzz targets", || fuzz::build(&workspace));
     if let Some(guests) = guests {
         let counts = report.stage("tests", || tests(&workspace, &guests, wrangler.as_deref()));
         report.count(counts.unwrap_or_default());
@@ -91,6 +96,20 @@ fn examples(workspace: &Workspace) -> Outcome {
     process::run(workspace.cargo()?.args(["test", "--doc", "--workspace"]))
 }
 
+/// Whether the crates that others may use can be packaged. They are compiled here in any case, so not once more.
+fn packages(workspace: &Workspace) -> Outcome {
+    let mut cargo = workspace.cargo()?;
+    cargo.args([
+        "package",
+        "--no-verify",
+        "--allow-dirty",
+        "--offline",
+        "--quiet",
+    ]);
+    let published = PUBLISHED.iter().flat_map(|name| ["--package", name]);
+    process::run(cargo.args(published))
+}
+
 fn dependencies(workspace: &Workspace) -> Outcome {
     process::run(deny(workspace)?.args(["bans", "licenses", "sources"]))?;
     match process::run_within(deny(workspace)?.arg("advisories"), MAX_ADVISORIES_TIME) {
@@ -143,11 +162,11 @@ fn tests(workspace: &Workspace, guests: &Path, wrangler: Option<&Path>) -> Outco
 /// # Errors
 /// When the server does not compile, or the runner cannot be installed.
 pub(crate) fn nextest(workspace: &Workspace, guests: &Path) -> Outcome<Command> {
-    process::run(workspace.cargo()?.args(["build", "--package", "terrace"]))?;
+    let server = server::build(workspace)?;
     let mut nextest = tools::NEXTEST.command()?;
     nextest.current_dir(&workspace.root).arg("run");
     nextest.env("CARGO_TARGET_DIR", &workspace.target);
-    nextest.env("TERRACE_BIN", workspace.target.join("debug/terrace"));
+    nextest.env("TERRACE_BIN", server);
     nextest.env("TERRACE_GUESTS", guests);
     Ok(nextest)
 }

@@ -1,5 +1,7 @@
 //! Which trace contexts are joined, and what is written for the guest.
 
+mod hostile;
+
 use http::{HeaderMap, HeaderValue};
 
 use super::{TRACEPARENT, TRACESTATE, TraceContext, parse};

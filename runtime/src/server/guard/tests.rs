@@ -1,5 +1,7 @@
 //! Which heads and framings the guard lets through.
 
+mod hostile;
+
 use super::Guard;
 use crate::failure::Failure;
 use crate::settings::ServerLimits;

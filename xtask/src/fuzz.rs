@@ -1,0 +1,120 @@
+//! `cargo xtask fuzz`: the parsers of hostile bytes, with whatever reaches new code, for a minute.
+//!
+//! The targets are those of `edge-cache/fuzz/`. They are built with the stable compiler: what libFuzzer needs in order to
+//! see which code an input reaches are passes of LLVM, which need no nightly compiler.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use clap::Args;
+
+use crate::{Outcome, process, tools, workspace::Workspace};
+
+/// The crate of the targets, from the root.
+const CRATE: &str = "edge-cache/fuzz";
+
+/// What makes the compiler count which code is reached. `cargo fuzz` gives the same.
+const INSTRUMENTATION: [&str; 7] = [
+    "--cfg=fuzzing",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Cdebug-assertions",
+];
+
+/// The properties of the runtime's parsers, as a filter of nextest: the guard, chunks, trace context, forwarded fields.
+const PROPERTIES: &str = "test(of_any_bytes) | test(hostile)";
+
+/// Random inputs of each property in one run; the tests have 256.
+const CASES: &str = "20000";
+
+/// How long it runs.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Seconds for all targets of the cache together
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Run these targets only
+    targets: Vec<String>,
+}
+
+/// Builds the targets.
+///
+/// # Errors
+/// When they do not compile.
+pub(crate) fn build(workspace: &Workspace) -> Outcome {
+    let mut cargo = workspace.cargo()?;
+    cargo.current_dir(workspace.root.join(CRATE));
+    // With a target, so that build scripts and macros are compiled as always.
+    cargo.args(["build", "--target", &host()?]);
+    cargo.arg("--target-dir").arg(folder(workspace));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTATION.join("\u{1f}"));
+    process::run(&mut cargo)
+}
+
+/// Runs each target for its share of the time, then the properties.
+///
+/// # Errors
+/// When something does not compile, or an input breaks a property; libFuzzer has said which, and keeps it in a file.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome {
+    build(workspace)?;
+    let mut targets = targets(workspace)?;
+    if !options.targets.is_empty() {
+        targets.retain(|target| options.targets.contains(target));
+    }
+    let share = (options.seconds / targets.len().max(1) as u64).max(1);
+    for target in &targets {
+        fuzz(workspace, target, share)?;
+    }
+    if options.targets.is_empty() {
+        properties(workspace)?;
+    }
+    Ok(())
+}
+
+/// Runs a target with what earlier runs have found to start from.
+fn fuzz(workspace: &Workspace, target: &str, seconds: u64) -> Outcome {
+    let corpus = folder(workspace).join("corpus").join(target);
+    fs::create_dir_all(&corpus)?;
+    eprintln!("{target}: {seconds} s");
+    let mut program = Command::new(folder(workspace).join(host()?).join("debug").join(target));
+    program.arg(format!("-max_total_time={seconds}"));
+    program.args(["-timeout=10", "-rss_limit_mb=1024", "-verbosity=0"]);
+    process::run(program.arg(corpus).current_dir(folder(workspace)))
+}
+
+fn properties(workspace: &Workspace) -> Outcome {
+    let mut nextest = tools::NEXTEST.command()?;
+    nextest.current_dir(&workspace.root).arg("run");
+    nextest.env("CARGO_TARGET_DIR", &workspace.target);
+    nextest.args(["--workspace", "--filterset", PROPERTIES]);
+    process::run(nextest.env("PROPTEST_CASES", CASES))
+}
+
+/// The names of the targets: each is a file.
+fn targets(workspace: &Workspace) -> Outcome<Vec<String>> {
+    let files = workspace.root.join(CRATE).join("fuzz_targets").read_dir()?;
+    let names = files.map(|file| {
+        Ok(file?
+            .path()
+            .file_stem()
+            .map(|name| name.to_string_lossy().into_owned()))
+    });
+    let mut names: Vec<String> = names
+        .collect::<Outcome<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Where they are built: everything below is compiled in another way than for the tests.
+fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("fuzz")
+}
+
+fn host() -> Outcome<String> {
+    process::output(Command::new("rustc").args(["--print", "host-tuple"]))
+}
