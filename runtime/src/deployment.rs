@@ -10,18 +10,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use edge_cache::StoreOverride;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::clock;
-use crate::failure::Failure;
+use crate::failure::{Failure, METHODS};
 use crate::function::{CallState, Function};
 use crate::limits::MAX_CALL_DEPTH;
 use crate::manifest::StaticResponse;
-use crate::observe::RouteMetrics;
+use crate::observe::{RouteMetrics, Stage};
 use crate::request::{RequestBody, RequestContext, ResponseBody, WorkerId};
 use crate::router::{RESERVED_PREFIX, Router};
+use crate::server::SERVER_WIDE;
 
 /// An app whose components are loaded.
 pub struct Deployment {
@@ -56,10 +57,14 @@ impl Deployment {
         request: Request<RequestBody>,
         context: Arc<RequestContext>,
     ) -> Result<Response<ResponseBody>, Failure> {
+        context.enter(Stage::Route);
         // Cheap: the text is shared.
         let target = request.uri().clone();
         if let Some(page) = target.path().strip_prefix(RESERVED_PREFIX) {
             return self.well_known(page);
+        }
+        if target.path() == SERVER_WIDE {
+            return Ok(methods());
         }
         let found = self.router.find(target.path()).ok_or(Failure::NoRoute)?;
         let trigger = &self.triggers[found.trigger()];
@@ -158,6 +163,15 @@ impl Drop for Deployment {
             function.retire();
         }
     }
+}
+
+/// The answer to `OPTIONS *`, the one request about the server that the server lets through: the methods that it serves.
+fn methods() -> Response<ResponseBody> {
+    let mut answer = Response::new(ResponseBody::Empty);
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let methods = HeaderValue::from_static(METHODS);
+    answer.headers_mut().insert(header::ALLOW, methods);
+    answer
 }
 
 fn static_response(response: &StaticResponse) -> Response<ResponseBody> {

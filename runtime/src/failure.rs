@@ -9,6 +9,9 @@ use serde::Serialize;
 /// ordinary requests to empty, short enough not to be noticed as an outage.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
+/// The methods that are served, as `Allow` lists them.
+pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// Why a request did not get the response of a function or of an origin.
 ///
 /// The messages name causes inside the platform. They go to the log; the client sees [`Problem`] only.
@@ -26,6 +29,12 @@ pub enum Failure {
         /// What is malformed.
         detail: &'static str,
     },
+    /// The target is of a scheme that this connection is not of (RFC 9110 §7.4).
+    #[error("the scheme of the target is not that of the connection")]
+    Misdirected,
+    /// The content has a transfer coding besides `chunked` (RFC 9112 §6.1).
+    #[error("a transfer coding of the content is not implemented")]
+    CodingNotImplemented,
     /// The content is longer than the component accepts.
     #[error("the content is longer than {limit_bytes} bytes")]
     BodyTooLarge {
@@ -188,6 +197,8 @@ impl Failure {
             Self::NoRoute => (404, "no-route", "Nothing is served at this path", "destination_not_found", Client, Never),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not served", "http_request_error", Client, Never),
             Self::BadRequest { .. } => (400, "bad-request", "The request is malformed", "http_request_error", Client, Never),
+            Self::Misdirected => (421, "misdirected", "This server does not answer for this scheme", "http_request_error", Client, Never),
+            Self::CodingNotImplemented => (501, "coding-not-implemented", "This transfer coding is not supported", "http_request_error", Client, Never),
             Self::BodyTooLarge { .. } => (413, "body-too-large", "The content is too large", "http_request_error", Client, Never),
             Self::HeadersTooLarge => (431, "headers-too-large", "The header section is too large", "http_request_error", Client, Never),
             Self::UriTooLong => (414, "uri-too-long", "The request target is too long", "http_request_error", Client, Never),
@@ -253,10 +264,7 @@ impl Failure {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
         if matches!(self, Self::MethodNotAllowed) {
-            headers.insert(
-                header::ALLOW,
-                HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-            );
+            headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
         }
         if self.closes_connection() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -270,6 +278,7 @@ impl Failure {
         matches!(
             self,
             Self::BadRequest { .. }
+                | Self::CodingNotImplemented
                 | Self::BodyTooLarge { .. }
                 | Self::HeadersTooLarge
                 | Self::UriTooLong

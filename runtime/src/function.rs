@@ -32,7 +32,7 @@ use crate::engine::{Engine, Handler};
 use crate::failure::Failure;
 use crate::host::HostFactory;
 use crate::manifest::{ComponentLimits, Reuse};
-use crate::observe::ComponentMetrics;
+use crate::observe::{ComponentMetrics, Stage};
 use crate::request::{ResponseBody, WorkerId};
 
 use admission::Admission;
@@ -148,7 +148,9 @@ impl Function {
     ) -> Result<Response<ResponseBody>, Failure> {
         let deadline = state.deadline;
         let is_wanted = request.method() != Method::HEAD;
+        state.context.enter(Stage::Admit);
         let permit = self.admission.admit(deadline, &self.metrics).await?;
+        state.context.enter(Stage::Run);
         let (reply, response) = oneshot::channel();
         let cancel = CancelOnDrop::new(Arc::clone(&state));
         self.place(Job {

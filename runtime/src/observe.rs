@@ -10,6 +10,7 @@ mod metrics;
 mod observer;
 mod per_thread;
 mod sink;
+mod stage;
 mod timestamp;
 
 pub use cache::CacheFigures;
@@ -18,3 +19,4 @@ pub use log::{Log, LogFormat, LogWriter};
 pub use metrics::{ComponentMetrics, Metrics, RouteMetrics};
 pub use observer::Observer;
 pub(crate) use observer::Outcome;
+pub use stage::{Stage, StageTimes};

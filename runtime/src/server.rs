@@ -18,6 +18,8 @@ mod signals;
 mod socket;
 mod stack;
 mod worker;
+mod workers;
+mod write_timeout;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -26,9 +28,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use admin::{Admin, AdminPages, AdminThread};
+pub use admin::{Admin, AdminConfig, AdminPage, AdminThread};
 pub use background::Background;
 pub use drain::Readiness;
+pub(crate) use message::SERVER_WIDE;
 pub use sanitise::TrustedProxies;
 pub(crate) use sanitise::remove_hop_by_hop;
 pub use signals::Signals;
@@ -38,7 +41,9 @@ use crate::observe::Observer;
 use crate::request::WorkerId;
 use crate::settings::ServerLimits;
 use acceptor::Acceptor;
-use worker::{Worker, WorkerParts, WorkerThread};
+use limits::CUT_TIMEOUT;
+use worker::WorkerParts;
+use workers::Workers;
 
 /// What a server is made of.
 #[derive(Debug)]
@@ -122,9 +127,10 @@ impl Server {
     /// Serves until it is told to end, with one inner service per worker thread, made on that thread by
     /// `factory`. What the services spawn in the background is waited for like a request.
     ///
-    /// `ready` is called once requests are answered. `next_signal` is awaited twice: at the first signal the server drains, which means that it accepts
-    /// nothing more, answers what it has accepted, and ends after the drain timeout at the latest; at the
-    /// second it ends at once.
+    /// `ready` is called once requests are answered. `next_signal` is awaited twice. At the first signal the server drains:
+    /// it accepts nothing more and answers what it has accepted. At the drain timeout or at the second signal it cuts what
+    /// is left, and returns within [`CUT_TIMEOUT`]. Threads that a system call blocks then still exist, and end with the
+    /// process.
     ///
     /// # Errors
     ///
@@ -145,68 +151,33 @@ impl Server {
             observer: Arc::clone(&self.observer),
             abort: aborted,
         };
-        let (workers, mut threads) = start_workers(self.config.workers, factory, &parts)?;
-        all_ready(&mut threads).await?;
-        let acceptor = Acceptor::new(self.listener, workers, self.config.clone(), self.observer)
-            .map_err(ServeError::Listener)?;
-        self.readiness.set(true);
+        let workers = Workers::start(self.config.workers, factory, parts).await?;
+        let mut acceptor = Acceptor::new(
+            self.listener,
+            workers,
+            Arc::clone(&self.config),
+            self.observer,
+            self.readiness,
+        )
+        .map_err(ServeError::Listener)?;
         ready();
         tokio::select! {
             () = acceptor.accept() => {}
             () = next_signal() => {}
         }
-        self.readiness.set(false);
-        acceptor.finish();
+        let mut threads = acceptor.finish();
         let drained = tokio::select! {
-            () = ended(&mut threads) => true,
+            () = threads.ended() => true,
             () = tokio::time::sleep(self.config.limits.drain_timeout) => false,
             () = next_signal() => false,
         };
+        if drained {
+            return Ok(());
+        }
         // Nobody listens when all workers have ended already.
         let _ = abort.send(true);
-        for worker in threads {
-            // A worker that panicked has said so on the standard error stream.
-            let _ = worker.thread.join();
-        }
-        if drained {
-            Ok(())
-        } else {
-            Err(ServeError::Drain)
-        }
-    }
-}
-
-fn start_workers<F, S>(
-    count: NonZeroUsize,
-    factory: F,
-    parts: &WorkerParts,
-) -> Result<(Vec<Worker>, Vec<WorkerThread>), ServeError>
-where
-    F: Fn(WorkerId, Background) -> S + Send + Sync + 'static,
-    S: InnerService,
-{
-    let factory = Arc::new(factory);
-    let start = |number| Worker::start(WorkerId(number), Arc::clone(&factory), parts.clone());
-    let started: io::Result<Vec<_>> = (0..count.get()).map(start).collect();
-    Ok(started.map_err(ServeError::Worker)?.into_iter().unzip())
-}
-
-/// Waits until every worker can take connections.
-async fn all_ready(threads: &mut [WorkerThread]) -> Result<(), ServeError> {
-    for worker in threads {
-        let report = (&mut worker.ready).await;
-        report
-            .map_err(|_| ServeError::Factory)?
-            .map_err(ServeError::Worker)?;
-    }
-    Ok(())
-}
-
-/// Waits until every worker has ended.
-async fn ended(threads: &mut [WorkerThread]) {
-    for worker in threads {
-        // Nothing is ever sent: a worker ends by dropping its side.
-        let _ = (&mut worker.ended).await;
+        threads.ended_within(CUT_TIMEOUT).await;
+        Err(ServeError::Drain)
     }
 }
 

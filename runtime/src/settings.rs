@@ -114,6 +114,8 @@ pub struct Listen {
     pub admin: Option<SocketAddr>,
     /// How many threads serve requests.
     pub workers: NonZeroUsize,
+    /// The names of the admin listener besides its addresses and `localhost`, in lower case.
+    pub admin_hosts: Vec<String>,
     /// The networks whose word on the client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The fields that these proxies set, or remove from what clients send: nothing else that they pass on is believed.

@@ -16,12 +16,13 @@ pub const EVENT_SWAPPED: &str = "swapped";
 pub const EVENT_BUILD_FAILED: &str = "build-failed";
 
 /// Members of an access log line that must be there for a request that a guest answered.
-pub const ACCESS_LOG_MEMBERS: [&str; 7] = [
+pub const ACCESS_LOG_MEMBERS: [&str; 8] = [
     "request_id",
     "route",
     "component",
     "status",
     "duration_us",
+    "stages_us",
     "reused",
     "cpu_us",
 ];

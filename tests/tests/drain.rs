@@ -1,5 +1,6 @@
 //! Promise: SIGTERM cuts no accepted request, and new ones go elsewhere.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -162,6 +163,73 @@ async fn the_drain_is_bounded() {
         begun.elapsed()
     );
     assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
+}
+
+/// The folders at and below `folder` that hold a file of this name.
+fn folders_with(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    if folder.join(name).is_file() {
+        found.push(folder.to_owned());
+    }
+    let entries = std::fs::read_dir(folder).expect("the folder is ours");
+    for entry in entries.map(|entry| entry.expect("an entry can be read").path()) {
+        if entry.is_dir() {
+            found.extend(folders_with(&entry, name));
+        }
+    }
+    found
+}
+
+/// An app in which a guest reads a pipe that nobody writes to, which blocks a thread of the server for good.
+async fn start_blocked(config: &str) -> (Running, Connection) {
+    let app = App::of("faults-p3")
+        .limit("timeout = \"300s\"")
+        .config(config)
+        .file("public/a.txt", "mounted");
+    let app = app
+        .grant("files = [{ source = \"public\", destination = \"/data\" }]")
+        .start()
+        .await;
+    // Not earlier, since a manifest that names a pipe is refused.
+    for folder in folders_with(app.app().folder(), "a.txt") {
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.join("pipe"))
+            .status();
+        assert!(made.expect("mkfifo is there").success());
+    }
+    let mut connection = Connection::open(&app.http).await;
+    connection
+        .send("GET /files?read=/data/pipe HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
+    app.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
+        .await;
+    (app, connection)
+}
+
+#[tokio::test]
+async fn at_drain_timeout_the_process_is_gone_whatever_blocks() {
+    let (app, _connection) = start_blocked("[limits]\ndrain_timeout = \"500ms\"").await;
+    let begun = Instant::now();
+    let ended = app.terminate().await;
+    assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
+    let taken = begun.elapsed();
+    assert!(taken < Duration::from_secs(5), "{taken:?}: {}", ended.text);
+}
+
+#[tokio::test]
+async fn at_the_second_signal_the_process_is_gone_whatever_blocks() {
+    let (app, _connection) = start_blocked("[limits]\ndrain_timeout = \"300s\"").await;
+    app.process.terminate();
+    until("unready while draining", async || {
+        (app.admin("/readyz").await.status == 503).then_some(())
+    })
+    .await;
+    let begun = Instant::now();
+    app.process.terminate();
+    let ended = app.process.wait().await;
+    assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
+    let taken = begun.elapsed();
+    assert!(taken < Duration::from_secs(5), "{taken:?}: {}", ended.text);
 }
 
 /// Its pipe holds some hundred lines; the server goes on when it is full, and ends when it is to.

@@ -234,3 +234,26 @@ async fn every_line_of_the_json_log_is_json() {
 async fn ended_text(app: Running) -> String {
     app.terminate().await.text
 }
+
+#[tokio::test]
+async fn the_time_in_each_stage_is_counted_and_logged() {
+    let app = App::of("faults-p3").start().await;
+    let answer = app.get("/sleep/50").await.expect(200);
+    let line = app.logged(EVENT_REQUEST, &answer).await;
+    let stages = line["stages_us"].as_object().expect("stages are an object");
+    let names: Vec<&str> = stages.keys().map(String::as_str).collect();
+    for stage in [
+        "accept", "limit", "cache", "route", "admit", "run", "respond",
+    ] {
+        assert!(names.contains(&stage), "no {stage} in {line}");
+    }
+    let run = stages["run"].as_u64().expect("microseconds");
+    assert!(run >= 50_000, "the guest slept: {line}");
+    let sum: u64 = stages.values().filter_map(Value::as_u64).sum();
+    let duration = line["duration_us"].as_u64().expect("microseconds");
+    // Each stage is rounded down to a microsecond.
+    assert!(sum <= duration && duration <= sum + 8, "{line}");
+    let labels = [("component", "faults-p3"), ("stage", "run")];
+    let metrics = app.metrics().await;
+    assert!(metrics.sum("terrace_stage_seconds_sum", &labels) >= 0.05);
+}

@@ -27,6 +27,15 @@ async fn answering(app: &Running, path: &str) -> Value {
 }
 
 #[tokio::test]
+async fn options_of_the_server_are_its_methods() {
+    let app = routes(&["/..."]).await;
+    let bytes = "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let text = exchange(&app.http, bytes).await;
+    assert_eq!(statuses(&text), [204], "{text}");
+    assert!(text.contains("allow: GET, HEAD, POST"), "{text}");
+}
+
+#[tokio::test]
 async fn an_exact_route_beats_a_wildcard_and_the_longest_prefix_wins() {
     let app = routes(&["/...", "/a/...", "/a/b/...", "/a/b/c", "/:name/x"]).await;
     let expected = [

@@ -1,5 +1,7 @@
 //! The pages of the admin listener by which operators see and purge the cache.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use edge_cache::rules::groups::CacheGroup;
 use edge_cache::rules::key::CacheKey;
@@ -8,7 +10,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::EdgeCache;
-use crate::server::AdminPages;
+use crate::request::ResponseBody;
+use crate::server::AdminPage;
 
 /// The page that purges.
 pub(crate) const PURGE_PATH: &str = "/cache/purge";
@@ -82,21 +85,29 @@ impl CachePages {
     }
 }
 
-impl AdminPages for CachePages {
-    fn answer(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
-        let path = request.uri().path();
-        if ![PURGE_PATH, STATISTICS_PATH].contains(&path) {
-            return None;
-        }
+impl CachePages {
+    /// The pages, for the admin listener.
+    pub(crate) fn pages(self) -> Vec<AdminPage> {
+        let pages = Arc::new(self);
+        let page = |path| {
+            let pages = Arc::clone(&pages);
+            AdminPage::blocking(path, move |request| {
+                pages.answer(request).map(ResponseBody::Full)
+            })
+        };
+        vec![page(STATISTICS_PATH), page(PURGE_PATH)]
+    }
+
+    fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let Some(cache) = &self.0 else {
             let what = "this server has no cache: `memory` of [cache] in terrace.toml is \"off\"";
-            return Some(refuse(StatusCode::NOT_FOUND, what));
+            return refuse(StatusCode::NOT_FOUND, what);
         };
-        Some(match *request.method() {
-            _ if path == PURGE_PATH => Self::purge(cache, request),
+        match *request.method() {
+            _ if request.uri().path() == PURGE_PATH => Self::purge(cache, request),
             Method::GET | Method::HEAD => json(StatusCode::OK, &cache.statistics()),
             _ => not_allowed("GET, HEAD"),
-        })
+        }
     }
 }
 

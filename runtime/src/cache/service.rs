@@ -23,7 +23,7 @@ use hyper::service::Service;
 
 use super::{EdgeCache, figures};
 use crate::failure::Failure;
-use crate::observe::{Metrics, RouteMetrics};
+use crate::observe::{Metrics, RouteMetrics, Stage};
 use crate::request::{RequestBody, RequestContext, ResponseBody};
 use crate::server::{Background, InnerService};
 
@@ -239,6 +239,7 @@ impl<S: InnerService + Routed> Service<Request<RequestBody>> for CachedService<S
         let Some(context) = request.body().context().cloned() else {
             return Either::Left(ready(Err(Failure::Internal)));
         };
+        context.enter(Stage::Cache);
         mark_content(&mut request);
         let target = name_scheme(&mut request);
         let is_safe = request.method().is_safe();

@@ -13,7 +13,7 @@ use super::Origin;
 use super::message::{self, ToOrigin};
 use crate::cache::Routed;
 use crate::failure::Failure;
-use crate::observe::{Metrics, RouteMetrics};
+use crate::observe::{Metrics, RouteMetrics, Stage};
 use crate::outbound::client::{Client, ClientError, Protocols, Timeouts};
 use crate::request::{RequestBody, ResponseBody};
 use crate::settings::Edge;
@@ -65,6 +65,7 @@ impl Parts {
         let context = request.body().context().cloned();
         if let Some(context) = &context {
             context.set_route(&self.metrics);
+            context.enter(Stage::Forward);
         }
         request.body_mut().set_limit(self.max_body_bytes)?;
         let to_origin = message::towards_origin(request, &self.origin, context.as_deref())?;

@@ -172,7 +172,9 @@ impl Body for GuestBody {
         if let Some(Ok(frame)) = &frame {
             self.account(frame);
         }
-        if frame.is_none() || self.is_end_stream() {
+        // Nobody asks for anything after a trailer section.
+        let is_last = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
+        if frame.is_none() || is_last || self.is_end_stream() {
             self.cancel.disarm();
         }
         Poll::Ready(frame)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
-use super::per_thread::PerThread;
+use super::per_thread::{PerThread, add};
 
 /// Upper bounds of the buckets in nanoseconds: from the quickest function that was measured (50 µs) in steps of
 /// about 2 to the default timeout (30 s). The last bucket takes all the rest.
@@ -47,9 +47,8 @@ impl DurationHistogram {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let bucket = BOUNDS_NANOSECONDS.partition_point(|bound| *bound < nanoseconds);
         let own = self.0.own();
-        own.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        own.sum_nanoseconds
-            .fetch_add(nanoseconds, Ordering::Relaxed);
+        add(&own.counts[bucket], 1);
+        add(&own.sum_nanoseconds, nanoseconds);
     }
 }
 

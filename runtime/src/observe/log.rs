@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::metrics::Metrics;
 use super::sink::{Sink, Writer};
+use super::stage::StageDurations;
 use super::timestamp;
 use crate::clock;
 
@@ -52,6 +53,8 @@ pub(crate) struct AccessLine<'a> {
     pub(crate) status: Option<u16>,
     pub(crate) bytes: u64,
     pub(crate) duration_us: u64,
+    /// `None` when no head could be read.
+    pub(crate) stages_us: Option<StageDurations>,
     pub(crate) cpu_us: u64,
     /// `None` when no instance took part.
     pub(crate) reused: Option<bool>,

@@ -15,6 +15,7 @@ use prometheus_client::registry::{Metric, Registry};
 use super::cache::{CacheFigures, CacheMetrics};
 use super::histogram::DurationHistogram;
 use super::per_thread::PerThread;
+use super::stage::{Stage, StageDurations};
 use crate::failure::Failure;
 
 const METHOD_CLASSES: [&str; 3] = ["safe", "idempotent", "other"];
@@ -37,6 +38,8 @@ pub struct Metrics {
     cache: CacheMetrics,
     connections: Gauge,
     connections_refused: Counter,
+    workers: Gauge,
+    workers_lost: Counter,
     log_lines_dropped: Counter,
 }
 
@@ -45,6 +48,9 @@ pub struct Metrics {
 pub struct ComponentMetrics {
     component: Arc<str>,
     durations: DurationHistogram,
+    stages: Family<StageLabels, DurationHistogram>,
+    /// By stage. Filled at the first use, so that only stages that happen are exposed.
+    stage_durations: [OnceLock<DurationHistogram>; Stage::ALL.len()],
     in_flight: RequestGauge,
     queue_length: Gauge,
     instances_created: RequestCounter,
@@ -68,6 +74,7 @@ pub struct RouteMetrics {
 struct Families {
     requests: Family<RequestLabels, RequestCounter>,
     durations: Family<ComponentLabels, DurationHistogram>,
+    stages: Family<StageLabels, DurationHistogram>,
     in_flight: Family<ComponentLabels, RequestGauge>,
     queue_length: Family<ComponentLabels, Gauge>,
     instances: Family<InstanceLabels, RequestCounter>,
@@ -87,6 +94,12 @@ struct RequestLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ComponentLabels {
     component: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    component: Arc<str>,
+    stage: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -113,6 +126,12 @@ impl Metrics {
             "connections_refused",
             "Connections beyond the limit",
         );
+        let workers = register(&mut registry, "workers", "Threads that serve requests");
+        let workers_lost = register(
+            &mut registry,
+            "workers_lost",
+            "Threads that ended and were started again",
+        );
         let log_lines_dropped = register(
             &mut registry,
             "log_lines_dropped",
@@ -129,6 +148,8 @@ impl Metrics {
             cache,
             connections,
             connections_refused,
+            workers,
+            workers_lost,
             log_lines_dropped,
         }
     }
@@ -172,6 +193,16 @@ impl Metrics {
     /// The connections that were beyond the limit.
     pub(crate) fn connections_refused(&self) -> &Counter {
         &self.connections_refused
+    }
+
+    /// The threads that serve requests.
+    pub(crate) fn workers(&self) -> &Gauge {
+        &self.workers
+    }
+
+    /// The threads that ended though they should serve.
+    pub(crate) fn workers_lost(&self) -> &Counter {
+        &self.workers_lost
     }
 
     /// The log lines that were lost.
@@ -247,6 +278,20 @@ impl ComponentMetrics {
             self.cpu_seconds.inc_by(cpu.as_secs_f64());
         }
     }
+
+    /// Counts how long a request was in each stage.
+    pub(crate) fn count_stages(&self, stages: &StageDurations) {
+        for (stage, duration) in stages.iter() {
+            let histogram = self.stage_durations[stage as usize].get_or_init(|| {
+                let labels = StageLabels {
+                    component: Arc::clone(&self.component),
+                    stage: stage.name(),
+                };
+                self.stages.get_or_create_owned(&labels)
+            });
+            histogram.observe(duration);
+        }
+    }
 }
 
 impl RouteMetrics {
@@ -285,6 +330,7 @@ impl Families {
         Self {
             requests: register(registry, "requests", "Responses by route, method class and status class"),
             durations: register(registry, "request_duration_seconds", "From the head of a request to the end of its response"),
+            stages: register(registry, "stage_seconds", "Time of requests in each stage of their way"),
             in_flight: register(registry, "requests_in_flight", "Requests that a component is working on"),
             queue_length: register(registry, "queue_length", "Requests that wait for an instance"),
             instances: register(registry, "instances", "Instances created, reused, trapped"),
@@ -308,6 +354,8 @@ impl Families {
         };
         Arc::new(ComponentMetrics {
             durations: self.durations.get_or_create_owned(&labels),
+            stages: self.stages.clone(),
+            stage_durations: Default::default(),
             in_flight: self.in_flight.get_or_create_owned(&labels),
             queue_length: self.queue_length.get_or_create_owned(&labels),
             instances_created: instances("created"),

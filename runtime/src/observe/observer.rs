@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 
 use super::log::{AccessLine, Log};
 use super::metrics::{Metrics, RouteMetrics};
+use super::stage::StageDurations;
 use crate::failure::Failure;
 
 /// What became of a request.
@@ -26,6 +27,7 @@ pub(crate) struct Outcome<'a> {
     pub(crate) status: Option<StatusCode>,
     pub(crate) sent_bytes: u64,
     pub(crate) duration: Duration,
+    pub(crate) stages: StageDurations,
     /// CPU time of the guest.
     pub(crate) cpu: Duration,
     /// `None` when no instance took part.
@@ -63,6 +65,7 @@ impl Observer {
         let route = outcome.route.unwrap_or_else(|| self.metrics.unrouted());
         let component = route.component();
         component.count_request(outcome.duration, outcome.cpu);
+        component.count_stages(&outcome.stages);
         if let Some(status) = outcome.status {
             route.count_response(outcome.method, status);
         }
@@ -97,6 +100,7 @@ fn access_line<'a>(outcome: &Outcome<'a>) -> AccessLine<'a> {
         status: outcome.status.map(|status| status.as_u16()),
         bytes: outcome.sent_bytes,
         duration_us: microseconds(outcome.duration),
+        stages_us: Some(outcome.stages),
         cpu_us: microseconds(outcome.cpu),
         reused: outcome.instance_reused,
         cache: outcome.cache_result,
@@ -118,6 +122,7 @@ fn refusal_line<'a>(peer: SocketAddr, request_id: &'a str, failure: &Failure) ->
         status: Some(problem.status.as_u16()),
         bytes: 0,
         duration_us: 0,
+        stages_us: None,
         cpu_us: 0,
         reused: None,
         cache: None,

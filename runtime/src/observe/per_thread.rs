@@ -34,7 +34,7 @@ impl<T: Default + Send + Sync> PerThread<T> {
 impl PerThread<AtomicU64> {
     /// Adds to the number, round its end: so a number of threads that add and take away has the right sum.
     fn add(&self, number: u64) {
-        self.own().fetch_add(number, Ordering::Relaxed);
+        add(self.own(), number);
     }
 
     fn sum(&self) -> u64 {
@@ -43,7 +43,13 @@ impl PerThread<AtomicU64> {
     }
 }
 
-/// Counts. What is returned nobody here asks for: the number before would take a look at all threads.
+/// Adds to a number that only this thread writes, so that it needs no atomic addition, which takes five times as long.
+pub(super) fn add(own: &AtomicU64, number: u64) {
+    let sum = own.load(Ordering::Relaxed).wrapping_add(number);
+    own.store(sum, Ordering::Relaxed);
+}
+
+/// Returns the increment and not the number before, which would need a sum over all threads that no caller uses.
 impl counter::Atomic<u64> for PerThread<AtomicU64> {
     fn inc(&self) -> u64 {
         self.inc_by(1)

@@ -11,8 +11,9 @@ use super::Caller;
 use super::id::{RequestId, X_REQUEST_ID};
 use super::interim::Interim;
 use super::trace::{TRACEPARENT, TraceContext};
+use crate::clock;
 use crate::failure::Failure;
-use crate::observe::RouteMetrics;
+use crate::observe::{RouteMetrics, Stage, StageTimes};
 
 /// What is known about one request. The innermost service finds it with the request's content, and reports on it what the
 /// log and the metrics should say.
@@ -31,6 +32,7 @@ pub struct RequestContext {
     content_failure: OnceLock<Failure>,
     cache_result: OnceLock<&'static str>,
     interim: Interim,
+    stages: StageTimes,
     /// Whether the client has its response or has left: a route that is found later is not counted for it.
     ended: AtomicBool,
     instance: AtomicU8,
@@ -55,6 +57,7 @@ impl RequestContext {
             content_failure: OnceLock::new(),
             cache_result: OnceLock::new(),
             interim: Interim::default(),
+            stages: StageTimes::default(),
             ended: AtomicBool::new(false),
             instance: AtomicU8::new(INSTANCE_NONE),
             cpu_nanoseconds: AtomicU64::new(0),
@@ -101,6 +104,16 @@ impl RequestContext {
         self.route
             .get()
             .inspect(|route| route.component().end_request())
+    }
+
+    /// Reports that the request comes to `stage`. Only the first time counts.
+    pub fn enter(&self, stage: Stage) {
+        self.stages.enter(stage, self.received, clock::now());
+    }
+
+    /// When the request came to each of its stages.
+    pub(crate) fn stages(&self) -> &StageTimes {
+        &self.stages
     }
 
     /// Reports how the cache took part, as the log and the metrics call it.

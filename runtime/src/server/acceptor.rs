@@ -1,5 +1,5 @@
-//! Owns the listening socket: accepts connections and hands each to the worker with the fewest.
-//! Reading from a connection is left to its worker.
+//! Owns the listening socket: accepts connections for the workers, and refuses those beyond the limit.
+//! Which worker gets one is left to `workers`, reading from it to the worker.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -9,24 +9,26 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::ServerConfig;
-use super::limits::{ACCEPT_PAUSE, MAX_REFUSALS_IN_FLIGHT};
+use super::drain::Readiness;
+use super::limits::{ACCEPT_PAUSE, MAX_REFUSALS_IN_FLIGHT, WORKER_RESTART_PAUSE};
 use super::refusal::Refusal;
 use super::socket::close;
-use super::worker::Worker;
+use super::workers::{Threads, Workers};
 use crate::failure::Failure;
 use crate::observe::Observer;
 
-/// Accepts connections for all workers. Dropping it closes the port and drains the workers.
+/// Accepts connections for all workers.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     listener: TcpListener,
     admission: Admission,
+    readiness: Readiness,
 }
 
 /// Decides what becomes of an accepted connection.
 #[derive(Debug)]
 struct Admission {
-    workers: Vec<Worker>,
+    workers: Workers,
     config: Arc<ServerConfig>,
     observer: Arc<Observer>,
     refusals: Arc<Semaphore>,
@@ -35,12 +37,14 @@ struct Admission {
 impl Acceptor {
     pub(crate) fn new(
         listener: std::net::TcpListener,
-        workers: Vec<Worker>,
+        workers: Workers,
         config: Arc<ServerConfig>,
         observer: Arc<Observer>,
+        readiness: Readiness,
     ) -> io::Result<Self> {
         let refusals = Arc::new(Semaphore::new(MAX_REFUSALS_IN_FLIGHT));
         let listener = TcpListener::from_std(listener)?;
+        readiness.set(true);
         Ok(Self {
             listener,
             admission: Admission {
@@ -49,34 +53,46 @@ impl Acceptor {
                 observer,
                 refusals,
             },
+            readiness,
         })
     }
 
-    /// Accepts connections for ever. May be dropped at any await without losing one.
-    pub(crate) async fn accept(&self) {
+    /// Accepts connections for ever, and keeps the workers alive meanwhile. The server is ready for as long as one of them
+    /// lives. May be dropped at any await without losing a connection.
+    pub(crate) async fn accept(&mut self) {
         loop {
-            let accepted = self.listener.accept().await;
-            match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
-                Ok((stream, peer)) => self.admission.admit(stream, peer),
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            let workers = &mut self.admission.workers;
+            let any_lost = workers.any_lost();
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted.and_then(into_std) {
+                    Ok((stream, peer)) => self.admission.admit(stream, peer),
+                    Err(error) if is_of_one_connection(&error) => {}
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                },
+                () = workers.lose() => self.readiness.set(workers.any_lives()),
+                () = tokio::time::sleep(WORKER_RESTART_PAUSE), if any_lost => {
+                    workers.replace_lost().await;
+                    self.readiness.set(workers.any_lives());
+                }
             }
         }
     }
 
     /// Closes the port and drains the workers, after handing over the connections that the kernel has already
     /// established: their clients believe them accepted.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(self) -> Threads {
         let Self {
             listener,
             admission,
+            readiness,
         } = self;
-        let Ok(listener) = listener.into_std() else {
-            return;
-        };
-        while let Ok((stream, peer)) = listener.accept() {
-            admission.admit(stream, peer);
+        readiness.set(false);
+        if let Ok(listener) = listener.into_std() {
+            while let Ok((stream, peer)) = listener.accept() {
+                admission.admit(stream, peer);
+            }
         }
+        admission.workers.drain()
     }
 }
 
@@ -91,12 +107,11 @@ impl Admission {
         {
             return;
         }
-        let open: usize = self.workers.iter().map(Worker::load).sum();
-        if open >= self.config.limits.max_connections {
+        if self.workers.load() >= self.config.limits.max_connections {
             return self.refuse(stream, peer);
         }
-        if let Some(worker) = self.workers.iter().min_by_key(|worker| worker.load()) {
-            worker.accept(stream, peer);
+        if let Err(stream) = self.workers.accept(stream, peer) {
+            self.refuse(stream, peer);
         }
     }
 
@@ -116,6 +131,12 @@ impl Admission {
             drop(permit);
         });
     }
+}
+
+fn into_std(
+    (stream, peer): (tokio::net::TcpStream, SocketAddr),
+) -> io::Result<(TcpStream, SocketAddr)> {
+    Ok((stream.into_std()?, peer))
 }
 
 /// Errors of `accept` that say something about the connection and nothing about the listener (accept(2)).

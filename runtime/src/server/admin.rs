@@ -1,32 +1,48 @@
-//! Owns the admin listener: health, metrics and further pages, on an address and a thread of their own, so that they
-//! answer however busy the workers are. What the metrics say is left to `observe`, what the pages do to their owners.
+//! Owns the admin listener: its address, its thread and its connections, apart from those of clients, so that it answers
+//! however busy the workers are. What the pages say is left to their owners.
 
+mod pages;
+
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
-use super::limits::{ACCEPT_PAUSE, MAX_ADMIN_CONNECTIONS, MAX_ADMIN_CONTENT_BYTES};
-use super::{BindError, Readiness, bind};
+pub use pages::AdminPage;
+
+use self::pages::{Router, plain};
+use super::drain::Readiness;
+use super::limits::{
+    ACCEPT_PAUSE, ADMIN_WRITE_TIMEOUT, MAX_ADMIN_CONNECTIONS, MAX_ADMIN_CONTENT_BYTES,
+};
+use super::write_timeout::ImpatientStream;
+use super::{BindError, bind};
 use crate::observe::Metrics;
+use crate::request::ResponseBody;
 use crate::request::limits::DEFAULT_BODY_PROGRESS_TIMEOUT;
 use crate::settings::limits::DEFAULT_HEADER_TIMEOUT;
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
-/// Pages of the admin listener that something else than the server answers.
-pub trait AdminPages: Send + Sync + 'static {
-    /// Answers a request; `None` if its path is not one of these pages. It may block.
-    fn answer(&self, request: &Request<Bytes>) -> Option<Response<Bytes>>;
+/// What an admin listener is made of.
+#[derive(Debug)]
+pub struct AdminConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// The names that it has besides its addresses and `localhost`, in lower case.
+    pub hosts: Vec<String>,
 }
 
 /// An admin listener that is bound and does not answer yet.
@@ -34,7 +50,7 @@ pub trait AdminPages: Send + Sync + 'static {
 pub struct Admin {
     listener: TcpListener,
     address: SocketAddr,
-    pages: Pages,
+    router: Router,
 }
 
 /// An admin listener that answers until this is dropped.
@@ -44,40 +60,26 @@ pub struct AdminThread {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Clone)]
-struct Pages {
-    metrics: Arc<Metrics>,
-    readiness: Readiness,
-    others: Option<Arc<dyn AdminPages>>,
-}
-
-impl std::fmt::Debug for Pages {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Pages").finish_non_exhaustive()
-    }
-}
-
 impl Admin {
-    /// Takes `address`, for the pages of the server and `others`.
+    /// Takes the address, for the pages of the server and `further` ones.
     ///
     /// # Errors
     ///
     /// When the address is taken, not allowed or not of this machine.
     pub fn bind(
-        address: SocketAddr,
+        config: AdminConfig,
         metrics: Arc<Metrics>,
         readiness: Readiness,
-        others: Option<Arc<dyn AdminPages>>,
+        further: Vec<AdminPage>,
     ) -> Result<Self, BindError> {
-        let (listener, address) = bind(address)?;
+        let (listener, address) = bind(config.address)?;
+        let mut pages = own_pages(metrics, readiness);
+        pages.extend(further);
+        let router = Router::new(pages, config.hosts);
         Ok(Self {
             listener,
             address,
-            pages: Pages {
-                metrics,
-                readiness,
-                others,
-            },
+            router,
         })
     }
 
@@ -87,8 +89,7 @@ impl Admin {
         self.address
     }
 
-    /// Answers from now on. Keep the result for as long as the process lives, also while it drains: that is
-    /// when `/readyz` matters.
+    /// Starts to answer.
     ///
     /// # Errors
     ///
@@ -107,6 +108,8 @@ impl Admin {
                         _ = stopped => {}
                     }
                 });
+                // Not dropped, which would wait for pages that still work on their answer.
+                runtime.shutdown_background();
             })?;
         Ok(AdminThread {
             stop: Some(stop),
@@ -118,18 +121,21 @@ impl Admin {
         let Ok(listener) = tokio::net::TcpListener::from_std(self.listener) else {
             return;
         };
-        let connections = Arc::new(Semaphore::new(MAX_ADMIN_CONNECTIONS));
-        while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
+        let router = Arc::new(self.router);
+        let mut open = VecDeque::<AbortHandle>::new();
+        loop {
             let Ok((stream, _)) = listener.accept().await else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let pages = self.pages.clone();
-            tokio::spawn(async move {
-                // An error here concerns this client only, and it has been told.
-                let _ = serve_connection(stream, pages).await;
-                drop(permit);
-            });
+            open.retain(|connection| !connection.is_finished());
+            if open.len() >= MAX_ADMIN_CONNECTIONS
+                && let Some(oldest) = open.pop_front()
+            {
+                oldest.abort();
+            }
+            let connection = tokio::spawn(serve_connection(stream, Arc::clone(&router)));
+            open.push_back(connection.abort_handle());
         }
     }
 }
@@ -144,101 +150,62 @@ impl Drop for AdminThread {
     }
 }
 
-async fn serve_connection(stream: tokio::net::TcpStream, pages: Pages) -> hyper::Result<()> {
+/// The pages that every server has.
+fn own_pages(metrics: Arc<Metrics>, readiness: Readiness) -> Vec<AdminPage> {
+    let ready = move || {
+        let (status, text) = if readiness.is_ready() {
+            (StatusCode::OK, "ready\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        };
+        (status, TEXT_TYPE, text.to_owned())
+    };
+    let alive = || (StatusCode::OK, TEXT_TYPE, "alive\n".to_owned());
+    vec![
+        AdminPage::text("/livez", alive),
+        AdminPage::text("/readyz", ready),
+        AdminPage::text("/metrics", move || {
+            (StatusCode::OK, METRICS_TYPE, metrics.to_text())
+        }),
+    ]
+}
+
+/// Serves one connection. Each of its waits is bounded: for a head, for content, and for a reader that has stopped.
+async fn serve_connection(stream: tokio::net::TcpStream, router: Arc<Router>) {
     let service = service_fn(move |request| {
-        let pages = pages.clone();
-        async move { Ok::<_, Infallible>(pages.receive(request).await) }
+        let router = Arc::clone(&router);
+        async move { Ok::<_, Infallible>(no_store(answer(&router, request).await)) }
     });
-    http1::Builder::new()
+    let stream = ImpatientStream::new(stream, ADMIN_WRITE_TIMEOUT);
+    let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(DEFAULT_HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
+        .serve_connection(TokioIo::new(stream), service);
+    // An error here concerns this client only, and it has been told.
+    let _ = served.await;
 }
 
-impl Pages {
-    /// Reads the content of a request, which is short, and answers it.
-    async fn receive(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let (head, content) = request.into_parts();
-        let content = Limited::new(content, MAX_ADMIN_CONTENT_BYTES).collect();
-        match tokio::time::timeout(DEFAULT_BODY_PROGRESS_TIMEOUT, content).await {
-            Ok(Ok(content)) => {
-                let request = Request::from_parts(head, content.to_bytes());
-                self.answer(request).await
-            }
-            Ok(Err(_)) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the content is too long\n"),
-            Err(_elapsed) => plain(StatusCode::REQUEST_TIMEOUT, "the content did not come\n"),
-        }
+/// Reads the content of a request, which is short, and has its page answer.
+async fn answer(router: &Router, request: Request<Incoming>) -> Response<ResponseBody> {
+    let (head, content) = request.into_parts();
+    if let Some(refusal) = router.refuse(&head) {
+        return refusal;
     }
-
-    async fn answer(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
-        let (status, content_type, content) = match request.uri().path() {
-            "/livez" => (StatusCode::OK, TEXT_TYPE, "alive\n".to_owned()),
-            "/readyz" => self.readiness(),
-            "/metrics" => (StatusCode::OK, METRICS_TYPE, self.metrics.to_text()),
-            _ => return no_store(self.answer_of_others(request).await),
-        };
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return method_not_allowed();
+    let content = Limited::new(content, MAX_ADMIN_CONTENT_BYTES).collect();
+    match tokio::time::timeout(DEFAULT_BODY_PROGRESS_TIMEOUT, content).await {
+        Ok(Ok(content)) => {
+            let content: Bytes = content.to_bytes();
+            router.answer(Request::from_parts(head, content)).await
         }
-        let mut response = Response::new(Full::from(content));
-        *response.status_mut() = status;
-        let content_type = HeaderValue::from_static(content_type);
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, content_type);
-        no_store(response)
-    }
-
-    /// The further pages may take long, so they are answered beside this thread: no probe waits for a purge.
-    async fn answer_of_others(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
-        let others = self.others.clone();
-        let answer = tokio::task::spawn_blocking(move || others?.answer(&request));
-        match answer.await {
-            Ok(Some(response)) => response.map(Full::from),
-            Ok(None) => plain(
-                StatusCode::NOT_FOUND,
-                "here are /livez, /readyz, /metrics, /cache/stats and /cache/purge\n",
-            ),
-            // It has panicked, which has been printed.
-            Err(_) => plain(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "this page failed; the log says why\n",
-            ),
-        }
-    }
-
-    fn readiness(&self) -> (StatusCode, &'static str, String) {
-        if self.readiness.is_ready() {
-            (StatusCode::OK, TEXT_TYPE, "ready\n".to_owned())
-        } else {
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                TEXT_TYPE,
-                "not ready\n".to_owned(),
-            )
-        }
+        Ok(Err(_)) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the content is too long\n"),
+        Err(_elapsed) => plain(StatusCode::REQUEST_TIMEOUT, "the content did not come\n"),
     }
 }
 
-fn plain(status: StatusCode, content: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(content));
-    *response.status_mut() = status;
-    response
-}
-
-fn no_store(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+fn no_store(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let no_store = HeaderValue::from_static("no-store");
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, no_store);
-    response
-}
-
-fn method_not_allowed() -> Response<Full<Bytes>> {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-    response
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }

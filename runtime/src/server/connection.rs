@@ -43,7 +43,7 @@ pub(crate) fn protocol(limits: &ServerLimits) -> http1::Builder {
     protocol
         // The guard bounds heads; hyper only has to have room for what the guard lets through.
         .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES))
-        // The waits of a connection are ended by its keeper, without a timer per request.
+        // The waits of a connection are ended by its timeouts, without a timer per request.
         .header_read_timeout(None)
         // A client that closes is noticed only while no half-open connection is allowed; it cancels the guest.
         .half_close(false);
@@ -66,6 +66,8 @@ pub(crate) async fn serve<S>(
 {
     let config = Arc::clone(&stack.config);
     let observer = Arc::clone(&stack.observer);
+    // A socket without an address of its own has been closed meanwhile, and no request of it needs one.
+    let local = stream.local_addr().unwrap_or(config.address);
     let phase = Rc::new(ConnectionPhase::new(clock::now()));
     let interim = Rc::new(InterimSource::default());
     let socket = Socket::new(
@@ -76,6 +78,7 @@ pub(crate) async fn serve<S>(
     );
     let facts = Rc::new(ConnectionFacts {
         peer,
+        local,
         peer_is_trusted: config.trusted_proxies.contains(peer.ip()),
         phase: Rc::clone(&phase),
         drain: Rc::clone(&drain),
@@ -91,12 +94,12 @@ pub(crate) async fn serve<S>(
         Rc::clone(&stack).serve(request, arrival)
     });
     let mut connection = protocol.serve_connection(TokioIo::new(socket), service);
-    let keeper = Keeper {
+    let timeouts = ConnectionTimeouts {
         phase: &phase,
         limits: &config.limits,
         drain: &drain,
     };
-    let end = keeper.keep(&mut connection).await;
+    let end = timeouts.watch(&mut connection).await;
     let socket = connection.into_parts().io.into_inner();
     let last_words = match failure(&end, &socket).map(Refusal::new) {
         Some(refusal) => {
@@ -109,14 +112,14 @@ pub(crate) async fn serve<S>(
 }
 
 /// Decides how long a connection may go on.
-struct Keeper<'a> {
+struct ConnectionTimeouts<'a> {
     phase: &'a ConnectionPhase,
     limits: &'a ServerLimits,
     drain: &'a DrainSignal,
 }
 
-impl Keeper<'_> {
-    async fn keep<C: Serving>(&self, connection: &mut C) -> End {
+impl ConnectionTimeouts<'_> {
+    async fn watch<C: Serving>(&self, connection: &mut C) -> End {
         let mut timer = pin!(sleep_until(self.next_look()));
         let mut drained = pin!(self.drain.begun());
         let mut draining = false;
@@ -173,7 +176,7 @@ impl Keeper<'_> {
     }
 }
 
-/// What the keeper needs of hyper's connection, whose service has a type that cannot be written down.
+/// What the timeouts need of hyper's connection, whose service has a type that cannot be written down.
 trait Serving: Future<Output = hyper::Result<()>> + Unpin {
     fn graceful_shutdown(self: Pin<&mut Self>);
 }

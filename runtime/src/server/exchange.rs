@@ -15,7 +15,7 @@ use super::phase::ConnectionPhase;
 use super::sanitise::remove_hop_by_hop;
 use crate::clock;
 use crate::failure::Failure;
-use crate::observe::{Observer, Outcome};
+use crate::observe::{Observer, Outcome, Stage};
 use crate::request::{RequestContext, ResponseBody, X_REQUEST_ID};
 
 static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -71,6 +71,7 @@ impl Exchange {
         outcome: Result<Response<ResponseBody>, Failure>,
         is_last: bool,
     ) -> Response<ExchangeBody> {
+        self.context.enter(Stage::Respond);
         let outcome = self.prefer_content_failure(outcome).and_then(require_final);
         let response = outcome.unwrap_or_else(|failure| self.failure_response(failure));
         let (mut head, content) = response.into_parts();
@@ -135,6 +136,7 @@ impl Exchange {
             self.context.fail(self.phase.why_cut());
         }
         let context = &self.context;
+        let duration = now.saturating_duration_since(context.received);
         self.observer.end(&Outcome {
             request_id: context.id.as_str(),
             trace_id: &context.trace.trace_id_digits(),
@@ -144,7 +146,8 @@ impl Exchange {
             route: context.end(),
             status: self.status,
             sent_bytes: self.sent_bytes,
-            duration: now.saturating_duration_since(context.received),
+            duration,
+            stages: context.stages().durations(duration),
             cpu: context.cpu(),
             instance_reused: context.instance_reused(),
             cache_result: context.cache_result(),
@@ -172,7 +175,8 @@ impl Body for ExchangeBody {
         match &frame {
             Some(Ok(frame)) => {
                 self.exchange.sent_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
-                self.exchange.complete = self.content.is_end_stream();
+                // Hyper asks for nothing after a trailer section.
+                self.exchange.complete = frame.is_trailers() || self.content.is_end_stream();
             }
             Some(Err(failure)) => self.exchange.context.fail(failure.clone()),
             None => self.exchange.complete = true,

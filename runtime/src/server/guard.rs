@@ -7,10 +7,11 @@ mod chunks;
 
 use std::mem::MaybeUninit;
 
-use http::header;
+use http::{Uri, header};
 use httparse::{Request, Status};
 
 use self::chunks::Chunks;
+use super::limits::MAX_TARGET_BYTES;
 use crate::failure::Failure;
 use crate::settings::ServerLimits;
 use crate::settings::limits::HEADER_COUNT_CEILING;
@@ -150,8 +151,28 @@ impl Guard {
         {
             Status::Partial => Ok(None),
             Status::Complete(length) if length > self.max_header_bytes => Err(too_large(bytes)),
-            Status::Complete(length) => Ok(Some((length, framing(&head)?))),
+            Status::Complete(length) => {
+                check_target(head.path.unwrap_or_default())?;
+                Ok(Some((length, framing(&head)?)))
+            }
         }
+    }
+}
+
+/// Hyper answers a target that it cannot read, such as a query with `<`, and nobody learns of it; so it gets none of them.
+fn check_target(target: &str) -> Result<(), Failure> {
+    let is_plain =
+        |byte| matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~');
+    if target.len() > MAX_TARGET_BYTES {
+        Err(Failure::UriTooLong)
+    } else if target.starts_with('/') && target.bytes().all(is_plain)
+        || Uri::try_from(target).is_ok()
+    {
+        Ok(())
+    } else {
+        Err(malformed(
+            "the request target has bytes that a URI does not have",
+        ))
     }
 }
 
@@ -195,14 +216,18 @@ fn content_length(value: &[u8]) -> Result<u64, Failure> {
     length.ok_or(malformed("the Content-Length is not a number"))
 }
 
-/// RFC 9112 §6.1: HTTP/1.0 has no codings; of those of HTTP/1.1 only `chunked` can be undone here.
+/// RFC 9112 §6.1: HTTP/1.0 has no codings; of those of HTTP/1.1 only `chunked` can be undone here. Where it is not the last
+/// one, nobody can tell where the content ends (§6.3).
 fn transfer_coding(value: &[u8], version: Option<u8>) -> Result<Framing, Failure> {
-    if version == Some(1) && value.eq_ignore_ascii_case(b"chunked") {
-        Ok(Framing::Chunked)
-    } else {
-        Err(malformed(
-            "the only Transfer-Encoding is chunked, in HTTP/1.1",
-        ))
+    let mut codings = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    let ends_chunked = codings.next_back().is_some_and(is_chunked);
+    if version != Some(1) || !ends_chunked || codings.clone().any(is_chunked) {
+        return Err(malformed("the last Transfer-Encoding is not chunked"));
+    }
+    match codings.next() {
+        None => Ok(Framing::Chunked),
+        Some(_) => Err(Failure::CodingNotImplemented),
     }
 }
 

@@ -20,7 +20,8 @@ pub const MAX_REFUSALS_IN_FLIGHT: usize = 64;
 /// Pause after accepting failed for lack of file descriptors or memory, which trying at once would not mend.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Connections to the admin listener; others wait. Its users are a scraper, a probe and a person or two.
+/// Connections to the admin listener; a further one takes the place of the oldest, so that no probe ever waits for others.
+/// Its users are a scraper, a probe and a person or two.
 pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 
 /// Content of a request to the admin listener, in bytes: a line that says what to purge.
@@ -35,3 +36,19 @@ pub const JOINED_BYTES: usize = 512;
 
 /// Bytes read at a time from a connection whose content nobody wants.
 pub const DISCARD_BYTES: usize = 4096;
+
+/// How long the server waits for its threads after it has cut their requests: they write the last lines of the log and
+/// end, unless a system call blocks them.
+pub const CUT_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Pause before a worker thread that has ended is started again, so that one that always ends at once costs little.
+pub const WORKER_RESTART_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a worker thread that is started again may take until it serves; it is tried again after that.
+pub const WORKER_START_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a reader of the admin listener may take nothing of a response. Scrapers and probes are programs nearby.
+pub const ADMIN_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A request target. The parser of URIs takes no longer one, and only a `header_bytes` of more lets one through to it.
+pub const MAX_TARGET_BYTES: usize = 65_534;

@@ -1,33 +1,53 @@
 //! Owns the checks of a head that could be read: method, target, `Host`, expectations.
 //! Heads with unsound framing never get here; `guard` refuses them.
 
+use std::net::SocketAddr;
+
 use http::request::Parts;
-use http::uri::Authority;
-use http::{HeaderMap, Method, header};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 
 use crate::failure::Failure;
 
-/// Whether `head` is one that a gateway may act on.
+/// The target of a request about the server itself (RFC 9110 §9.3.7).
+pub(crate) const SERVER_WIDE: &str = "*";
+
+/// Whether `head` is one that a gateway may act on. A trusted peer may have ended TLS, so it may say `https`.
 ///
 /// # Errors
 ///
-/// What is wrong with it; the connection is then closed.
-pub(crate) fn check(head: &Parts) -> Result<(), Failure> {
+/// What is wrong with it.
+pub(crate) fn check(head: &Parts, peer_is_trusted: bool) -> Result<(), Failure> {
     // CONNECT would make this a tunnel, and TRACE would show a script the fields that its browser hides.
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
         return Err(Failure::MethodNotAllowed);
     }
+    check_scheme(&head.uri, peer_is_trusted)?;
     check_host(head)?;
+    if head.uri.path() == SERVER_WIDE && head.method != Method::OPTIONS {
+        return Err(malformed("only OPTIONS can be asked of `*`"));
+    }
     check_expectation(&head.headers)
 }
 
-/// RFC 9112 §3.2: exactly one valid `Host`. A target in absolute form replaces it (§3.2.2); when the two
-/// differ, someone on the way may have believed the other one, so the request is refused.
+/// RFC 9110 §7.4: a target of another scheme than the connection's is not believed.
+fn check_scheme(target: &Uri, peer_is_trusted: bool) -> Result<(), Failure> {
+    match target.scheme_str() {
+        None | Some("http") => Ok(()),
+        Some("https") if peer_is_trusted => Ok(()),
+        Some(_) => Err(Failure::Misdirected),
+    }
+}
+
+/// RFC 9112 §3.2: exactly one valid `Host`, but for HTTP/1.0, which does not know it. A target in absolute form replaces
+/// it (§3.2.2); when the two differ, someone on the way may have believed the other one, so the request is refused.
 fn check_host(head: &Parts) -> Result<(), Failure> {
     let mut values = head.headers.get_all(header::HOST).iter();
     let Some(host) = values.next() else {
-        // HTTP/1.0 has no Host, but without one there is nothing to route or to build an absolute URL from.
-        return Err(malformed("the Host field is missing"));
+        let is_old = head.version == Version::HTTP_10;
+        return is_old
+            .then_some(())
+            .ok_or(malformed("the Host field is missing"));
     };
     if values.next().is_some() {
         return Err(malformed("there are two Host fields"));
@@ -38,14 +58,59 @@ fn check_host(head: &Parts) -> Result<(), Failure> {
     let Some(authority) = head.uri.authority() else {
         return Ok(());
     };
-    if authority
-        .as_str()
-        .as_bytes()
-        .eq_ignore_ascii_case(host.as_bytes())
-    {
+    if are_equal(authority.as_str(), host.as_bytes(), head.uri.scheme()) {
         Ok(())
     } else {
         Err(malformed("the Host field differs from the target"))
+    }
+}
+
+/// RFC 9110 §4.2.3: case does not matter, and a port may be left out that is the default of the scheme.
+fn are_equal(authority: &str, host: &[u8], scheme: Option<&Scheme>) -> bool {
+    let default = if scheme == Some(&Scheme::HTTPS) {
+        443
+    } else {
+        80
+    };
+    let (name, port) = split_port(authority.as_bytes(), default);
+    let (host_name, host_port) = split_port(host, default);
+    name.eq_ignore_ascii_case(host_name) && port.is_some() && port == host_port
+}
+
+/// The name and the port of an authority; no port where it is none.
+fn split_port(authority: &[u8], default: u16) -> (&[u8], Option<u16>) {
+    let colon = authority.iter().rposition(|&byte| byte == b':');
+    // A colon within brackets belongs to an IPv6 address.
+    let Some(colon) = colon.filter(|&colon| !authority[colon..].contains(&b']')) else {
+        return (authority, Some(default));
+    };
+    let (name, port) = (&authority[..colon], &authority[colon + 1..]);
+    let number = std::str::from_utf8(port)
+        .ok()
+        .and_then(|port| port.parse().ok());
+    (
+        name,
+        if port.is_empty() {
+            Some(default)
+        } else {
+            number
+        },
+    )
+}
+
+/// Gives a request of HTTP/1.0 that names no host the one of its target, else the address that it was sent to
+/// (RFC 9112 §3.3). What comes after this can rely on `Host`.
+pub(crate) fn complete_host(head: &mut Parts, local: SocketAddr) {
+    if head.headers.contains_key(header::HOST) {
+        return;
+    }
+    let authority = head
+        .uri
+        .authority()
+        .map(|authority| authority.as_str().to_owned());
+    let host = authority.unwrap_or_else(|| local.to_string());
+    if let Ok(host) = HeaderValue::try_from(host) {
+        head.headers.insert(header::HOST, host);
     }
 }
 
@@ -95,16 +160,17 @@ fn malformed(detail: &'static str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{Request, Version};
 
-    use super::check;
+    use super::{check, complete_host};
+    use crate::failure::Failure;
 
     fn accepted(uri: &str, hosts: &[&str]) -> bool {
         let mut request = Request::builder().uri(uri);
         for host in hosts {
             request = request.header("host", *host);
         }
-        check(&request.body(()).unwrap().into_parts().0).is_ok()
+        check(&request.body(()).unwrap().into_parts().0, false).is_ok()
     }
 
     #[test]
@@ -128,8 +194,37 @@ mod tests {
             ("http://a/", &["A"], true),
             ("http://a/", &["b"], false),
             ("http://a:80/", &["a:81"], false),
+            ("http://a:80/", &["a"], true),
+            ("http://a/", &["A:80"], true),
+            ("http://a:/", &["a"], true),
+            ("http://a:443/", &["a"], false),
+            ("http://[2001:db8::1]:80/", &["[2001:DB8::1]"], true),
+            ("http://[2001:db8::1]/", &["[2001:db8::2]"], false),
+            ("http://a:080000/", &["a"], false),
         ] {
             assert_eq!(accepted(uri, hosts), expected, "{uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_of_another_scheme_is_believed_of_a_trusted_proxy_only() {
+        let judge = |uri: &str, peer_is_trusted| {
+            let request = Request::builder().uri(uri).header("host", "a").body(());
+            check(&request.unwrap().into_parts().0, peer_is_trusted)
+        };
+        assert_eq!(judge("https://a/", false), Err(Failure::Misdirected));
+        assert_eq!(judge("https://a:443/", true), Ok(()));
+        assert_eq!(judge("ftp://a/", true), Err(Failure::Misdirected));
+    }
+
+    #[test]
+    fn a_request_of_http_1_0_without_host_gets_one() {
+        for (uri, host) in [("/", "192.0.2.1:3000"), ("http://a:81/", "a:81")] {
+            let request = Request::builder().uri(uri).version(Version::HTTP_10);
+            let (mut head, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(check(&head, false), Ok(()));
+            complete_host(&mut head, "192.0.2.1:3000".parse().unwrap());
+            assert_eq!(head.headers["host"], host);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Owns what a connection is waiting for, and since when, which decides how long it may.
-//! Acting on it is left to `connection`.
+//! Owns the phase of a connection: whom it waits for, and since when, which decides how long it may. Of its exchanges it
+//! knows only how many are open; each keeps its own state. Acting on the phase is left to `connection`.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use crate::failure::Failure;
 use crate::settings::ServerLimits;
 
-/// What a connection is waiting for. Shared by its socket, its exchange and its keeper, all on one thread.
+/// What a connection is waiting for. Shared by its socket, its exchanges and its timeouts, all on one thread.
 ///
 /// Noting a change is one store, where a timer per request would have to be registered and cancelled; the
-/// keeper looks at it only when the time could be up.
+/// timeouts look at it only when the time could be up.
 #[derive(Debug)]
 pub(crate) struct ConnectionPhase {
     phase: Cell<Phase>,
     since: Cell<Instant>,
+    /// Requests that are being answered: one at a time in HTTP/1.1.
+    exchanges: Cell<usize>,
     stalled: Cell<bool>,
 }
 
@@ -26,7 +28,7 @@ pub(crate) enum Phase {
     Idle,
     /// In the middle of a request's head.
     Head,
-    /// A request is in the works; its own limits apply.
+    /// Requests are being answered; their own limits apply.
     Exchange,
     /// The end of a response waits for the client to read; the socket's limit applies.
     Sending,
@@ -37,6 +39,7 @@ impl ConnectionPhase {
         Self {
             phase: Cell::new(Phase::Silent),
             since: Cell::new(now),
+            exchanges: Cell::new(0),
             stalled: Cell::new(false),
         }
     }
@@ -55,12 +58,16 @@ impl ConnectionPhase {
 
     /// Notes that a head is complete.
     pub(crate) fn begin_exchange(&self, now: Instant) {
+        self.exchanges.set(self.exchanges.get() + 1);
         self.set(Phase::Exchange, now);
     }
 
     /// Notes that a response is handed over to hyper's buffer.
     pub(crate) fn end_exchange(&self, now: Instant) {
-        self.set(Phase::Sending, now);
+        self.exchanges.set(self.exchanges.get().saturating_sub(1));
+        if self.exchanges.get() == 0 {
+            self.set(Phase::Sending, now);
+        }
     }
 
     /// Notes that the client took some of a response that it had kept waiting.
@@ -104,7 +111,7 @@ impl ConnectionPhase {
         Some(self.since.get() + patience)
     }
 
-    /// How long the keeper can sleep without missing a deadline that is set meanwhile.
+    /// How long the timeouts can sleep without missing a deadline that is set meanwhile.
     pub(crate) fn shortest_wait(limits: &ServerLimits) -> Duration {
         limits.header_timeout.min(limits.keep_alive_timeout)
     }

@@ -5,17 +5,16 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
 
 use super::guard::Guard;
 use super::interim::InterimSource;
 use super::limits::{DISCARD_BYTES, JOINED_BYTES, LINGER_TIMEOUT};
 use super::phase::ConnectionPhase;
+use super::write_timeout::{Progress, WriteTimeout, stopped_reading};
 use crate::clock;
 use crate::failure::Failure;
 use crate::settings::ServerLimits;
@@ -29,10 +28,7 @@ pub(crate) struct Socket {
     interim: Rc<InterimSource>,
     /// The rest of an interim response whose beginning has been written.
     interim_rest: Bytes,
-    write_timeout: Duration,
-    /// Runs while the client's receive window is full; made at the first time that it is.
-    blocked: Option<Pin<Box<Sleep>>>,
-    is_blocked: bool,
+    write_timeout: WriteTimeout,
     /// Whether there is nobody left to write to.
     ended: bool,
     /// Whether hyper has nothing half-sent.
@@ -54,9 +50,7 @@ impl Socket {
             phase,
             interim,
             interim_rest: Bytes::new(),
-            write_timeout: limits.write_progress_timeout,
-            blocked: None,
-            is_blocked: false,
+            write_timeout: WriteTimeout::new(limits.write_progress_timeout),
             ended: false,
             refused: false,
             is_flushed: true,
@@ -133,30 +127,18 @@ impl Socket {
         cx: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            if std::mem::take(&mut self.is_blocked) {
+        match self.write_timeout.poll(cx, written.is_ready()) {
+            Poll::Ready(Progress::Steady) | Poll::Pending => written,
+            Poll::Ready(Progress::Resumed) => {
                 self.phase.progress(clock::now());
+                written
             }
-            return written;
+            Poll::Ready(Progress::Stalled) => {
+                self.ended = true;
+                self.phase.stall();
+                Poll::Ready(Err(stopped_reading()))
+            }
         }
-        let timeout = self.write_timeout;
-        let blocked = self
-            .blocked
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        if !self.is_blocked {
-            self.is_blocked = true;
-            blocked
-                .as_mut()
-                .reset(Instant::from_std(clock::now() + timeout));
-        }
-        blocked.as_mut().poll(cx).map(|()| {
-            self.ended = true;
-            self.phase.stall();
-            Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the client stopped reading",
-            ))
-        })
     }
 }
 

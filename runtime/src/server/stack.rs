@@ -1,5 +1,5 @@
-//! A request's way through the server, from its head to its response, as one straight line.
-//! Each stage lives in a module of its own; what a function does with the request is the inner service's.
+//! A request's way through the server, from its head to its response, as one straight line: the stages `accept`, `limit`
+//! and `respond`. Each has modules of its own; the stages between them are left to the inner service.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use super::message;
 use super::phase::ConnectionPhase;
 use super::sanitise::sanitise;
 use crate::failure::Failure;
-use crate::observe::Observer;
+use crate::observe::{Observer, Stage};
 use crate::request::{
     Caller, IdSource, RequestBody, RequestContext, RequestId, ResponseBody, TraceContext,
     X_REQUEST_ID,
@@ -29,6 +29,8 @@ use crate::request::{
 /// The stages of one worker thread, around its inner service.
 #[derive(Debug)]
 pub(crate) struct Stack<S> {
+    /// `CachedService<AppService>` in `terrace up`, `CachedService<OriginService>` in `terrace edge`: the stages from `cache`
+    /// on (`cache/service.rs`, then `serving/app_service.rs` or `edge/origin_service.rs`).
     pub(crate) inner: S,
     pub(crate) ids: IdSource,
     pub(crate) config: Arc<ServerConfig>,
@@ -46,6 +48,8 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 pub(crate) struct ConnectionFacts {
     pub(crate) peer: SocketAddr,
+    /// The address that the client has connected to.
+    pub(crate) local: SocketAddr,
     /// Whether the peer is a trusted proxy: decided once per connection.
     pub(crate) peer_is_trusted: bool,
     pub(crate) phase: Rc<ConnectionPhase>,
@@ -81,7 +85,10 @@ impl<S: InnerService> Stack<S> {
         } = arrival;
         let (mut head, content) = request.into_parts();
         // The head as it came is judged before any of it is removed.
-        let judged = message::check(&head);
+        let judged = message::check(&head, connection.peer_is_trusted);
+        if judged.is_ok() {
+            message::complete_host(&mut head, connection.local);
+        }
         let trusted = &self.config.trusted_proxies;
         let client = sanitise(
             &mut head,
@@ -128,6 +135,7 @@ impl<S: InnerService> Stack<S> {
         content: Incoming,
         context: Arc<RequestContext>,
     ) -> Result<Response<ResponseBody>, Failure> {
+        context.enter(Stage::Limit);
         let limits = &self.config.limits;
         let content = RequestBody::from_client(
             content,

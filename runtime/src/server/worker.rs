@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 
 use hyper::server::conn::http1;
 use tokio::runtime::{Builder, LocalOptions};
@@ -34,9 +33,8 @@ pub(crate) struct Worker {
 pub(crate) struct WorkerThread {
     /// Resolves when the worker can take connections.
     pub(crate) ready: oneshot::Receiver<io::Result<()>>,
-    /// Resolves when the worker has ended.
-    pub(crate) ended: oneshot::Receiver<()>,
-    pub(crate) thread: JoinHandle<()>,
+    /// Resolves when the worker has ended; `None` once that was noticed.
+    pub(crate) ended: Option<oneshot::Receiver<()>>,
 }
 
 /// What every worker is made of.
@@ -77,7 +75,7 @@ impl Worker {
         let (report, ready) = oneshot::channel();
         let (ending, ended) = oneshot::channel();
         let observer = Arc::clone(&parts.observer);
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name(format!("worker-{}", id.0))
             .spawn(move || {
                 run(id, &*factory, parts, accepted, report);
@@ -92,8 +90,7 @@ impl Worker {
             worker,
             WorkerThread {
                 ready,
-                ended,
-                thread,
+                ended: Some(ended),
             },
         ))
     }
@@ -103,16 +100,21 @@ impl Worker {
         self.load.load(Ordering::Relaxed)
     }
 
-    /// Hands a connection over.
-    pub(crate) fn accept(&self, stream: TcpStream, peer: SocketAddr) {
+    /// Whether the thread has ended, so that nobody takes connections any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.connections.is_closed()
+    }
+
+    /// Hands a connection over, or gives it back when the worker has ended.
+    pub(crate) fn accept(&self, stream: TcpStream, peer: SocketAddr) -> Result<(), TcpStream> {
         self.load.fetch_add(1, Ordering::Relaxed);
         self.observer.metrics().connections().inc();
         let open = Open {
             load: Arc::clone(&self.load),
             observer: Arc::clone(&self.observer),
         };
-        // A worker that has ended closes the connection by dropping it.
-        let _ = self.connections.send(Accepted { stream, peer, open });
+        let handed_over = self.connections.send(Accepted { stream, peer, open });
+        handed_over.map_err(|returned| returned.0.stream)
     }
 }
 
@@ -165,6 +167,8 @@ fn run<F, S>(
             _ = abort.wait_for(|abort| *abort) => {}
         }
     });
+    // Not dropped, which would wait for calls that block: an answer of a resolver, a read of a file.
+    runtime.shutdown_background();
 }
 
 /// Serves connections until no more come, all are closed, and what they have left to do is done.

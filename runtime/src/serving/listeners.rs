@@ -3,18 +3,25 @@
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::sleep_until;
 use tracing::Level;
 
 use super::{StartError, failed};
 use crate::cache::{CachePages, EdgeCache};
+use crate::clock;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::request::WorkerId;
 use crate::server::{
-    Admin, AdminPages, Background, InnerService, Readiness, Server, ServerConfig, Signals,
-    TrustedProxies,
+    Admin, AdminConfig, AdminPage, Background, InnerService, Readiness, Server, ServerConfig,
+    Signals, TrustedProxies,
 };
 use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
+
+/// Every write that was acknowledged is safe then; the next start only has more of the log of the database to read.
+const NOT_CLOSED: &str =
+    "the databases were not put in order: `drain_timeout` had passed, or there was a second signal";
 
 /// What the command line says about listeners and log, in place of the settings.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +40,7 @@ pub(crate) struct Listeners {
     admin: Option<Admin>,
     metrics: Arc<Metrics>,
     log: Log,
+    drain_timeout: Duration,
     _log_writer: LogWriter,
 }
 
@@ -46,7 +54,7 @@ impl Listeners {
         overrides: Overrides,
     ) -> Result<(Self, Option<EdgeCache>), StartError> {
         let cache = EdgeCache::new(&config.cache, config.listen.workers);
-        let pages = Arc::new(CachePages::new(cache.clone()));
+        let pages = CachePages::new(cache.clone()).pages();
         let listeners = Self::open(config, overrides, pages)?;
         cache
             .iter()
@@ -58,7 +66,7 @@ impl Listeners {
     fn open(
         config: &Config,
         overrides: Overrides,
-        pages: Arc<dyn AdminPages>,
+        pages: Vec<AdminPage>,
     ) -> Result<Self, StartError> {
         report_to_stderr(config.log.level, overrides.json);
         let metrics = Arc::new(Metrics::new());
@@ -73,13 +81,18 @@ impl Listeners {
             .admin
             .map_or(config.listen.admin, AdminAddress::address);
         let admin = admin_address
-            .map(|address| Admin::bind(address, Arc::clone(&metrics), readiness, Some(pages)))
+            .map(|address| {
+                let hosts = config.listen.admin_hosts.clone();
+                let config = AdminConfig { address, hosts };
+                Admin::bind(config, Arc::clone(&metrics), readiness, pages)
+            })
             .transpose();
         Ok(Self {
             server,
             admin: admin.map_err(failed)?,
             metrics,
             log,
+            drain_timeout: config.limits.drain_timeout,
             _log_writer: log_writer,
         })
     }
@@ -105,10 +118,10 @@ impl Listeners {
     }
 
     /// Serves until SIGTERM or SIGINT, then finishes what was accepted, and at last waits for `close`. Calls `ready`
-    /// once requests are answered.
+    /// once requests are answered. Returns at the drain timeout or at the second signal, whatever is left.
     ///
     /// # Errors
-    /// When threads, signals or listeners can't be had, or requests were cut at the end.
+    /// When threads, signals or listeners can't be had, or something was cut at the end.
     pub(crate) fn run<F, S>(
         self,
         factory: F,
@@ -124,15 +137,25 @@ impl Listeners {
             .build()
             .map_err(failed)?;
         let admin = self.admin.map(Admin::start).transpose().map_err(failed)?;
+        let drain_timeout = self.drain_timeout;
         let result = runtime.block_on(async {
             let mut signals = Signals::listen().map_err(failed)?;
-            let served = self
-                .server
-                .run(factory, ready, async || signals.next().await);
-            let served = served.await;
-            close().await;
-            served.map_err(failed)
+            let mut first_signal = None;
+            let next_signal = async || {
+                signals.next().await;
+                first_signal.get_or_insert_with(clock::now);
+            };
+            let served = self.server.run(factory, ready, next_signal).await;
+            served.map_err(failed)?;
+            let end = first_signal.unwrap_or_else(clock::now) + drain_timeout;
+            tokio::select! {
+                () = close() => Ok(()),
+                () = sleep_until(end.into()) => Err(failed(NOT_CLOSED)),
+                () = signals.next() => Err(failed(NOT_CLOSED)),
+            }
         });
+        // Not dropped, which would wait for calls that block.
+        runtime.shutdown_background();
         drop(admin);
         result
     }

@@ -52,6 +52,11 @@ pub(super) fn listen(root: &Table<'_>) -> Listen {
         admin: table
             .parsed("admin", AdminAddress::parse)
             .map_or(defaults.admin, AdminAddress::address),
+        admin_hosts: table
+            .strings("admin_hosts")
+            .into_iter()
+            .filter_map(|(place, _)| place.parsed(host_name))
+            .collect(),
         workers: workers.unwrap_or(defaults.workers),
         trusted_proxies: proxies
             .filter_map(|(place, _)| place.parsed(network))
@@ -72,6 +77,7 @@ fn defaults() -> Listen {
     Listen {
         http: DEFAULT_HTTP,
         admin: Some(DEFAULT_ADMIN),
+        admin_hosts: Vec::new(),
         // One for each core, where the machine says how many it has.
         workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         trusted_proxies: Vec::new(),
@@ -134,6 +140,16 @@ impl AdminAddress {
             Self::Off => None,
         }
     }
+}
+
+/// A name as `Host` has it, without a port.
+fn host_name(text: &str) -> Result<String, Reason> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if !text.is_empty() && text.bytes().all(allowed) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    let help = "write a name without scheme and port: `metrics.example.com`";
+    Err(Reason::new(format!("`{text}` is not the name of a host")).help(help))
 }
 
 fn network(text: &str) -> Result<IpNet, Reason> {

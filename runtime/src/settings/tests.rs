@@ -75,6 +75,7 @@ fn every_key_is_read() {
         [listen]
         http = "0.0.0.0:80"
         admin = "off"
+        admin_hosts = ["Metrics.example.com"]
         workers = 3
         trusted_proxies = ["10.0.0.0/8", "::1"]
         trusted_fields = ["X-Real-IP"]
@@ -118,6 +119,7 @@ fn every_key_is_read() {
         (config.listen.admin, config.listen.workers.get()),
         (None, 3)
     );
+    assert_eq!(config.listen.admin_hosts, ["metrics.example.com"]);
     assert_eq!(config.listen.trusted_proxies.len(), 2);
     assert_eq!(config.listen.trusted_fields, ["x-real-ip"]);
     let expected = ServerLimits {

@@ -97,6 +97,32 @@ fn every_module_of_the_runtime_is_on_the_page() {
     }
 }
 
+/// The names of a request's stages, in order, as the code gives them to metrics and log.
+fn stages(source: &str) -> Vec<&str> {
+    let arms = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \""));
+    arms.map(|(_, name)| name.trim_end_matches("\",")).collect()
+}
+
+#[test]
+fn the_way_of_a_request_names_each_stage_in_order() {
+    let source = fs::read_to_string(root().join("runtime/src/observe/stage.rs")).unwrap();
+    let stages = stages(&source);
+    assert_eq!(stages.len(), 8, "the names of the stages are read");
+    let page = page();
+    let (_, way) = page.split_once("## A request's way").unwrap();
+    let (way, _) = way.split_once("\n## ").unwrap();
+    let on_page: Vec<&str> = way
+        .lines()
+        .filter_map(|line| line.split_once(". **")?.1.split("**").next())
+        .collect();
+    assert_eq!(
+        on_page, stages,
+        "left: ARCHITECTURE.md, right: the stages of the code"
+    );
+}
+
 #[test]
 fn page_is_short_enough_for_a_map() {
     assert!(page().lines().count() < MAX_LINES);

@@ -11,7 +11,7 @@ use super::{pages::prose, root, text_files};
 /// The pages, each with how many blocks have no comment yet. The numbers may only become smaller.
 const PAGES: [(&str, usize); 3] = [
     ("docs/http-cache.md", 999),
-    ("docs/operating.md", 999),
+    ("docs/operating.md", 0),
     ("docs/limits.md", 999),
 ];
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use super::{AccessLine, Log, LogFormat};
 use crate::observe::limits::{MAX_GUEST_LINE_BYTES, MAX_GUEST_OUTPUT_BYTES};
-use crate::observe::{GuestLog, GuestStream, Metrics};
+use crate::observe::{GuestLog, GuestStream, Metrics, StageTimes};
 
 struct Target(Sender<Vec<u8>>);
 
@@ -50,6 +51,7 @@ fn access_line() -> AccessLine<'static> {
         status: Some(503),
         bytes: 13,
         duration_us: 1250,
+        stages_us: Some(StageTimes::default().durations(Duration::from_micros(1250))),
         cpu_us: 700,
         reused: Some(true),
         cache: Some("miss"),
@@ -71,7 +73,7 @@ fn a_request_is_one_json_object() {
     let expected = serde_json::json!({
         "event": "request", "request_id": "abc", "trace_id": format!("{:032x}", 0xff), "client": "192.0.2.7",
         "method": "GET", "path": "/a\"b", "route": "/...", "component": "hello", "status": 503, "bytes": 13,
-        "duration_us": 1250, "cpu_us": 700, "reused": true, "cache": "miss", "failure": "queue-full",
+        "duration_us": 1250, "stages_us": { "accept": 1250 }, "cpu_us": 700, "reused": true, "cache": "miss", "failure": "queue-full",
         "detail": "the component's queue is full",
     });
     assert_eq!(line, expected);

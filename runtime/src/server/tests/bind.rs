@@ -3,10 +3,14 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use crate::server::{Admin, BindError, Readiness};
+use crate::server::{Admin, AdminConfig, BindError, Readiness};
 
 fn bind(address: SocketAddr) -> Result<Admin, BindError> {
-    Admin::bind(address, Arc::default(), Readiness::default(), None)
+    let config = AdminConfig {
+        address,
+        hosts: Vec::new(),
+    };
+    Admin::bind(config, Arc::default(), Readiness::default(), Vec::new())
 }
 
 #[test]

@@ -34,6 +34,8 @@ fn shapes_of_request_smuggling_are_answered_with_400_and_close() {
         // Codings of which the last is not chunked, or that HTTP/1.0 does not have (§6.1).
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         // Lines that are not fields (§5.1, §5.2).
@@ -51,6 +53,9 @@ fn shapes_of_request_smuggling_are_answered_with_400_and_close() {
         "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
         "GET a b HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET / HTTP/9.9\r\nHost: a\r\n\r\n",
+        "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /?a=<b> HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /?a=\"b\" HTTP/1.1\r\nHost: a\r\n\r\n",
         "G@T / HTTP/1.1\r\nHost: a\r\n\r\n",
         // Chunks (§7.1).
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
@@ -68,6 +73,7 @@ fn every_refusal_of_a_head_is_problem_details() {
         "nonsense\r\n\r\n",
         "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
         "GET / HTTP/1.1\r\n\r\n",
+        "GET /?a=<b> HTTP/1.1\r\nHost: a\r\n\r\n",
     ] {
         let server = echo_server();
         let mut client = server.connect();
@@ -115,6 +121,8 @@ fn requests_in_every_allowed_shape_are_served() {
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://a:80/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
         "GET / HTTP/1.1\r\nHost:a\r\nEmpty:\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
@@ -164,4 +172,20 @@ fn tunnels_and_traces_are_refused() {
         assert_eq!(reply.status, 405);
         assert!(reply.head.contains("allow: get, head"), "{}", reply.head);
     }
+}
+
+#[test]
+fn a_coding_besides_chunked_is_not_implemented() {
+    let request = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(statuses(request), [501]);
+}
+
+#[test]
+fn a_target_of_https_is_not_believed_on_a_connection_without_tls() {
+    let server = echo_server();
+    let mut client = server.connect();
+    client.send("GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n");
+    let reply = client.reply();
+    assert_eq!(reply.status, 421);
+    assert!(reply.content.contains("misdirected"), "{}", reply.content);
 }

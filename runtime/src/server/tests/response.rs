@@ -1,7 +1,9 @@
 //! What a client gets of what the inner service answers.
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 
 use super::{Outcome, RequestBody, ResponseBody, ServerLimits, TestServer, echo_server, text};
 use crate::failure::Failure;
@@ -110,4 +112,30 @@ fn content_is_asked_for_only_when_it_is_read() {
     let mut client = reads_nothing.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     assert_eq!(client.reply().status, 200);
+}
+
+#[test]
+fn a_response_with_a_trailer_section_counts_as_complete() {
+    let server = TestServer::start(ServerLimits::standard(), &[], |_| async {
+        let trailers = HeaderMap::from_iter([(header::ETAG, HeaderValue::from_static("sum"))]);
+        let frames = [
+            Ok::<_, Failure>(Frame::data(Bytes::from_static(b"four"))),
+            Ok(Frame::trailers(trailers)),
+        ];
+        let content = StreamBody::new(futures::stream::iter(frames));
+        let mut response = Response::new(ResponseBody::Streamed(content.boxed_unsync()));
+        let names = HeaderValue::from_static("etag");
+        response.headers_mut().insert(header::TRAILER, names);
+        Ok(response)
+    });
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: close, te\r\n\r\n");
+    let text = client.rest();
+    assert!(
+        text.ends_with("4\r\nfour\r\n0\r\netag: sum\r\n\r\n"),
+        "{text}"
+    );
+    server.await_metric("terrace_request_duration_seconds_count{component=\"\"} 1");
+    let metrics = server.metrics.to_text();
+    assert!(!metrics.contains("client-disconnected"), "{metrics}");
 }

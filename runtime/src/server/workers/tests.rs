@@ -1,0 +1,94 @@
+//! A worker whose thread ends, beside one that lives.
+
+use std::net::TcpListener;
+
+use http::{Request, Response};
+use hyper::service::service_fn;
+use tokio::sync::watch;
+
+use super::*;
+use crate::failure::Failure;
+use crate::observe::Metrics;
+use crate::request::{RequestBody, ResponseBody};
+use crate::server::{ServerConfig, TrustedProxies};
+use crate::settings::ServerLimits;
+
+async fn empty(_: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
+    Ok(Response::default())
+}
+
+/// Two workers; what ends the thread of the first one; and what cuts both when it is dropped.
+async fn two() -> (Workers, watch::Sender<bool>, watch::Sender<bool>) {
+    let config = ServerConfig {
+        address: "127.0.0.1:0".parse().unwrap(),
+        workers: NonZeroUsize::new(2).unwrap(),
+        limits: ServerLimits::standard(),
+        trusted_proxies: TrustedProxies::new(Vec::new(), Vec::new()),
+    };
+    let count = config.workers;
+    let (cut, abort) = watch::channel(false);
+    let parts = WorkerParts {
+        config: Arc::new(config),
+        observer: Arc::new(Observer::new(Arc::new(Metrics::new()), None)),
+        abort,
+    };
+    let factory = |_: WorkerId, _: Background| service_fn(empty);
+    let workers = Workers::start(count, factory, parts.clone()).await;
+    let mut workers = workers.unwrap();
+    let (end_first, abort) = watch::channel(false);
+    let parts = WorkerParts { abort, ..parts };
+    let (worker, thread) = Worker::start(WorkerId(0), Arc::new(factory), parts).unwrap();
+    (workers.workers[0], workers.threads.0[0]) = (worker, thread);
+    (workers, end_first, cut)
+}
+
+fn connection() -> (TcpStream, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, peer) = listener.accept().unwrap();
+    stream.set_nonblocking(true).unwrap();
+    // Kept open until the test ends.
+    std::mem::forget(client);
+    (stream, peer)
+}
+
+#[tokio::test]
+async fn a_worker_that_died_gets_no_connection_and_is_started_again() {
+    let (mut workers, end_first, _cut) = two().await;
+    end_first.send(true).unwrap();
+    workers.lose().await;
+    let metrics = Arc::clone(workers.observer.metrics());
+    assert_eq!(
+        (metrics.workers().get(), metrics.workers_lost().get()),
+        (1, 1)
+    );
+    for _ in 0..3 {
+        let (stream, peer) = connection();
+        workers.accept(stream, peer).unwrap();
+    }
+    let loads: Vec<usize> = workers.workers.iter().map(Worker::load).collect();
+    assert_eq!(
+        loads,
+        [0, 3],
+        "the worker without a thread has no connection"
+    );
+
+    workers.replace_lost().await;
+    assert!(!workers.any_lost());
+    assert_eq!(metrics.workers().get(), 2);
+    let (stream, peer) = connection();
+    workers.accept(stream, peer).unwrap();
+    let loads: Vec<usize> = workers.workers.iter().map(Worker::load).collect();
+    assert_eq!(loads, [1, 3], "the new thread has the fewest");
+}
+
+#[tokio::test]
+async fn without_any_worker_a_connection_is_given_back() {
+    let (mut workers, end_first, _cut) = two().await;
+    workers.workers.truncate(1);
+    end_first.send(true).unwrap();
+    workers.lose().await;
+    assert!(!workers.any_lives());
+    let (stream, peer) = connection();
+    assert!(workers.accept(stream, peer).is_err());
+}
