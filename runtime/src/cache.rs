@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use edge_cache::rules::freshness::NegativeCaching;
 use edge_cache::rules::storing::StoringConfig;
-use edge_cache::store::{Purge, PurgeMode, StoreConfig};
+use edge_cache::store::StoreConfig;
 use edge_cache::{CacheConfig, Clock, ContentBroken, ForwardError, Moment};
 
 use crate::clock;
@@ -58,9 +58,9 @@ impl EdgeCache {
         metrics.read_cache(move || cache.figures());
     }
 
-    /// Forgets everything, as when what answers is replaced.
+    /// Forgets everything in memory, as when what answers is replaced.
     pub(crate) fn clear(&self) {
-        self.0.purge(&Purge::All, PurgeMode::Hard);
+        self.0.clear();
     }
 }
 

@@ -283,6 +283,35 @@ async fn a_write_forgets_the_groups_that_it_names() {
     assert!(app.get_with(&b, &other_host).await.is_hit());
 }
 
+/// All host names of an app are names of the same thing, by http and by https.
+#[tokio::test]
+async fn a_write_forgets_its_path_on_each_host_name_of_the_app() {
+    let app = App::of("faults-p3")
+        .config("[listen]\ntrusted_proxies = [\"127.0.0.0/8\"]")
+        .start()
+        .await;
+    let path = with(&[FRESH]);
+    let (other_host, https) = (("host", "other.example"), ("x-forwarded-proto", "https"));
+    let clients: [&[(&str, &str)]; 3] = [&[], &[other_host], &[other_host, https]];
+    for client in clients {
+        missed(&app.get_with(&path, client).await.expect(200));
+        assert!(app.get_with(&path, client).await.is_hit());
+    }
+    let kept = with(&[FRESH]);
+    app.get_with(&kept, &[other_host]).await.expect(200);
+    app.post(&path, "").await.expect(200);
+    for client in clients {
+        missed(&app.get_with(&path, client).await);
+    }
+    assert!(app.get_with(&kept, &[other_host]).await.is_hit());
+    // What a response refers to is invalidated likewise.
+    app.get_with(&path, &[other_host]).await.expect(200);
+    app.post(&with(&[("content-location", &path)]), "")
+        .await
+        .expect(200);
+    missed(&app.get_with(&path, &[other_host]).await);
+}
+
 /// Groups of different origins are different ones (RFC 9875 §2), and an edge may stand in front of several.
 #[tokio::test]
 async fn behind_an_edge_a_write_forgets_groups_of_its_own_host() {
@@ -359,6 +388,50 @@ async fn a_soft_purge_keeps_what_the_origin_can_no_longer_give() {
         .expect_problem(502, failure::ORIGIN_REFUSED);
 }
 
+/// The host in upper case and the port of the scheme mean the same URLs.
+#[tokio::test]
+async fn a_purge_finds_what_clients_asked_for_however_its_url_is_written() {
+    let app = app().await;
+    let path = with(&[FRESH]);
+    let host = [("host", "shop.example")];
+    for (what, url) in [
+        ("--prefix", "http://SHOP.example:80/".to_owned()),
+        ("--prefix", "HTTP://shop.example/a/../with".to_owned()),
+        ("--url", format!("http://Shop.example:80/./a/..{path}#here")),
+    ] {
+        app.get_with(&path, &host).await.expect(200);
+        assert!(app.get_with(&path, &host).await.is_hit());
+        assert_eq!(app.purge(&[what, &url]).await, 1, "{url}");
+        missed(&app.get_with(&path, &host).await);
+        app.purge(&["--all"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_purge_that_finds_nothing_says_so() {
+    let app = app().await;
+    for what in [
+        &["--prefix", "http://shop.example/"] as &[&str],
+        &["--url", "http://shop.example/"],
+        &["--tag", "a"],
+        &["--all"],
+    ] {
+        let said = app.cache(&[&["purge"], what].concat()).await;
+        assert_eq!(said.code, Some(exit::FINE), "{}", said.text);
+        assert!(
+            said.text.contains("nothing was stored there"),
+            "{}",
+            said.text
+        );
+        let said = app.cache(&[&["purge", "--json"], what].concat()).await;
+        let said: Value = serde_json::from_str(&said.text).expect("it prints one object");
+        assert_eq!(
+            (&said["purged"], &said["detail"]),
+            (&0.into(), &"nothing was stored there".into())
+        );
+    }
+}
+
 #[tokio::test]
 async fn purges_that_make_no_sense_are_explained() {
     let app = app().await;
@@ -371,6 +444,10 @@ async fn purges_that_make_no_sense_are_explained() {
         (&["purge", "--url", "/path"], ["/path", "http://"]),
         (
             &["purge", "--prefix", "http://example.com"],
+            ["beginning", "http://"],
+        ),
+        (
+            &["purge", "--prefix", "http://me@example.com/"],
             ["beginning", "http://"],
         ),
     ] {

@@ -1,5 +1,7 @@
 //! The cache key (RFC 9111 §2): what makes two requests ask for the same resource.
 
+mod written;
+
 use std::borrow::Borrow;
 use std::sync::Arc;
 

@@ -233,6 +233,11 @@ impl Cache {
         count
     }
 
+    /// Removes everything from memory. What a shared level has stays there: it belongs to other caches as well.
+    pub fn clear(&self) {
+        self.store.purge(&Purge::All, PurgeMode::Hard);
+    }
+
     /// Figures of what is stored.
     #[must_use]
     pub fn store_statistics(&self) -> StoreStatistics {

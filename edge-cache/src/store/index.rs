@@ -1,4 +1,4 @@
-//! What purges find entries by: keys in order, and members of groups.
+//! What purges find entries by: keys in order, paths, and members of groups.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -6,16 +6,17 @@ use std::ops::Bound;
 
 use super::Variants;
 use super::members::{Member, Members};
-use super::purge::origin;
 use crate::rules::groups::CacheGroup;
 use crate::rules::key::CacheKey;
 
-/// The keys of a shard in order, and its groups.
+/// The keys of a shard in order, its paths and its groups.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     keys: BTreeSet<InOrder>,
     /// Who looks here compares the group itself, so hashes that collide do no harm.
     members: Members,
+    /// The keys of each path and query, whatever their origins. Who looks here compares the path itself.
+    paths: Members,
     /// Responses that purges have removed or marked.
     pub(super) purged: u64,
 }
@@ -50,7 +51,13 @@ impl Index {
         variants: &Variants,
         act: impl Fn(&mut Members, Member),
     ) {
-        let origin = self.members.hash(origin(key.as_str()));
+        let place = Member {
+            group: self.paths.hash(key.path_and_query()),
+            origin: self.paths.hash(key.origin()),
+            entry,
+        };
+        act(&mut self.paths, place);
+        let origin = self.members.hash(key.origin());
         for name in variants.iter().flat_map(|stored| stored.groups.iter()) {
             let group = self.members.hash(name);
             let member = Member {
@@ -79,7 +86,12 @@ impl Index {
 
     /// The entries in a group: that of one origin, or those of all.
     pub(super) fn members(&self, group: &CacheGroup, origin: Option<&str>) -> Vec<u64> {
-        self.members.of(group, origin)
+        self.members.of(group.as_str(), origin)
+    }
+
+    /// The entries with a path and query, of all origins.
+    pub(super) fn of_path(&self, path: &str) -> Vec<u64> {
+        self.paths.of(path, None)
     }
 
     /// Empties it and returns what was in it.
@@ -87,6 +99,7 @@ impl Index {
         (
             std::mem::take(&mut self.keys),
             std::mem::take(&mut self.members),
+            std::mem::take(&mut self.paths),
         )
     }
 }

@@ -11,7 +11,6 @@ use std::hash::{BuildHasher, BuildHasherDefault};
 use foldhash::quality::RandomState;
 
 use super::lists::Hashed;
-use crate::rules::groups::CacheGroup;
 
 type Table<V> = HashMap<u64, V, BuildHasherDefault<Hashed>>;
 type Entries = HashSet<u64, BuildHasherDefault<Hashed>>;
@@ -72,9 +71,9 @@ impl Members {
     }
 
     /// The entries in a group: that of one origin, or those of all.
-    pub(super) fn of(&self, group: &CacheGroup, origin: Option<&str>) -> Vec<u64> {
+    pub(super) fn of(&self, group: &str, origin: Option<&str>) -> Vec<u64> {
         let origin = origin.map(|origin| self.hash(origin));
-        self.of_hashes(self.hash(group.as_str()), origin)
+        self.of_hashes(self.hash(group), origin)
     }
 
     fn of_hashes(&self, group: u64, origin: Option<u64>) -> Vec<u64> {

@@ -200,6 +200,9 @@ impl Store {
                 let origin = origin.as_deref();
                 Box::new(shards.flat_map(move |shard| shard.purge_group(origin, group, mode)))
             }
+            (Purge::Path(path), _) => {
+                Box::new(shards.flat_map(move |shard| shard.purge_path(path, mode)))
+            }
             (Purge::All, PurgeMode::Hard) => Box::new(shards.map(Shard::clear)),
             (Purge::All, PurgeMode::Soft) => {
                 Box::new(shards.flat_map(move |shard| shard.purge_prefix(hasher, "", mode)))

@@ -10,6 +10,9 @@ use crate::rules::key::CacheKey;
 pub enum Purge {
     /// All variants of one URL.
     Url(CacheKey),
+    /// All variants of one path and query, such as `/a?b=c`, of every scheme and host: for servers whose host names are
+    /// names of the same thing.
+    Path(Arc<str>),
     /// All URLs that begin so, compared as text: a prefix that names a host ends with `/`, or it means hosts whose names
     /// go on as well.
     Prefix(Arc<str>),
@@ -35,30 +38,28 @@ pub enum PurgeMode {
 }
 
 impl Purge {
+    /// The same path and query as a key has, of every scheme and host.
+    #[must_use]
+    pub fn path_of(key: &CacheKey) -> Self {
+        Self::Path(key.path_and_query().into())
+    }
+
     /// Whether a response with this key and these groups is meant.
     pub(super) fn means(&self, key: &CacheKey, groups: &Groups) -> bool {
         match self {
             Self::Url(url) => url == key,
+            Self::Path(wanted) => key.path_and_query() == &**wanted,
             Self::Prefix(prefix) => key.as_str().starts_with(&**prefix),
             Self::Group {
                 origin: wanted,
                 group,
             } => {
-                let is_of_origin = || {
-                    wanted
-                        .as_deref()
-                        .is_none_or(|wanted| wanted == origin(key.as_str()))
-                };
-                groups.contains(group) && is_of_origin()
+                let is_of_origin = wanted
+                    .as_deref()
+                    .is_none_or(|wanted| wanted == key.origin());
+                is_of_origin && groups.contains(group)
             }
             Self::All => true,
         }
     }
-}
-
-/// The scheme and authority of a key.
-pub(super) fn origin(key: &str) -> &str {
-    let authority = key.find("://").map_or(0, |scheme| scheme + 3);
-    let path = key[authority..].find('/');
-    path.map_or(key, |path| &key[..authority + path])
 }

@@ -112,7 +112,7 @@ impl Shard {
         if self.variants(hash, key).is_none() {
             return 0;
         }
-        let (count, removed) = self.retain_in(&mut index, hash, keep);
+        let (count, removed) = self.retain_in(&mut index, hash, |_, stored| keep(stored));
         let mut evicted = Vec::new();
         let mut lists = self.lists.write();
         if let Some(weight) = lists.peek(hash).map(weight::of_slot) {
@@ -127,7 +127,7 @@ impl Shard {
 
     pub(super) fn purge(&self, hash: u64, key: &CacheKey, mode: PurgeMode) -> u64 {
         let mut index = self.index.lock();
-        let meant = |_: &StoredResponse| self.variants(hash, key).is_some();
+        let meant = |stored: &CacheKey, _: &StoredResponse| stored == key;
         let (count, removed) = self.purge_slot(&mut index, hash, mode, meant);
         drop(index);
         drop(removed);
@@ -150,7 +150,7 @@ impl Shard {
             let mut index = self.index.lock();
             let keys = index.keys_with_prefix(prefix, after.as_ref(), PURGE_BATCH);
             let hashes = keys.iter().map(|key| hasher.hash_one(key.as_str()));
-            let done = self.purge_slots(&mut index, hashes, mode, |_| true);
+            let done = self.purge_slots(&mut index, hashes, mode, |_, _| true);
             drop(index);
             is_done = keys.len() < PURGE_BATCH;
             after = keys.last().cloned();
@@ -167,15 +167,33 @@ impl Shard {
         mode: PurgeMode,
     ) -> impl Iterator<Item = u64> + 'a {
         let members = move || self.index.lock().members(group, origin);
-        let mut members = iter::once_with(members).flatten();
+        self.purge_found(members, mode, |_, stored| stored.groups.contains(group))
+    }
+
+    /// Purges a path and query of all origins, in the same way.
+    pub(super) fn purge_path<'a>(
+        &'a self,
+        path: &'a str,
+        mode: PurgeMode,
+    ) -> impl Iterator<Item = u64> + 'a {
+        let found = move || self.index.lock().of_path(path);
+        self.purge_found(found, mode, move |key, _| key.path_and_query() == path)
+    }
+
+    fn purge_found<'a>(
+        &'a self,
+        found: impl FnOnce() -> Vec<u64> + 'a,
+        mode: PurgeMode,
+        meant: impl Fn(&CacheKey, &StoredResponse) -> bool + 'a,
+    ) -> impl Iterator<Item = u64> + 'a {
+        let mut found = iter::once_with(found).flatten();
         iter::from_fn(move || {
-            let batch: Vec<u64> = members.by_ref().take(PURGE_BATCH).collect();
+            let batch: Vec<u64> = found.by_ref().take(PURGE_BATCH).collect();
             if batch.is_empty() {
                 return None;
             }
             let mut index = self.index.lock();
-            let is_member = |stored: &StoredResponse| stored.groups.contains(group);
-            let done = self.purge_slots(&mut index, batch.into_iter(), mode, is_member);
+            let done = self.purge_slots(&mut index, batch.into_iter(), mode, &meant);
             drop(index);
             Some(done.0)
         })
@@ -211,7 +229,7 @@ impl Shard {
         index: &mut Index,
         hashes: impl Iterator<Item = u64>,
         mode: PurgeMode,
-        meant: impl Fn(&StoredResponse) -> bool,
+        meant: impl Fn(&CacheKey, &StoredResponse) -> bool,
     ) -> (u64, Vec<Slot>) {
         let mut removed = Vec::new();
         let mut count = 0;
@@ -228,25 +246,29 @@ impl Shard {
         index: &mut Index,
         hash: u64,
         mode: PurgeMode,
-        meant: impl Fn(&StoredResponse) -> bool,
+        meant: impl Fn(&CacheKey, &StoredResponse) -> bool,
     ) -> (u64, Option<Slot>) {
         let done = match mode {
-            PurgeMode::Hard => self.retain_in(index, hash, |stored| !meant(stored)),
+            PurgeMode::Hard => self.retain_in(index, hash, |key, stored| !meant(key, stored)),
             PurgeMode::Soft => (self.mark_stale(hash, meant), None),
         };
         index.purged += done.0;
         done
     }
 
-    fn mark_stale(&self, hash: u64, meant: impl Fn(&StoredResponse) -> bool) -> u64 {
-        let variants = self
-            .lists
-            .read()
-            .peek(hash)
-            .map(|slot| slot.variants.clone());
-        let variants = variants.iter().flat_map(|variants| variants.iter());
-        let meant = variants.filter(|stored| meant(stored));
+    fn mark_stale(&self, hash: u64, meant: impl Fn(&CacheKey, &StoredResponse) -> bool) -> u64 {
+        let Some((key, variants)) = self.slot(hash) else {
+            return 0;
+        };
+        let meant = variants.iter().filter(|stored| meant(&key, stored));
         meant.map(|stored| stored.mark_stale()).count() as u64
+    }
+
+    /// What is in a slot; counts nothing.
+    fn slot(&self, hash: u64) -> Option<(CacheKey, Variants)> {
+        let lists = self.lists.read();
+        let slot = lists.peek(hash)?;
+        Some((slot.key.clone(), slot.variants.clone()))
     }
 
     /// Keeps only those variants for which `keep` holds. Returns how many left, and what is to be dropped.
@@ -254,17 +276,12 @@ impl Shard {
         &self,
         index: &mut Index,
         hash: u64,
-        keep: impl Fn(&Arc<StoredResponse>) -> bool,
+        keep: impl Fn(&CacheKey, &Arc<StoredResponse>) -> bool,
     ) -> (u64, Option<Slot>) {
-        let old = self
-            .lists
-            .read()
-            .peek(hash)
-            .map(|slot| (slot.key.clone(), slot.variants.clone()));
-        let Some((key, old)) = old else {
+        let Some((key, old)) = self.slot(hash) else {
             return (0, None);
         };
-        let left = old.retaining(keep);
+        let left = old.retaining(|stored| keep(&key, stored));
         let count = old.len() - left.as_ref().map_or(0, |left| left.len());
         if count == 0 {
             return (0, None);

@@ -6,8 +6,8 @@ use super::shard::Slot;
 use crate::{Content, Representation, StoredResponse};
 
 /// What the store itself keeps for each key, in bytes: a node and a place in the table of a list, a place among the
-/// ordered keys, its share of the frequency sketch, and what the allocator adds to each of them.
-const SLOT_BYTES: u64 = 240;
+/// ordered keys and one among the paths, its share of the evicted keys, and what the allocator adds to each of them.
+const SLOT_BYTES: u64 = 240 + MEMBER_BYTES;
 
 /// What is kept for each variant beside its fields and content: the response itself with its reference counts.
 const RESPONSE_BYTES: u64 = size_of::<StoredResponse>() as u64 + 2 * WORD;

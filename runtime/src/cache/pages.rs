@@ -18,6 +18,9 @@ pub(crate) const PURGE_PATH: &str = "/cache/purge";
 /// The page with the figures.
 pub(crate) const STATISTICS_PATH: &str = "/cache/stats";
 
+/// Why a purge met no response.
+const NOTHING_STORED: &str = "nothing was stored there";
+
 /// The pages of the cache; without one they say so.
 pub(crate) struct CachePages(Option<EdgeCache>);
 
@@ -47,6 +50,16 @@ pub(crate) struct PurgeRequest {
 pub(crate) struct Purged {
     /// How many responses it met.
     pub(crate) purged: u64,
+    /// Said where it met none: a mistyped name is no success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<String>,
+}
+
+impl Purged {
+    fn new(purged: u64) -> Self {
+        let detail = (purged == 0).then(|| NOTHING_STORED.to_owned());
+        Self { purged, detail }
+    }
 }
 
 /// Why a page could not do what it was asked for.
@@ -78,7 +91,7 @@ impl CachePages {
         match wanted {
             Ok((target, mode)) => {
                 let purged = cache.0.purge(&target, mode);
-                json(StatusCode::OK, &Purged { purged })
+                json(StatusCode::OK, &Purged::new(purged))
             }
             Err(what) => refuse(StatusCode::BAD_REQUEST, &what),
         }
@@ -131,8 +144,7 @@ impl PurgeRequest {
             }),
             (None, Some(url), None, false) => key(url).map(Purge::Url),
             (None, None, Some(prefix), false) => {
-                check_prefix(prefix)?;
-                Ok(Purge::Prefix(prefix.as_str().into()))
+                normalised(prefix).map(|prefix| Purge::Prefix(prefix.into()))
             }
             (None, None, None, true) => Ok(Purge::All),
             _ => Err("say what to purge by exactly one of tag, url, prefix and all".to_owned()),
@@ -148,23 +160,18 @@ impl PurgeRequest {
 }
 
 fn key(url: &str) -> Result<CacheKey, String> {
-    let key = url.parse().ok().and_then(|url| CacheKey::new(&url));
-    key.ok_or_else(|| {
+    CacheKey::parse(url).ok_or_else(|| {
         format!("`{url}` is no URL: write it as clients do, such as `http://example.com/a?b=c`")
     })
 }
 
-/// A prefix reaches at least to the end of a host: `http://example.com` would mean `http://example.com.invalid/` as well.
-fn check_prefix(prefix: &str) -> Result<(), String> {
-    let rest = prefix
-        .strip_prefix("http://")
-        .or_else(|| prefix.strip_prefix("https://"));
-    match rest {
-        Some(rest) if rest.find('/').is_some_and(|host| host > 0) => Ok(()),
-        _ => Err(format!(
+/// The beginning of keys that is meant by a prefix.
+fn normalised(prefix: &str) -> Result<String, String> {
+    CacheKey::parse_prefix(prefix).ok_or_else(|| {
+        format!(
             "`{prefix}` is no beginning of URLs: write scheme, host and the beginning of a path, such as `http://example.com/shop/`"
-        )),
-    }
+        )
+    })
 }
 
 fn json<T: Serialize>(status: StatusCode, content: &T) -> Response<Bytes> {

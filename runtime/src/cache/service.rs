@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use edge_cache::rules::cache_status::CacheStatus;
+use edge_cache::rules::key::CacheKey;
 use edge_cache::rules::{groups, invalidation};
 use edge_cache::store::{Purge, PurgeMode};
 use edge_cache::{Asked, CacheBody, Passing, Route, Upstream, Way};
@@ -32,10 +33,10 @@ const COMPONENT: &str = "cache";
 
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// For which hosts a response invalidates groups.
+/// For which hosts a response invalidates groups and paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GroupScope {
-    /// For that which was asked, as RFC 9875 §2 has it.
+    /// For that which was asked, as RFC 9111 §4.4 and RFC 9875 §2 have it.
     Origin,
     /// For all, because the same app answers for all of them: a client that wrote by one name reads by another.
     AllHosts,
@@ -177,9 +178,9 @@ impl<S: InnerService + Routed> Upstream for ToInner<S> {
             context = Arc::new(context.outlived());
         }
         request.body_mut().set_context(Arc::clone(&context));
-        let method = request.method().clone();
+        let change = Change::of(&request);
         let response = exchange.parts.inner.call(request).await?;
-        exchange.parts.invalidate(&method, &response).await;
+        exchange.parts.invalidate(change, &response).await;
         let trailer = response.headers().get(header::TRAILER).cloned();
         exchange.trailer.replace(trailer);
         Ok(response.map(|content| ReportingBody { content, context }))
@@ -209,20 +210,48 @@ impl<S> Exchange<S> {
 }
 
 impl<S> Parts<S> {
-    /// Invalidates groups beyond the host that was asked. The cache itself does so for that host.
-    async fn invalidate(&self, method: &Method, response: &Response<ResponseBody>) {
-        let is_wanted = self.scope == GroupScope::AllHosts
-            && invalidation::invalidates(method, response.status());
-        if !is_wanted {
+    /// Invalidates what a change makes outdated beyond the host that was asked: groups, its own path, and those of
+    /// `Location` and `Content-Location`. The cache itself does so for that host.
+    async fn invalidate(&self, change: Option<Change>, response: &Response<ResponseBody>) {
+        let Some(Change { method, key }) = change.filter(|_| self.scope == GroupScope::AllHosts)
+        else {
+            return;
+        };
+        if !invalidation::invalidates(&method, response.status()) {
             return;
         }
+        let keys = key
+            .iter()
+            .flat_map(|key| invalidation::invalidated_keys(key, response.headers()));
+        let paths = keys.map(|key| Purge::path_of(&key));
         let groups = groups::invalidated_groups(response.headers()).into_iter();
         let groups = groups.map(|group| Purge::Group {
             origin: None,
             group,
         });
-        let groups: Vec<Purge> = groups.collect();
-        self.cache.0.purge_in_turns(&groups, PurgeMode::Hard).await;
+        let outdated: Vec<Purge> = paths.chain(groups).collect();
+        self.cache
+            .0
+            .purge_in_turns(&outdated, PurgeMode::Hard)
+            .await;
+        self.cache.0.tell_shared_level().await;
+    }
+}
+
+/// A request that may change a resource.
+struct Change {
+    method: Method,
+    /// Of the resource; none where it is not one that is stored, such as a URL that is too long.
+    key: Option<CacheKey>,
+}
+
+impl Change {
+    fn of(request: &Request<RequestBody>) -> Option<Self> {
+        let method = request.method();
+        (!method.is_safe()).then(|| Self {
+            method: method.clone(),
+            key: CacheKey::of_request(request),
+        })
     }
 }
 

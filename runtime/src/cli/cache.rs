@@ -40,9 +40,7 @@ fn purge(arguments: &PurgeArguments, console: Console) -> Result<(), CommandErro
     let content = serde_json::to_vec(&request).expect("strings serialise");
     let admin = address(&arguments.admin)?;
     let purged: Purged = call(admin, Request::post(PURGE_PATH), content)?;
-    console.tell(&Event::Purged {
-        purged: purged.purged,
-    });
+    console.tell(&Event::Purged(&purged));
     Ok(())
 }
 

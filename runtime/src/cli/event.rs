@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cache::CacheStatistics;
+use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
 
 /// Something worth telling.
@@ -58,7 +58,7 @@ pub(crate) enum Event<'e> {
         routes: usize,
     },
     /// Stored responses were purged.
-    Purged { purged: u64 },
+    Purged(&'e Purged),
     /// What a cache tells about itself.
     CacheStatistics(&'e CacheStatistics),
     /// Something that the user wrote is wrong.
@@ -75,7 +75,7 @@ impl Event<'_> {
     pub(crate) fn is_result(&self) -> bool {
         matches!(
             self,
-            Self::Ready { .. } | Self::Fine { .. } | Self::Purged { .. } | Self::CacheStatistics(_)
+            Self::Ready { .. } | Self::Fine { .. } | Self::Purged(_) | Self::CacheStatistics(_)
         )
     }
 }
@@ -143,8 +143,11 @@ impl fmt::Display for Event<'_> {
                 let routes = count(*routes as u64, "route");
                 write!(formatter, "{manifest} is fine: {components}, {routes}")
             }
-            Self::Purged { purged } => {
-                write!(formatter, "purged {}", count(*purged, "response"))
+            Self::Purged(Purged { purged, detail }) => {
+                write!(formatter, "purged {}", count(*purged, "response"))?;
+                detail
+                    .iter()
+                    .try_for_each(|detail| write!(formatter, ": {detail}"))
             }
             Self::CacheStatistics(statistics) => statistics.fmt(formatter),
             Self::Fault(fault) => write!(formatter, "{}: {}", fault.file.display(), fault.message),

@@ -67,6 +67,7 @@ fn purge(kind: usize, which: usize) -> Purge {
             group,
         },
         4 => Purge::Prefix(origin),
+        5 => Purge::path_of(&numbered(which)),
         _ => Purge::All,
     }
 }
@@ -107,6 +108,7 @@ impl Model {
 fn means(purge: &Purge, key: &CacheKey, response: &StoredResponse) -> bool {
     match purge {
         Purge::Url(url) => url == key,
+        Purge::Path(path) => key.path_and_query() == &**path,
         Purge::Prefix(prefix) => key.as_str().starts_with(&**prefix),
         Purge::Group { origin, group } => {
             let of_origin = origin

@@ -54,6 +54,23 @@ fn prefix_is_compared_as_text() {
 }
 
 #[test]
+fn path_is_purged_on_each_origin() {
+    let keys = [
+        key("/a?b"),
+        key_at("http://b.example", "/a?b"),
+        key_at("https://b.example:8443", "/a?b"),
+        key("/a"),
+        key("/a?b=c"),
+    ];
+    let keys: Vec<&CacheKey> = keys.iter().collect();
+    let path = Purge::path_of(keys[0]);
+    assert_eq!(
+        purged(&store(1 << 20), &keys, &path),
+        [true, true, true, false, false]
+    );
+}
+
+#[test]
 fn group_of_one_origin_leaves_those_of_others_rfc_9875_2() {
     let keys = [key("/1"), key("/2"), key_at("http://b.example", "/1")];
     let keys: Vec<&CacheKey> = keys.iter().collect();

@@ -46,7 +46,10 @@ fn a_purge_says_how_many_responses_it_met() {
         let response = ask(&pages(), Method::POST, PURGE_PATH, content);
         assert_eq!(
             (response.status(), &response.body()[..]),
-            (StatusCode::OK, &b"{\"purged\":0}"[..])
+            (
+                StatusCode::OK,
+                &b"{\"purged\":0,\"detail\":\"nothing was stored there\"}"[..]
+            )
         );
     }
 }
@@ -65,6 +68,15 @@ fn a_purge_that_is_not_understood_is_explained() {
             "no beginning of URLs",
         ),
         (r#"{"prefix": "http:///"}"#, "no beginning of URLs"),
+        (
+            r#"{"prefix": "ftp://example.com/"}"#,
+            "no beginning of URLs",
+        ),
+        (
+            r#"{"prefix": "http://example.com/#a"}"#,
+            "no beginning of URLs",
+        ),
+        (r#"{"url": "http://user@example.com/"}"#, "no URL"),
         (r#"{"prefix": ""}"#, "no beginning of URLs"),
     ] {
         let response = ask(&pages(), Method::POST, PURGE_PATH, content);
