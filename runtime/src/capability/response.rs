@@ -22,18 +22,32 @@ type Parts = (
 /// What it gets back: the response, and how its transmission ended.
 type Made = (Resource<Response>, FutureReader<Result<(), ErrorCode>>);
 
+/// The function that is replaced, and the interface that wasmtime links it in.
+const INTERFACE: &str = "wasi:http/types@0.3.0";
+const FUNCTION: &str = "[static]response.new";
+
 /// Replaces wasmtime's `[static]response.new`.
 ///
 /// # Errors
-/// When the linker has no such interface.
+/// When wasmtime has linked no such function. A linker makes the interfaces that it is asked for, so that another version
+/// of wasmtime could otherwise leave the replacement without effect.
 pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    if define(linker).is_ok() {
+        return Err(wasmtime::format_err!(
+            "{INTERFACE} has no `{FUNCTION}` to replace"
+        ));
+    }
     linker.allow_shadowing(true);
-    let mut types = linker.instance("wasi:http/types@0.3.0")?;
-    types.func_wrap("[static]response.new", |store, parts| {
-        new(store, parts).map(|made| (made,))
-    })?;
+    define(linker)?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+fn define(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    let mut types = linker.instance(INTERFACE)?;
+    types.func_wrap(FUNCTION, |store, parts| {
+        new(store, parts).map(|made| (made,))
+    })
 }
 
 /// Has the host read the content from the start, and not only once the guest has returned the response.
@@ -62,4 +76,18 @@ fn new(
     // The receiver is gone only if the guest does not ask.
     let _ = sender.send(transmission);
     Ok((http.table.push(response)?, transmitted))
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+    use wasmtime::component::Linker;
+
+    use super::link;
+
+    #[test]
+    fn a_replacement_of_what_is_not_there_is_an_error() {
+        let error = link(&mut Linker::new(&Engine::default())).unwrap_err();
+        assert!(error.to_string().contains("to replace"), "{error}");
+    }
 }

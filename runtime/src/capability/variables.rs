@@ -1,16 +1,24 @@
-//! Variables: `spin:variables@3` and `fermyon:spin/variables@2`.
+//! Variables: `spin:variables@3`, `fermyon:spin/variables@2`, and `wasi:config/store` in both of its drafts.
 
 use wasmtime::component::{Accessor, HasSelf};
 
 use super::Capabilities;
 use super::bindings::fermyon::spin::variables as v2;
 use super::bindings::spin::variables::variables as v3;
+use super::bindings::wasi::config0_2_0_draft_2024_09_27::store as config_draft;
+use super::bindings::wasi::config0_2_0_rc_1::store as config_rc;
 use crate::host::Host;
 use crate::variables::LookupError;
 
 impl Capabilities {
     fn variable(&self, name: &str) -> Result<String, LookupError> {
         self.grants.variables.get(name).map(str::to_owned)
+    }
+
+    fn all_variables(&self) -> Vec<(String, String)> {
+        let all = self.grants.variables.iter();
+        all.map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 }
 
@@ -40,3 +48,27 @@ impl v2::Host for Host {
             }))
     }
 }
+
+/// The two drafts differ in their version only.
+macro_rules! configuration {
+    ($draft:ident) => {
+        impl $draft::Host for Host {
+            /// As on Spin, a key that can't be a variable's name is one that is not there.
+            async fn get(
+                &mut self,
+                key: String,
+            ) -> wasmtime::Result<Result<Option<String>, $draft::Error>> {
+                Ok(Ok(self.capabilities.variable(&key).ok()))
+            }
+
+            async fn get_all(
+                &mut self,
+            ) -> wasmtime::Result<Result<Vec<(String, String)>, $draft::Error>> {
+                Ok(Ok(self.capabilities.all_variables()))
+            }
+        }
+    };
+}
+
+configuration!(config_draft);
+configuration!(config_rc);

@@ -10,6 +10,8 @@ use wasmtime_wasi_http::{p2, p3};
 
 use crate::host::Host;
 
+mod imports;
+
 /// The first bytes of every WebAssembly component: magic, version 13, layer 1 (component).
 const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 /// The first bytes of a core module: magic, version 1, layer 0.
@@ -17,6 +19,10 @@ const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 
 const HANDLER_0_2: &str = "wasi:http/incoming-handler@0.2.";
 const HANDLER_0_3: &str = "wasi:http/handler@0.3.";
+
+/// What a component may import, for who imports something else.
+const OFFERED: &str = "offered are WASI 0.2 and 0.3, wasi:http, wasi:config/store, and Spin's variables, key-value \
+     stores and SQLite";
 
 /// A component that was checked and linked, ready to be instantiated.
 pub struct Handler {
@@ -54,7 +60,14 @@ pub enum LoadError {
         exports: Vec<String>,
     },
     /// The component imports something that the host does not offer.
-    Import {
+    Imports {
+        /// The file.
+        path: PathBuf,
+        /// All of these imports, by name.
+        missing: Vec<String>,
+    },
+    /// The component can't be linked for another reason.
+    Unlinkable {
         /// The file.
         path: PathBuf,
         /// What wasmtime said.
@@ -90,12 +103,15 @@ impl fmt::Display for LoadError {
                 found.len(),
                 list(found)
             ),
-            Self::Import { path, error } => {
-                write!(
-                    formatter,
-                    "{} imports what this runtime does not offer: {error}",
-                    path.display()
-                )
+            Self::Imports { path, missing } => write!(
+                formatter,
+                "{} imports what this runtime does not offer: {}; leave out the code that needs it, or give it by \
+                 `[component.ID.dependencies]` ({OFFERED})",
+                path.display(),
+                list(missing)
+            ),
+            Self::Unlinkable { path, error } => {
+                write!(formatter, "{} can't be linked: {error}", path.display())
             }
         }
     }
@@ -147,7 +163,7 @@ pub(super) fn link(
     component: &Component,
     path: &Path,
 ) -> Result<Handler, LoadError> {
-    let unlinkable = |error: wasmtime::Error| LoadError::Import {
+    let unlinkable = |error: wasmtime::Error| LoadError::Unlinkable {
         path: path.into(),
         error: format!("{error:#}"),
     };
@@ -169,7 +185,12 @@ pub(super) fn link(
         });
     };
     let reusable = interface.starts_with(HANDLER_0_3);
-    let pre = linker.instantiate_pre(component).map_err(unlinkable)?;
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(|_first| LoadError::Imports {
+            path: path.into(),
+            missing: imports::missing(linker, component),
+        })?;
     let pre = if reusable {
         ProxyPre::P3(p3::bindings::ServicePre::new(pre).map_err(unlinkable)?)
     } else {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
-use http::{HeaderMap, Response, StatusCode, header, response};
+use http::{HeaderMap, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -19,8 +19,8 @@ use crate::request::ResponseBody;
 ///
 /// The moment is counted in turns of this worker, not in time: the guest's driver gets [`SMALL_BODY_YIELDS`] turns.
 ///
-/// The answer to a `HEAD` has no content, whatever the guest sends. It gets the same moment, so that the length of a
-/// small content is known: the guest may announce a length that it does not send, and is not ended for that.
+/// A body that nobody wants (the request was `HEAD`) gets the same moment and is dropped then: the guest may have
+/// announced a length that it does not send, and need not be ended for that.
 ///
 /// # Errors
 /// The failure that ended the guest meanwhile; nothing has been sent, so it can still be reported.
@@ -29,7 +29,7 @@ pub(super) async fn collect_small(
     mut cancel: CancelOnDrop,
     is_wanted: bool,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let (mut parts, mut body) = response.into_parts();
+    let (parts, mut body) = response.into_parts();
     let mut start = Bytes::new();
     let mut next = None;
     let mut yields = 0;
@@ -47,11 +47,7 @@ pub(super) async fn collect_small(
                     return Err(failure.clone());
                 }
                 cancel.disarm();
-                if is_wanted {
-                    return Ok(Response::from_parts(parts, ResponseBody::Full(start)));
-                }
-                announce_length(&mut parts, start.len());
-                break;
+                return Ok(Response::from_parts(parts, ResponseBody::Full(start)));
             }
             Some(Some(Ok(frame))) if frame.is_data() && start.len() < SMALL_BODY_BYTES => {
                 start = joined(start, frame.into_data().unwrap_or_default());
@@ -76,15 +72,6 @@ pub(super) async fn collect_small(
         cancel,
     };
     Ok(Response::from_parts(parts, body.into()))
-}
-
-/// Says in an answer to `HEAD` how long the content would have been (RFC 9110 §9.3.2), if the guest sent some.
-fn announce_length(head: &mut response::Parts, length: usize) {
-    let may_have_length = head.status != StatusCode::NO_CONTENT && !head.status.is_informational();
-    if length > 0 && may_have_length {
-        let field = head.headers.entry(header::CONTENT_LENGTH);
-        field.or_insert_with(|| length.into());
-    }
 }
 
 /// Why the body broke. A guest that was ended breaks it as well; the cause is then why it was ended.

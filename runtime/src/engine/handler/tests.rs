@@ -1,6 +1,6 @@
 //! What is said of files that can't be served.
 
-use crate::function::testing::{component, engine, load};
+use crate::function::testing::{component, component_with, engine, load};
 
 /// What is said of a component in text that can't be loaded.
 fn fault(text: &str) -> String {
@@ -66,12 +66,36 @@ fn two_handlers_are_one_too_many() {
 }
 
 #[test]
-fn an_import_that_is_not_offered_is_named() {
+fn all_imports_that_are_not_offered_are_named_at_once() {
     let fault = fault(
         r#"(component
-            (import "other:thing/here@1.0.0" (instance (export "f" (func))))
+            (import "other:thing/here@1.0.0" (instance
+                (export "r" (type (sub resource)))
+                (export "f" (func))))
+            (import "fermyon:spin/llm@2.0.0" (instance
+                (export "infer" (func (param "prompt" string) (result string)))))
+            (import "wasi:cli/environment@0.2.0" (instance
+                (export "get-arguments" (func (result (list string))))))
+            (import "wasi:random/random@0.2.0" (instance
+                (export "get-random-u64" (func (result string)))))
             (instance $i)
             (export "wasi:http/handler@0.3.0" (instance $i)))"#,
     );
-    assert!(fault.contains("other:thing/here"), "{fault}");
+    let expected = "does not offer: fermyon:spin/llm@2.0.0, other:thing/here@1.0.0, wasi:random/random@0.2.0 (";
+    assert!(fault.contains(expected), "{fault}");
+    assert!(fault.contains("[component.ID.dependencies]"), "{fault}");
+}
+
+#[test]
+fn both_versions_of_the_standard_for_configuration_are_offered() {
+    for version in ["0.2.0-draft-2024-09-27", "0.2.0-rc.1"] {
+        let text = format!(
+            r#"(import "wasi:config/store@{version}" (instance
+                (type $e (variant (case "upstream" string) (case "io" string)))
+                (export "error" (type $error (eq $e)))
+                (export "get" (func (param "key" string) (result (result (option string) (error $error)))))))"#
+        );
+        let wasm = component_with("", &text);
+        assert!(load(&engine(), &wasm).is_ok(), "{version}");
+    }
 }
