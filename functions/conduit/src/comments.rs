@@ -1,25 +1,26 @@
 //! Comments under articles.
 
 use serde::{Deserialize, Serialize};
-use terrace_sdk::http::StatusCode;
+use terrace_sdk::http::header::LINK;
+use terrace_sdk::http::{HeaderValue, StatusCode};
 use terrace_sdk::sql::{self, Row, Statement};
 use terrace_sdk::{Response, values};
 
 use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::limits::{MAX_BODY_CHARACTERS, MAX_LISTED_COMMENTS};
+use crate::limits::{MAX_COMMENT_CHARACTERS, MAX_PAGE_COMMENTS};
 use crate::profiles::Profile;
 use crate::validation::Validation;
-use crate::{clock, reply};
+use crate::{clock, paging, reply};
 
-/// `?1` is the viewer, `?2` the slug. An article without comments gives one row of NULLs, no article none.
+/// `?1` is the viewer, `?2` the slug, `?4` the id that all are below. An article without comments gives one row of NULLs, no article none.
 const LIST: &str = "
     SELECT comments.id, comments.created_at, comments.updated_at, comments.body, users.username, users.bio, users.image,
         EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id),
         articles.id, users.id
     FROM articles
-    LEFT JOIN comments ON comments.article_id = articles.id
+    LEFT JOIN comments ON comments.article_id = articles.id AND comments.id < ?4
     LEFT JOIN users ON users.id = comments.author_id
     WHERE articles.slug = ?2
     ORDER BY comments.id DESC LIMIT ?3";
@@ -73,30 +74,39 @@ impl<'a> Comment<'a> {
     }
 }
 
-/// `GET /articles/{slug}/comments`: the newest first.
+/// `GET /articles/{slug}/comments`: the newest first. If there are more than a page has, a `Link` leads to the next
+/// (RFC 8288), which has those `before` an id.
 pub(crate) async fn list(call: Call, slug: &str) -> Result<Response, Failure> {
     #[derive(Serialize)]
     struct Comments<'a> {
         comments: Vec<Comment<'a>>,
     }
+    let before = paging::before(&call.query())?;
+    // One more than is shown tells whether there is another page.
+    let limit = i64::try_from(MAX_PAGE_COMMENTS + 1).expect("a page is not that long");
     let rows = call
-        .read(
-            LIST,
-            values![call.viewer_or_nobody(), slug, MAX_LISTED_COMMENTS],
-        )
+        .read(LIST, values![call.viewer_or_nobody(), slug, limit, before])
         .await?;
     let first = rows.first().ok_or(Failure::NotFound("article"))?;
     let any = first.get::<Option<i64>>(0)?.is_some();
-    let rows = if any { &rows[..] } else { &[] };
-    let comments: Result<Vec<Comment<'_>>, sql::Error> = rows
+    let shown = if any { &rows[..] } else { &[] };
+    let shown = &shown[..shown.len().min(MAX_PAGE_COMMENTS)];
+    let comments: Result<Vec<Comment<'_>>, sql::Error> = shown
         .iter()
         .map(|row| Comment::read(row, Profile::read(row, 4)?))
         .collect();
-    let response = reply::ok(&Comments {
+    let mut response = reply::ok(&Comments {
         comments: comments?,
     });
+    if let Some(last) = shown.last()
+        && rows.len() > shown.len()
+    {
+        let next = format!("<?before={}>; rel=\"next\"", last.get::<i64>(0)?);
+        let next = HeaderValue::try_from(next).expect("a number makes a valid field");
+        response.headers_mut().insert(LINK, next);
+    }
     let mut groups = Groups::of([Group::Comments(first.get(8)?)]);
-    for row in rows {
+    for row in shown {
         groups.add(Group::User(row.get(9)?));
     }
     Ok(caching::shared(&call, response, groups))
@@ -111,7 +121,7 @@ pub(crate) async fn create(mut call: Call, slug: &str) -> Result<Response, Failu
     let viewer = call.viewer()?;
     let Content { comment } = call.json::<Content>().await?;
     let mut validation = Validation::default();
-    let body = validation.text("body", comment.body, MAX_BODY_CHARACTERS);
+    let body = validation.text("body", comment.body, MAX_COMMENT_CHARACTERS);
     validation.finish()?;
     let insert = Statement::new(INSERT)
         .bind(viewer)

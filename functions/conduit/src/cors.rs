@@ -6,7 +6,8 @@
 use terrace_sdk::http::HeaderValue;
 use terrace_sdk::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW,
+    LINK, VARY,
 };
 use terrace_sdk::{Request, Response};
 
@@ -38,9 +39,14 @@ pub fn preflight(request: &Request) -> Response {
     response
 }
 
-/// Lets scripts of any origin read the response.
+/// Lets scripts of any origin read the response, and the field that leads to the next page.
 pub fn allow(response: &mut Response) {
-    response
-        .headers_mut()
-        .insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if headers.contains_key(LINK) {
+        headers.insert(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("Link"),
+        );
+    }
 }

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use terrace_sdk::sql::Connection;
-use terrace_sdk::{Error, log, variables};
+use terrace_sdk::{Error, log, values, variables};
 
-use crate::database;
-use crate::limits::MIN_SECRET_BYTES;
+use crate::limits::{MIN_SECRET_BYTES, WARNING_PAUSE_SECONDS};
+use crate::{clock, database};
 
 /// How the value begins that `spin.toml` gives the secret until an operator sets one.
 const DEVELOPMENT_SECRET_PREFIX: &str = "development-only-";
@@ -42,13 +42,25 @@ async fn prepare(connection: &Connection) -> Result<Instance, Error> {
             "variable jwt_secret is shorter than {MIN_SECRET_BYTES} bytes; set a longer one"
         )));
     }
-    if secret.starts_with(DEVELOPMENT_SECRET_PREFIX) {
+    database::migrate(connection).await?;
+    if secret.starts_with(DEVELOPMENT_SECRET_PREFIX) && is_due(connection).await? {
         log::warn(
             "jwt_secret has its development value, which anyone can read in spin.toml: set variable jwt_secret before others can reach this server",
         );
     }
-    database::migrate(connection).await?;
     Ok(Instance {
         secret: secret.into_bytes(),
     })
+}
+
+/// Whether to warn now. All instances ask the same database, so the log has the warning once an hour, and not once for
+/// each instance.
+async fn is_due(connection: &Connection) -> Result<bool, Error> {
+    const NOTE: &str = "
+        INSERT INTO warnings (name, given_at) VALUES ('jwt_secret', ?1)
+        ON CONFLICT (name) DO UPDATE SET given_at = ?1 WHERE given_at <= ?2
+        RETURNING given_at";
+    let now = clock::now().as_second();
+    let noted = connection.execute(NOTE, values![now, now - WARNING_PAUSE_SECONDS]);
+    Ok(!noted.await?.is_empty())
 }

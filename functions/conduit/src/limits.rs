@@ -22,8 +22,11 @@ pub(crate) const MAX_TITLE_CHARACTERS: usize = 200;
 /// The longest description, biography or image URL, in characters.
 pub(crate) const MAX_SHORT_TEXT_CHARACTERS: usize = 2_000;
 
-/// The longest body of an article or comment, in characters.
+/// The longest body of an article, in characters.
 pub(crate) const MAX_BODY_CHARACTERS: usize = 200_000;
+
+/// The longest comment, in characters. A page of the longest ones, and its JSON, fit a component's memory.
+pub(crate) const MAX_COMMENT_CHARACTERS: usize = 5_000;
 
 /// The most tags of one article. They are parameters of one statement, of which D1 allows a hundred.
 pub(crate) const MAX_TAGS_PER_ARTICLE: usize = 32;
@@ -40,8 +43,11 @@ pub(crate) const MAX_PAGE_ARTICLES: u32 = 100;
 /// The most tags `GET /api/tags` lists, the most used first.
 pub(crate) const MAX_LISTED_TAGS: u32 = 1_000;
 
-/// The most comments shown under an article, the newest first: the API has no pages for them.
-pub(crate) const MAX_LISTED_COMMENTS: u32 = 1_000;
+/// The most comments on a page, the newest first. A `Link` leads to the page after it.
+pub(crate) const MAX_PAGE_COMMENTS: usize = 1_000;
+
+/// How long the warning about the secret is not repeated, in seconds. Every new instance would give it otherwise.
+pub(crate) const WARNING_PAUSE_SECONDS: i64 = 60 * 60;
 
 /// The longest name of a cache group, in bytes; longer ones are cut. Every cache takes names of this length, and this many
 /// of them in a field, which the three limits below see to (RFC 9875 §2.3).

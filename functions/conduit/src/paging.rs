@@ -1,7 +1,13 @@
-//! `limit` and `offset`.
+//! Which part of a list is asked for: `limit` and `offset`, or `before`.
+
+use std::fmt::Display;
+use std::str::FromStr;
 
 use crate::failure::{Failure, Invalid};
 use crate::limits::{DEFAULT_PAGE_ARTICLES, MAX_PAGE_ARTICLES};
+
+/// Greater than any id, and a number that every database takes: D1 has integers up to 2^53 - 1.
+const MAX_ID: i64 = (1 << 53) - 1;
 
 /// The query of a URI, decoded.
 pub(crate) struct Query(Vec<(String, String)>);
@@ -42,7 +48,15 @@ impl Page {
     }
 }
 
-fn number(query: &Query, name: &'static str, min: u32) -> Result<Option<u32>, Failure> {
+/// The id before which a page begins, from `before`; the newest have greater ids than any.
+pub(crate) fn before(query: &Query) -> Result<i64, Failure> {
+    Ok(number(query, "before", 1)?.unwrap_or(MAX_ID))
+}
+
+fn number<N>(query: &Query, name: &'static str, min: N) -> Result<Option<N>, Failure>
+where
+    N: Copy + FromStr + PartialOrd + Display,
+{
     let Some(text) = query.get(name) else {
         return Ok(None);
     };

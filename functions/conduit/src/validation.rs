@@ -84,7 +84,7 @@ impl Validation {
         value
     }
 
-    /// Tags in the order given, without blanks and repetitions.
+    /// Tags in order, without blanks and repetitions: clients compare the list as it is.
     pub(crate) fn tags(&mut self, values: Vec<String>) -> Vec<String> {
         let mut tags: Vec<String> = Vec::with_capacity(values.len());
         for value in values {
@@ -93,6 +93,7 @@ impl Validation {
                 tags.push(tag.to_owned());
             }
         }
+        tags.sort_unstable();
         if tags.len() > MAX_TAGS_PER_ARTICLE {
             self.fault(
                 "tagList",

@@ -87,7 +87,7 @@ fn repeated_and_blank_tags_count_once_or_not() {
     let slug = api.article(&token, "Tags", &["b", " b ", "", "a"]);
     assert_eq!(
         api.get(&format!("/articles/{slug}"), "").json["article"]["tagList"],
-        json!(["b", "a"])
+        json!(["a", "b"])
     );
 }
 
@@ -135,6 +135,16 @@ fn the_slug_follows_the_title() {
             .unwrap()
             .starts_with("taken-")
     );
+}
+
+/// RealWorld's collection compares the list as it is.
+#[test]
+fn tags_are_sorted() {
+    let api = Api::new();
+    let token = api.user("anna");
+    let slug = api.article(&token, "First", &["training", "dragons"]);
+    let article = &api.get(&format!("/articles/{slug}"), "").json["article"];
+    assert_eq!(article["tagList"], json!(["dragons", "training"]));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::support::Api;
+use crate::limits::MAX_PAGE_COMMENTS;
 
 #[test]
 fn comments_are_listed_newest_first() {
@@ -26,6 +27,37 @@ fn comments_are_listed_newest_first() {
         comments[0]["author"],
         json!({"username": "anna", "bio": null, "image": null, "following": false})
     );
+}
+
+/// The API has no pages for comments; ending without a word would hide the oldest ones for ever.
+#[test]
+fn a_list_of_comments_that_is_too_long_leads_to_the_rest() {
+    let api = Api::new();
+    let token = api.user("anna");
+    let slug = api.article(&token, "First", &[]);
+    let path = format!("/articles/{slug}/comments");
+    let oldest = api.comment(&token, &slug, "Oldest");
+    for _ in 1..MAX_PAGE_COMMENTS {
+        api.comment(&token, &slug, "Next");
+    }
+    let page = api.get(&path, "");
+    assert_eq!(
+        page.json["comments"].as_array().unwrap().len(),
+        MAX_PAGE_COMMENTS
+    );
+    assert!(!page.answer.headers.contains_key("link"));
+    api.comment(&token, &slug, "Newest");
+    let page = api.get(&path, "");
+    assert_eq!(
+        page.json["comments"].as_array().unwrap().len(),
+        MAX_PAGE_COMMENTS
+    );
+    let link = page.answer.headers["link"].to_str().unwrap();
+    let next = link.strip_prefix('<').unwrap();
+    let next = next.strip_suffix(">; rel=\"next\"").unwrap();
+    let rest = api.get(&format!("{path}{next}"), "");
+    assert_eq!(rest.json["comments"].as_array().unwrap().len(), 1);
+    assert_eq!(rest.json["comments"][0]["id"], oldest);
 }
 
 #[test]

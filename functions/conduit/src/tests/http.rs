@@ -180,6 +180,9 @@ fn the_development_secret_is_warned_of_and_a_short_one_refused() {
         .variable("jwt_secret", "development-only-00000000000000000");
     host.call(crate::handle, request("GET", "/api/tags", &[], ""));
     assert!(host.logs()[0].starts_with("WARN jwt_secret has its development value"));
+    // Each call prepares an instance here; the others stay silent for an hour.
+    host.call(crate::handle, request("GET", "/api/tags", &[], ""));
+    assert_eq!(host.logs().len(), 1);
     let host = terrace_sdk::testing::Host::new().variable("jwt_secret", "short");
     assert_eq!(
         host.call(crate::handle, request("GET", "/api/tags", &[], ""))
