@@ -1,8 +1,6 @@
 //! Owns the ways in which an engine can fail, whatever was asked of it.
 //! Mistakes in a statement or a call are left to the errors of [`crate::sql`] and [`crate::kv`].
 
-use crate::sql::WRITE_QUEUE_CAPACITY;
-
 /// Who has to change something so that the call succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -29,7 +27,7 @@ pub enum EngineFailure {
     )]
     Full,
     /// Too many statements wait for the writer.
-    #[error("{WRITE_QUEUE_CAPACITY} writes are waiting already; try again later")]
+    #[error("too many writes are waiting already; try again later")]
     Overloaded,
     /// The deadline passed while the call waited or ran.
     #[error("the statement did not end before the deadline of its request")]

@@ -6,8 +6,7 @@
 mod clock;
 mod failure;
 pub mod kv;
-mod open;
 pub mod sql;
 
 pub use failure::{Blame, EngineFailure};
-pub use open::{OpenError, SqliteOptions};
+pub use sql::open::{OpenError, SqliteOptions};

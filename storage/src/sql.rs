@@ -6,6 +6,7 @@
 mod database;
 mod error;
 mod limits;
+pub(crate) mod open;
 mod session;
 pub(crate) mod sqlite;
 mod statistics;

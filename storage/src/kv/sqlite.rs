@@ -11,8 +11,8 @@ use super::error::Error;
 use super::limits::MAX_KEYS_BYTES;
 use crate::clock;
 use crate::failure::EngineFailure;
-use crate::open::{OpenError, SqliteOptions};
-use crate::sql::sqlite::Database;
+use crate::sql::open::{OpenError, SqliteOptions};
+use crate::sql::sqlite::{Database, Session};
 use crate::sql::{self, Value};
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS key_value (
@@ -135,7 +135,7 @@ impl Store {
         if clock::now() >= deadline {
             return Err(EngineFailure::DeadlineExceeded.into());
         }
-        let mut session = self.database.session();
+        let mut session = Session::new(self.database.clone());
         let rows = session.execute(sql, parameters, deadline).await;
         let values = rows.map_err(failed)?.rows.into_iter().flatten();
         Ok(values.collect())
@@ -182,7 +182,7 @@ mod tests {
             "CREATE TABLE key_value (store, key, value, PRIMARY KEY (store, key))",
             "INSERT INTO key_value VALUES ('default', 'key', 'text')",
         ] {
-            let mut session = stores.database.session();
+            let mut session = Session::new(stores.database.clone());
             session.execute(sql, vec![], far).await.unwrap();
         }
         let error = stores.store("default").get("key", far).await.unwrap_err();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::error::Error;
 use super::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use super::sqlite;
-use crate::open::{OpenError, SqliteOptions};
+use crate::sql::open::{OpenError, SqliteOptions};
 
 /// All the stores of one file or server.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::session::Session;
 use super::sqlite;
 use super::statistics::Statistics;
-use crate::open::{OpenError, SqliteOptions};
+use crate::sql::open::{OpenError, SqliteOptions};
 
 /// A database. Clones are the same database.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Database {
     #[must_use]
     pub fn session(&self) -> Session {
         match &self.0 {
-            Engine::Sqlite(database) => Session::on_sqlite(database.session()),
+            Engine::Sqlite(database) => Session::on_sqlite(database.clone()),
         }
     }
 

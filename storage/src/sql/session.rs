@@ -25,8 +25,8 @@ enum Engine {
 }
 
 impl Session {
-    pub(super) fn on_sqlite(session: sqlite::Session) -> Self {
-        Self(Engine::Sqlite(session))
+    pub(super) fn on_sqlite(database: sqlite::Database) -> Self {
+        Self(Engine::Sqlite(sqlite::Session::new(database)))
     }
 
     /// Executes one statement and returns its rows.

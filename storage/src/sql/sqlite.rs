@@ -7,9 +7,12 @@ mod counters;
 mod database;
 mod failures;
 mod interrupt;
+mod job;
+mod math;
 mod open;
 mod pool;
 mod session;
+mod shared;
 mod statement_kinds;
 #[cfg(test)]
 mod tests;

@@ -8,9 +8,10 @@ use rusqlite::{Connection as Sqlite, Row, Statement};
 
 use super::authorizer::Authorizer;
 use super::counters::{self, Counters, SharedCounters};
-use super::database::Shared;
 use super::failures;
 use super::interrupt::{Interrupt, Limit};
+use super::math;
+use super::shared::Shared;
 use crate::sql::error::Error;
 use crate::sql::limits::{MAX_CACHED_STATEMENT_BYTES, MAX_RESULT_BYTES, STEPS_BETWEEN_CHECKS};
 use crate::sql::value::{Rows, Value};
@@ -60,6 +61,7 @@ impl Connection {
             asked.authorize(&context)
         }))?;
         counters::define_changes(&sqlite, &counters)?;
+        math::define(&sqlite)?;
         Ok(Self {
             sqlite,
             interrupt,

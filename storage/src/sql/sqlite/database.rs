@@ -1,19 +1,18 @@
-//! An SQLite file: the connections that read it, the thread that writes it, and its sessions.
-//! What a session does with them is left to the session.
+//! An SQLite file: the connections that read it and the thread that writes it.
+//! What a statement needs of them is left to the session.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::Connection;
-use super::interrupt::Closing;
 use super::open::{create_folder, open_writer};
 use super::pool::ReadPool;
-use super::session::Session;
+use super::shared::Shared;
 use super::statement_kinds::StatementKinds;
 use super::writer::Writer;
-use crate::open::{OpenError, SqliteOptions};
 use crate::sql::error::Error;
+use crate::sql::open::{OpenError, SqliteOptions};
 use crate::sql::statistics::Statistics;
 
 /// A database in an SQLite file. Clones are the same database.
@@ -26,13 +25,6 @@ struct Inner {
     writer: Writer,
     kinds: StatementKinds,
     shared: Shared,
-}
-
-/// What all connections of a database share.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Shared {
-    pub(super) statistics: Arc<Statistics>,
-    pub(super) closing: Arc<Closing>,
 }
 
 impl Database {
@@ -64,10 +56,6 @@ impl Database {
             kinds: StatementKinds::default(),
             shared,
         })))
-    }
-
-    pub(crate) fn session(&self) -> Session {
-        Session::new(self.clone())
     }
 
     pub(crate) fn statistics(&self) -> &Statistics {

@@ -11,16 +11,16 @@ use rusqlite::{Connection as Sqlite, ErrorCode, OpenFlags};
 
 use super::connection::Connection;
 use super::counters;
-use super::database::Shared;
 use super::failures;
 use super::interrupt::{Cancellation, Limit};
+use super::shared::Shared;
 use crate::clock;
-use crate::open::{OpenError, SqliteOptions};
 use crate::sql::error::Error;
 use crate::sql::limits::{
     MAX_IDLE_WAL_BYTES, MAX_LIKE_PATTERN_BYTES, MAX_PARAMETERS, MAX_STATEMENT_BYTES,
     MAX_VALUE_BYTES, PAGE_CACHE_KIBIBYTES, STATEMENT_CACHE_CAPACITY,
 };
+use crate::sql::open::{OpenError, SqliteOptions};
 
 /// Makes the folder of a database file, durably.
 pub(super) fn create_folder(path: &Path) -> Result<(), OpenError> {

@@ -16,9 +16,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
 use super::connection::Connection;
-use super::database::Shared;
 use super::interrupt::{CancelOnDrop, Cancellation, Limit};
 use super::open::open_reader;
+use super::shared::Shared;
 use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::error::Error;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::connection::StatementKind;
 use super::counters::Counters;
 use super::database::Database;
-use super::writer::{Task, Transaction};
+use super::job::{Task, Transaction};
 use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::error::Error;
@@ -30,7 +30,7 @@ enum Mode {
 }
 
 impl Session {
-    pub(super) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database) -> Self {
         Self {
             database,
             counters: Counters::default(),

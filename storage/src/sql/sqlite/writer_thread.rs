@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::connection::{Connection, StatementKind};
 use super::counters::Counters;
 use super::interrupt::Limit;
-use super::writer::{Job, Message, Transaction};
+use super::job::{Job, Message, Transaction};
 use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::error::Error;
@@ -220,13 +220,18 @@ impl WriterThread {
     }
 
     /// Refreshes what the planner knows, and moves the log into the file, so that the next start is quick and a copy of
-    /// the file is complete.
+    /// the file is complete. Another process that uses the file at this moment will do so when it ends.
     fn tidy_up(&self, deadline: Instant) -> Result<(), Error> {
-        self.connection
+        let tidied = self
+            .connection
             .limited(Limit::Deadline(deadline), |connection| {
                 connection.batch(
                     "PRAGMA analysis_limit = 400; PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)",
                 )
-            })
+            });
+        match tidied {
+            Err(Error::Engine(EngineFailure::Busy)) => Ok(()),
+            other => other,
+        }
     }
 }

@@ -6,6 +6,8 @@ use crate::sql::{Error, MAX_PARAMETERS, MAX_STATEMENT_BYTES, MAX_VALUE_BYTES, Va
 on_each_engine! {
     (flavor = "current_thread") {
         five_kinds_of_value_come_back_as_they_went_in,
+        mathematical_functions_give_what_d1_gives,
+        mathematical_functions_work_in_indexes_and_checks,
         columns_are_named_with_and_without_rows,
         new_column_is_seen_by_a_statement_that_was_compiled_before,
         returning_gives_rows_of_a_write,
@@ -47,6 +49,66 @@ async fn five_kinds_of_value_come_back_as_they_went_in(engine: Engine) {
         assert_eq!(one(&mut session, "SELECT v FROM value").await, value);
         run(&mut session, "DELETE FROM value").await.unwrap();
     }
+}
+
+async fn mathematical_functions_give_what_d1_gives(engine: Engine) {
+    let fixture = engine.fixture().await;
+    let mut session = fixture.database.session();
+    for (expression, expected) in [
+        ("sqrt(2.25)", Value::Real(1.5)),
+        ("sqrt(-1)", Value::Null),
+        ("pow(2, 10)", Value::Real(1024.0)),
+        ("power(2, -1)", Value::Real(0.5)),
+        ("floor(-1.5)", Value::Real(-2.0)),
+        ("floor(7)", Value::Integer(7)),
+        ("ceil(1.2)", Value::Real(2.0)),
+        ("ceiling('1.2')", Value::Real(2.0)),
+        ("trunc(-1.7)", Value::Real(-1.0)),
+        ("trunc('12')", Value::Integer(12)),
+        ("mod(7.5, -2)", Value::Real(1.5)),
+        ("mod(1, 0)", Value::Null),
+        ("exp(0)", Value::Real(1.0)),
+        ("ln(1)", Value::Real(0.0)),
+        ("ln(0)", Value::Null),
+        ("log(100)", Value::Real(2.0)),
+        ("log10(1000)", Value::Real(3.0)),
+        ("log2(8)", Value::Real(3.0)),
+        ("log(2, 8)", Value::Real(3.0)),
+        ("log(1, 8)", Value::Null),
+        ("log(-2, 8)", Value::Null),
+        ("pi()", Value::Real(std::f64::consts::PI)),
+        ("degrees(pi())", Value::Real(180.0)),
+        ("radians(180)", Value::Real(std::f64::consts::PI)),
+        ("sin(0)", Value::Real(0.0)),
+        ("acos(2)", Value::Null),
+        ("atan2(0, 1)", Value::Real(0.0)),
+        ("tanh(0)", Value::Real(0.0)),
+        ("sqrt(' 4 ')", Value::Real(2.0)),
+        ("sqrt('four')", Value::Null),
+        ("sqrt('inf')", Value::Null),
+        ("sqrt(X'34')", Value::Null),
+        ("sqrt(NULL)", Value::Null),
+        ("sign(-3)", Value::Integer(-1)),
+    ] {
+        let value = one(&mut session, &format!("SELECT {expression}")).await;
+        assert_eq!(value, expected, "{expression}");
+    }
+}
+
+async fn mathematical_functions_work_in_indexes_and_checks(engine: Engine) {
+    let fixture = engine.fixture().await;
+    let mut session = fixture.database.session();
+    for sql in [
+        "CREATE TABLE point (x REAL, y REAL, CHECK (sqrt(x * x + y * y) < 10))",
+        "CREATE INDEX distance ON point (sqrt(x * x + y * y))",
+        "INSERT INTO point VALUES (3, 4), (0, 1)",
+    ] {
+        run(&mut session, sql).await.unwrap();
+    }
+    let nearest = "SELECT y FROM point ORDER BY sqrt(x * x + y * y) LIMIT 1";
+    assert_eq!(one(&mut session, nearest).await, Value::Real(1.0));
+    let far = run(&mut session, "INSERT INTO point VALUES (30, 40)").await;
+    assert!(matches!(far, Err(Error::Constraint { .. })), "{far:?}");
 }
 
 async fn columns_are_named_with_and_without_rows(engine: Engine) {

@@ -7,8 +7,8 @@ use rusqlite::Connection as Sqlite;
 use tempfile::TempDir;
 
 use super::with_items;
-use crate::sql::sqlite::database::Shared;
 use crate::sql::sqlite::open::open_writer;
+use crate::sql::sqlite::shared::Shared;
 use crate::sql::tests::harness::{HURRIED, count, far, run, soon};
 use crate::sql::{Database, Error, sqlite};
 use crate::{EngineFailure, OpenError, SqliteOptions};

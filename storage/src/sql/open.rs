@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::sql::{DEFAULT_OPEN_TIMEOUT, DEFAULT_TRANSACTION_IDLE};
+use super::limits::{DEFAULT_OPEN_TIMEOUT, DEFAULT_TRANSACTION_IDLE};
 
 /// How an SQLite file is opened.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,128 @@
+//! SQLite's mathematical functions, as <https://www.sqlite.org/lang_mathfunc.html> has them.
+//!
+//! SQLite's own are a choice at compile time that the bundled build does not make, and that a crate cannot make for
+//! whoever builds it. So they are defined on each connection.
+
+use std::f64::consts::PI;
+
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Result};
+
+/// Functions of one number.
+const OF_ONE: [(&str, fn(f64) -> f64); 19] = [
+    ("acos", f64::acos),
+    ("acosh", f64::acosh),
+    ("asin", f64::asin),
+    ("asinh", f64::asinh),
+    ("atan", f64::atan),
+    ("atanh", f64::atanh),
+    ("cos", f64::cos),
+    ("cosh", f64::cosh),
+    ("degrees", f64::to_degrees),
+    ("exp", f64::exp),
+    ("radians", f64::to_radians),
+    ("sin", f64::sin),
+    ("sinh", f64::sinh),
+    ("sqrt", f64::sqrt),
+    ("tan", f64::tan),
+    ("tanh", f64::tanh),
+    ("ln", |x| of_positive(x, f64::ln)),
+    ("log10", |x| of_positive(x, f64::log10)),
+    ("log2", |x| of_positive(x, f64::log2)),
+];
+
+/// Functions of two numbers.
+const OF_TWO: [(&str, fn(f64, f64) -> f64); 5] = [
+    ("atan2", f64::atan2),
+    ("log", |base, x| of_positive(x, f64::ln) / of_base(base)),
+    ("mod", |x, y| x % y),
+    ("pow", f64::powf),
+    ("power", f64::powf),
+];
+
+/// Functions that leave integers alone.
+const ROUNDING: [(&str, fn(f64) -> f64); 4] = [
+    ("ceil", f64::ceil),
+    ("ceiling", f64::ceil),
+    ("floor", f64::floor),
+    ("trunc", f64::trunc),
+];
+
+/// Defines all of them.
+pub(super) fn define(connection: &Connection) -> Result<()> {
+    let define_one = |name, function: fn(f64) -> f64| {
+        connection.create_scalar_function(name, 1, flags(), move |context| {
+            Ok(number(context, 0).map(function))
+        })
+    };
+    for (name, function) in OF_ONE {
+        define_one(name, function)?;
+    }
+    define_one("log", |x| of_positive(x, f64::log10))?;
+    for (name, function) in OF_TWO {
+        connection.create_scalar_function(name, 2, flags(), move |context| {
+            let numbers = number(context, 0).zip(number(context, 1));
+            Ok(numbers.map(|(x, y)| function(x, y)))
+        })?;
+    }
+    for (name, function) in ROUNDING {
+        connection.create_scalar_function(name, 1, flags(), move |context| {
+            Ok(match numeric(context, 0) {
+                Value::Real(real) => Value::Real(function(real)),
+                other => other,
+            })
+        })?;
+    }
+    connection.create_scalar_function("pi", 0, flags(), |_| Ok(PI))
+}
+
+/// Deterministic and innocuous: indexes, views and triggers may use them, as they may use SQLite's own.
+fn flags() -> FunctionFlags {
+    FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_INNOCUOUS
+        | FunctionFlags::SQLITE_DETERMINISTIC
+}
+
+/// A logarithm; not a number, which SQLite returns as `NULL`, where there is none.
+fn of_positive(x: f64, logarithm: fn(f64) -> f64) -> f64 {
+    if x > 0.0 { logarithm(x) } else { f64::NAN }
+}
+
+/// The logarithm of a base that is greater than one.
+fn of_base(base: f64) -> f64 {
+    if base > 1.0 { base.ln() } else { f64::NAN }
+}
+
+fn number(context: &Context<'_>, index: usize) -> Option<f64> {
+    match numeric(context, index) {
+        #[expect(clippy::cast_precision_loss, reason = "SQLite converts so, too")]
+        Value::Integer(integer) => Some(integer as f64),
+        Value::Real(real) => Some(real),
+        _ => None,
+    }
+}
+
+/// The argument as a number, if it is one or a text that looks like one; `NULL` otherwise.
+fn numeric(context: &Context<'_>, index: usize) -> Value {
+    match context.get_raw(index) {
+        ValueRef::Integer(integer) => Value::Integer(integer),
+        ValueRef::Real(real) => Value::Real(real),
+        ValueRef::Text(text) => std::str::from_utf8(text).map_or(Value::Null, parsed),
+        ValueRef::Blob(_) | ValueRef::Null => Value::Null,
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    let text = text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+    // Rust reads the words `inf` and `nan` as numbers, and SQLite does not.
+    if text
+        .contains(|letter: char| letter.is_ascii_alphabetic() && !letter.eq_ignore_ascii_case(&'e'))
+    {
+        return Value::Null;
+    }
+    let integer = text.parse().map(Value::Integer);
+    integer
+        .or_else(|_| text.parse().map(Value::Real))
+        .unwrap_or(Value::Null)
+}
