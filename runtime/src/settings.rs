@@ -20,6 +20,7 @@ mod edge;
 pub mod limits;
 mod listen;
 mod read;
+mod same_file;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -196,6 +197,14 @@ pub enum LogLevel {
 pub enum Engine {
     /// An SQLite file.
     Sqlite(PathBuf),
+}
+
+impl Engine {
+    /// The file behind it, without links, `.` or `..`.
+    pub(crate) fn resolved_file(&self) -> PathBuf {
+        let Self::Sqlite(path) = self;
+        same_file::resolved(path)
+    }
 }
 
 impl Config {

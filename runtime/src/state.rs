@@ -23,6 +23,8 @@ pub struct State {
 struct Opened {
     databases: BTreeMap<String, sql::Database>,
     stores: BTreeMap<String, kv::Store>,
+    /// The files behind the databases. Labels that name one file share its writer, so that they wait in one queue.
+    database_files: BTreeMap<PathBuf, sql::Database>,
     /// The files behind the stores, which several labels may share.
     store_files: BTreeMap<PathBuf, kv::Stores>,
 }
@@ -78,25 +80,27 @@ impl State {
 
 impl Opened {
     fn files(&self) -> (Vec<sql::Database>, Vec<kv::Stores>) {
-        let databases = self.databases.values().cloned().collect();
+        let databases = self.database_files.values().cloned().collect();
         (databases, self.store_files.values().cloned().collect())
     }
 
     fn open_database(&mut self, config: &Config, label: &str) -> Result<(), OpenError> {
-        if let (Entry::Vacant(entry), Some(Engine::Sqlite(path))) = (
-            self.databases.entry(label.to_owned()),
-            config.sql.get(label),
-        ) {
-            entry.insert(sql::Database::open_sqlite(path, options())?);
-        }
+        let Some(engine @ Engine::Sqlite(path)) = config.sql.get(label) else {
+            return Ok(());
+        };
+        let database = match self.database_files.entry(engine.resolved_file()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(sql::Database::open_sqlite(path, options())?),
+        };
+        self.databases.insert(label.to_owned(), database.clone());
         Ok(())
     }
 
     fn open_store(&mut self, config: &Config, label: &str) -> Result<(), OpenError> {
-        let Some(Engine::Sqlite(path)) = config.kv.get(label) else {
+        let Some(engine @ Engine::Sqlite(path)) = config.kv.get(label) else {
             return Ok(());
         };
-        let stores = match self.store_files.entry(path.clone()) {
+        let stores = match self.store_files.entry(engine.resolved_file()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(kv::Stores::open_sqlite(path, options())?),
         };

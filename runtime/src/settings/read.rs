@@ -21,13 +21,14 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
         }
     }
     let runtime = root.table("runtime", "[runtime]");
+    let (sql, kv) = store::stores(root, directory, state);
     let config = Config {
         listen: listen::listen(root),
         limits: limits(root),
         log: log(root),
         variables: variables(root),
-        sql: store::stores(root, "sql", directory, &state.join("default.db")),
-        kv: store::stores(root, "kv", directory, &state.join("kv.db")),
+        sql,
+        kv,
         cache: cache::cache(root),
         edge: edge::edge(root),
         cache_directory: runtime

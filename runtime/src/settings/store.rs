@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::read::not_yet;
-use super::{DEFAULT_LABEL, Engine};
+use super::{DEFAULT_LABEL, Engine, same_file};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 use crate::manifest::check_label;
@@ -19,27 +19,80 @@ const LATER: [&str; 6] = [
     "citus",
 ];
 
-/// The stores of a section by label. `default` is there even if the section is not.
+/// The databases and the key-value stores by label. `default` is among both even if the file does not name it.
+///
+/// No file may be both: a component that may use the database would read and write every key-value store in it.
 pub(super) fn stores(
     root: &Table<'_>,
-    section: &'static str,
+    directory: &Path,
+    state: &Path,
+) -> (BTreeMap<String, Engine>, BTreeMap<String, Engine>) {
+    let sql = section(root, "sql", directory, &state.join("default.db"));
+    let kv = section(root, "kv", directory, &state.join("kv.db"));
+    for (database, store) in sql.iter().flat_map(|a| kv.iter().map(move |b| (a, b))) {
+        let Engine::Sqlite(path) = &store.engine;
+        let Engine::Sqlite(other) = &database.engine;
+        if !same_file::is_same(path, other) {
+            continue;
+        }
+        let reason = Reason::new(format!(
+            "`[sql.{}]` and `[kv.{}]` are one file, {}",
+            database.label,
+            store.label,
+            path.display()
+        ))
+        .help("give each a file of its own: a component with the database would read every key-value store in it");
+        match (&store.entry, &database.entry) {
+            (Some(entry), _) | (None, Some(entry)) => entry.report(reason),
+            (None, None) => root.report(reason),
+        }
+    }
+    (by_label(sql), by_label(kv))
+}
+
+/// What is behind one label.
+struct Stored<'d> {
+    label: String,
+    engine: Engine,
+    /// Its table in the file; absent for a `default` that the file does not name.
+    entry: Option<Value<'d>>,
+}
+
+fn by_label(stores: Vec<Stored<'_>>) -> BTreeMap<String, Engine> {
+    let stores = stores.into_iter();
+    stores.map(|stored| (stored.label, stored.engine)).collect()
+}
+
+/// What the tables of a section say, and the default of the label `default` before them.
+fn section<'d>(
+    root: &Table<'d>,
+    name: &'static str,
     directory: &Path,
     default: &Path,
-) -> BTreeMap<String, Engine> {
+) -> Vec<Stored<'d>> {
     let entries = root
-        .table(section, format!("[{section}]"))
+        .table(name, format!("[{name}]"))
         .map(|table| table.entries());
-    let mut stores =
-        BTreeMap::from([(DEFAULT_LABEL.to_owned(), Engine::Sqlite(default.to_owned()))]);
-    for entry in entries.unwrap_or_default() {
-        if let Some(engine) = store(section, &entry, directory) {
-            stores.insert(entry.key().to_owned(), engine);
-        }
+    let stored = |entry: Value<'d>| {
+        let engine = engine(name, &entry, directory)?;
+        Some(Stored {
+            label: entry.key().to_owned(),
+            engine,
+            entry: Some(entry),
+        })
+    };
+    let mut stores: Vec<_> = entries.into_iter().flatten().filter_map(stored).collect();
+    if !stores.iter().any(|stored| stored.label == DEFAULT_LABEL) {
+        stores.push(Stored {
+            label: DEFAULT_LABEL.to_owned(),
+            engine: Engine::Sqlite(default.to_owned()),
+            entry: None,
+        });
     }
     stores
 }
 
-fn store(section: &str, entry: &Value<'_>, directory: &Path) -> Option<Engine> {
+fn engine(section: &str, entry: &Value<'_>, directory: &Path) -> Option<Engine> {
     if let Err(reason) = check_label(entry.key()) {
         entry.report_key(reason);
     }

@@ -301,3 +301,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_database_and_a_key_value_store_in_one_file_are_refused() {
+    let one = "`[sql.default]` and `[kv.default]` are one file";
+    check("[sql.default]\nurl = 'sqlite:/state/kv.db'", one);
+    check("[kv.default]\nurl = 'sqlite:/state/default.db'", one);
+    check("[kv.default]\nurl = 'sqlite:../../state/./default.db'", one);
+    check(
+        "[sql.app]\nurl = 'sqlite:data/app.db'\n[kv.sessions]\nurl = 'sqlite:data/../data/app.db'",
+        "`[sql.app]` and `[kv.sessions]` are one file, /etc/terrace/data/../data/app.db",
+    );
+    config("[kv.one]\nurl = 'sqlite:kv.db'\n[kv.two]\nurl = 'sqlite:kv.db'");
+    config("[sql.one]\nurl = 'sqlite:a.db'\n[sql.two]\nurl = 'sqlite:a.db'");
+}

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::State;
+use crate::clock;
 use crate::manifest::tests::load;
 use crate::settings::{Config, Settings};
 
@@ -64,4 +65,23 @@ fn a_file_that_is_no_database_is_refused() {
     .unwrap();
     let app = load(&format!("{APP} sqlite_databases = ['default']"));
     assert!(State::default().open(&config, &app).is_err());
+}
+
+#[tokio::test]
+async fn labels_of_one_file_share_its_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[sql.other]\nurl = 'sqlite:state/../state/default.db'";
+    let file = folder.path().join("terrace.toml");
+    std::fs::write(&file, text).unwrap();
+    let settings = Settings::read(&file).unwrap();
+    let config = settings.judge(&folder.path().join("state")).unwrap();
+    let state = State::default();
+    let app = load(&format!("{APP} sqlite_databases = ['default', 'other']"));
+    state.open(&config, &app).unwrap();
+    let deadline = clock::now() + std::time::Duration::from_secs(60);
+    let mut session = state.database("default").unwrap().session();
+    let create = session.execute("CREATE TABLE t (x)", vec![], deadline);
+    create.await.unwrap();
+    let other = state.database("other").unwrap();
+    assert_eq!(other.statistics().writes.get(), 1);
 }
