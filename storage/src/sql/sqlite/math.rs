@@ -9,8 +9,14 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Result};
 
+/// A function of one number.
+type OfOne = fn(f64) -> f64;
+
+/// A function of two numbers.
+type OfTwo = fn(f64, f64) -> f64;
+
 /// Functions of one number.
-const OF_ONE: [(&str, fn(f64) -> f64); 19] = [
+const OF_ONE: [(&str, OfOne); 19] = [
     ("acos", f64::acos),
     ("acosh", f64::acosh),
     ("asin", f64::asin),
@@ -33,7 +39,7 @@ const OF_ONE: [(&str, fn(f64) -> f64); 19] = [
 ];
 
 /// Functions of two numbers.
-const OF_TWO: [(&str, fn(f64, f64) -> f64); 5] = [
+const OF_TWO: [(&str, OfTwo); 5] = [
     ("atan2", f64::atan2),
     ("log", |base, x| of_positive(x, f64::ln) / of_base(base)),
     ("mod", |x, y| x % y),
@@ -42,7 +48,7 @@ const OF_TWO: [(&str, fn(f64, f64) -> f64); 5] = [
 ];
 
 /// Functions that leave integers alone.
-const ROUNDING: [(&str, fn(f64) -> f64); 4] = [
+const ROUNDING: [(&str, OfOne); 4] = [
     ("ceil", f64::ceil),
     ("ceiling", f64::ceil),
     ("floor", f64::floor),
@@ -51,7 +57,7 @@ const ROUNDING: [(&str, fn(f64) -> f64); 4] = [
 
 /// Defines all of them.
 pub(super) fn define(connection: &Connection) -> Result<()> {
-    let define_one = |name, function: fn(f64) -> f64| {
+    let define_one = |name, function: OfOne| {
         connection.create_scalar_function(name, 1, flags(), move |context| {
             Ok(number(context, 0).map(function))
         })
@@ -85,7 +91,7 @@ fn flags() -> FunctionFlags {
 }
 
 /// A logarithm; not a number, which SQLite returns as `NULL`, where there is none.
-fn of_positive(x: f64, logarithm: fn(f64) -> f64) -> f64 {
+fn of_positive(x: f64, logarithm: OfOne) -> f64 {
     if x > 0.0 { logarithm(x) } else { f64::NAN }
 }
 
