@@ -42,8 +42,8 @@ pub(super) fn stores(
             path.display()
         ))
         .help("give each a file of its own: a component with the database would read every key-value store in it");
-        match (&store.entry, &database.entry) {
-            (Some(entry), _) | (None, Some(entry)) => entry.report(reason),
+        match (&store.url, &database.url) {
+            (Some(url), _) | (None, Some(url)) => url.report(reason),
             (None, None) => root.report(reason),
         }
     }
@@ -54,8 +54,8 @@ pub(super) fn stores(
 struct Stored<'d> {
     label: String,
     engine: Engine,
-    /// Its table in the file; absent for a `default` that the file does not name.
-    entry: Option<Value<'d>>,
+    /// Where the file says so; absent for a `default` that it does not name.
+    url: Option<Value<'d>>,
 }
 
 fn by_label(stores: Vec<Stored<'_>>) -> BTreeMap<String, Engine> {
@@ -74,11 +74,11 @@ fn section<'d>(
         .table(name, format!("[{name}]"))
         .map(|table| table.entries());
     let stored = |entry: Value<'d>| {
-        let engine = engine(name, &entry, directory)?;
+        let (engine, url) = engine(name, &entry, directory)?;
         Some(Stored {
             label: entry.key().to_owned(),
             engine,
-            entry: Some(entry),
+            url: Some(url),
         })
     };
     let mut stores: Vec<_> = entries.into_iter().flatten().filter_map(stored).collect();
@@ -86,13 +86,14 @@ fn section<'d>(
         stores.push(Stored {
             label: DEFAULT_LABEL.to_owned(),
             engine: Engine::Sqlite(default.to_owned()),
-            entry: None,
+            url: None,
         });
     }
     stores
 }
 
-fn engine(section: &str, entry: &Value<'_>, directory: &Path) -> Option<Engine> {
+/// The engine that a table names, and where it names it.
+fn engine<'d>(section: &str, entry: &Value<'d>, directory: &Path) -> Option<(Engine, Value<'d>)> {
     if let Err(reason) = check_label(entry.key()) {
         entry.report_key(reason);
     }
@@ -102,8 +103,9 @@ fn engine(section: &str, entry: &Value<'_>, directory: &Path) -> Option<Engine> 
         replicas.report_key(not_yet("`replicas`"));
     }
     table.finish();
-    let path = url?.parsed(sqlite_path)?;
-    Some(Engine::Sqlite(directory.join(path)))
+    let url = url?;
+    let path = url.parsed(sqlite_path)?;
+    Some((Engine::Sqlite(directory.join(path)), url))
 }
 
 /// The path of `sqlite:PATH`. Other URLs are not repeated in messages: they may hold passwords.
