@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::limits::MAX_INTERIM_BYTES;
 
-/// The interim responses of one request. Closed until [`Self::open`].
+/// The interim responses of one request. Closed until it is opened by the server.
 #[derive(Debug, Default)]
 pub struct Interim {
     /// Whether the client waits for its response and knows interim ones.
