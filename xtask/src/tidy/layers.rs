@@ -48,10 +48,10 @@ const KNOWN_UPWARD: &[(&str, &str)] = &[
 /// The crates in which no modules of one folder may go in a circle.
 const CRATES: [&str; 6] = [
     "runtime/src",
+    "storage/src",
     "edge-cache/src",
     "bench/src",
     "sdk/src",
-    "storage/src",
     "xtask/src",
 ];
 
@@ -131,7 +131,7 @@ fn no_modules_of_one_folder_go_in_a_circle() {
         let arrows = arrows.filter(|arrow| source != "runtime/src" || !arrow.within.is_empty());
         for Arrow { within, from, to } in arrows {
             folders
-                .entry(format!("{source}/{}", within.join("/")))
+                .entry([&[source.to_owned()], &within[..]].concat().join("/"))
                 .or_default()
                 .insert((from, to));
         }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fs};
 
-use super::root;
+use super::{TextFile, root, text_files};
 
 /// Where limits are defined, each with the heading under which the page lists them.
-const SOURCES: [(&str, &str); 7] = [
+const SOURCES: [(&str, &str); 8] = [
     ("runtime/src/limits.rs", "## Functions and instances"),
     ("runtime/src/settings/limits.rs", "## Connections"),
     ("runtime/src/server/limits.rs", "## Listeners"),
@@ -13,10 +13,34 @@ const SOURCES: [(&str, &str); 7] = [
     ("storage/src/sql/limits.rs", "## SQL"),
     ("storage/src/kv/limits.rs", "## Key-value stores"),
     ("runtime/src/observe/limits.rs", "## Logs"),
+    ("edge-cache/src/service/limits.rs", "## The HTTP cache"),
 ];
 
 /// The names under which the code writes sizes; they limit nothing themselves.
 const UNITS: [(&str, u64); 2] = [("KIB", 1 << 10), ("MIB", 1 << 20)];
+
+/// The crates whose limits users meet.
+const CRATES: [&str; 3] = ["runtime/src", "edge-cache/src", "storage/src"];
+
+/// How the names of limits and defaults begin.
+const PREFIXES: [&str; 3] = ["DEFAULT_", "MAX_", "MIN_"];
+
+/// Files with limits that have still to move into a `limits.rs`. Nothing may be added here.
+const KNOWN_ELSEWHERE: &[&str] = &[
+    "edge-cache/src/content.rs",
+    "edge-cache/src/content/pieces.rs",
+    "edge-cache/src/rules",
+    "edge-cache/src/service/config.rs",
+    "edge-cache/src/service/second_level.rs",
+    "edge-cache/src/store",
+    "runtime/src/cache.rs",
+    "runtime/src/cli/new/name.rs",
+    "runtime/src/engine/compiled_cache/prune.rs",
+    "runtime/src/settings.rs",
+    "runtime/src/settings/cache.rs",
+    "runtime/src/settings/listen.rs",
+    "runtime/src/settings/same_file.rs",
+];
 
 /// Names with values as people write them.
 type Limits = BTreeMap<String, String>;
@@ -130,6 +154,67 @@ fn page_lists_each_limit_of_the_code_with_its_value() {
             "left: docs/limits.md under `{heading}`, right: {source}"
         );
     }
+}
+
+/// The source files of the crates whose limits users meet, without their tests.
+fn sources() -> impl Iterator<Item = TextFile> {
+    let files = text_files(&root()).into_iter();
+    files.filter(|file| {
+        let mut parts = file.path.iter().map(|part| part.to_string_lossy());
+        let is_test = parts.any(|part| part.starts_with("test"));
+        let is_product = CRATES.iter().any(|source| file.path.starts_with(source));
+        is_product && !is_test && file.has_extension(&["rs"])
+    })
+}
+
+/// Whether a line declares a limit: a constant with one of the [`PREFIXES`].
+fn declares_a_limit(line: &str) -> bool {
+    let name = line.split_once("const ").map(|(_, rest)| rest);
+    let is_declaration = line.starts_with("const ") || line.starts_with("pub");
+    let is_limit = name.is_some_and(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
+    is_declaration && is_limit
+}
+
+#[test]
+fn each_file_of_limits_is_on_the_page() {
+    let files = sources().filter(|file| file.path.ends_with("limits.rs"));
+    let forgotten = files.filter(|file| {
+        !SOURCES
+            .iter()
+            .any(|(source, _)| file.path.ends_with(source))
+    });
+    let forgotten: Vec<_> = forgotten.map(|file| file.path).collect();
+    assert!(forgotten.is_empty(), "not in `SOURCES`: {forgotten:?}");
+}
+
+#[test]
+fn limits_are_in_a_file_of_limits() {
+    let mut faults = Vec::new();
+    for file in sources().filter(|file| !file.path.ends_with("limits.rs")) {
+        if !KNOWN_ELSEWHERE
+            .iter()
+            .any(|known| file.path.starts_with(known))
+        {
+            let lines = file.text.lines().filter(|line| declares_a_limit(line));
+            faults.extend(lines.map(|line| format!("{}: {line}", file.path.display())));
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "these belong into a `limits.rs`:\n{}",
+        faults.join("\n")
+    );
+}
+
+#[test]
+fn limits_are_told_from_other_constants() {
+    assert!(declares_a_limit("pub(crate) const MAX_KEYS: usize = 4;"));
+    assert!(declares_a_limit(
+        "const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);"
+    ));
+    assert!(
+        !declares_a_limit("const GREETING: &str = \"a\";") && !declares_a_limit("/// const MAX_A")
+    );
 }
 
 #[test]
