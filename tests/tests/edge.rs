@@ -616,7 +616,7 @@ async fn an_address_that_is_taken_is_named() {
 const FORGED: [(&str, &str); 16] = [
     ("forwarded", "for=6.6.6.6;host=evil.example;proto=https"),
     ("x-forwarded-host", "evil.example"),
-    ("x-forwarded-port", "666"),
+    ("x-forwarded-port", "port-of-evil"),
     ("x-forwarded-prefix", "/evil.example"),
     ("x-forwarded-proto", "evil.example"),
     ("x-forwarded-scheme", "evil.example"),
@@ -655,7 +655,7 @@ async fn clients_behind_a_trusted_proxy_choose_nothing_for_each_other() {
         let second = [("x-forwarded-for", "203.0.113.2")];
         let second = edge.get_with(&path, &second).await.expect(200);
         for answer in [&first, &second] {
-            for forged in ["evil", "6.6.6.6", "666"] {
+            for forged in ["evil", "6.6.6.6"] {
                 assert!(!answer.text().contains(forged), "{name}: {}", answer.text());
             }
         }

@@ -84,9 +84,10 @@ async fn a_worker_that_died_gets_no_connection_and_is_started_again() {
 
 #[tokio::test]
 async fn without_any_worker_a_connection_is_given_back() {
-    let (mut workers, end_first, _cut) = two().await;
-    workers.workers.truncate(1);
+    let (mut workers, end_first, cut) = two().await;
     end_first.send(true).unwrap();
+    cut.send(true).unwrap();
+    workers.lose().await;
     workers.lose().await;
     assert!(!workers.any_lives());
     let (stream, peer) = connection();
