@@ -21,6 +21,20 @@ pub(crate) const GREETING: &str = "Hello from Terrace";
 /// The folder of a contestant in which it keeps what is to survive a restart, compiled code above all.
 const STATE_FOLDER: &str = "state";
 
+/// `wasmtime serve`, with what a component of Rust's standard library and WASI 0.3 needs; all else is as it comes. Its
+/// address follows.
+const WASMTIME_SERVE: [&str; 6] = [
+    "serve",
+    "-Scli",
+    "-Sp3",
+    "-Wcomponent-model-async",
+    "-Ccache-config=cache.toml",
+    "--addr",
+];
+
+/// How nginx is told where its configuration is, beside its folder.
+const NGINX: [&str; 4] = ["-e", "stderr", "-c", "nginx.conf"];
+
 /// A server under one configuration, asked for one thing.
 #[derive(Clone, Debug)]
 pub(crate) struct Contestant {
@@ -88,18 +102,14 @@ impl Contestant {
             Kind::Terrace => {
                 command.args(["up", "--json", "--from", "spin.toml", "--config"]);
                 command.arg("terrace.toml").arg("--state-dir").arg(state);
-                command.args(["--listen", &address.to_string()]);
-                command.args(["--admin", &free_address()?.to_string()]);
+                listen(&mut command, address)?;
             }
             Kind::WasmtimeServe {
                 component,
                 arguments,
             } => {
-                let cache = format!("[cache]\ndirectory = {state:?}\n");
-                fs::write(self.folder.join("cache.toml"), cache)?;
-                // What a component of Rust's standard library and WASI 0.3 needs; all else is as it comes.
-                command.args(["serve", "-Scli", "-Sp3", "-Wcomponent-model-async"]);
-                command.args(["-Ccache-config=cache.toml", "--addr", &address.to_string()]);
+                self.write("cache.toml", &format!("[cache]\ndirectory = {state:?}\n"))?;
+                command.args(WASMTIME_SERVE).arg(address.to_string());
                 command.args(*arguments).arg(component);
             }
             Kind::Workerd => {
@@ -114,19 +124,16 @@ impl Contestant {
             }
             Kind::Nginx => {
                 self.write("nginx.conf", &nginx_config(address))?;
-                command.arg("-p").arg(&self.folder);
-                command.args(["-e", "stderr", "-c", "nginx.conf"]);
+                command.arg("-p").arg(&self.folder).args(NGINX);
             }
             Kind::TerraceEdge { origin } => {
                 command.args(["edge", "--json", "--config", "terrace.toml"]);
                 command.args(["--origin", &format!("http://{origin}"), "--state-dir"]);
-                command.arg(state).args(["--listen", &address.to_string()]);
-                command.args(["--admin", &free_address()?.to_string()]);
+                listen(command.arg(state), address)?;
             }
             Kind::NginxCache { origin } => {
                 self.write("nginx.conf", &nginx_cache_config(address, *origin))?;
-                command.arg("-p").arg(&self.folder);
-                command.args(["-e", "stderr", "-c", "nginx.conf"]);
+                command.arg("-p").arg(&self.folder).args(NGINX);
             }
             Kind::Varnish { origin } => {
                 // In the foreground, in memory, as the user who calls; all else is as it comes.
@@ -178,6 +185,13 @@ impl Contestant {
     fn write(&self, name: &str, content: &str) -> io::Result<()> {
         fs::write(self.folder.join(name), content)
     }
+}
+
+/// Tells Terrace where to serve, and gives its admin listener a place of its own.
+fn listen(terrace: &mut Command, address: SocketAddr) -> Outcome {
+    terrace.args(["--listen", &address.to_string()]);
+    terrace.args(["--admin", &free_address()?.to_string()]);
+    Ok(())
 }
 
 /// An address of this machine where nobody listens now.

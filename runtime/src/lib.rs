@@ -10,6 +10,7 @@ pub mod deployment;
 mod document;
 pub mod edge;
 pub mod engine;
+mod environment;
 pub mod failure;
 pub mod fault;
 pub mod function;

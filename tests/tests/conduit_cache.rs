@@ -25,6 +25,7 @@ fn shown(answer: Answer, what: &str) -> Value {
 
 /// Each user likes and follows, or does not, and reads at the same time as all others and as nobody.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a conversation of several users")]
 async fn concurrent_users_see_their_own_views() {
     let (app, api) = conduit().await;
     let author = api.register().await;

@@ -44,6 +44,13 @@ pub(super) enum Change {
     NotAdmitted,
 }
 
+impl Slot {
+    /// What it takes in memory, in bytes.
+    fn weight(&self) -> u64 {
+        weight::of_key(&self.key, &self.variants)
+    }
+}
+
 impl Shard {
     pub(super) fn new(capacity: u64) -> Self {
         Self {
@@ -80,7 +87,7 @@ impl Shard {
             key: key.clone(),
             variants: variants.clone(),
         };
-        let weight = weight::of_slot(&slot);
+        let weight = slot.weight();
         let (replaced, evicted) = self.lists.write().insert(hash, slot, weight);
         let is_listed = replaced.as_ref().is_some_and(|replaced| {
             replaced.key == *key && groups(&replaced.variants).eq(groups(&variants))
@@ -115,7 +122,7 @@ impl Shard {
         let (count, removed) = self.retain_in(&mut index, hash, |_, stored| keep(stored));
         let mut evicted = Vec::new();
         let mut lists = self.lists.write();
-        if let Some(weight) = lists.peek(hash).map(weight::of_slot) {
+        if let Some(weight) = lists.peek(hash).map(Slot::weight) {
             evicted = lists.set_weight(hash, weight);
         }
         drop(lists);
@@ -293,7 +300,7 @@ impl Shard {
                     key: key.clone(),
                     variants: variants.clone(),
                 };
-                let weight = weight::of_slot(&slot);
+                let weight = slot.weight();
                 self.lists.write().swap(hash, slot, weight).ok()
             }
         };

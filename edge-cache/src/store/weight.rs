@@ -2,7 +2,8 @@
 
 use http::HeaderMap;
 
-use super::shard::Slot;
+use super::Variants;
+use crate::rules::key::CacheKey;
 use crate::{Content, Representation, StoredResponse};
 
 /// What the store itself keeps for each key, in bytes: a node and a place in the table of a list, a place among the
@@ -27,14 +28,14 @@ const PIECE_BYTES: u64 = 40;
 const WORD: u64 = size_of::<usize>() as u64;
 
 /// All that is kept under one key.
-pub(super) fn of_slot(slot: &Slot) -> u64 {
-    let list = if slot.variants.is_list() {
-        2 * WORD + slot.variants.len() as u64 * WORD
+pub(super) fn of_key(key: &CacheKey, variants: &Variants) -> u64 {
+    let list = if variants.is_list() {
+        2 * WORD + variants.len() as u64 * WORD
     } else {
         0
     };
-    let variants = slot.variants.iter().map(|stored| of_response(stored));
-    SLOT_BYTES + slot.key.as_str().len() as u64 + 2 * WORD + list + variants.sum::<u64>()
+    let responses = variants.iter().map(|stored| of_response(stored));
+    SLOT_BYTES + key.as_str().len() as u64 + 2 * WORD + list + responses.sum::<u64>()
 }
 
 /// One response with its content as it is now.

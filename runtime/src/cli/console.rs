@@ -1,12 +1,12 @@
 //! Where words go: results to standard output, everything else to standard error, and with `--json`
 //! every event to standard output, one object per line. What the words are is in `event`.
 
-use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use super::error::CommandError;
 use super::event::Event;
+use crate::environment;
 use crate::fault::Style;
 
 /// The two outputs of the process, and what is known about their readers.
@@ -21,12 +21,13 @@ impl Console {
     /// The console of this process; with `json`, a program reads it.
     pub(crate) fn new(json: bool) -> Self {
         let terminal = io::stderr().is_terminal();
-        let no_color = std::env::var_os("NO_COLOR");
-        let term = std::env::var_os("TERM");
         Self {
             json,
             terminal,
-            style: style(terminal, no_color.as_deref(), term.as_deref()),
+            style: match environment::wants_colour(terminal) {
+                true => Style::Coloured,
+                false => Style::Plain,
+            },
         }
     }
 
@@ -80,32 +81,4 @@ pub(crate) fn print(line: impl Display) {
 /// Writes a line to standard error.
 fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
-}
-
-/// Colour is for terminals that know it, and for people who did not decline it (<https://no-color.org>).
-fn style(terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> Style {
-    let declined = no_color.is_some_and(|value| !value.is_empty());
-    let able = terminal && term.is_some_and(|term| term != "dumb");
-    match able && !declined {
-        true => Style::Coloured,
-        false => Style::Plain,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn colour_is_for_terminals_that_know_it_unless_it_is_declined() {
-        let style = |terminal, no_color: Option<&str>, term: Option<&str>| {
-            style(terminal, no_color.map(OsStr::new), term.map(OsStr::new))
-        };
-        assert_eq!(style(true, None, Some("xterm")), Style::Coloured);
-        assert_eq!(style(true, Some(""), Some("xterm")), Style::Coloured);
-        assert_eq!(style(true, Some("1"), Some("xterm")), Style::Plain);
-        assert_eq!(style(true, None, Some("dumb")), Style::Plain);
-        assert_eq!(style(true, None, None), Style::Plain);
-        assert_eq!(style(false, None, Some("xterm")), Style::Plain);
-    }
 }

@@ -111,10 +111,7 @@ impl fmt::Display for Event<'_> {
             Self::Built {
                 component,
                 milliseconds,
-            } => {
-                let took = seconds(*milliseconds);
-                write!(formatter, "building {component} … done in {took}")
-            }
+            } => built(formatter, component, *milliseconds),
             Self::BuildFailed { message, .. } => formatter.write_str(message),
             Self::NothingToBuild => formatter.write_str("no component has a build command"),
             Self::Swapped {
@@ -137,18 +134,8 @@ impl fmt::Display for Event<'_> {
                 manifest,
                 components,
                 routes,
-            } => {
-                let manifest = manifest.display();
-                let components = count(*components as u64, "component");
-                let routes = count(*routes as u64, "route");
-                write!(formatter, "{manifest} is fine: {components}, {routes}")
-            }
-            Self::Purged(Purged { purged, detail }) => {
-                write!(formatter, "purged {}", count(*purged, "response"))?;
-                detail
-                    .iter()
-                    .try_for_each(|detail| write!(formatter, ": {detail}"))
-            }
+            } => fine(formatter, manifest, *components, *routes),
+            Self::Purged(purge) => purged(formatter, purge),
             Self::CacheStatistics(statistics) => statistics.fmt(formatter),
             Self::Fault(fault) => write!(formatter, "{}: {}", fault.file.display(), fault.message),
             Self::Failed {
@@ -196,6 +183,29 @@ fn failed(
         Some(suggestion) => write!(formatter, "\n    help: {suggestion}"),
         None => Ok(()),
     }
+}
+
+fn built(formatter: &mut fmt::Formatter<'_>, component: &str, milliseconds: u128) -> fmt::Result {
+    let took = seconds(milliseconds);
+    write!(formatter, "building {component} … done in {took}")
+}
+
+fn fine(
+    formatter: &mut fmt::Formatter<'_>,
+    manifest: &Path,
+    components: usize,
+    routes: usize,
+) -> fmt::Result {
+    let manifest = manifest.display();
+    let components = count(components as u64, "component");
+    let routes = count(routes as u64, "route");
+    write!(formatter, "{manifest} is fine: {components}, {routes}")
+}
+
+fn purged(formatter: &mut fmt::Formatter<'_>, Purged { purged, detail }: &Purged) -> fmt::Result {
+    write!(formatter, "purged {}", count(*purged, "response"))?;
+    let mut detail = detail.iter();
+    detail.try_for_each(|detail| write!(formatter, ": {detail}"))
 }
 
 /// A span as people read it: tenths of a second are what they notice.

@@ -11,6 +11,7 @@ use tracing::Level;
 use super::{StartError, failed};
 use crate::cache::{CachePages, EdgeCache};
 use crate::clock;
+use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::request::WorkerId;
 use crate::server::{
@@ -173,7 +174,7 @@ fn report_to_stderr(level: LogLevel, json: bool) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+        .with_ansi(environment::wants_colour(io::stderr().is_terminal()));
     // A program that embeds the runtime may have a subscriber already; then that one is told.
     let _ = if json {
         subscriber.json().try_init()
@@ -187,7 +188,7 @@ fn log_format(config: &Config, json: bool) -> LogFormat {
         LogFormat::Json
     } else {
         LogFormat::Human {
-            colour: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            colour: environment::wants_colour(io::stdout().is_terminal()),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{ServingOptions, StartError, failed};
 use crate::budget::InstanceBudget;
 use crate::deployment::{self, Files, Loader, Rendered};
 use crate::engine::{Engine, EngineSize};
+use crate::environment;
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::limits::{DEFAULT_MEMORY, MAX_INSTANCES};
 use crate::manifest::{App, Target};
@@ -45,7 +46,7 @@ impl Reading {
         let sources = VariableSources {
             arguments: options.variables.clone(),
             settings: config.variables.clone(),
-            environment: from_environment(std::env::vars_os()),
+            environment: from_environment(environment::variables()),
         };
         let labels = config.check_labels(&app);
         let ((), variables) = both(labels, Variables::resolve(&app, sources))?;
