@@ -8,7 +8,11 @@ use crate::Outcome;
 /// How long it may take from its start until it is ready. A debug build needs a fraction of a second.
 const MAX_START_TIME: Duration = Duration::from_secs(30);
 
-/// The edge as it is without settings.
+/// The letter of RFC 9111 §7.3, which the suite asks for: without it an edge stores `Set-Cookie` only where the response says
+/// that it is for all clients.
+const SETTINGS: &str = "[cache]\nset_cookie = \"store\"\n";
+
+/// The edge with [`SETTINGS`], else as it is.
 pub(super) struct Edge {
     address: String,
     /// Ended with this value.
@@ -25,6 +29,7 @@ impl Edge {
             fs::remove_dir_all(folder)?;
         }
         fs::create_dir_all(folder)?;
+        fs::write(folder.join("terrace.toml"), SETTINGS)?;
         let log = folder.join("edge.log");
         let mut command = Command::new(program);
         command.current_dir(folder).stderr(File::create(&log)?);

@@ -6,6 +6,10 @@ use http::{HeaderMap, Response, StatusCode};
 
 use super::ClientError;
 
+/// The registered transfer codings (RFC 9112 §7) that nothing here decodes, with the older names of two of them.
+const CODINGS_NOT_DECODED: [&[u8]; 5] =
+    [b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip"];
+
 /// Removes `Content-Length` where it does not count, and makes one of several (RFC 9112 §6.3).
 ///
 /// # Errors
@@ -14,7 +18,7 @@ pub(super) fn settle<B>(response: &mut Response<B>) -> Result<(), ClientError> {
     let status = response.status();
     let headers = response.headers_mut();
     if headers.contains_key(TRANSFER_ENCODING) {
-        if !is_chunked_alone(headers) {
+        if !is_decoded(headers) {
             return Err(ClientError::HttpProtocolError);
         }
         headers.remove(CONTENT_LENGTH);
@@ -30,13 +34,18 @@ pub(super) fn settle<B>(response: &mut Response<B>) -> Result<(), ClientError> {
     Ok(())
 }
 
-/// Whether the content is chunked and nothing else. Hyper undoes no other coding, and the field that tells of it ends here.
-fn is_chunked_alone(headers: &HeaderMap) -> bool {
+/// Whether the content that hyper reads has no transfer coding left. Hyper decodes `chunked` and no other. The registry
+/// has no other names (RFC 9112 §7), so an unknown name alone codes nothing; the content ends with the connection (§6.3).
+fn is_decoded(headers: &HeaderMap) -> bool {
     let mut codings = elements(headers, &TRANSFER_ENCODING);
-    codings
-        .next()
-        .is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"))
-        && codings.next().is_none()
+    let Some(first) = codings.next().filter(|coding| !coding.is_empty()) else {
+        return false;
+    };
+    let is_alone = codings.next().is_none();
+    is_alone
+        && !CODINGS_NOT_DECODED
+            .iter()
+            .any(|name| first.eq_ignore_ascii_case(name))
 }
 
 /// The one length that all of the fields say.
@@ -89,9 +98,24 @@ mod tests {
 
     #[test]
     fn a_coding_that_is_not_undone_is_not_passed_on_as_if_it_were() {
-        for coding in ["gzip", "gzip, chunked", "chunked, chunked", "identity", ""] {
+        for coding in [
+            "gzip",
+            "X-Gzip",
+            "gzip, chunked",
+            "chunked, chunked",
+            "word, chunked",
+            "",
+        ] {
             let fields = [("transfer-encoding", coding)];
             check(&fields, Err(ClientError::HttpProtocolError));
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_coding_frames_nothing_rfc_9112_6_3() {
+        for word in ["identity", "word"] {
+            let fields = [("transfer-encoding", word), ("content-length", "5")];
+            check(&fields, Ok(None));
         }
     }
 
