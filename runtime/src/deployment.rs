@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use edge_cache::StoreOverride;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -20,6 +20,7 @@ use crate::function::{CallState, Function};
 use crate::limits::MAX_CALL_DEPTH;
 use crate::manifest::StaticResponse;
 use crate::observe::{RouteMetrics, Stage};
+use crate::outbound::{Answer, AppCalls, GuestCall};
 use crate::request::{RequestBody, RequestContext, ResponseBody, WorkerId};
 use crate::router::{RESERVED_PREFIX, Router};
 use crate::server::SERVER_WIDE;
@@ -102,7 +103,7 @@ impl Deployment {
     /// What the calling guest gets to see of a [`Failure`].
     pub async fn call_from_within(
         &self,
-        caller: &CallState,
+        caller: &GuestCall,
         id: Option<&str>,
         request: Request<WasiBody>,
     ) -> Result<Response<WasiBody>, Error> {
@@ -110,6 +111,7 @@ impl Deployment {
             return Err(Error::LoopDetected);
         }
         let target = request.uri().clone();
+        let is_head = request.method() == Method::HEAD;
         let (function, route) = match id {
             Some(id) => (
                 self.functions.get(id).ok_or(Error::DestinationNotFound)?,
@@ -121,18 +123,20 @@ impl Deployment {
                     .find(target.path())
                     .ok_or(Error::DestinationNotFound)?;
                 match &self.triggers[route.trigger()].target {
-                    Target::Static(response) => return Ok(within(static_response(response))),
+                    Target::Static(response) => {
+                        return Ok(within(static_response(response), is_head));
+                    }
                     Target::Function(function) => (function, Some(route)),
                 }
             }
         };
         let limit = function.limits.request_body;
         let request = guest_request::from_within(request, route.as_ref(), &caller.context, limit)?;
-        let state = caller.nested(clock::now() + function.limits.timeout);
+        let state = CallState::nested(caller, clock::now() + function.limits.timeout);
         function
             .call(request, state)
             .await
-            .map(within)
+            .map(|response| within(response, is_head))
             .map_err(wasi_error)
     }
 
@@ -153,6 +157,17 @@ impl Deployment {
         for function in self.functions.values() {
             function.reap(worker);
         }
+    }
+}
+
+impl AppCalls for Deployment {
+    fn call_within(
+        self: Arc<Self>,
+        caller: GuestCall,
+        id: Option<String>,
+        request: Request<WasiBody>,
+    ) -> Answer {
+        Box::pin(async move { self.call_from_within(&caller, id.as_deref(), request).await })
     }
 }
 
@@ -181,8 +196,18 @@ fn static_response(response: &StaticResponse) -> Response<ResponseBody> {
     answer
 }
 
-/// A response, as the guest that asked for it sees it.
-fn within(response: Response<ResponseBody>) -> Response<WasiBody> {
+/// A response, as the guest that asked for it sees it. The one to `HEAD` has no content and says how long it would be
+/// (RFC 9110 §9.3.2).
+fn within(mut response: Response<ResponseBody>, is_head: bool) -> Response<WasiBody> {
+    if is_head {
+        let content = std::mem::take(response.body_mut());
+        if let ResponseBody::Full(content) = content
+            && !content.is_empty()
+        {
+            let length = response.headers_mut().entry(header::CONTENT_LENGTH);
+            length.or_insert_with(|| content.len().into());
+        }
+    }
     response.map(|body| body.map_err(wasi_error).boxed_unsync())
 }
 

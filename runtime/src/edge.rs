@@ -1,9 +1,7 @@
 //! `terrace edge`: a reverse proxy in front of an origin, on the same server as the app of `terrace up`.
 
 mod message;
-mod origin;
 mod origin_service;
 mod serving;
 
-pub use origin::Origin;
 pub use serving::{EdgeOptions, EdgeServing};

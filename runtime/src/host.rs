@@ -90,7 +90,7 @@ impl Host {
         for output in &self.outputs {
             output.begin_request(&call.context.id);
         }
-        self.hooks.begin_request(call);
+        self.hooks.begin_request(call.caller());
         self.capabilities.begin_request(call);
     }
 

@@ -14,6 +14,7 @@ mod environment;
 pub mod failure;
 pub mod fault;
 pub mod function;
+pub mod grants;
 pub mod guest_output;
 pub mod host;
 pub mod limits;

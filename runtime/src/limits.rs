@@ -120,6 +120,10 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// edge set another time.
 pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A whole exchange at an edge, from the request's head to the last byte of its response. Longer than downloads and event
+/// streams last that somebody waits for; what is open after it holds a connection for nobody.
+pub const DEFAULT_EDGE_REQUEST_TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// How long an unused connection to another server is kept. Shorter than the 5 s after which common servers (Node.js,
 /// Apache, Uvicorn) close theirs, so that a request that can't be repeated does not meet a connection that is about to go.
 pub const OUTBOUND_IDLE_TIMEOUT: Duration = Duration::from_secs(4);

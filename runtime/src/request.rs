@@ -6,6 +6,7 @@ mod context;
 mod id;
 mod interim;
 pub mod limits;
+mod pace;
 mod trace;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ pub use context::RequestContext;
 pub(crate) use id::X_REQUEST_ID;
 pub use id::{IdSource, RequestId};
 pub use interim::Interim;
+pub(crate) use pace::Pace;
 pub use trace::TraceContext;
 
 /// The number of a worker thread, from 0.

@@ -12,13 +12,14 @@ use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 
 use crate::document::Document;
-use crate::edge::Origin;
 use crate::fault::{Fault, Faults, Reason, Source};
 use crate::manifest::{App, LabelKind};
 mod cache;
 mod edge;
 pub mod limits;
 mod listen;
+mod origin;
+mod outbound;
 mod read;
 mod same_file;
 mod store;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
+pub use origin::Origin;
 
 /// The file that is read where none is named.
 pub const SETTINGS_FILE: &str = "terrace.toml";
@@ -100,6 +102,8 @@ pub struct Config {
     pub cache: Cache,
     /// What an edge stands in front of.
     pub edge: Edge,
+    /// The networks that no guest reaches, whatever the manifest grants.
+    pub blocked_networks: Vec<IpNet>,
     /// Where compiled code is kept.
     pub cache_directory: PathBuf,
     /// How much linear memory all instances may have together, in bytes.
@@ -153,6 +157,8 @@ pub struct Edge {
     pub first_byte_timeout: Duration,
     /// The time between two pieces of a response's content.
     pub between_bytes_timeout: Duration,
+    /// The time for all of a request and its response.
+    pub request_timeout: Duration,
     /// How long a request's content may be, in bytes.
     pub request_body: u64,
 }

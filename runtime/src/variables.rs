@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
+use crate::grants::AllowedHosts;
 use crate::manifest::{App, Component};
-use crate::outbound::grants::AllowedHosts;
 
 mod argument;
 mod environment;

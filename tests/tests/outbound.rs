@@ -141,3 +141,110 @@ async fn content_of_known_length_is_sent_with_its_length() {
     assert_eq!(seen[0].headers["content-length"], length.as_str());
     assert!(!seen[0].headers.contains_key("transfer-encoding"));
 }
+
+/// Spellings of an address at which a server on this machine answers.
+const HERE: [&str; 10] = [
+    "127.0.0.1",
+    "localhost",
+    "LocalHost",
+    "[::1]",
+    "0.0.0.0",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+];
+
+#[tokio::test]
+async fn a_guest_does_not_reach_the_hosts_own_listeners_by_any_name() {
+    let upstream = Upstream::start().await;
+    for name in FAULTS {
+        let any = App::of(name).grant("allowed_outbound_hosts = [\"*://*:*\"]");
+        let app = any.start().await;
+        for listener in [&app.admin, &app.http] {
+            let (_, port) = listener.rsplit_once(':').expect("an address has a port");
+            for host in HERE {
+                let url = format!("http://{host}:{port}/livez");
+                let answer = app.get(&format!("/chain?url={url}")).await.expect(502);
+                assert!(
+                    !answer.text().contains("HttpRequestDenied"),
+                    "{}",
+                    answer.text()
+                );
+            }
+            let url = format!("http://127.0.0.1:{port}/livez");
+            let answer = app.get(&format!("/chain?url={url}")).await;
+            assert!(answer.text().contains("Prohibited"), "{}", answer.text());
+        }
+        let elsewhere = format!("/chain?url={}/reached", upstream.url);
+        assert_eq!(
+            app.get(&elsewhere).await.expect(200).text(),
+            "upstream /reached"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_listener_of_the_host_is_reached_where_the_manifest_names_its_address() {
+    let grant = "allowed_outbound_hosts = [\"http://127.0.0.1:*\"]";
+    let app = App::of("faults-p3").grant(grant).start().await;
+    app.get(&format!("/chain?url={}/livez", app.admin))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn networks_judge_the_address_of_a_name_as_well() {
+    let upstream = Upstream::start().await;
+    let (_, port) = upstream
+        .url
+        .rsplit_once(':')
+        .expect("an address has a port");
+    let by_name = format!("/chain?url=http://localhost:{port}/reached");
+    let network = "allowed_outbound_hosts = [\"http://127.0.0.0/8:*\"]";
+    let granted = App::of("faults-p3").grant(network).start().await;
+    granted.get(&by_name).await.expect(200);
+    let another = "allowed_outbound_hosts = [\"http://10.0.0.0/8:*\"]";
+    let denied = App::of("faults-p3").grant(another).start().await;
+    let answer = denied.get(&by_name).await.expect(502);
+    assert!(
+        answer.text().contains("HttpRequestDenied"),
+        "{}",
+        answer.text()
+    );
+}
+
+#[tokio::test]
+async fn blocked_networks_are_reached_by_nobody() {
+    let upstream = Upstream::start().await;
+    for name in FAULTS {
+        let app =
+            App::of(name).grant("allowed_outbound_hosts = [\"*://*:*\", \"http://127.0.0.1:*\"]");
+        let app = app
+            .config("[outbound_networking]\nblock_networks = [\"private\"]")
+            .start()
+            .await;
+        let answer = app
+            .get(&format!("/chain?url={}/reached", upstream.url))
+            .await
+            .expect(502);
+        assert!(answer.text().contains("Prohibited"), "{}", answer.text());
+    }
+    assert!(upstream.seen().is_empty());
+}
+
+/// `wasi:http` has no target without a host, so the SDK names the app itself.
+#[tokio::test]
+async fn a_function_calls_its_own_app_by_a_path() {
+    let app = App::of("portable").grant("allowed_outbound_hosts = [\"http://self\"]");
+    let app = app.start().await;
+    for url in ["/cookies", "http://self.alt/cookies", "http://self/cookies"] {
+        let answer = app.post("/fetch", url).await.expect(200);
+        assert_eq!(
+            answer.headers.get_all("set-cookie").iter().count(),
+            2,
+            "{url}"
+        );
+    }
+}

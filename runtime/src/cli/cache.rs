@@ -15,7 +15,7 @@ use super::event::Event;
 use crate::cache::{CacheStatistics, PURGE_PATH, PageError, PurgeRequest, Purged, STATISTICS_PATH};
 use crate::fault::Reason;
 use crate::limits::ADMIN_CALL_TIMEOUT;
-use crate::outbound::client::{Client, ClientError, Protocols, Timeouts};
+use crate::outbound::client::{Client, ClientError, Connector, Protocols, Timeouts};
 use crate::settings::{SETTINGS_FILE, STATE_DIRECTORY, Settings};
 
 /// Does what was asked of the cache.
@@ -97,8 +97,9 @@ async fn exchange(request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), 
         connect: ADMIN_CALL_TIMEOUT,
         first_byte: ADMIN_CALL_TIMEOUT,
         between_bytes: ADMIN_CALL_TIMEOUT,
+        deadline: None,
     };
-    let client = Client::new(ADMIN_CALL_TIMEOUT, Protocols::Http1);
+    let client = Client::new(Connector::new(ADMIN_CALL_TIMEOUT), Protocols::Http1);
     let response = client.send(request, timeouts).await?;
     let status = response.status();
     let content = response.into_body().collect().await?;

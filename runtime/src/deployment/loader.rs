@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::process_folder::ProcessFolder;
 use super::{Deployment, Target, Trigger};
@@ -14,11 +14,11 @@ use crate::composition;
 use crate::engine::{self, Engine, Handler, LoadError};
 use crate::fault::{Fault, Faults, Reason};
 use crate::function::{Function, FunctionParts};
+use crate::grants::AllowedHosts;
 use crate::host::{FileTree, HostFactory};
 use crate::manifest::{App, Component, FileMount, Target as ManifestTarget};
 use crate::observe::{ComponentMetrics, Log, Metrics};
-use crate::outbound::Outbound;
-use crate::outbound::grants::AllowedHosts;
+use crate::outbound::{AppCalls, Outbound, ProtectedNetworks};
 use crate::router::Router;
 use crate::state::State;
 use crate::variables::ComponentVariables;
@@ -37,6 +37,8 @@ pub struct Loader {
     pub metrics: Arc<Metrics>,
     /// Where guests' output goes.
     pub log: Log,
+    /// What guests do not reach whatever the manifest grants.
+    pub networks: Arc<ProtectedNetworks>,
     /// Number of worker threads.
     pub workers: usize,
 }
@@ -45,7 +47,7 @@ pub struct Loader {
 const FILES_DIRECTORY: &str = "files";
 
 /// The way from a component to the app that it becomes part of.
-type AppLink = Arc<OnceLock<std::sync::Weak<Deployment>>>;
+type AppLink = Arc<OnceLock<Weak<dyn AppCalls>>>;
 
 impl Loader {
     /// Loads every component of `app`. `rendered` holds what the templates of each component came to, by its id.
@@ -57,7 +59,7 @@ impl Loader {
         app: &App,
         mut rendered: BTreeMap<String, Rendered>,
     ) -> Result<Arc<Deployment>, Faults> {
-        let link = AppLink::default();
+        let link = AppLink::new(OnceLock::new());
         let files = self.files.next();
         let mut faults = Faults::default();
         let mut functions = BTreeMap::new();
@@ -82,8 +84,8 @@ impl Loader {
                 .collect(),
             functions,
         });
-        link.set(Arc::downgrade(&deployment))
-            .expect("it is set here only");
+        let app: Weak<dyn AppCalls> = Arc::downgrade(&deployment) as _;
+        assert!(link.set(app).is_ok(), "it is set here only");
         Ok(deployment)
     }
 
@@ -110,6 +112,7 @@ impl Loader {
             grants: Arc::new(self.grants(component, rendered.variables)),
             outbound: Arc::new(Outbound {
                 allowed_hosts: rendered.allowed_hosts,
+                networks: Arc::clone(&self.networks),
                 app: Arc::clone(link),
             }),
         };

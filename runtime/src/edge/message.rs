@@ -4,10 +4,10 @@
 use http::header::{HeaderName, MAX_FORWARDS, VIA};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
-use super::Origin;
 use crate::failure::Failure;
 use crate::request::{RequestBody, RequestContext, ResponseBody};
 use crate::server::remove_hop_by_hop;
+use crate::settings::Origin;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

@@ -3,20 +3,21 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edge_cache::Route;
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::service::Service;
 
-use super::Origin;
 use super::message::{self, ToOrigin};
 use crate::cache::Routed;
+use crate::clock;
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics, Stage};
-use crate::outbound::client::{Client, ClientError, Protocols, Timeouts};
-use crate::request::{RequestBody, ResponseBody};
-use crate::settings::Edge;
+use crate::outbound::client::{Client, ClientError, Connector, Protocols, Timeouts};
+use crate::request::{Caller, RequestBody, ResponseBody};
+use crate::settings::{Edge, Origin};
 
 /// Under what name requests to the origin are counted, where the app would have a component's.
 const COMPONENT: &str = "origin";
@@ -31,6 +32,7 @@ struct Parts {
     origin: Origin,
     client: Client<RequestBody>,
     timeouts: Timeouts,
+    request_timeout: Duration,
     max_body_bytes: u64,
     metrics: Arc<RouteMetrics>,
 }
@@ -42,12 +44,14 @@ impl OriginService {
             connect: edge.connect_timeout,
             first_byte: edge.first_byte_timeout,
             between_bytes: edge.between_bytes_timeout,
+            deadline: None,
         };
         let parts = Parts {
             origin,
             // An origin behind HTTP/2 would be told of two hosts, its own and the client's.
-            client: Client::new(edge.connect_timeout, Protocols::Http1),
+            client: Client::new(Connector::new(edge.connect_timeout), Protocols::Http1),
             timeouts,
+            request_timeout: edge.request_timeout,
             max_body_bytes: edge.request_body,
             metrics: metrics.route(&metrics.component(COMPONENT), ""),
         };
@@ -67,6 +71,15 @@ impl Parts {
             context.set_route(&self.metrics);
             context.enter(Stage::Forward);
         }
+        // What the cache asks for after the client has its response has the time for itself.
+        let begun = match &context {
+            Some(context) if matches!(context.caller, Caller::Client(_)) => context.received,
+            _ => clock::now(),
+        };
+        let timeouts = Timeouts {
+            deadline: Some(begun + self.request_timeout),
+            ..self.timeouts
+        };
         request.body_mut().set_limit(self.max_body_bytes)?;
         let to_origin = message::towards_origin(request, &self.origin, context.as_deref())?;
         let mut request = match to_origin {
@@ -78,7 +91,7 @@ impl Parts {
                 message::pass_interim(interim.status(), interim.headers(), &context);
             });
         }
-        let response = self.client.send(request, self.timeouts).await;
+        let response = self.client.send(request, timeouts).await;
         let response = message::from_origin(response.map_err(failure)?)?;
         Ok(response.map(|content| ResponseBody::Streamed(content.map_err(failure).boxed_unsync())))
     }
@@ -108,10 +121,14 @@ fn failure(error: ClientError) -> Failure {
         ClientError::DnsError => Failure::OriginUnresolved,
         ClientError::ConnectionRefused => Failure::OriginRefused,
         ClientError::ConnectionTimeout => Failure::OriginConnectTimeout,
-        ClientError::DestinationUnavailable => Failure::OriginUnreachable,
+        // An edge judges no addresses: its origin is the operator's choice.
+        ClientError::Denied
+        | ClientError::AddressProhibited
+        | ClientError::DestinationUnavailable => Failure::OriginUnreachable,
         ClientError::TlsCertificateError => Failure::OriginCertificate,
         ClientError::TlsProtocolError => Failure::OriginTls,
         ClientError::ConnectionTerminated => Failure::OriginTerminated,
+        ClientError::RequestTimeout => Failure::RequestTimeout,
         ClientError::ResponseTimeout => Failure::OriginTimeout,
         ClientError::ResponseIncomplete => Failure::OriginIncomplete,
         ClientError::HttpProtocolError => Failure::OriginMalformed,

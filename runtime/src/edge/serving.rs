@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Origin;
 use super::origin_service::OriginService;
 use crate::cache::{CachedService, EdgeCache, GroupScope};
 use crate::fault::{Fault, Faults, Reason};
 use crate::serving::listeners::{Listeners, Overrides};
 use crate::serving::{StartError, failed};
-use crate::settings::{AdminAddress, Config, Edge, SETTINGS_FILE, STATE_DIRECTORY, Settings};
+use crate::settings::{
+    AdminAddress, Config, Edge, Origin, SETTINGS_FILE, STATE_DIRECTORY, Settings,
+};
 
 /// What the command line says about an edge.
 #[derive(Clone, Debug, Default)]

@@ -14,6 +14,7 @@ use wasmtime_wasi_http::handler::ExpirationError;
 use wasmtime_wasi_http::{WasiBody, p2, p3};
 
 use crate::failure::Failure;
+use crate::outbound::GuestCall;
 use crate::request::{RequestContext, WorkerId};
 
 /// What the two sides of a call know of each other.
@@ -46,16 +47,27 @@ impl CallState {
         Arc::new(Self::at_depth(context, worker, deadline, 0))
     }
 
-    /// A call that the guest of this call makes. It can't last longer than this one.
+    /// A call that the guest of `caller` makes. It can't last longer than that one.
     #[must_use]
-    pub fn nested(&self, deadline: Instant) -> Arc<Self> {
-        let deadline = deadline.min(self.deadline);
+    pub fn nested(caller: &GuestCall, deadline: Instant) -> Arc<Self> {
+        let deadline = deadline.min(caller.deadline);
         Arc::new(Self::at_depth(
-            Arc::clone(&self.context),
-            self.worker,
+            Arc::clone(&caller.context),
+            caller.worker,
             deadline,
-            self.depth + 1,
+            caller.depth + 1,
         ))
+    }
+
+    /// This call, as the sender of requests.
+    #[must_use]
+    pub fn caller(&self) -> GuestCall {
+        GuestCall {
+            context: Arc::clone(&self.context),
+            worker: self.worker,
+            deadline: self.deadline,
+            depth: self.depth,
+        }
     }
 
     fn at_depth(

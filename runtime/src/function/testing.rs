@@ -1,7 +1,7 @@
 //! Small guests and what is around them, for tests that need a function but no server.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -13,12 +13,12 @@ use crate::budget::InstanceBudget;
 use crate::clock;
 use crate::engine::{Engine, EngineSize, Handler, LoadError};
 use crate::failure::Failure;
+use crate::grants::AllowedHosts;
 use crate::host::HostFactory;
 use crate::limits::MIB;
 use crate::manifest::{ComponentLimits, Reuse};
 use crate::observe::{Log, LogFormat, LogWriter, Metrics};
 use crate::outbound::Outbound;
-use crate::outbound::grants::AllowedHosts;
 use crate::request::{
     Caller, IdSource, RequestContext, RequestId, ResponseBody, TraceContext, WorkerId,
 };
@@ -114,7 +114,8 @@ impl Bed {
             grants: Arc::default(),
             outbound: Arc::new(Outbound {
                 allowed_hosts: AllowedHosts::default(),
-                app: Arc::default(),
+                networks: Arc::default(),
+                app: Arc::new(OnceLock::new()),
             }),
         };
         let parts = FunctionParts {

@@ -7,7 +7,7 @@ use super::read::Reader;
 use super::{Build, Component, LabelKind, LabelUse, build, dependency, files, name, source, tool};
 use crate::document::{Table, Value};
 use crate::fault::{Reason, did_you_mean};
-use crate::outbound::grants::Grant;
+use crate::grants::Grant;
 use crate::variables::{Template, check_name};
 
 /// A component with what can only be checked when all are known.

@@ -2,20 +2,20 @@
 //! Whose request it is, and what its sender is told of a failure, is left to the callers.
 
 mod body;
+mod connector;
 mod counted;
 mod error;
 mod framing;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::request::Parts;
 use http::{Request, Response, Version};
 use http_body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Error as LegacyError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use crate::clock;
 use crate::limits::{
@@ -23,6 +23,7 @@ use crate::limits::{
 };
 
 pub(crate) use body::ReceivedBody;
+pub(crate) use connector::{ConnectError, Connector};
 pub(crate) use error::ClientError;
 
 use body::{GivenBack, SendingBody, SendingProgress};
@@ -37,6 +38,8 @@ pub(crate) struct Timeouts {
     pub(crate) first_byte: Duration,
     /// Between two pieces of the response's content.
     pub(crate) between_bytes: Duration,
+    /// When the response must have ended, whatever moves.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// What a client may speak with servers that it reaches by TLS, which choose. With others it speaks HTTP/1.1.
@@ -54,7 +57,7 @@ pub(crate) struct Client<B> {
     pool: Pool<B>,
 }
 
-type Pool<B> = legacy::Client<Counted<HttpsConnector<HttpConnector>>, SendingBody<B>>;
+type Pool<B> = legacy::Client<Counted<HttpsConnector<Connector>>, SendingBody<B>>;
 
 impl<B> Clone for Client<B> {
     fn clone(&self) -> Self {
@@ -69,19 +72,15 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// A client whose attempts to connect take no longer than `connect_timeout`.
-    pub(crate) fn new(connect_timeout: Duration, protocols: Protocols) -> Self {
-        let mut http = HttpConnector::new();
-        http.set_connect_timeout(Some(connect_timeout));
-        http.set_nodelay(true);
-        http.enforce_http(false);
+    /// A client that makes its connections with `connector`.
+    pub(crate) fn new(connector: Connector, protocols: Protocols) -> Self {
         let https = HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
             .enable_http1();
         let https = match protocols {
-            Protocols::Http1 => https.wrap_connector(http),
-            Protocols::Http1AndHttp2 => https.enable_http2().wrap_connector(http),
+            Protocols::Http1 => https.wrap_connector(connector),
+            Protocols::Http1AndHttp2 => https.enable_http2().wrap_connector(connector),
         };
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -117,7 +116,8 @@ where
         }
         let mut response = sent.map_err(|failed| failed.error)?;
         framing::settle(&mut response)?;
-        Ok(response.map(|content| ReceivedBody::new(content, timeouts.between_bytes)))
+        Ok(response
+            .map(|content| ReceivedBody::new(content, timeouts.between_bytes, timeouts.deadline)))
     }
 
     async fn attempt(
@@ -136,6 +136,15 @@ where
         tokio::select! {
             outcome = response => outcome.inspect(|response| Uses::count(response.extensions())).map_err(Failed::from),
             () = overdue(&progress, patience) => Err(Failed { error: ClientError::ResponseTimeout, may_repeat: false }),
+            () = passed(timeouts.deadline) => {
+                // Whoever was waited for is late.
+                let error = if progress.waits_for_content() {
+                    ClientError::RequestTimeout
+                } else {
+                    ClientError::ResponseTimeout
+                };
+                Err(Failed { error, may_repeat: false })
+            }
         }
     }
 }
@@ -173,10 +182,18 @@ fn repeatable<B>(request: &Request<B>) -> Option<Parts> {
 async fn overdue(progress: &SendingProgress, patience: Duration) {
     loop {
         let due = progress.last() + patience;
-        sleep_until(Instant::from_std(due)).await;
+        sleep_until(due.into()).await;
         if progress.last() + patience <= due {
             return;
         }
+    }
+}
+
+/// Waits for a deadline, if there is one.
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
     }
 }
 

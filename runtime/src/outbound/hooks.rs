@@ -9,9 +9,8 @@ use wasmtime_wasi_http::{
     WasiHttpHooks,
 };
 
-use super::grants::INTERNAL_DOMAIN;
-use super::{OWN_HOST, Outbound, send};
-use crate::function::CallState;
+use super::{GuestCall, OWN_HOST, Outbound, send};
+use crate::grants::INTERNAL_DOMAIN;
 
 type Sent = wasmtime_wasi_http::Result<(http::Response<WasiBody>, IoResult)>;
 type IoResult = Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>;
@@ -19,7 +18,7 @@ type IoResult = Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>;
 /// The hooks of one instance.
 pub struct OutboundHooks {
     outbound: Arc<Outbound>,
-    call: Option<Arc<CallState>>,
+    caller: Option<GuestCall>,
 }
 
 /// Where a request goes.
@@ -36,12 +35,12 @@ impl OutboundHooks {
     pub(crate) fn new(outbound: Arc<Outbound>) -> Self {
         Self {
             outbound,
-            call: None,
+            caller: None,
         }
     }
 
-    pub(crate) fn begin_request(&mut self, call: &Arc<CallState>) {
-        self.call = Some(Arc::clone(call));
+    pub(crate) fn begin_request(&mut self, caller: GuestCall) {
+        self.caller = Some(caller);
     }
 
     /// Where the request goes, if the component may send it there.
@@ -50,11 +49,16 @@ impl OutboundHooks {
         let Some(authority) = request.uri().authority() else {
             return self.own_app(scheme);
         };
-        if authority.host().eq_ignore_ascii_case(OWN_HOST) {
+        // Spin knows the second name; the first is the one that grants have.
+        if ["self", OWN_HOST]
+            .iter()
+            .any(|own| authority.host().eq_ignore_ascii_case(own))
+        {
             return self.own_app(scheme);
         }
         let allowed = &self.outbound.allowed_hosts;
-        if !allowed.allows(scheme, authority.host(), authority.port_u16(), None) {
+        // A name that only its address can be granted by is judged once more, when it is resolved.
+        if !allowed.may_allow(scheme, authority.host(), authority.port_u16()) {
             tracing::warn!(
                 "a request to {scheme}://{authority} was denied; \
                  add it to the component's allowed_outbound_hosts in spin.toml"
@@ -85,17 +89,15 @@ fn internal_component(authority: &Authority) -> Option<String> {
 /// Sends a request within the app, on this worker.
 async fn send_within(
     outbound: Arc<Outbound>,
-    call: Option<Arc<CallState>>,
+    caller: Option<GuestCall>,
     destination: Option<String>,
     request: Request<WasiBody>,
 ) -> Sent {
     let app = outbound.app.get().and_then(std::sync::Weak::upgrade);
-    let (Some(app), Some(call)) = (app, call) else {
+    let (Some(app), Some(caller)) = (app, caller) else {
         return Err(Error::DestinationUnavailable);
     };
-    let response = app
-        .call_from_within(&call, destination.as_deref(), request)
-        .await?;
+    let response = app.call_within(caller, destination, request).await?;
     Ok((response, Box::new(async { Ok(()) })))
 }
 
@@ -121,16 +123,16 @@ impl WasiHttpHooks for OutboundHooks {
         _processed: IoResult,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let outbound = Arc::clone(&self.outbound);
-        let call = self.call.clone();
-        if let Some(call) = &call {
-            call.context.trace.continue_in(request.headers_mut());
+        let caller = self.caller.clone();
+        if let Some(caller) = &caller {
+            caller.context.trace.continue_in(request.headers_mut());
         }
         match self.destination(&request) {
             Err(error) => Box::new(async { Err(error) }),
-            Ok(Destination::Elsewhere) => Box::new(send::send(request, options)),
-            Ok(Destination::OwnApp) => Box::new(send_within(outbound, call, None, request)),
+            Ok(Destination::Elsewhere) => Box::new(send::send(outbound, request, options)),
+            Ok(Destination::OwnApp) => Box::new(send_within(outbound, caller, None, request)),
             Ok(Destination::Component(id)) => {
-                Box::new(send_within(outbound, call, Some(id), request))
+                Box::new(send_within(outbound, caller, Some(id), request))
             }
         }
     }

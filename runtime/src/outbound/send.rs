@@ -1,12 +1,14 @@
 //! Requests of guests to other servers: their options become deadlines, and what goes wrong an error of `wasi:http`.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::sync::{Arc, Weak};
 
 use http::{Request, Response, header};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use super::client::{Client, ClientError, Protocols, Timeouts};
+use super::Outbound;
+use super::client::{Client, ClientError, ConnectError, Connector, Protocols, Timeouts};
 use crate::limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT};
 
 type Sent = (
@@ -15,23 +17,44 @@ type Sent = (
 );
 
 thread_local! {
-    /// One client for each worker, because its connections belong to the worker's reactor.
-    static CLIENT: OnceCell<Client<WasiBody>> = const { OnceCell::new() };
+    /// One client for each component and worker: its connections belong to the worker's reactor, and what one component
+    /// may connect to, another one may not.
+    static CLIENTS: RefCell<Vec<(Weak<Outbound>, Client<WasiBody>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The client of a component on this worker.
+fn client(outbound: &Arc<Outbound>) -> Client<WasiBody> {
+    CLIENTS.with_borrow_mut(|clients| {
+        let is_its = |(owner, _): &&(Weak<Outbound>, _)| owner.as_ptr() == Arc::as_ptr(outbound);
+        if let Some((_, client)) = clients.iter().find(is_its) {
+            return client.clone();
+        }
+        // A component of an app that was swapped takes its connections with it.
+        clients.retain(|(owner, _)| owner.strong_count() > 0);
+        let owner = Arc::downgrade(outbound);
+        let judge = Weak::clone(&owner);
+        let connector = Connector {
+            judge: Some(Arc::new(move |target, address| {
+                let outbound = judge.upgrade().ok_or(ConnectError::Denied)?;
+                outbound.judge(target, address)
+            })),
+            ..Connector::new(DEFAULT_CONNECT_TIMEOUT)
+        };
+        let client = Client::new(connector, Protocols::Http1AndHttp2);
+        clients.push((owner, client.clone()));
+        client
+    })
 }
 
 /// Sends a request to another server and returns its response as soon as its head is there.
 pub(super) async fn send(
+    outbound: Arc<Outbound>,
     mut request: Request<WasiBody>,
     options: Option<RequestOptions>,
 ) -> wasmtime_wasi_http::Result<Sent> {
     // The client writes HTTP/1.1's Host from the target URI, and needs none for HTTP/2.
     request.headers_mut().remove(header::HOST);
-    let client = CLIENT.with(|client| {
-        let client =
-            client.get_or_init(|| Client::new(DEFAULT_CONNECT_TIMEOUT, Protocols::Http1AndHttp2));
-        client.clone()
-    });
-    let response = client.send(request, timeouts(options)).await;
+    let response = client(&outbound).send(request, timeouts(options)).await;
     let response = response.map_err(wasi_error)?;
     let response = response.map(|content| content.map_err(wasi_error).boxed_unsync());
     Ok((response, Box::new(async { Ok(()) })))
@@ -45,6 +68,7 @@ fn timeouts(options: Option<RequestOptions>) -> Timeouts {
         between_bytes: options
             .between_bytes_timeout
             .unwrap_or(DEFAULT_READ_TIMEOUT),
+        deadline: None,
     }
 }
 
@@ -55,12 +79,15 @@ fn wasi_error(error: ClientError) -> Error {
             rcode: None,
             info_code: None,
         },
+        ClientError::Denied => Error::HttpRequestDenied,
+        ClientError::AddressProhibited => Error::DestinationIpProhibited,
         ClientError::ConnectionRefused => Error::ConnectionRefused,
         ClientError::ConnectionTimeout => Error::ConnectionTimeout,
         ClientError::DestinationUnavailable => Error::DestinationUnavailable,
         ClientError::TlsCertificateError => Error::TlsCertificateError,
         ClientError::TlsProtocolError => Error::TlsProtocolError,
         ClientError::ConnectionTerminated => Error::ConnectionTerminated,
+        ClientError::RequestTimeout => Error::ConnectionWriteTimeout,
         ClientError::ResponseTimeout => Error::HttpResponseTimeout,
         ClientError::ResponseIncomplete => Error::HttpResponseIncomplete,
         ClientError::HeadersTooLarge => Error::HttpResponseHeaderSectionSize(None),

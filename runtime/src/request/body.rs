@@ -4,18 +4,15 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
 
-use super::RequestContext;
 use super::limits::{DEFAULT_BODY_PROGRESS_TIMEOUT, DEFAULT_MAX_BODY_BYTES};
-use crate::clock;
+use super::{Pace, RequestContext};
 use crate::failure::Failure;
 
 /// The content of a request. Ends with a [`Failure`] when the client sends too much or too slowly.
@@ -25,8 +22,7 @@ pub struct RequestBody {
     context: Option<Arc<RequestContext>>,
     limit_bytes: u64,
     received_bytes: u64,
-    progress_timeout: Duration,
-    progress: Option<Progress>,
+    pace: Pace,
 }
 
 /// The content of a response.
@@ -48,28 +44,20 @@ enum Source {
     Inside(UnsyncBoxBody<Bytes, Failure>),
 }
 
-/// The wait for the next piece. The timer is kept between waits, since making one costs an allocation.
-#[derive(Debug)]
-struct Progress {
-    timer: Pin<Box<Sleep>>,
-    waiting: bool,
-}
-
 impl RequestBody {
     /// The content that the client of `context` sends.
     pub(crate) fn from_client(
         content: Incoming,
         context: Arc<RequestContext>,
         limit_bytes: u64,
-        progress_timeout: Duration,
+        pace: Pace,
     ) -> Self {
         Self {
             source: Source::Client(content),
             context: Some(context),
             limit_bytes,
             received_bytes: 0,
-            progress_timeout,
-            progress: None,
+            pace,
         }
     }
 
@@ -87,8 +75,7 @@ impl RequestBody {
             context: None,
             limit_bytes: DEFAULT_MAX_BODY_BYTES,
             received_bytes: 0,
-            progress_timeout: DEFAULT_BODY_PROGRESS_TIMEOUT,
-            progress: None,
+            pace: Pace::new(DEFAULT_BODY_PROGRESS_TIMEOUT, 0),
         }
     }
 
@@ -134,21 +121,9 @@ impl RequestBody {
         Ok(frame)
     }
 
-    /// Ready once the client has sent nothing for as long as it may.
-    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
-        let timeout = self.progress_timeout;
-        let progress = self.progress.get_or_insert_with(|| Progress {
-            timer: Box::pin(tokio::time::sleep(timeout)),
-            waiting: true,
-        });
-        if !progress.waiting {
-            progress.waiting = true;
-            progress
-                .timer
-                .as_mut()
-                .reset(Instant::from_std(clock::now() + timeout));
-        }
-        ready!(progress.timer.as_mut().poll(cx));
+    /// Ready once the client has kept the server waiting for as long as it may.
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        ready!(self.pace.poll_overdue(cx));
         Poll::Ready(self.fail(Failure::RequestTimeout))
     }
 }
@@ -169,11 +144,13 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let Poll::Ready(frame) = self.source.poll_frame(cx) else {
-            return self.poll_progress(cx).map(|failure| Some(Err(failure)));
+            return self.poll_overdue(cx).map(|failure| Some(Err(failure)));
         };
-        if let Some(progress) = &mut self.progress {
-            progress.waiting = false;
-        }
+        let bytes = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+            _ => 0,
+        };
+        self.pace.moved(bytes);
         Poll::Ready(match frame {
             Some(Ok(frame)) => Some(self.account(frame)),
             Some(Err(failure)) => Some(Err(self.fail(failure))),

@@ -6,8 +6,12 @@ use std::time::Duration;
 /// Content of a request until the component's own limit is known.
 pub const DEFAULT_MAX_BODY_BYTES: u64 = 10 * 1024 * 1024;
 
-/// Between two pieces of a request's content. Covers a mobile client in a tunnel.
+/// For the client to send more of its request's content. Covers a mobile client in a tunnel.
 pub const DEFAULT_BODY_PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The least rate, in bytes per second, at which a client sends its request or reads its response while the server waits
+/// for it. The slowest mobile links carry a few kilobytes per second; what is slower holds connections and instances open.
+pub const DEFAULT_MIN_RATE: u64 = 240;
 
 /// An id that is taken over from a trusted proxy, so that log lines stay short.
 pub const MAX_GIVEN_ID_BYTES: usize = 128;

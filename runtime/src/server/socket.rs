@@ -14,9 +14,10 @@ use super::guard::Guard;
 use super::interim::InterimSource;
 use super::limits::{DISCARD_BYTES, JOINED_BYTES, LINGER_TIMEOUT};
 use super::phase::ConnectionPhase;
-use super::write_timeout::{Progress, WriteTimeout, stopped_reading};
+use super::write_timeout::stopped_reading;
 use crate::clock;
 use crate::failure::Failure;
+use crate::request::Pace;
 use crate::settings::ServerLimits;
 
 /// The socket of one connection.
@@ -28,7 +29,8 @@ pub(crate) struct Socket {
     interim: Rc<InterimSource>,
     /// The rest of an interim response whose beginning has been written.
     interim_rest: Bytes,
-    write_timeout: WriteTimeout,
+    /// Waits while the client's receive window is full.
+    pace: Pace,
     /// Whether there is nobody left to write to.
     ended: bool,
     /// Whether hyper has nothing half-sent.
@@ -50,7 +52,7 @@ impl Socket {
             phase,
             interim,
             interim_rest: Bytes::new(),
-            write_timeout: WriteTimeout::new(limits.write_progress_timeout),
+            pace: Pace::new(limits.write_progress_timeout, limits.min_rate),
             ended: false,
             refused: false,
             is_flushed: true,
@@ -121,24 +123,24 @@ impl Socket {
         self.poll_interim_rest(cx)
     }
 
-    /// Passes on the result of a write, and ends the wait for one that makes no progress.
+    /// Passes on the result of a write, and ends the wait for a client that is too slow.
     fn poll_progress(
         &mut self,
         cx: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        match self.write_timeout.poll(cx, written.is_ready()) {
-            Poll::Ready(Progress::Steady) | Poll::Pending => written,
-            Poll::Ready(Progress::Resumed) => {
-                self.phase.progress(clock::now());
-                written
+        if let Poll::Ready(result) = &written {
+            let bytes = *result.as_ref().unwrap_or(&0);
+            if let Some(now) = self.pace.moved(bytes) {
+                self.phase.progress(now);
             }
-            Poll::Ready(Progress::Stalled) => {
-                self.ended = true;
-                self.phase.stall();
-                Poll::Ready(Err(stopped_reading()))
-            }
+            return written;
         }
+        self.pace.poll_overdue(cx).map(|()| {
+            self.ended = true;
+            self.phase.stall();
+            Err(stopped_reading())
+        })
     }
 }
 

@@ -22,7 +22,7 @@ use super::sanitise::sanitise;
 use crate::failure::Failure;
 use crate::observe::{Observer, Stage};
 use crate::request::{
-    Caller, IdSource, RequestBody, RequestContext, RequestId, ResponseBody, TraceContext,
+    Caller, IdSource, Pace, RequestBody, RequestContext, RequestId, ResponseBody, TraceContext,
     X_REQUEST_ID,
 };
 
@@ -137,12 +137,8 @@ impl<S: InnerService> Stack<S> {
     ) -> Result<Response<ResponseBody>, Failure> {
         context.enter(Stage::Limit);
         let limits = &self.config.limits;
-        let content = RequestBody::from_client(
-            content,
-            context,
-            limits.max_body_bytes,
-            limits.body_progress_timeout,
-        );
+        let pace = Pace::new(limits.body_progress_timeout, limits.min_rate);
+        let content = RequestBody::from_client(content, context, limits.max_body_bytes, pace);
         self.inner.call(Request::from_parts(head, content)).await
     }
 }

@@ -15,6 +15,7 @@ use crate::environment;
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::limits::{DEFAULT_MEMORY, MAX_INSTANCES};
 use crate::manifest::{App, Target};
+use crate::outbound::ProtectedNetworks;
 use crate::settings::{Config, SETTINGS_FILE, STATE_DIRECTORY, Settings};
 use crate::state::State;
 use crate::variables::{VariableSources, Variables, from_environment};
@@ -197,6 +198,12 @@ pub(super) fn loader(reading: &Reading, listeners: &Listeners) -> Result<Loader,
         })?,
         metrics: Arc::clone(listeners.metrics()),
         log: listeners.log().clone(),
+        networks: Arc::new(ProtectedNetworks::new(
+            reading.config.blocked_networks.clone(),
+            [Some(listeners.http()), listeners.admin()]
+                .into_iter()
+                .flatten(),
+        )),
         workers: reading.config.listen.workers.get(),
     })
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::Edge;
+use super::{Edge, Origin};
 use crate::document::Table;
-use crate::edge::Origin;
 use crate::fault::Reason;
-use crate::limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT, DEFAULT_REQUEST_BODY};
+use crate::limits::{
+    DEFAULT_CONNECT_TIMEOUT, DEFAULT_EDGE_REQUEST_TIMEOUT, DEFAULT_READ_TIMEOUT,
+    DEFAULT_REQUEST_BODY,
+};
 use crate::units::{duration, size};
 
 pub(super) fn edge(root: &Table<'_>) -> Edge {
@@ -20,6 +22,7 @@ pub(super) fn edge(root: &Table<'_>) -> Edge {
         connect_timeout: time("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
         first_byte_timeout: time("first_byte_timeout", DEFAULT_READ_TIMEOUT),
         between_bytes_timeout: time("between_bytes_timeout", DEFAULT_READ_TIMEOUT),
+        request_timeout: time("request_timeout", DEFAULT_EDGE_REQUEST_TIMEOUT),
         request_body: table
             .as_ref()
             .and_then(|table| table.parsed("request_body", size))

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::request::limits::{DEFAULT_BODY_PROGRESS_TIMEOUT, DEFAULT_MAX_BODY_BYTES};
+use crate::request::limits::{
+    DEFAULT_BODY_PROGRESS_TIMEOUT, DEFAULT_MAX_BODY_BYTES, DEFAULT_MIN_RATE,
+};
 
 /// Bytes of a request's head. Twice what browsers with many cookies send; more than any proxy in front forwards.
 pub const DEFAULT_MAX_HEADER_BYTES: usize = 32 * 1024;
@@ -17,7 +19,7 @@ pub const HEADER_COUNT_CEILING: usize = 256;
 /// From the first byte of a head to its last. Honest clients send a head in one packet.
 pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two moments at which the client takes some of its response. A client that never reads would
+/// For the client to take more of its response. A client that never reads would
 /// otherwise hold an instance for ever.
 pub const DEFAULT_WRITE_PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -45,10 +47,12 @@ pub struct ServerLimits {
     pub max_body_bytes: u64,
     /// Time for a whole head; beyond: 408 and close.
     pub header_timeout: Duration,
-    /// Time between two pieces of content; beyond: 408 and close.
+    /// Time that the client keeps the server waiting for content; beyond: 408 and close.
     pub body_progress_timeout: Duration,
-    /// Time between two moments at which the client reads; beyond: the connection is cut.
+    /// Time that the client keeps the server waiting to take more of a response; beyond: the connection is cut.
     pub write_progress_timeout: Duration,
+    /// Bytes per second with which a client earns back these two times; 0 if any byte is enough.
+    pub min_rate: u64,
     /// Time between two requests; beyond: close.
     pub keep_alive_timeout: Duration,
     /// Open connections; beyond: 503 and close.
@@ -68,6 +72,7 @@ impl ServerLimits {
             header_timeout: DEFAULT_HEADER_TIMEOUT,
             body_progress_timeout: DEFAULT_BODY_PROGRESS_TIMEOUT,
             write_progress_timeout: DEFAULT_WRITE_PROGRESS_TIMEOUT,
+            min_rate: DEFAULT_MIN_RATE,
             keep_alive_timeout: DEFAULT_KEEP_ALIVE_TIMEOUT,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,

@@ -152,7 +152,7 @@ fn host_name(text: &str) -> Result<String, Reason> {
     Err(Reason::new(format!("`{text}` is not the name of a host")).help(help))
 }
 
-fn network(text: &str) -> Result<IpNet, Reason> {
+pub(super) fn network(text: &str) -> Result<IpNet, Reason> {
     let single = text.parse::<IpAddr>().map(IpNet::from);
     single.or_else(|_| text.parse()).map_err(|_| {
         let help = "write an address or a network: `10.0.0.7` or `10.0.0.0/8`";

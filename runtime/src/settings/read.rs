@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{AccessLog, Config, Log, LogLevel, ServerLimits, cache, edge, listen, store};
+use super::{AccessLog, Config, Log, LogLevel, ServerLimits, cache, edge, listen, outbound, store};
 use crate::document::Table;
 use crate::fault::{Reason, did_you_mean};
 use crate::limits::DEFAULT_INSTANCE_MEMORY;
@@ -31,6 +31,7 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
         kv,
         cache: cache::cache(root),
         edge: edge::edge(root),
+        blocked_networks: outbound::blocked_networks(root),
         cache_directory: runtime
             .as_ref()
             .and_then(|table| table.string("cache_dir"))
@@ -67,6 +68,7 @@ fn limits(root: &Table<'_>) -> ServerLimits {
         header_timeout: time("header_timeout", standard.header_timeout),
         body_progress_timeout: time("body_timeout", standard.body_progress_timeout),
         write_progress_timeout: time("write_timeout", standard.write_progress_timeout),
+        min_rate: table.parsed("min_rate", rate).unwrap_or(standard.min_rate),
         keep_alive_timeout: time("keep_alive_timeout", standard.keep_alive_timeout),
         max_connections: count("connections", standard.max_connections),
         drain_timeout: time("drain_timeout", standard.drain_timeout),
@@ -74,6 +76,11 @@ fn limits(root: &Table<'_>) -> ServerLimits {
     };
     table.finish();
     limits
+}
+
+/// Bytes per second; `off` for none.
+fn rate(text: &str) -> Result<u64, Reason> {
+    if text == "off" { Ok(0) } else { size(text) }
 }
 
 /// A number from the file as a length in memory; one that no memory can have is as good as the longest.

@@ -84,6 +84,7 @@ fn every_key_is_read() {
         header_count = 50
         header_timeout = "1s"
         body_timeout = "2s"
+        min_rate = "1KiB"
         keep_alive_timeout = "3s"
         connections = 4
         drain_timeout = "5s"
@@ -109,7 +110,10 @@ fn every_key_is_read() {
         connect_timeout = "1s"
         first_byte_timeout = "2s"
         between_bytes_timeout = "3s"
+        request_timeout = "4s"
         request_body = "1GiB"
+        [outbound_networking]
+        block_networks = ["private", "203.0.113.0/24"]
         [runtime]
         cache_dir = "compiled"
         memory = "2GiB"
@@ -122,11 +126,13 @@ fn every_key_is_read() {
     assert_eq!(config.listen.admin_hosts, ["metrics.example.com"]);
     assert_eq!(config.listen.trusted_proxies.len(), 2);
     assert_eq!(config.listen.trusted_fields, ["x-real-ip"]);
+    assert_eq!(config.blocked_networks.len(), 15);
     let expected = ServerLimits {
         max_header_bytes: 8192,
         max_header_count: 50,
         header_timeout: Duration::from_secs(1),
         body_progress_timeout: Duration::from_secs(2),
+        min_rate: 1024,
         keep_alive_timeout: Duration::from_secs(3),
         max_connections: 4,
         drain_timeout: Duration::from_secs(5),
@@ -163,6 +169,7 @@ fn every_key_is_read() {
         connect_timeout: Duration::from_secs(1),
         first_byte_timeout: Duration::from_secs(2),
         between_bytes_timeout: Duration::from_secs(3),
+        request_timeout: Duration::from_secs(4),
         request_body: 1 << 30,
     };
     assert_eq!(config.edge, expected);

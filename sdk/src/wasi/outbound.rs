@@ -1,14 +1,16 @@
 //! Requests to other servers through `wasi:http/client@0.3.0`.
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method};
+use http::uri::{Authority, Scheme};
+use http::{HeaderValue, Method, Uri};
 use spin_sdk::wasip3::http::types::ErrorCode;
 
 use super::http::Incoming;
 use crate::outbound::{Error, target};
 use crate::{Body, Request, Response};
 
-pub(crate) async fn send(mut request: Request) -> Result<Response, Error> {
+pub(crate) async fn send(request: Request) -> Result<Response, Error> {
+    let mut request = within_app(request);
     announce_length(&mut request);
     let target = target(&request);
     match spin_sdk::http::send(request).await {
@@ -36,4 +38,16 @@ fn announce_length(request: &mut Request) {
             .entry(CONTENT_LENGTH)
             .or_insert_with(|| HeaderValue::from(length));
     }
+}
+
+/// A target that is a path only means the app itself. `wasi:http` has no such requests, but hosts have a name for them.
+fn within_app(request: Request) -> Request {
+    let (mut head, body) = request.into_parts();
+    if head.uri.authority().is_none() {
+        let mut parts = std::mem::take(&mut head.uri).into_parts();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(Authority::from_static("self.alt"));
+        head.uri = Uri::from_parts(parts).unwrap_or_default();
+    }
+    Request::from_parts(head, body)
 }

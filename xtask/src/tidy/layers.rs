@@ -26,7 +26,7 @@ const RUNTIME: &[&[&str]] = &[
     &["request"],
     &["observe"],
     &["document"],
-    &["units"],
+    &["grants", "units"],
     &["failure", "fault"],
     &["clock", "environment", "limits"],
 ];
@@ -35,13 +35,8 @@ const RUNTIME: &[&[&str]] = &[
 const KNOWN_UPWARD: &[(&str, &str)] = &[
     ("capability", "function"),
     ("capability", "host"),
-    ("manifest", "outbound"),
-    ("outbound", "deployment"),
-    ("outbound", "function"),
     ("router", "manifest"),
-    ("settings", "edge"),
     ("variables", "manifest"),
-    ("variables", "outbound"),
     ("host", "function"),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep_until};
 
 use super::ClientError;
 use crate::clock;
@@ -20,6 +20,7 @@ use crate::clock;
 pub(super) struct SendingProgress {
     begun: Instant,
     milliseconds: Arc<AtomicU64>,
+    waits_for_content: Arc<AtomicBool>,
 }
 
 impl SendingProgress {
@@ -27,11 +28,17 @@ impl SendingProgress {
         Self {
             begun: now,
             milliseconds: Arc::default(),
+            waits_for_content: Arc::default(),
         }
     }
 
     pub(super) fn last(&self) -> Instant {
         self.begun + Duration::from_millis(self.milliseconds.load(Ordering::Relaxed))
+    }
+
+    /// Whether the rest of the content is what the request waits for.
+    pub(super) fn waits_for_content(&self) -> bool {
+        self.waits_for_content.load(Ordering::Relaxed)
     }
 
     fn note(&self, now: Instant) {
@@ -96,7 +103,10 @@ impl<B: Body + Unpin> Body for SendingBody<B> {
         let Some(content) = &mut self.content else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(content).poll_frame(context));
+        let frame = Pin::new(content).poll_frame(context);
+        let waits = &self.progress.waits_for_content;
+        waits.store(frame.is_pending(), Ordering::Relaxed);
+        let frame = ready!(frame);
         self.give_back = None;
         self.progress.note(clock::now());
         Poll::Ready(frame)
@@ -117,16 +127,18 @@ pin_project_lite::pin_project! {
         #[pin]
         content: Incoming,
         between: Duration,
+        deadline: Option<Instant>,
         #[pin]
         alarm: Option<Sleep>,
     }
 }
 
 impl ReceivedBody {
-    pub(super) fn new(content: Incoming, between: Duration) -> Self {
+    pub(super) fn new(content: Incoming, between: Duration, deadline: Option<Instant>) -> Self {
         Self {
             content,
             between,
+            deadline,
             alarm: None,
         }
     }
@@ -141,13 +153,18 @@ impl Body for ReceivedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         let mut this = self.project();
-        if let Poll::Ready(frame) = this.content.poll_frame(context) {
+        let is_late = this
+            .deadline
+            .is_some_and(|deadline| deadline <= clock::now());
+        if !is_late && let Poll::Ready(frame) = this.content.poll_frame(context) {
             this.alarm.set(None);
             let frame = frame.map(|frame| frame.map_err(|error| ClientError::of_content(&error)));
             return Poll::Ready(frame);
         }
         if this.alarm.is_none() {
-            this.alarm.set(Some(tokio::time::sleep(*this.between)));
+            let due = clock::now() + *this.between;
+            let due = this.deadline.map_or(due, |deadline| due.min(deadline));
+            this.alarm.set(Some(sleep_until(due.into())));
         }
         let alarm = this.alarm.as_mut().as_pin_mut().expect("it was set above");
         ready!(alarm.poll(context));

@@ -5,12 +5,20 @@ use std::io;
 
 use hyper_util::client::legacy::Error as LegacyError;
 
+use super::ConnectError;
+
 /// Why there is no response, or not all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ClientError {
     /// Its name has no address.
     #[error("the name of the other server has no address")]
     DnsError,
+    /// None of its addresses is granted.
+    #[error("the address of the other server is not granted")]
+    Denied,
+    /// Its addresses are in a protected network.
+    #[error("the address of the other server is in a protected network")]
+    AddressProhibited,
     /// Nobody listens at its address.
     #[error("the other server refused the connection")]
     ConnectionRefused,
@@ -29,6 +37,9 @@ pub(crate) enum ClientError {
     /// It closed the connection before any of the response had come.
     #[error("the other server closed the connection without a response")]
     ConnectionTerminated,
+    /// The content of the request did not come in time.
+    #[error("the content of the request took too long")]
+    RequestTimeout,
     /// It was silent for too long.
     #[error("the other server took too long to answer")]
     ResponseTimeout,
@@ -57,6 +68,14 @@ impl ClientError {
     }
 
     fn of_connecting(error: &LegacyError) -> Self {
+        if let Some(error) = cause::<ConnectError>(error) {
+            return match error {
+                ConnectError::Unresolved(_) => Self::DnsError,
+                ConnectError::ResolvingTimeout => Self::ConnectionTimeout,
+                ConnectError::Denied => Self::Denied,
+                ConnectError::Prohibited => Self::AddressProhibited,
+            };
+        }
         if let Some(error) = cause::<rustls::Error>(error) {
             return match error {
                 rustls::Error::InvalidCertificate(_) => Self::TlsCertificateError,
@@ -70,9 +89,7 @@ impl ClientError {
                     .is_some_and(|error| error.kind() == kind)
             })
         };
-        if is_of_name(error) {
-            Self::DnsError
-        } else if is_kind(io::ErrorKind::TimedOut) {
+        if is_kind(io::ErrorKind::TimedOut) {
             Self::ConnectionTimeout
         } else if is_kind(io::ErrorKind::ConnectionRefused) {
             Self::ConnectionRefused
@@ -116,11 +133,6 @@ fn is_malformed(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
     )
-}
-
-/// Whether the name could not be resolved. The resolver's error has no type of its own outside of its crate.
-fn is_of_name(error: &LegacyError) -> bool {
-    causes(error).any(|cause| cause.to_string().starts_with("dns error"))
 }
 
 /// The first cause of this type.

@@ -84,11 +84,12 @@ fn timeouts(first_byte: Duration, between_bytes: Duration) -> Timeouts {
         connect: Duration::ZERO,
         first_byte,
         between_bytes,
+        deadline: None,
     }
 }
 
 fn client() -> Client<Full<Bytes>> {
-    Client::new(LONG, Protocols::Http1)
+    Client::new(Connector::new(LONG), Protocols::Http1)
 }
 
 /// Sends a request and reads the answer to its end.
@@ -186,7 +187,7 @@ async fn content_that_was_not_begun_is_sent_over_another_connection() {
         stream.write_all(OK.as_bytes()).unwrap();
         chunks
     });
-    let client = Client::new(LONG, Protocols::Http1);
+    let client = Client::new(Connector::new(LONG), Protocols::Http1);
     let (sent, empty) = oneshot::channel();
     sent.send(Bytes::new()).unwrap();
     for content in [empty, content] {
@@ -244,11 +245,64 @@ async fn nobody_at_the_address_is_a_refusal() {
     assert_eq!(failure, Err(ClientError::ConnectionRefused));
 }
 
+/// How a request fails to a name that is resolved like this.
+async fn resolved_by(lookup: connector::Lookup, timeout: Duration) -> ClientError {
+    let connector = Connector {
+        lookup,
+        ..Connector::new(timeout)
+    };
+    let request = Request::get("http://name.test/").body(Full::default());
+    let client = Client::new(connector, Protocols::Http1);
+    call(&client, request.unwrap()).await.unwrap_err()
+}
+
 #[tokio::test]
 async fn a_name_without_an_address_is_told_as_such() {
-    let request = Request::get("http://name.invalid/").body(Full::default());
-    let failure = call(&client(), request.unwrap()).await;
-    assert_eq!(failure, Err(ClientError::DnsError));
+    let failing: connector::Lookup = |_, _| Box::pin(async { Err(std::io::Error::other("no")) });
+    assert_eq!(resolved_by(failing, LONG).await, ClientError::DnsError);
+    let empty: connector::Lookup = |_, _| Box::pin(async { Ok(Vec::new()) });
+    assert_eq!(resolved_by(empty, LONG).await, ClientError::DnsError);
+}
+
+#[tokio::test]
+async fn a_resolver_that_does_not_answer_is_given_up() {
+    let silent: connector::Lookup = |_, _| Box::pin(std::future::pending());
+    let failure = resolved_by(silent, SHORT).await;
+    assert_eq!(failure, ClientError::ConnectionTimeout);
+}
+
+/// Of two addresses of one name, the one that is not allowed is not tried.
+#[tokio::test]
+async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
+    static LOOKUPS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || answer(listener.accept().unwrap().0, &[OK]));
+    let lookup: connector::Lookup = |_, port| {
+        // A second look-up would find another address.
+        let turn = LOOKUPS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let last = if turn == 0 { 1 } else { 2 };
+        let addresses = vec![
+            ([192, 0, 2, 1], port).into(),
+            ([127, 0, 0, last], port).into(),
+        ];
+        Box::pin(async { Ok(addresses) })
+    };
+    let judge = |_: &http::Uri, address: SocketAddr| match address.ip().is_loopback() {
+        true => Ok(()),
+        false => Err(ConnectError::Denied),
+    };
+    let connector = Connector {
+        lookup,
+        judge: Some(std::sync::Arc::new(judge)),
+        timeout: LONG,
+    };
+    let client = Client::new(connector, Protocols::Http1);
+    let request = Request::get(format!("http://name.test:{port}/")).body(Full::default());
+    assert_eq!(call(&client, request.unwrap()).await.unwrap(), "ok");
+    let denied = Request::get("http://192.0.2.1/").body(Full::default());
+    let denied = call(&client, denied.unwrap()).await;
+    assert_eq!(denied, Err(ClientError::Denied));
 }
 
 #[tokio::test]

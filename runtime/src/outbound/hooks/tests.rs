@@ -1,22 +1,32 @@
 //! Where requests of guests go.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::Request;
+use http_body_util::{BodyExt, Empty};
 use wasmtime_wasi_http::Error;
 
 use super::{Destination, OutboundHooks};
-use crate::function::testing::empty;
-use crate::outbound::Outbound;
-use crate::outbound::grants::AllowedHosts;
+use crate::grants::AllowedHosts;
+use crate::outbound::client::ConnectError;
+use crate::outbound::{Outbound, ProtectedNetworks};
+
+fn outbound(granted: &[&str]) -> Outbound {
+    let listeners = ["127.0.0.1:3001".parse().unwrap()];
+    let blocked = vec!["172.16.0.0/12".parse().unwrap()];
+    Outbound {
+        allowed_hosts: AllowedHosts::parse(granted).unwrap(),
+        networks: Arc::new(ProtectedNetworks::new(blocked, listeners)),
+        app: Arc::new(OnceLock::new()),
+    }
+}
 
 /// Where a request to `target` goes if the manifest grants `granted`.
 fn destination(granted: &[&str], target: &str) -> &'static str {
-    let hooks = OutboundHooks::new(Arc::new(Outbound {
-        allowed_hosts: AllowedHosts::parse(granted).unwrap(),
-        app: Arc::default(),
-    }));
-    let request = Request::get(target).body(empty()).unwrap();
+    let hooks = OutboundHooks::new(Arc::new(outbound(granted)));
+    let request = Request::get(target)
+        .body(Empty::new().map_err(|never| match never {}).boxed_unsync())
+        .unwrap();
     match hooks.destination(&request) {
         Ok(Destination::Component(id)) if id == "api" => "component",
         Ok(Destination::Component(_)) => "another component",
@@ -39,7 +49,9 @@ fn a_request_goes_only_where_a_grant_lets_it() {
         (&[], "https://a.test/", "denied"),
         (&["http://10.0.0.0/8"], "http://10.1.2.3/", "elsewhere"),
         (&["http://10.0.0.0/8"], "http://11.1.2.3/", "denied"),
-        (&["http://10.0.0.0/8"], "http://ten.test/", "denied"),
+        // It depends on the address of the name.
+        (&["http://10.0.0.0/8"], "http://ten.test/", "elsewhere"),
+        (&["http://10.0.0.0/8"], "https://ten.test/", "denied"),
         (
             &["http://api.spin.internal"],
             "http://api.spin.internal/x",
@@ -63,6 +75,8 @@ fn a_request_goes_only_where_a_grant_lets_it() {
         (&["http://a.test"], "http://api.spin.internal/x", "denied"),
         (&["http://self"], "/path", "app"),
         (&["http://self"], "http://self.alt/path", "app"),
+        (&["http://self"], "http://self/path", "app"),
+        (&["http://a.test"], "http://self/path", "denied"),
         (&["http://a.test"], "/path", "denied"),
         (&["http://a.test"], "http://self.alt/path", "denied"),
     ];
@@ -71,6 +85,73 @@ fn a_request_goes_only_where_a_grant_lets_it() {
             destination(granted, target),
             expected,
             "{granted:?} and {target}"
+        );
+    }
+}
+
+/// How a connection to `address` for `target` is judged.
+fn judged(granted: &[&str], target: &str, address: &str) -> &'static str {
+    let judged = outbound(granted).judge(&target.parse().unwrap(), address.parse().unwrap());
+    match judged {
+        Ok(()) => "allowed",
+        Err(ConnectError::Denied) => "denied",
+        Err(_) => "prohibited",
+    }
+}
+
+#[test]
+fn networks_judge_the_address_that_is_connected_to() {
+    let any = &["*://*:*"][..];
+    let ten = &["http://10.0.0.0/8"][..];
+    let table = [
+        (ten, "http://ten.test/", "10.1.2.3:80", "allowed"),
+        (ten, "http://ten.test/", "[::ffff:10.1.2.3]:80", "allowed"),
+        (ten, "http://ten.test/", "11.1.2.3:80", "denied"),
+        (any, "http://blocked.test/", "172.16.0.1:80", "prohibited"),
+        (
+            &["http://172.16.0.1"],
+            "http://172.16.0.1/",
+            "172.16.0.1:80",
+            "prohibited",
+        ),
+        (
+            any,
+            "http://admin.test:3001/",
+            "127.0.0.1:3001",
+            "prohibited",
+        ),
+        (any, "http://admin.test:3001/", "[::1]:3001", "prohibited"),
+        (
+            &["http://localhost:3001"],
+            "http://localhost:3001/",
+            "127.0.0.1:3001",
+            "prohibited",
+        ),
+        (
+            &["http://127.0.0.0/8:3001"],
+            "http://a.test:3001/",
+            "127.0.0.1:3001",
+            "prohibited",
+        ),
+        (
+            &["http://127.0.0.1:3001"],
+            "http://127.0.0.1:3001/",
+            "127.0.0.1:3001",
+            "allowed",
+        ),
+        (
+            &["http://127.0.0.1:3001"],
+            "http://a.test:3001/",
+            "127.0.0.1:3001",
+            "allowed",
+        ),
+        (any, "http://other.test:3002/", "127.0.0.1:3002", "allowed"),
+    ];
+    for (granted, target, address, expected) in table {
+        assert_eq!(
+            judged(granted, target, address),
+            expected,
+            "{granted:?}: {target} at {address}"
         );
     }
 }

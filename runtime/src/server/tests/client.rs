@@ -71,6 +71,25 @@ impl Client {
         String::from_utf8_lossy(&rest).into_owned()
     }
 
+    /// Sends a byte each time that no answer has come for `pause`. What the answer begins with.
+    pub(super) fn reply_to_trickle(&mut self, pause: Duration) -> String {
+        self.0.get_ref().set_read_timeout(Some(pause)).unwrap();
+        let mut answer = [0; 64];
+        loop {
+            self.send_what_is_taken(b"a");
+            match self.0.read(&mut answer) {
+                Ok(length) => return String::from_utf8_lossy(&answer[..length]).into_owned(),
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+            }
+        }
+    }
+
+    /// Reads until the connection is cut.
+    pub(super) fn read_pieces_until_cut(&mut self) {
+        let mut piece = [0; 4096];
+        while self.0.read(&mut piece).is_ok_and(|length| length > 0) {}
+    }
+
     pub(super) fn end_sending(&mut self) -> &mut Self {
         self.0.get_mut().shutdown(Shutdown::Write).unwrap();
         self

@@ -161,13 +161,38 @@ fn content_that_stops_coming_is_answered_with_408() {
     assert_eq!(client.rest(), "");
 }
 
+/// Each byte comes well within the time, which a byte alone does not earn back.
+#[test]
+fn a_client_that_sends_a_byte_now_and_then_does_not_hold_its_request_open() {
+    let server = server(|limits| {
+        limits.body_progress_timeout = SHORT;
+        limits.min_rate = 1000;
+    });
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    let answer = client.reply_to_trickle(Duration::from_millis(5));
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[test]
+fn a_client_that_reads_a_byte_now_and_then_is_cut_off() {
+    let mut limits = ServerLimits::standard();
+    limits.write_progress_timeout = SHORT;
+    limits.min_rate = u64::MAX;
+    let server = TestServer::start(limits, &[], endless);
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.read_pieces_until_cut();
+    server.await_metric("failure=\"response-timeout\"} 1");
+}
+
+async fn endless(_: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
+    let content = ResponseBody::Streamed(Endless.boxed_unsync());
+    Ok(Response::new(content))
+}
+
 #[test]
 fn a_client_that_never_reads_is_cut_off() {
-    let endless = |_| async {
-        Ok::<_, Failure>(Response::new(ResponseBody::Streamed(
-            Endless.boxed_unsync(),
-        )))
-    };
     let mut limits = ServerLimits::standard();
     limits.write_progress_timeout = SHORT;
     let server = TestServer::start(limits, &[], endless);

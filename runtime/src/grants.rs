@@ -149,6 +149,29 @@ impl AllowedHosts {
         self.grants.iter().any(|grant| grant.allows(&target))
     }
 
+    /// Whether a component may connect to a host, if the host has an address in a network that is granted.
+    pub fn may_allow(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+        let is_address = bare(host).parse::<IpAddr>().is_ok();
+        let port_of_scheme = port.or_else(|| well_known_port(scheme));
+        self.allows(scheme, host, port, None)
+            || self.grants.iter().any(|grant| {
+                !is_address
+                    && matches!(grant.host, Host::Network(_))
+                    && grant.allows_scheme(scheme)
+                    && grant.allows_port(port_of_scheme)
+            })
+    }
+
+    /// Whether an entry names this very address, and not a network, a name or a wildcard that it is in.
+    pub fn names_address(&self, scheme: &str, address: IpAddr, port: u16) -> bool {
+        let address = address.to_canonical();
+        self.grants.iter().any(|grant| {
+            matches!(&grant.host, Host::Network(network) if *network == IpNet::from(address))
+                && grant.allows_scheme(scheme)
+                && grant.allows_port(Some(port))
+        })
+    }
+
     /// Whether a component may call its own app by a relative URL or by `self.alt`.
     pub fn allows_self(&self, scheme: &str) -> bool {
         let own = |grant: &Grant| matches!(grant.host, Host::OwnApp | Host::Any);

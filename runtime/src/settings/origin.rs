@@ -61,7 +61,7 @@ impl Origin {
     }
 
     /// The URI of a request target at this server.
-    pub(super) fn target(&self, target: &Uri) -> Option<Uri> {
+    pub(crate) fn target(&self, target: &Uri) -> Option<Uri> {
         let slash = PathAndQuery::from_static("/");
         let path = target.path_and_query().cloned().unwrap_or(slash);
         let uri = Uri::builder()

@@ -1,0 +1,149 @@
+//! Owns how a connection to another server begins: its name is resolved once, each address is judged, and only those that
+//! may be reached are connected to. So no second look-up comes between the judgement and the connection.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// Finds the addresses of a host.
+pub(crate) type Lookup = fn(String, u16) -> Looked;
+
+/// The addresses of a host, when they are found.
+pub(crate) type Looked = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// Decides whether an address, which the host of the URI has, may be connected to.
+pub(crate) type Judge = Arc<dyn Fn(&Uri, SocketAddr) -> Result<(), ConnectError> + Send + Sync>;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why no connection was tried.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    /// The host has no address.
+    #[error("the name cannot be resolved")]
+    Unresolved(#[source] io::Error),
+    /// The addresses were not found in time.
+    #[error("resolving the name took too long")]
+    ResolvingTimeout,
+    /// Nothing grants the address.
+    #[error("the address is not granted")]
+    Denied,
+    /// The address is in a network that is protected whatever is granted.
+    #[error("the address is in a protected network")]
+    Prohibited,
+}
+
+/// Connects to servers.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    /// The time for the look-up, and again for the connection.
+    pub(crate) timeout: Duration,
+    pub(crate) lookup: Lookup,
+    /// Without one, every address may be connected to.
+    pub(crate) judge: Option<Judge>,
+}
+
+impl Connector {
+    /// Connects to any server that the system's resolver finds.
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            lookup: system_lookup,
+            judge: None,
+        }
+    }
+
+    async fn connect(self, target: Uri) -> Result<TokioIo<TcpStream>, BoxError> {
+        let addresses = self.allowed(&target).await?;
+        let mut http = HttpConnector::new_with_resolver(Found(addresses));
+        http.set_connect_timeout(Some(self.timeout));
+        http.set_nodelay(true);
+        http.enforce_http(false);
+        Ok(http.call(target).await?)
+    }
+
+    /// The addresses of the target's host that may be connected to.
+    async fn allowed(&self, target: &Uri) -> Result<Vec<SocketAddr>, ConnectError> {
+        let mut refused = None;
+        let mut addresses = self.addresses(target).await?;
+        addresses.retain(|address| match &self.judge {
+            Some(judge) => judge(target, *address)
+                .map_err(|error| refused = Some(error))
+                .is_ok(),
+            None => true,
+        });
+        match refused {
+            Some(error) if addresses.is_empty() => Err(error),
+            _ => Ok(addresses),
+        }
+    }
+
+    async fn addresses(&self, target: &Uri) -> Result<Vec<SocketAddr>, ConnectError> {
+        let host = target.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let is_https = target.scheme() == Some(&Scheme::HTTPS);
+        let port = target.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        let found = (self.lookup)(host.to_owned(), port);
+        let found = tokio::time::timeout(self.timeout, found).await;
+        let found = found.map_err(|_| ConnectError::ResolvingTimeout)?;
+        let found = found.map_err(ConnectError::Unresolved)?;
+        if found.is_empty() {
+            let nothing = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+            return Err(ConnectError::Unresolved(nothing));
+        }
+        Ok(found)
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<TcpStream>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(target))
+    }
+}
+
+/// The system's resolver.
+pub(crate) fn system_lookup(host: String, port: u16) -> Looked {
+    Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
+}
+
+/// Addresses that are known already, as a resolver.
+#[derive(Clone)]
+struct Found(Vec<SocketAddr>);
+
+impl Service<Name> for Found {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Name) -> Self::Future {
+        ready(Ok(self.0.clone().into_iter()))
+    }
+}
