@@ -3,6 +3,7 @@
 //! One module for each capability holds what the versions of its interface share, and their bindings. The engines
 //! behind them live in the crate [`storage`], which knows nothing of WebAssembly.
 
+mod current_request;
 mod key_value;
 mod response;
 mod sqlite;
@@ -10,16 +11,15 @@ mod variables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use storage::{kv, sql};
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::clock;
 use crate::function::CallState;
 use crate::host::Host;
 use crate::variables::ComponentVariables;
 
+use current_request::CurrentRequest;
 use sqlite::OpenSessions;
 
 /// The host's side of the interfaces in `wit/`, generated.
@@ -65,8 +65,7 @@ pub struct Grants {
 /// The grants of a component, and what its instance has open.
 pub struct Capabilities {
     grants: Arc<Grants>,
-    /// When the requests that the instance works on must all have ended.
-    deadline: Instant,
+    request: CurrentRequest,
     sessions: OpenSessions,
 }
 
@@ -74,18 +73,19 @@ impl Capabilities {
     pub(crate) fn new(grants: Arc<Grants>) -> Self {
         Self {
             grants,
-            deadline: clock::now(),
+            request: CurrentRequest::none(),
             sessions: OpenSessions::default(),
         }
     }
 
     pub(crate) fn begin_request(&mut self, call: &CallState) {
-        self.deadline = self.deadline.max(call.deadline);
+        let deadline = self.request.deadline.max(call.deadline);
+        self.request = CurrentRequest::new(deadline, Arc::clone(&call.context));
     }
 
     /// Rolls back what requests left open, once none is under way.
     pub(crate) fn end_request(&mut self) {
-        self.deadline = clock::now();
+        self.request = CurrentRequest::none();
         self.sessions.roll_back();
     }
 }

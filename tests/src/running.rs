@@ -219,10 +219,17 @@ impl Beside {
 
     /// GETs a path.
     pub async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, Bytes::new()).await
+    }
+
+    /// POSTs to a path.
+    pub async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
+        self.call(Method::POST, path, body.into()).await
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Bytes) -> Answer {
         let url = format!("{}{path}", self.http);
-        self.client
-            .send(request(Method::GET, &url, &[], Bytes::new()))
-            .await
+        self.client.send(request(method, &url, &[], body)).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Method;
 use serde_json::json;
-use terrace_tests::{App, Running};
+use terrace_tests::{App, Beside, Running};
 
 /// How many writes are under way or done when the process is killed.
 const WRITES: usize = 2_000;
@@ -167,6 +167,11 @@ async fn a_full_disk_fails_writes_and_loses_none() {
         "the guest is told: {}",
         refused.status
     );
+    let told = refused.header("proxy-status");
+    assert!(told.contains("details=\"storage: "), "{told}");
+    let line = app.logged("request", &refused).await;
+    let failure = line["storage"].as_str().expect("the log names the failure");
+    assert!(["full", "io-error"].contains(&failure), "{failure}");
     app.process.limit_file_size(None);
     sql(&app, json!([["INSERT INTO writes VALUES (?)", id]])).await;
     let app = app.kill_and_restart().await;
@@ -176,4 +181,76 @@ async fn a_full_disk_fails_writes_and_loses_none() {
         json!([[id]]),
         "every acknowledged write is there"
     );
+}
+
+#[tokio::test]
+async fn a_request_that_ends_while_the_database_is_locked_says_so() {
+    let app = App::of("capabilities").grant("sqlite_databases = [\"default\"]");
+    let app = app.limit("timeout = \"1s\"").start().await;
+    sql(&app, json!([[CREATE]])).await;
+    let other = rusqlite::Connection::open(app.app().state().join("default.db")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let insert = json!([["INSERT INTO writes VALUES (1)"]]);
+    let late = app.post("/sql/default", insert.to_string()).await;
+    assert!(late.status >= 500, "{}", late.status);
+    let told = late.header("proxy-status");
+    assert!(told.contains("details=\"storage: "), "{told}");
+    let line = app.logged("request", &late).await;
+    let failure = line["storage"].as_str().expect("the log names the failure");
+    assert!(
+        ["busy", "deadline-exceeded"].contains(&failure),
+        "{failure}"
+    );
+    other.execute_batch("COMMIT").unwrap();
+    sql(&app, insert).await;
+}
+
+/// Writes from several clients to one of two servers at the same time; how many it acknowledged.
+async fn write_beside(server: &Beside, first: usize, count: usize) -> usize {
+    let acknowledged = AtomicUsize::new(0);
+    terrace_tests::load::calls(count, 8, |id| {
+        let acknowledged = &acknowledged;
+        async move {
+            let script = json!([["INSERT INTO writes VALUES (?)", first + id]]);
+            let answer = server.post("/sql/default", script.to_string()).await;
+            if answer.status == 200 {
+                acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    })
+    .await;
+    acknowledged.into_inner()
+}
+
+async fn count_beside(server: &Beside) -> serde_json::Value {
+    let script = json!([["SELECT count(*) FROM writes"]]).to_string();
+    let rows = server.post("/sql/default", script).await.expect(200).json();
+    rows["rows"][0][0].clone()
+}
+
+#[tokio::test]
+async fn two_servers_write_to_one_database_and_either_may_end_first() {
+    let app = App::of("capabilities").grant("sqlite_databases = [\"default\"]");
+    let app = app.grant("key_value_stores = [\"default\"]");
+    let first = app.start_beside().await;
+    let create = json!([[CREATE]]).to_string();
+    first.post("/sql/default", create).await.expect(200);
+    // A rolling restart: the second starts while the first serves, and the first is asked to end.
+    let second = app.start_beside().await;
+    let (a, b) = tokio::join!(
+        write_beside(&first, 0, 200),
+        write_beside(&second, 1_000, 200)
+    );
+    assert_eq!((a, b), (200, 200));
+    first.process.terminate();
+    first.process.wait().await;
+    assert_eq!(count_beside(&second).await, json!(400));
+    // The second is lost while a third serves; then the third ends before the fourth.
+    let third = app.start_beside().await;
+    second.process.kill();
+    assert_eq!(write_beside(&third, 2_000, 200).await, 200);
+    let fourth = app.start_beside().await;
+    fourth.process.terminate();
+    fourth.process.wait().await;
+    assert_eq!(count_beside(&third).await, json!(600));
 }

@@ -1,13 +1,12 @@
 //! Key-value stores: `spin:key-value@3` and `fermyon:spin/key-value@2`.
 
-use std::time::Instant;
-
 use storage::kv::{Error, Store};
 use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReader};
 
 use super::Capabilities;
 use super::bindings::fermyon::spin::key_value as v2;
 use super::bindings::spin::key_value::key_value as v3;
+use super::current_request::CurrentRequest;
 use crate::host::Host;
 
 /// The component was not granted the store.
@@ -22,9 +21,21 @@ impl Capabilities {
     }
 }
 
+impl CurrentRequest {
+    /// The result of a call as the guest gets it.
+    async fn ask<T, E: From<Error>>(
+        &self,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, E> {
+        let result = self.observe(call, Error::engine_failure).await;
+        result.map_err(Into::into)
+    }
+}
+
 impl Host {
-    fn store(&self, store: &Resource<Store>) -> wasmtime::Result<(Store, Instant)> {
-        Ok((self.table.get(store)?.clone(), self.capabilities.deadline))
+    fn store(&self, store: &Resource<Store>) -> wasmtime::Result<(Store, CurrentRequest)> {
+        let store = self.table.get(store)?.clone();
+        Ok((store, self.capabilities.request.clone()))
     }
 
     fn open_store(
@@ -70,7 +81,10 @@ impl From<Error> for v2::Error {
 type Access = Accessor<Host, HasSelf<Host>>;
 
 /// Looks the store up without keeping the guest's store from running other tasks.
-fn look_up(accessor: &Access, store: &Resource<Store>) -> wasmtime::Result<(Store, Instant)> {
+fn look_up(
+    accessor: &Access,
+    store: &Resource<Store>,
+) -> wasmtime::Result<(Store, CurrentRequest)> {
     accessor.with(|mut access| access.get().store(store))
 }
 
@@ -97,8 +111,8 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, v3::Error>> {
-        let (store, deadline) = look_up(accessor, &store)?;
-        Ok(store.get(&key, deadline).await.map_err(Into::into))
+        let (store, request) = look_up(accessor, &store)?;
+        Ok(request.ask(store.get(&key, request.deadline)).await)
     }
 
     async fn set(
@@ -107,8 +121,8 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
-        let (store, deadline) = look_up(accessor, &store)?;
-        Ok(store.set(&key, value, deadline).await.map_err(Into::into))
+        let (store, request) = look_up(accessor, &store)?;
+        Ok(request.ask(store.set(&key, value, request.deadline)).await)
     }
 
     async fn delete(
@@ -116,8 +130,8 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
-        let (store, deadline) = look_up(accessor, &store)?;
-        Ok(store.delete(&key, deadline).await.map_err(Into::into))
+        let (store, request) = look_up(accessor, &store)?;
+        Ok(request.ask(store.delete(&key, request.deadline)).await)
     }
 
     async fn exists(
@@ -125,18 +139,18 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<bool, v3::Error>> {
-        let (store, deadline) = look_up(accessor, &store)?;
-        Ok(store.exists(&key, deadline).await.map_err(Into::into))
+        let (store, request) = look_up(accessor, &store)?;
+        Ok(request.ask(store.exists(&key, request.deadline)).await)
     }
 
     async fn get_keys(
         accessor: &Access,
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), v3::Error>>)> {
-        let (store, deadline) = look_up(accessor, &store)?;
-        let (keys, outcome) = match store.keys(deadline).await {
+        let (store, request) = look_up(accessor, &store)?;
+        let (keys, outcome) = match request.ask(store.keys(request.deadline)).await {
             Ok(keys) => (keys, Ok(())),
-            Err(error) => (Vec::new(), Err(error.into())),
+            Err(error) => (Vec::new(), Err(error)),
         };
         accessor.with(|mut access| {
             let keys = StreamReader::new(&mut access, keys)?;
@@ -162,8 +176,8 @@ impl v2::HostStore for Host {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, v2::Error>> {
-        let (store, deadline) = self.store(&store)?;
-        Ok(store.get(&key, deadline).await.map_err(Into::into))
+        let (store, request) = self.store(&store)?;
+        Ok(request.ask(store.get(&key, request.deadline)).await)
     }
 
     async fn set(
@@ -172,8 +186,8 @@ impl v2::HostStore for Host {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), v2::Error>> {
-        let (store, deadline) = self.store(&store)?;
-        Ok(store.set(&key, value, deadline).await.map_err(Into::into))
+        let (store, request) = self.store(&store)?;
+        Ok(request.ask(store.set(&key, value, request.deadline)).await)
     }
 
     async fn delete(
@@ -181,8 +195,8 @@ impl v2::HostStore for Host {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<(), v2::Error>> {
-        let (store, deadline) = self.store(&store)?;
-        Ok(store.delete(&key, deadline).await.map_err(Into::into))
+        let (store, request) = self.store(&store)?;
+        Ok(request.ask(store.delete(&key, request.deadline)).await)
     }
 
     async fn exists(
@@ -190,16 +204,16 @@ impl v2::HostStore for Host {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<bool, v2::Error>> {
-        let (store, deadline) = self.store(&store)?;
-        Ok(store.exists(&key, deadline).await.map_err(Into::into))
+        let (store, request) = self.store(&store)?;
+        Ok(request.ask(store.exists(&key, request.deadline)).await)
     }
 
     async fn get_keys(
         &mut self,
         store: Resource<Store>,
     ) -> wasmtime::Result<Result<Vec<String>, v2::Error>> {
-        let (store, deadline) = self.store(&store)?;
-        Ok(store.keys(deadline).await.map_err(Into::into))
+        let (store, request) = self.store(&store)?;
+        Ok(request.ask(store.keys(request.deadline)).await)
     }
 
     async fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {

@@ -1,7 +1,6 @@
 //! Databases: `spin:sqlite@3.1` and `fermyon:spin/sqlite@2`.
 
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use storage::EngineFailure;
 use storage::sql::{Error, Rows, Session, Value};
@@ -11,6 +10,7 @@ use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReade
 use super::Capabilities;
 use super::bindings::fermyon::spin::sqlite as v2;
 use super::bindings::spin::sqlite::sqlite as v3;
+use super::current_request::CurrentRequest;
 use crate::host::Host;
 
 /// A guest's connection. Its statements run one after the other.
@@ -23,13 +23,11 @@ impl Connection {
         &self,
         statement: &str,
         parameters: Vec<Value>,
-        deadline: Instant,
+        request: &CurrentRequest,
     ) -> Result<Rows, Error> {
-        self.0
-            .lock()
-            .await
-            .execute(statement, parameters, deadline)
-            .await
+        let mut session = self.0.lock().await;
+        let call = session.execute(statement, parameters, request.deadline);
+        request.observe(call, Error::engine_failure).await
     }
 }
 
@@ -63,11 +61,9 @@ impl Host {
     fn connection(
         &self,
         connection: &Resource<Connection>,
-    ) -> wasmtime::Result<(Connection, Instant)> {
-        Ok((
-            self.table.get(connection)?.clone(),
-            self.capabilities.deadline,
-        ))
+    ) -> wasmtime::Result<(Connection, CurrentRequest)> {
+        let connection = self.table.get(connection)?.clone();
+        Ok((connection, self.capabilities.request.clone()))
     }
 
     fn open_connection(
@@ -173,9 +169,9 @@ impl v3::HostConnection for Host {
         statement: String,
         parameters: Vec<v3::Value>,
     ) -> wasmtime::Result<Result<v3::QueryResult, v3::Error>> {
-        let (connection, deadline) = self.connection(&connection)?;
+        let (connection, request) = self.connection(&connection)?;
         let rows = connection
-            .execute(&statement, converted(parameters), deadline)
+            .execute(&statement, converted(parameters), &request)
             .await;
         Ok(rows.map(Into::into).map_err(Into::into))
     }
@@ -218,10 +214,10 @@ impl v3::HostConnectionWithStore<Host> for HasSelf<Host> {
         statement: String,
         parameters: Vec<v3::Value>,
     ) -> wasmtime::Result<Result<RowStream, v3::Error>> {
-        let (connection, deadline) =
+        let (connection, request) =
             accessor.with(|mut access| access.get().connection(&connection))?;
         match connection
-            .execute(&statement, converted(parameters), deadline)
+            .execute(&statement, converted(parameters), &request)
             .await
         {
             Ok(rows) => accessor.with(|access| row_stream(access, rows)).map(Ok),
@@ -279,9 +275,9 @@ impl v2::HostConnection for Host {
         statement: String,
         parameters: Vec<v2::Value>,
     ) -> wasmtime::Result<Result<v2::QueryResult, v2::Error>> {
-        let (connection, deadline) = self.connection(&connection)?;
+        let (connection, request) = self.connection(&connection)?;
         let rows = connection
-            .execute(&statement, converted(parameters), deadline)
+            .execute(&statement, converted(parameters), &request)
             .await;
         Ok(rows.map(Into::into).map_err(Into::into))
     }

@@ -60,6 +60,8 @@ pub(crate) struct AccessLine<'a> {
     pub(crate) reused: Option<bool>,
     /// How the cache took part; `None` where there is no cache.
     pub(crate) cache: Option<&'static str>,
+    /// How a database or a store failed that the guest used; `None` if none did.
+    pub(crate) storage: Option<&'static str>,
     pub(crate) failure: Option<&'static str>,
     /// The cause of the failure, for the operator only.
     pub(crate) detail: Option<String>,

@@ -34,6 +34,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) instance_reused: Option<bool>,
     /// `None` where there is no cache.
     pub(crate) cache_result: Option<&'static str>,
+    /// How a database or a store failed; `None` if none did.
+    pub(crate) storage_failure: Option<&'static str>,
     pub(crate) failure: Option<&'a Failure>,
 }
 
@@ -104,6 +106,7 @@ fn access_line<'a>(outcome: &Outcome<'a>) -> AccessLine<'a> {
         cpu_us: microseconds(outcome.cpu),
         reused: outcome.instance_reused,
         cache: outcome.cache_result,
+        storage: outcome.storage_failure,
         failure: outcome.failure.map(Failure::name),
         detail: outcome.failure.map(ToString::to_string),
     }
@@ -126,6 +129,7 @@ fn refusal_line<'a>(peer: SocketAddr, request_id: &'a str, failure: &Failure) ->
         cpu_us: 0,
         reused: None,
         cache: None,
+        storage: None,
         failure: Some(problem.name),
         detail: Some(failure.to_string()),
     }

@@ -1,7 +1,7 @@
 //! Owns what is known about one request: its id, client and trace, and what became of it.
 //! Finding these facts is left to the stages of a request; telling them to `observe` is left to the exchange.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,9 @@ pub struct RequestContext {
     failure: OnceLock<Failure>,
     content_failure: OnceLock<Failure>,
     cache_result: OnceLock<&'static str>,
+    storage_failure: OnceLock<&'static str>,
+    /// Calls that engines have not answered yet.
+    storage_calls: AtomicU32,
     interim: Interim,
     stages: StageTimes,
     /// Whether the client has its response or has left: a route that is found later is not counted for it.
@@ -56,6 +59,8 @@ impl RequestContext {
             failure: OnceLock::new(),
             content_failure: OnceLock::new(),
             cache_result: OnceLock::new(),
+            storage_failure: OnceLock::new(),
+            storage_calls: AtomicU32::new(0),
             interim: Interim::default(),
             stages: StageTimes::default(),
             ended: AtomicBool::new(false),
@@ -125,6 +130,33 @@ impl RequestContext {
     #[must_use]
     pub fn cache_result(&self) -> Option<&'static str> {
         self.cache_result.get().copied()
+    }
+
+    /// Reports that a database or a key-value store failed. The first failure counts, since those after it are mostly
+    /// its consequences.
+    pub fn set_storage_failure(&self, name: &'static str) {
+        let _ = self.storage_failure.set(name);
+    }
+
+    /// Reports that a database or a key-value store is asked.
+    pub(crate) fn begin_storage_call(&self) {
+        self.storage_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Reports that it has answered, or is no longer asked.
+    pub(crate) fn end_storage_call(&self) {
+        self.storage_calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a database or a key-value store has not answered yet.
+    pub(crate) fn waits_for_storage(&self) -> bool {
+        self.storage_calls.load(Ordering::Relaxed) > 0
+    }
+
+    /// How a database or a key-value store failed.
+    #[must_use]
+    pub fn storage_failure(&self) -> Option<&'static str> {
+        self.storage_failure.get().copied()
     }
 
     /// Reports whether the instance had served before.

@@ -20,6 +20,8 @@ use crate::request::{RequestContext, ResponseBody, X_REQUEST_ID};
 
 static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
+const PROXY_STATUS: &str = "proxy-status";
+
 /// One request and its response. Dropping it ends it; dropped early, it counts as given up by the client.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -76,6 +78,7 @@ impl Exchange {
         let response = outcome.unwrap_or_else(|failure| self.failure_response(failure));
         let (mut head, content) = response.into_parts();
         self.status = Some(head.status);
+        self.tell_storage_failure(head.status, &mut head.headers);
         self.complete = content.is_end_stream() || self.has_no_content(head.status);
         self.remove_false_length(&mut head.headers, &content);
         head.headers
@@ -115,6 +118,33 @@ impl Exchange {
         response.map(ResponseBody::Full)
     }
 
+    /// A server error after a failure of a database or a store says so (RFC 9209 §2), whatever the guest made of it.
+    fn tell_storage_failure(&self, status: StatusCode, headers: &mut http::HeaderMap) {
+        let too_late = matches!(self.context.failure(), Some(Failure::DeadlineExceeded));
+        if too_late && self.context.waits_for_storage() {
+            let failure = storage::EngineFailure::DeadlineExceeded;
+            self.context.set_storage_failure(failure.name());
+        }
+        let Some(name) = self.context.storage_failure() else {
+            return;
+        };
+        if !status.is_server_error() {
+            return;
+        }
+        let details = format!("details=\"storage: {name}\"");
+        let known = headers
+            .get(PROXY_STATUS)
+            .filter(|_| self.context.failure().is_some());
+        let own = known.and_then(|value| value.to_str().ok());
+        let value = format!("{}; {details}", own.unwrap_or("terrace"));
+        let value = HeaderValue::from_str(&value).expect("names of failures are tokens");
+        if own.is_some() {
+            headers.insert(PROXY_STATUS, value);
+        } else {
+            headers.append(PROXY_STATUS, value);
+        }
+    }
+
     /// Hyper writes the length of content that is known as a whole. One that the guest set as well may differ,
     /// except in the answer to HEAD, where it tells the length that GET would have.
     fn remove_false_length(&self, headers: &mut http::HeaderMap, content: &ResponseBody) {
@@ -151,6 +181,7 @@ impl Exchange {
             cpu: context.cpu(),
             instance_reused: context.instance_reused(),
             cache_result: context.cache_result(),
+            storage_failure: context.storage_failure(),
             failure: context.failure(),
         });
         self.phase.end_exchange(now);

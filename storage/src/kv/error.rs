@@ -31,6 +31,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The engine's failure, if the engine failed.
+    #[must_use]
+    pub fn engine_failure(&self) -> Option<&EngineFailure> {
+        match self {
+            Self::Engine(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
     /// Who has to change something so that the call succeeds.
     #[must_use]
     pub fn blame(&self) -> Blame {

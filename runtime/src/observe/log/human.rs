@@ -37,6 +37,9 @@ impl Line for AccessLine<'_> {
         }
         text.push(b' ');
         paint(text, colour, DIM, self.request_id.unwrap_or("-"));
+        if let Some(storage) = self.storage {
+            append(text, format_args!(" storage: {storage}"));
+        }
         if let Some(detail) = &self.detail {
             text.push(b' ');
             paint(text, colour, RED, detail);

@@ -55,6 +55,7 @@ fn access_line() -> AccessLine<'static> {
         cpu_us: 700,
         reused: Some(true),
         cache: Some("miss"),
+        storage: Some("busy"),
         failure: Some("queue-full"),
         detail: Some("the component's queue is full".to_owned()),
     }
@@ -73,7 +74,7 @@ fn a_request_is_one_json_object() {
     let expected = serde_json::json!({
         "event": "request", "request_id": "abc", "trace_id": format!("{:032x}", 0xff), "client": "192.0.2.7",
         "method": "GET", "path": "/a\"b", "route": "/...", "component": "hello", "status": 503, "bytes": 13,
-        "duration_us": 1250, "stages_us": { "accept": 1250 }, "cpu_us": 700, "reused": true, "cache": "miss", "failure": "queue-full",
+        "duration_us": 1250, "stages_us": { "accept": 1250 }, "cpu_us": 700, "reused": true, "cache": "miss", "storage": "busy", "failure": "queue-full",
         "detail": "the component's queue is full",
     });
     assert_eq!(line, expected);
@@ -84,7 +85,8 @@ fn people_get_a_short_line_with_colours_only_on_a_terminal() {
     let plain = logged(LogFormat::Human { colour: false }, |log| {
         log.access(&access_line());
     });
-    let facts = "503 GET /a\"b 1.25 ms hello reused miss abc the component's queue is full";
+    let facts =
+        "503 GET /a\"b 1.25 ms hello reused miss abc storage: busy the component's queue is full";
     assert!(plain[0].ends_with(facts), "{}", plain[0]);
     let coloured = logged(LogFormat::Human { colour: true }, |log| {
         log.access(&access_line());
