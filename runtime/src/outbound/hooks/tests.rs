@@ -89,13 +89,19 @@ fn a_request_goes_only_where_a_grant_lets_it() {
     }
 }
 
-/// How a connection to `address` for `target` is judged.
-fn judged(granted: &[&str], target: &str, address: &str) -> &'static str {
-    let judged = outbound(granted).judge(&target.parse().unwrap(), address.parse().unwrap());
-    match judged {
-        Ok(()) => "allowed",
-        Err(ConnectError::Denied) => "denied",
-        Err(_) => "prohibited",
+/// The grants, the target, the address that it resolved to, and how the connection is judged.
+type Judgement<'a> = (&'a [&'a str], &'a str, &'a str, &'a str);
+
+#[track_caller]
+fn check_judgements(table: &[Judgement<'_>]) {
+    for (granted, target, address, expected) in table {
+        let judged = outbound(granted).judge(&target.parse().unwrap(), address.parse().unwrap());
+        let judged = match judged {
+            Ok(()) => "allowed",
+            Err(ConnectError::Denied) => "denied",
+            Err(_) => "prohibited",
+        };
+        assert_eq!(&judged, expected, "{granted:?}: {target} at {address}");
     }
 }
 
@@ -103,55 +109,30 @@ fn judged(granted: &[&str], target: &str, address: &str) -> &'static str {
 fn networks_judge_the_address_that_is_connected_to() {
     let any = &["*://*:*"][..];
     let ten = &["http://10.0.0.0/8"][..];
-    let table = [
+    let blocked = &["http://172.16.0.1"][..];
+    check_judgements(&[
         (ten, "http://ten.test/", "10.1.2.3:80", "allowed"),
         (ten, "http://ten.test/", "[::ffff:10.1.2.3]:80", "allowed"),
         (ten, "http://ten.test/", "11.1.2.3:80", "denied"),
         (any, "http://blocked.test/", "172.16.0.1:80", "prohibited"),
-        (
-            &["http://172.16.0.1"],
-            "http://172.16.0.1/",
-            "172.16.0.1:80",
-            "prohibited",
-        ),
-        (
-            any,
-            "http://admin.test:3001/",
-            "127.0.0.1:3001",
-            "prohibited",
-        ),
+        (blocked, "http://172.16.0.1/", "172.16.0.1:80", "prohibited"),
+    ]);
+}
+
+#[test]
+fn the_hosts_own_listeners_want_a_grant_of_their_address() {
+    let any = &["*://*:*"][..];
+    let name = &["http://localhost:3001"][..];
+    let network = &["http://127.0.0.0/8:3001"][..];
+    let address = &["http://127.0.0.1:3001"][..];
+    let own = "127.0.0.1:3001";
+    check_judgements(&[
+        (any, "http://admin.test:3001/", own, "prohibited"),
         (any, "http://admin.test:3001/", "[::1]:3001", "prohibited"),
-        (
-            &["http://localhost:3001"],
-            "http://localhost:3001/",
-            "127.0.0.1:3001",
-            "prohibited",
-        ),
-        (
-            &["http://127.0.0.0/8:3001"],
-            "http://a.test:3001/",
-            "127.0.0.1:3001",
-            "prohibited",
-        ),
-        (
-            &["http://127.0.0.1:3001"],
-            "http://127.0.0.1:3001/",
-            "127.0.0.1:3001",
-            "allowed",
-        ),
-        (
-            &["http://127.0.0.1:3001"],
-            "http://a.test:3001/",
-            "127.0.0.1:3001",
-            "allowed",
-        ),
+        (name, "http://localhost:3001/", own, "prohibited"),
+        (network, "http://a.test:3001/", own, "prohibited"),
+        (address, "http://127.0.0.1:3001/", own, "allowed"),
+        (address, "http://a.test:3001/", own, "allowed"),
         (any, "http://other.test:3002/", "127.0.0.1:3002", "allowed"),
-    ];
-    for (granted, target, address, expected) in table {
-        assert_eq!(
-            judged(granted, target, address),
-            expected,
-            "{granted:?}: {target} at {address}"
-        );
-    }
+    ]);
 }
