@@ -1,22 +1,21 @@
 //! What a guest may use beside WASI: variables, key-value stores and databases, each granted by the manifest.
 //!
 //! One module for each capability holds what the versions of its interface share, and their bindings. The engines
-//! behind them live in the crate [`storage`], which knows nothing of WebAssembly.
+//! behind them live in the crate [`storage`]. The store that holds an instance's capabilities is `host`'s.
 
 mod current_request;
 mod key_value;
-mod response;
 mod sqlite;
 mod variables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use storage::{kv, sql};
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasData, Linker, ResourceTable};
 
-use crate::function::CallState;
-use crate::host::Host;
+use crate::request::RequestContext;
 use crate::variables::ComponentVariables;
 
 use current_request::CurrentRequest;
@@ -37,18 +36,28 @@ mod bindings {
     });
 }
 
-/// Adds all that a component may import to the linker. Whether it may be used is decided at each call, by the
-/// component's grants.
+/// Adds the interfaces to the linker. `view` finds what they work on in the data of a store.
 ///
 /// # Errors
 /// When two of the interfaces define the same name.
-pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    wasmtime_wasi::p3::add_to_linker(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(linker)?;
-    response::link(linker)?;
-    bindings::Capabilities::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)
+pub(crate) fn link<T: Send>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> CapabilitiesView<'_>,
+) -> wasmtime::Result<()> {
+    bindings::Capabilities::add_to_linker::<T, HasCapabilities>(linker, view)
+}
+
+/// What the interfaces work on: an instance's capabilities, and its handles on host objects.
+pub(crate) struct CapabilitiesView<'a> {
+    pub(crate) capabilities: &'a mut Capabilities,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+/// The type by which the bindings know that they work on a [`CapabilitiesView`].
+struct HasCapabilities;
+
+impl HasData for HasCapabilities {
+    type Data<'a> = CapabilitiesView<'a>;
 }
 
 /// What the manifest grants to one component.
@@ -78,9 +87,11 @@ impl Capabilities {
         }
     }
 
-    pub(crate) fn begin_request(&mut self, call: &CallState) {
-        let deadline = self.request.deadline.max(call.deadline);
-        self.request = CurrentRequest::new(deadline, Arc::clone(&call.context));
+    /// A request begins, which must end by `deadline`. Until the last one ends, the instance's requests share the latest
+    /// of their deadlines.
+    pub(crate) fn begin_request(&mut self, deadline: Instant, context: Arc<RequestContext>) {
+        let deadline = self.request.deadline.max(deadline);
+        self.request = CurrentRequest::new(deadline, context);
     }
 
     /// Rolls back what requests left open, once none is under way.

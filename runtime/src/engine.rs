@@ -15,8 +15,7 @@ use std::sync::Arc;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use crate::capability;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::limits;
 
 use compiled_cache::CompiledCache;
@@ -49,7 +48,7 @@ impl Engine {
     pub fn new(size: EngineSize, cache_directory: Option<&Path>) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(&config(size))?;
         let mut linker = Linker::new(&engine);
-        capability::link(&mut linker)?;
+        host::link(&mut linker)?;
         let ticker = EpochTicker::start(engine.clone())?;
         Ok(Self {
             cache: Arc::new(CompiledCache::open(cache_directory, &engine)),

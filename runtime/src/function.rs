@@ -193,7 +193,8 @@ impl Function {
                 }
             }
         }
-        InstanceSlot::start(self, job);
+        let (slot, jobs) = InstanceSlot::new(self, &job);
+        tokio::spawn(instance::drive(Arc::clone(self), slot, jobs, job));
     }
 
     /// Ends all idle instances now, and each busy one after its last request.

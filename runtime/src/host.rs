@@ -1,6 +1,8 @@
-//! The host side of one instance: what its store holds.
+//! The host side of one instance: what its store holds, and what its guest may import.
+//! The interfaces of variables, key-value stores and databases are `capability`'s.
 
 mod file_tree;
+mod response;
 
 pub use file_tree::FileTree;
 
@@ -8,25 +10,37 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::budget::{InstanceBudget, MemoryLimiter};
-use crate::capability::{Capabilities, Grants};
-use crate::function::CallState;
+use crate::capability::{self, Capabilities, CapabilitiesView, Grants};
 use crate::guest_output::GuestOutput;
 use crate::observe::{GuestStream, Log};
-use crate::outbound::{Outbound, OutboundHooks};
+use crate::outbound::{GuestCall, Outbound, OutboundHooks};
+
+/// Adds all that a component may import to the linker. Whether it may be used is decided at each call, by the
+/// component's grants.
+///
+/// # Errors
+/// When two of the interfaces define the same name.
+pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi::p3::add_to_linker(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    response::link(linker)?;
+    capability::link(linker, Host::capabilities)
+}
 
 /// The data of a store: everything that a guest can reach.
 pub struct Host {
-    /// The guest's handles on host objects.
-    pub table: ResourceTable,
     /// The bound on the guest's memory.
     pub memory: MemoryLimiter,
-    /// What the manifest grants.
-    pub capabilities: Capabilities,
+    /// The guest's handles on host objects.
+    table: ResourceTable,
+    capabilities: Capabilities,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: OutboundHooks,
@@ -86,18 +100,26 @@ impl HostFactory {
 
 impl Host {
     /// A request begins: what the guest prints and asks for from now on is on its behalf.
-    pub fn begin_request(&mut self, call: &Arc<CallState>) {
+    pub fn begin_request(&mut self, call: GuestCall) {
         for output in &self.outputs {
             output.begin_request(&call.context.id);
         }
-        self.hooks.begin_request(call.caller());
-        self.capabilities.begin_request(call);
+        self.capabilities
+            .begin_request(call.deadline, Arc::clone(&call.context));
+        self.hooks.begin_request(call);
     }
 
     /// The request has ended: what it left open is closed.
     pub fn end_request(&mut self) {
         self.capabilities.end_request();
         self.memory.forget_refusal();
+    }
+
+    fn capabilities(&mut self) -> CapabilitiesView<'_> {
+        CapabilitiesView {
+            capabilities: &mut self.capabilities,
+            table: &mut self.table,
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 //! What this installation adds belongs to `settings`, the values of variables to `variables`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::fault::{Faults, Position, Source};
 use crate::router::RoutePattern;
-use crate::variables::Template;
+use crate::variables::{Template, Variable};
 
 mod application;
 mod build;
@@ -20,6 +19,7 @@ mod dependency;
 mod files;
 mod name;
 mod read;
+mod reader;
 mod source;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -99,6 +99,15 @@ impl App {
             .map(|(_, component)| component)
     }
 
+    /// The routes that clients may take, each with the index of its trigger.
+    pub fn routes(&self) -> impl Iterator<Item = (usize, &RoutePattern)> {
+        let triggers = self.triggers.iter().enumerate();
+        triggers.filter_map(|(index, trigger)| match &trigger.route {
+            Route::Path(pattern) => Some((index, pattern)),
+            Route::Private => None,
+        })
+    }
+
     fn load_with(path: &Path, artefacts: Artefacts) -> Result<Self, Faults> {
         let file = if path.is_dir() {
             path.join(MANIFEST_FILE)
@@ -136,27 +145,6 @@ impl Artefacts {
             }
             Self::ToBeBuilt => false,
         }
-    }
-}
-
-/// An application variable. What `Debug` prints has no value in it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Variable {
-    /// Its value where nothing else gives one; absent means that one must be given.
-    pub default: Option<String>,
-    /// Whether its value must not be shown.
-    pub secret: bool,
-    /// Where the manifest declares it.
-    pub position: Position,
-}
-
-impl fmt::Debug for Variable {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Variable")
-            .field("has_default", &self.default.is_some())
-            .field("secret", &self.secret)
-            .finish_non_exhaustive()
     }
 }
 

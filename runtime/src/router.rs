@@ -2,8 +2,6 @@
 //! Paths are compared as they came: nothing is decoded, and `//` and `/./` are kept, so that two
 //! resources are never taken for one. Only one `/` at the end may be missing or too many, as in Spin.
 
-use crate::manifest::{Route, Trigger};
-
 mod headers;
 mod pattern;
 #[cfg(test)]
@@ -24,14 +22,12 @@ pub struct Router {
 }
 
 impl Router {
-    /// A router over the triggers of an app. Private ones have no path.
-    pub fn new(triggers: &[Trigger]) -> Self {
+    /// A router over routes, each with the index of its trigger.
+    pub fn new<'p>(routes: impl IntoIterator<Item = (usize, &'p RoutePattern)>) -> Self {
         let mut router = Self::default();
-        for (index, trigger) in triggers.iter().enumerate() {
-            if let Route::Path(pattern) = &trigger.route {
-                router.tree.insert(pattern, router.routes.len());
-                router.routes.push(RouteHeaders::new(index, pattern));
-            }
+        for (trigger, pattern) in routes {
+            router.tree.insert(pattern, router.routes.len());
+            router.routes.push(RouteHeaders::new(trigger, pattern));
         }
         router
     }

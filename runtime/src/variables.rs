@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
-use crate::fault::{Fault, Faults, Reason, did_you_mean};
+use crate::fault::{Fault, Faults, Position, Reason, did_you_mean};
 use crate::grants::AllowedHosts;
-use crate::manifest::{App, Component};
 
 mod argument;
 mod environment;
@@ -20,6 +20,30 @@ pub use environment::from_environment;
 pub(crate) use name::check_name;
 pub use name::is_name;
 pub use template::Template;
+
+/// An application variable. What `Debug` prints has no value in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its value where nothing else gives one; absent means that one must be given.
+    pub default: Option<String>,
+    /// Whether its value must not be shown.
+    pub secret: bool,
+    /// Where the manifest declares it.
+    pub position: Position,
+}
+
+impl fmt::Debug for Variable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Variable")
+            .field("has_default", &self.default.is_some())
+            .field("secret", &self.secret)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The variables that an app declares, by name.
+type Declared = BTreeMap<String, Variable>;
 
 /// What an installation says about variables.
 #[derive(Default)]
@@ -38,53 +62,61 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Finds the value of every variable of an app.
+    /// Finds the value of every variable that `manifest` declares.
     ///
     /// # Errors
     /// Every variable without a value, every argument that cannot be read, every unknown name.
-    pub fn resolve(app: &App, sources: VariableSources) -> Result<Self, Faults> {
+    pub fn resolve(
+        declared: &Declared,
+        manifest: &Path,
+        sources: VariableSources,
+    ) -> Result<Self, Faults> {
         let mut faults = Faults::default();
         let arguments = argument::read(&sources.arguments, &mut faults);
-        check_known(app, "--variable", &arguments, &mut faults);
+        check_known(declared, "--variable", &arguments, &mut faults);
         check_known(
-            app,
+            declared,
             "terrace.toml [variables]",
             &sources.settings,
             &mut faults,
         );
-        let file = environment::read_file(&app.directory.join(".env"), &mut faults);
+        let file = environment::read_file(&manifest.with_file_name(".env"), &mut faults);
         let order = [arguments, sources.settings, sources.environment, file];
         let mut values = BTreeMap::new();
-        for (name, variable) in &app.variables {
+        for (name, variable) in declared {
             let given = order.iter().find_map(|source| source.get(name));
             match given.or(variable.default.as_ref()) {
                 Some(value) => drop(values.insert(name.clone(), value.clone())),
-                None => faults.0.push(missing(app, name)),
+                None => faults.0.push(missing(manifest, name, variable)),
             }
         }
         faults.or(Self { values })
     }
 
-    /// What a component may read.
-    pub fn for_component(&self, component: &Component) -> ComponentVariables {
-        let rendered =
-            |(name, template): (&String, &Template)| (name.clone(), self.render(template));
+    /// What a component may read, by the templates of its `variables`.
+    pub fn for_component(&self, templates: &BTreeMap<String, Template>) -> ComponentVariables {
+        let templates = templates.iter();
+        let values = templates.map(|(name, template)| (name.clone(), self.render(template)));
         ComponentVariables {
-            values: component.variables.iter().map(rendered).collect(),
+            values: values.collect(),
         }
     }
 
-    /// The hosts that a component may reach.
+    /// The hosts that `component` may reach, by the templates of its `allowed_outbound_hosts`.
     ///
     /// # Errors
     /// A grant that the values make one that cannot be given.
-    pub fn allowed_hosts(&self, app: &App, component: &Component) -> Result<AllowedHosts, Faults> {
-        let templates = component.allowed_outbound_hosts.iter();
+    pub fn allowed_hosts(
+        &self,
+        component: &str,
+        templates: &[Template],
+    ) -> Result<AllowedHosts, Reason> {
+        let templates = templates.iter();
         let hosts: Vec<_> = templates.map(|template| self.render(template)).collect();
         AllowedHosts::parse(&hosts).map_err(|mut reason| {
-            let place = format!("`allowed_outbound_hosts` of `{}`", component.id);
+            let place = format!("`allowed_outbound_hosts` of `{component}`");
             reason.message = format!("{place}, with its variables: {}", reason.message);
-            Fault::new(&app.manifest, reason).into()
+            reason
         })
     }
 
@@ -143,24 +175,23 @@ pub enum LookupError {
     InvalidName(String),
 }
 
-fn missing(app: &App, name: &str) -> Fault {
-    let variable = environment::name_of(name);
+fn missing(manifest: &Path, name: &str, variable: &Variable) -> Fault {
+    let environment = environment::name_of(name);
     let help = format!(
-        "give it one: `--variable {name}=…`, or {variable}=… in the environment or in .env"
+        "give it one: `--variable {name}=…`, or {environment}=… in the environment or in .env"
     );
     let reason = Reason::new(format!("the required variable `{name}` has no value")).help(help);
-    let fault = Fault::new(&app.manifest, reason);
-    match app.variables.get(name) {
-        Some(variable) => fault.at(variable.position.clone()),
-        None => fault,
-    }
+    Fault::new(manifest, reason).at(variable.position.clone())
 }
 
-fn check_known(app: &App, place: &str, given: &BTreeMap<String, String>, faults: &mut Faults) {
-    let known: Vec<_> = app.variables.keys().map(String::as_str).collect();
-    let unknown = given
-        .keys()
-        .filter(|name| !app.variables.contains_key(*name));
+fn check_known(
+    declared: &Declared,
+    place: &str,
+    given: &BTreeMap<String, String>,
+    faults: &mut Faults,
+) {
+    let known: Vec<_> = declared.keys().map(String::as_str).collect();
+    let unknown = given.keys().filter(|name| !declared.contains_key(*name));
     faults.0.extend(unknown.map(|name| {
         let message = format!("the app has no variable `{name}`");
         Fault::new(

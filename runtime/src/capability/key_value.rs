@@ -1,13 +1,12 @@
 //! Key-value stores: `spin:key-value@3` and `fermyon:spin/key-value@2`.
 
 use storage::kv::{Error, Store};
-use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReader};
+use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
-use super::Capabilities;
 use super::bindings::fermyon::spin::key_value as v2;
 use super::bindings::spin::key_value::key_value as v3;
 use super::current_request::CurrentRequest;
-use crate::host::Host;
+use super::{Capabilities, CapabilitiesView, HasCapabilities};
 
 /// The component was not granted the store.
 #[derive(Clone, Copy)]
@@ -32,7 +31,7 @@ impl CurrentRequest {
     }
 }
 
-impl Host {
+impl CapabilitiesView<'_> {
     fn store(&self, store: &Resource<Store>) -> wasmtime::Result<(Store, CurrentRequest)> {
         let store = self.table.get(store)?.clone();
         Ok((store, self.capabilities.request.clone()))
@@ -78,27 +77,27 @@ impl From<Error> for v2::Error {
     }
 }
 
-type Access = Accessor<Host, HasSelf<Host>>;
+type Access<T> = Accessor<T, HasCapabilities>;
 
 /// Looks the store up without keeping the guest's store from running other tasks.
-fn look_up(
-    accessor: &Access,
+fn look_up<T>(
+    accessor: &Access<T>,
     store: &Resource<Store>,
 ) -> wasmtime::Result<(Store, CurrentRequest)> {
     accessor.with(|mut access| access.get().store(store))
 }
 
-impl v3::Host for Host {}
+impl v3::Host for CapabilitiesView<'_> {}
 
-impl v3::HostStore for Host {
+impl v3::HostStore for CapabilitiesView<'_> {
     async fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
         self.drop_store(store)
     }
 }
 
-impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
+impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
     async fn open(
-        accessor: &Access,
+        accessor: &Access<T>,
         label: String,
     ) -> wasmtime::Result<Result<Resource<Store>, v3::Error>> {
         Ok(accessor
@@ -107,7 +106,7 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
     }
 
     async fn get(
-        accessor: &Access,
+        accessor: &Access<T>,
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, v3::Error>> {
@@ -116,7 +115,7 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
     }
 
     async fn set(
-        accessor: &Access,
+        accessor: &Access<T>,
         store: Resource<Store>,
         key: String,
         value: Vec<u8>,
@@ -126,7 +125,7 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
     }
 
     async fn delete(
-        accessor: &Access,
+        accessor: &Access<T>,
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
@@ -135,7 +134,7 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
     }
 
     async fn exists(
-        accessor: &Access,
+        accessor: &Access<T>,
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<bool, v3::Error>> {
@@ -144,7 +143,7 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
     }
 
     async fn get_keys(
-        accessor: &Access,
+        accessor: &Access<T>,
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), v3::Error>>)> {
         let (store, request) = look_up(accessor, &store)?;
@@ -161,9 +160,9 @@ impl v3::HostStoreWithStore<Host> for HasSelf<Host> {
     }
 }
 
-impl v2::Host for Host {}
+impl v2::Host for CapabilitiesView<'_> {}
 
-impl v2::HostStore for Host {
+impl v2::HostStore for CapabilitiesView<'_> {
     async fn open(
         &mut self,
         label: String,

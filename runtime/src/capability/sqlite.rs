@@ -5,13 +5,12 @@ use std::sync::{Arc, Weak};
 use storage::EngineFailure;
 use storage::sql::{Error, Rows, Session, Value};
 use tokio::sync::Mutex;
-use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReader};
+use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
-use super::Capabilities;
 use super::bindings::fermyon::spin::sqlite as v2;
 use super::bindings::spin::sqlite::sqlite as v3;
 use super::current_request::CurrentRequest;
-use crate::host::Host;
+use super::{Capabilities, CapabilitiesView, HasCapabilities};
 
 /// A guest's connection. Its statements run one after the other.
 #[derive(Clone)]
@@ -57,7 +56,7 @@ impl OpenSessions {
     }
 }
 
-impl Host {
+impl CapabilitiesView<'_> {
     fn connection(
         &self,
         connection: &Resource<Connection>,
@@ -72,7 +71,7 @@ impl Host {
     ) -> wasmtime::Result<Result<Resource<Connection>, AccessDenied>> {
         let Capabilities {
             grants, sessions, ..
-        } = &mut self.capabilities;
+        } = &mut *self.capabilities;
         // A label that is granted is defined: the app would not have started.
         let Some(database) = grants.databases.get(name) else {
             return Ok(Err(AccessDenied));
@@ -151,11 +150,11 @@ fn converted<From, To: std::convert::From<From>>(values: Vec<From>) -> Vec<To> {
     values.into_iter().map(Into::into).collect()
 }
 
-type Access = Accessor<Host, HasSelf<Host>>;
+type Access<T> = Accessor<T, HasCapabilities>;
 
-impl v3::Host for Host {}
+impl v3::Host for CapabilitiesView<'_> {}
 
-impl v3::HostConnection for Host {
+impl v3::HostConnection for CapabilitiesView<'_> {
     async fn open(
         &mut self,
         database: String,
@@ -198,9 +197,9 @@ impl v3::HostConnection for Host {
     }
 }
 
-impl v3::HostConnectionWithStore<Host> for HasSelf<Host> {
+impl<T: 'static> v3::HostConnectionWithStore<T> for HasCapabilities {
     async fn open_async(
-        accessor: &Access,
+        accessor: &Access<T>,
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, v3::Error>> {
         Ok(accessor
@@ -209,7 +208,7 @@ impl v3::HostConnectionWithStore<Host> for HasSelf<Host> {
     }
 
     async fn execute_async(
-        accessor: &Access,
+        accessor: &Access<T>,
         connection: Resource<Connection>,
         statement: String,
         parameters: Vec<v3::Value>,
@@ -226,7 +225,7 @@ impl v3::HostConnectionWithStore<Host> for HasSelf<Host> {
     }
 
     async fn last_insert_rowid_async(
-        accessor: &Access,
+        accessor: &Access<T>,
         connection: Resource<Connection>,
     ) -> wasmtime::Result<i64> {
         let (connection, _) = accessor.with(|mut access| access.get().connection(&connection))?;
@@ -234,7 +233,7 @@ impl v3::HostConnectionWithStore<Host> for HasSelf<Host> {
     }
 
     async fn changes_async(
-        accessor: &Access,
+        accessor: &Access<T>,
         connection: Resource<Connection>,
     ) -> wasmtime::Result<u64> {
         let (connection, _) = accessor.with(|mut access| access.get().connection(&connection))?;
@@ -249,8 +248,8 @@ type RowStream = (
 );
 
 /// Rows as a stream. They are all there already: a statement that is left half-read would keep its database busy.
-fn row_stream(
-    mut access: wasmtime::component::Access<'_, Host, HasSelf<Host>>,
+fn row_stream<T: 'static>(
+    mut access: wasmtime::component::Access<'_, T, HasCapabilities>,
     rows: Rows,
 ) -> wasmtime::Result<RowStream> {
     let v3::QueryResult { columns, rows } = rows.into();
@@ -259,9 +258,9 @@ fn row_stream(
     Ok((columns, rows, outcome))
 }
 
-impl v2::Host for Host {}
+impl v2::Host for CapabilitiesView<'_> {}
 
-impl v2::HostConnection for Host {
+impl v2::HostConnection for CapabilitiesView<'_> {
     async fn open(
         &mut self,
         database: String,

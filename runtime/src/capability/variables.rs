@@ -1,13 +1,12 @@
 //! Variables: `spin:variables@3`, `fermyon:spin/variables@2`, and `wasi:config/store` in both of its drafts.
 
-use wasmtime::component::{Accessor, HasSelf};
+use wasmtime::component::Accessor;
 
-use super::Capabilities;
 use super::bindings::fermyon::spin::variables as v2;
 use super::bindings::spin::variables::variables as v3;
 use super::bindings::wasi::config0_2_0_draft_2024_09_27::store as config_draft;
 use super::bindings::wasi::config0_2_0_rc_1::store as config_rc;
-use crate::host::Host;
+use super::{Capabilities, CapabilitiesView, HasCapabilities};
 use crate::variables::LookupError;
 
 impl Capabilities {
@@ -22,11 +21,11 @@ impl Capabilities {
     }
 }
 
-impl v3::Host for Host {}
+impl v3::Host for CapabilitiesView<'_> {}
 
-impl v3::HostWithStore<Host> for HasSelf<Host> {
+impl<T: 'static> v3::HostWithStore<T> for HasCapabilities {
     async fn get(
-        accessor: &Accessor<Host, Self>,
+        accessor: &Accessor<T, Self>,
         name: String,
     ) -> wasmtime::Result<Result<String, v3::Error>> {
         let value = accessor.with(|mut access| access.get().capabilities.variable(&name));
@@ -37,7 +36,7 @@ impl v3::HostWithStore<Host> for HasSelf<Host> {
     }
 }
 
-impl v2::Host for Host {
+impl v2::Host for CapabilitiesView<'_> {
     async fn get(&mut self, name: String) -> wasmtime::Result<Result<String, v2::Error>> {
         Ok(self
             .capabilities
@@ -52,7 +51,7 @@ impl v2::Host for Host {
 /// The two drafts differ in their version only.
 macro_rules! configuration {
     ($draft:ident) => {
-        impl $draft::Host for Host {
+        impl $draft::Host for CapabilitiesView<'_> {
             /// As on Spin, a key that can't be a variable's name is one that is not there.
             async fn get(
                 &mut self,

@@ -76,7 +76,7 @@ impl Loader {
         let deployment = Arc::new(Deployment {
             name: app.name.clone(),
             version: app.version.clone(),
-            router: Router::new(&app.triggers),
+            router: Router::new(app.routes()),
             triggers: app
                 .triggers
                 .iter()

@@ -19,7 +19,7 @@ fn deployment(functions: BTreeMap<String, Arc<Function>>) -> Deployment {
     Deployment {
         name: "tested".into(),
         version: String::new(),
-        router: Router::new(&[]),
+        router: Router::default(),
         triggers: Vec::new(),
         functions,
     }

@@ -115,6 +115,14 @@ impl<'d> Table<'d> {
         strings.collect()
     }
 
+    /// The table of strings of a key, in the order of the file; empty if the key is absent.
+    pub(crate) fn string_map(&self, key: &'static str) -> Vec<(String, String)> {
+        let table = self.table(key, format!("`{key}`"));
+        let entries = table.map(|table| table.string_entries());
+        let owned = |(entry, text): (Value<'_>, &str)| (entry.key().to_owned(), text.to_owned());
+        entries.unwrap_or_default().into_iter().map(owned).collect()
+    }
+
     /// Reports every key that nobody asked for.
     pub(crate) fn finish(&self) {
         if self.open.get() {

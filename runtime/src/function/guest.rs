@@ -99,7 +99,7 @@ impl Guest<'_> {
             permit,
         } = job;
         let prepared = self.accessor.with(|mut access| {
-            access.data_mut().begin_request(&state);
+            access.data_mut().begin_request(state.caller());
             Prepared::new(
                 access.as_context_mut(),
                 self.proxy,

@@ -1,4 +1,5 @@
 //! The way to an instance: a handle that the worker's pool keeps while the instance has room for a request.
+//! Running the instance is its driver's ([`super::instance`]).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,8 +7,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use super::Function;
 use super::call::{CallState, Job};
-use super::{Function, instance};
 use crate::clock;
 
 /// One instance, seen from outside its driver.
@@ -35,8 +36,8 @@ pub(super) enum Room {
 }
 
 impl InstanceSlot {
-    /// Starts an instance on this worker with its first job.
-    pub(super) fn start(function: &Arc<Function>, job: Job) {
+    /// The slot of a new instance with its first job, and the end of its queue that the instance's driver reads.
+    pub(super) fn new(function: &Function, first: &Job) -> (Arc<Self>, mpsc::Receiver<Job>) {
         let reuse = function.reuse;
         let (jobs, queue) = mpsc::channel(reuse.concurrent);
         let slot = Arc::new(Self {
@@ -49,12 +50,12 @@ impl InstanceSlot {
             concurrent: reuse.concurrent,
             requests: reuse.requests,
         });
-        let worker = job.state.worker;
-        let room = slot.state.lock().take(&job.state, &slot);
+        let room = slot.state.lock().take(&first.state, &slot);
         if matches!(room, Room::Left) {
-            function.pool(worker).lock().push(Arc::clone(&slot));
+            let mut pool = function.pool(first.state.worker).lock();
+            pool.push(Arc::clone(&slot));
         }
-        tokio::spawn(instance::drive(Arc::clone(function), slot, queue, job));
+        (slot, queue)
     }
 
     /// Hands over a job, or gives it back when the instance has ended.

@@ -1,9 +1,8 @@
 //! `spin_manifest_version`, `[application]` and `[variables]`.
 
-use super::Variable;
 use crate::document::{Table, Value};
 use crate::fault::Reason;
-use crate::variables::check_name;
+use crate::variables::{Variable, check_name};
 
 /// How version 1 becomes version 2.
 const CONVERT: &str = "convert it: `spin_manifest_version = 2`, move `name` and `version` under \

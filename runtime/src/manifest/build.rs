@@ -1,8 +1,7 @@
 //! `[component.ID.build]`.
 
 use super::Build;
-use super::component::string_map;
-use super::read::Reader;
+use super::reader::Reader;
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 
@@ -22,7 +21,7 @@ pub(super) fn build(reader: &Reader<'_>, table: &Table<'_>) -> Build {
             .filter_map(|(place, text)| glob(&place, text))
             .map(|pattern| pattern.as_str().to_owned())
             .collect(),
-        environment: string_map(table, "environment"),
+        environment: table.string_map("environment"),
     };
     table.finish();
     build

@@ -1,4 +1,4 @@
-//! What can only be judged when every component and every trigger is known.
+//! Judges what needs all components and triggers to be known: identifiers, references to components, routes.
 
 use std::path::Path;
 
@@ -38,6 +38,34 @@ pub(super) fn internal_hosts(components: &[ReadComponent<'_>]) {
         if !ids.iter().any(|id| id.eq_ignore_ascii_case(callee)) {
             let help = did_you_mean(callee, &ids, "components");
             place.report(Reason::new(format!("unknown component `{callee}`")).help(help));
+        }
+    }
+}
+
+/// Finds the files of dependencies that name a component, and reports names that no component has.
+pub(super) fn dependencies(components: &mut [ReadComponent<'_>]) {
+    let sources: Vec<_> = components
+        .iter()
+        .map(|read| (read.component.id.clone(), read.component.source.clone()))
+        .collect();
+    let ids: Vec<_> = sources.iter().map(|(id, _)| id.as_str()).collect();
+    for read in components {
+        let own = &read.component.id;
+        for (index, place) in &read.composed {
+            let Some(id) = place.string() else { continue };
+            let known = sources.iter().find(|(known, _)| known == id);
+            match known {
+                Some((known, _)) if known == own => {
+                    place.report("a component cannot be its own dependency");
+                }
+                Some((_, source)) => read.component.dependencies[*index]
+                    .source
+                    .clone_from(source),
+                None => {
+                    let reason = Reason::new(format!("unknown component `{id}`"));
+                    place.report(reason.help(did_you_mean(id, &ids, "components")));
+                }
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::read::Reader;
+use super::reader::Reader;
 use super::{Build, Component, LabelKind, LabelUse, build, dependency, files, name, source, tool};
 use crate::document::{Table, Value};
 use crate::fault::{Reason, did_you_mean};
@@ -64,7 +64,7 @@ pub(super) fn component<'d>(
         source,
         dependencies,
         description: table.string("description").unwrap_or_default().to_owned(),
-        environment: string_map(table, "environment"),
+        environment: table.string_map("environment"),
         files: files::files(reader, table),
         variables: variables(reader, table),
         allowed_outbound_hosts: hosts(reader, table, &mut read.callees),
@@ -98,15 +98,6 @@ fn unreadable<'d>(id: &str) -> ReadComponent<'d> {
         callees: Vec::new(),
         composed: Vec::new(),
     }
-}
-
-/// A table of strings, in the order of the manifest.
-pub(super) fn string_map(table: &Table<'_>, key: &'static str) -> Vec<(String, String)> {
-    let entries = table
-        .table(key, format!("`{key}`"))
-        .map(|map| map.string_entries());
-    let owned = |(entry, text): (Value<'_>, &str)| (entry.key().to_owned(), text.to_owned());
-    entries.unwrap_or_default().into_iter().map(owned).collect()
 }
 
 fn variables(reader: &Reader<'_>, table: &Table<'_>) -> BTreeMap<String, Template> {

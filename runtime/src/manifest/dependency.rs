@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 
 use super::Dependency;
-use super::component::ReadComponent;
-use super::read::Reader;
+use super::reader::Reader;
 use crate::document::{Table, Value};
-use crate::fault::{Reason, did_you_mean};
+use crate::fault::Reason;
 
 /// The forms that are supported.
 const FORMS: &str = "write `{ path = \"path/of/the.wasm\" }`, or `{ component = \"id\" }`";
 
 /// The dependencies in the order of the manifest. Which files those are that name a component is known only once
-/// [`resolve`] has seen them all.
+/// [`super::check::dependencies`] has seen them all.
 pub(super) fn dependencies<'d>(
     reader: &Reader<'d>,
     table: &Table<'d>,
@@ -96,32 +95,4 @@ fn file(reader: &Reader<'_>, value: &Value<'_>) -> Option<PathBuf> {
         ));
     }
     Some(path)
-}
-
-/// Finds the files of dependencies that name a component, now that all are known.
-pub(super) fn resolve(components: &mut [ReadComponent<'_>]) {
-    let sources: Vec<_> = components
-        .iter()
-        .map(|read| (read.component.id.clone(), read.component.source.clone()))
-        .collect();
-    let ids: Vec<_> = sources.iter().map(|(id, _)| id.as_str()).collect();
-    for read in components {
-        let own = &read.component.id;
-        for (index, place) in &read.composed {
-            let Some(id) = place.string() else { continue };
-            let known = sources.iter().find(|(known, _)| known == id);
-            match known {
-                Some((known, _)) if known == own => {
-                    place.report("a component cannot be its own dependency");
-                }
-                Some((_, source)) => read.component.dependencies[*index]
-                    .source
-                    .clone_from(source),
-                None => {
-                    let reason = Reason::new(format!("unknown component `{id}`"));
-                    place.report(reason.help(did_you_mean(id, &ids, "components")));
-                }
-            }
-        }
-    }
 }

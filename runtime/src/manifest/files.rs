@@ -6,7 +6,7 @@ use std::path::{Component as PathPart, Path, PathBuf};
 
 use glob::Pattern;
 
-use super::read::Reader;
+use super::reader::Reader;
 use super::{FileMount, build};
 use crate::document::{Table, Value};
 use crate::fault::Reason;

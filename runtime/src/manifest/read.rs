@@ -2,21 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{App, Artefacts, LabelUse, application, check, component, dependency, trigger};
+use super::reader::Reader;
+use super::{App, Artefacts, application, check, component, trigger};
 use crate::document::{Document, Table};
 use crate::fault::{Faults, Source};
-
-/// What every part of the manifest is read with.
-pub(super) struct Reader<'d> {
-    /// What paths are relative to.
-    pub(super) directory: PathBuf,
-    /// Whether built files must be there.
-    pub(super) artefacts: Artefacts,
-    /// The application variables, which templates may name.
-    pub(super) variables: Vec<&'d str>,
-    /// The labels found so far.
-    pub(super) labels: Vec<LabelUse>,
-}
 
 /// Reads and judges a whole manifest.
 pub(super) fn app(source: Source, artefacts: Artefacts) -> Result<App, Faults> {
@@ -41,7 +30,7 @@ fn tables<'d>(document: &'d Document, root: &Table<'d>, artefacts: Artefacts) ->
     };
     let mut components = component::components(&mut reader, root);
     let triggers = trigger::triggers(&mut reader, root, &mut components);
-    dependency::resolve(&mut components);
+    check::dependencies(&mut components);
     check::directory(root, &reader.directory);
     check::identifiers(root, &components);
     check::internal_hosts(&components);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Build;
-use super::read::Reader;
+use super::reader::Reader;
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 

@@ -4,7 +4,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::component::{ReadComponent, component};
-use super::read::Reader;
+use super::reader::Reader;
 use super::{Route, StaticResponse, Target, Trigger};
 use crate::document::{Table, Value};
 use crate::fault::{Reason, did_you_mean};

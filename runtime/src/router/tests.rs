@@ -4,14 +4,13 @@ use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
-use crate::manifest::{StaticResponse, Target};
 
 fn router(routes: &[&str]) -> Router {
-    let trigger = |route: &&str| Trigger {
-        route: Route::Path(RoutePattern::parse(route).unwrap()),
-        target: Target::Static(StaticResponse::default()),
-    };
-    Router::new(&routes.iter().map(trigger).collect::<Vec<_>>())
+    let patterns = routes
+        .iter()
+        .map(|route| RoutePattern::parse(route).unwrap());
+    let patterns: Vec<_> = patterns.collect();
+    Router::new(patterns.iter().enumerate())
 }
 
 /// Which of `routes` answers `path`.
@@ -98,15 +97,6 @@ fn different_paths_are_different_resources() {
 #[test]
 fn a_missing_slash_in_front_of_a_route_is_added() {
     check(&["a/b"], "/a/b", Some("a/b"));
-}
-
-#[test]
-fn private_triggers_have_no_path() {
-    let trigger = Trigger {
-        route: Route::Private,
-        target: Target::Static(StaticResponse::default()),
-    };
-    assert!(Router::new(&[trigger]).find("/").is_none());
 }
 
 #[test]

@@ -50,7 +50,10 @@ impl Reading {
             environment: from_environment(environment::variables()),
         };
         let labels = config.check_labels(&app);
-        let ((), variables) = both(labels, Variables::resolve(&app, sources))?;
+        let ((), variables) = both(
+            labels,
+            Variables::resolve(&app.variables, &app.manifest, sources),
+        )?;
         app.directory = folder;
         Ok(Self {
             app,
@@ -65,9 +68,10 @@ impl Reading {
         let mut faults = Faults::default();
         let mut all = BTreeMap::new();
         for component in &self.app.components {
-            match self.variables.allowed_hosts(&self.app, component) {
+            let hosts = &component.allowed_outbound_hosts;
+            match self.variables.allowed_hosts(&component.id, hosts) {
                 Ok(allowed_hosts) => {
-                    let variables = self.variables.for_component(component);
+                    let variables = self.variables.for_component(&component.variables);
                     all.insert(
                         component.id.clone(),
                         Rendered {
@@ -76,7 +80,7 @@ impl Reading {
                         },
                     );
                 }
-                Err(found) => faults.0.extend(found.0),
+                Err(reason) => faults.0.push(Fault::new(&self.app.manifest, reason)),
             }
         }
         faults.or(all)

@@ -157,6 +157,7 @@ fn a_component_may_stand_within_its_trigger() {
     assert_eq!(ids, ["hello", "inline-1", "named-component"]);
     assert!(matches!(app.triggers[1].target, Target::Component(1)));
     assert_eq!(app.triggers[2].route, Route::Private);
+    assert!(app.routes().all(|(trigger, _)| trigger != 2));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use wasmtime_wasi_http::p3::bindings::http::types::{
 };
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
-use crate::host::Host;
+use super::Host;
 
 /// What the guest passes: fields, content, and the trailers that end it.
 type Parts = (
