@@ -17,6 +17,7 @@ pub mod function;
 pub mod grants;
 pub mod guest_output;
 pub mod host;
+mod http_client;
 pub mod limits;
 pub mod manifest;
 pub mod observe;

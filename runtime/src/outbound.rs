@@ -1,7 +1,6 @@
 //! Requests that leave the process, and those that guests send to other components of the app and to the app itself.
 //! Which hosts a manifest grants is read by `grants`; what answers within the app is handed in as [`AppCalls`].
 
-pub(crate) mod client;
 mod hooks;
 mod networks;
 mod send;
@@ -18,8 +17,8 @@ use http::{Request, Response, Uri};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::grants::AllowedHosts;
+use crate::http_client::ConnectError;
 use crate::request::{RequestContext, WorkerId};
-use client::ConnectError;
 
 /// The host by which an app calls itself.
 pub(crate) const OWN_HOST: &str = "self.alt";

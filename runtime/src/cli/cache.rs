@@ -14,8 +14,8 @@ use super::error::CommandError;
 use super::event::Event;
 use crate::cache::{CacheStatistics, PURGE_PATH, PageError, PurgeRequest, Purged, STATISTICS_PATH};
 use crate::fault::Reason;
+use crate::http_client::{Client, ClientError, Connector, Protocols, Timeouts};
 use crate::limits::ADMIN_CALL_TIMEOUT;
-use crate::outbound::client::{Client, ClientError, Connector, Protocols, Timeouts};
 use crate::settings::{SETTINGS_FILE, STATE_DIRECTORY, Settings};
 
 /// Does what was asked of the cache.

@@ -14,8 +14,8 @@ use super::message::{self, ToOrigin};
 use crate::cache::Routed;
 use crate::clock;
 use crate::failure::Failure;
+use crate::http_client::{Client, ClientError, Connector, Protocols, Timeouts};
 use crate::observe::{Metrics, RouteMetrics, Stage};
-use crate::outbound::client::{Client, ClientError, Connector, Protocols, Timeouts};
 use crate::request::{Caller, RequestBody, ResponseBody};
 use crate::settings::{Edge, Origin};
 

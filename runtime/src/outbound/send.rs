@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::Outbound;
-use super::client::{Client, ClientError, ConnectError, Connector, Protocols, Timeouts};
+use crate::http_client::{Client, ClientError, ConnectError, Connector, Protocols, Timeouts};
 use crate::limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT};
 
 type Sent = (

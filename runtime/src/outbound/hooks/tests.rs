@@ -8,7 +8,7 @@ use wasmtime_wasi_http::Error;
 
 use super::{Destination, OutboundHooks};
 use crate::grants::AllowedHosts;
-use crate::outbound::client::ConnectError;
+use crate::http_client::ConnectError;
 use crate::outbound::{Outbound, ProtectedNetworks};
 
 fn outbound(granted: &[&str]) -> Outbound {

@@ -1,8 +1,8 @@
 //! The HTTP client behind every request that this process sends: a pool of connections, and a deadline for each wait.
 //! Whose request it is, and what its sender is told of a failure, is left to the callers.
 
-mod body;
 mod connector;
+mod content;
 mod counted;
 mod error;
 mod framing;
@@ -22,11 +22,11 @@ use crate::limits::{
     MAX_IDLE_CONNECTIONS_PER_HOST, MAX_RESPONSE_HEADER_COUNT, OUTBOUND_IDLE_TIMEOUT,
 };
 
-pub(crate) use body::ReceivedBody;
 pub(crate) use connector::{ConnectError, Connector};
+pub(crate) use content::ReceivedBody;
 pub(crate) use error::ClientError;
 
-use body::{GivenBack, SendingBody, SendingProgress};
+use content::{GivenBack, SendingBody, SendingProgress};
 use counted::{Counted, Uses};
 
 /// How long each wait of an exchange may take.
