@@ -1,4 +1,4 @@
-//! The folders of the apps that `terrace up` serves here.
+//! Writes the apps that `terrace up` serves in the bench.
 
 use std::{
     fmt::Write as _,
@@ -6,21 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// `terrace.toml` of a comparison: no peer writes an access log.
+/// `terrace.toml` without an access log: the other servers write none either.
 pub(crate) const WITHOUT_ACCESS_LOG: &str = "[log]\naccess = \"off\"\n";
 
-/// `terrace.toml` as it is without one, but said so.
+/// `terrace.toml` with an access log, as by default.
 pub(crate) const WITH_ACCESS_LOG: &str = "[log]\naccess = \"json\"\n";
 
-/// No access log, and no cache either.
+/// `terrace.toml` without an access log and without the cache.
 pub(crate) const WITHOUT_CACHE: &str = "[log]\naccess = \"off\"\n[cache]\nmemory = \"off\"\n";
 
-/// No access log, and a cache that is full soon, as it is in use: then a miss also makes room, and takes memory that another
-/// response has left. Memory that is new to the process is new to a virtual machine as well, whose host gives it page by
-/// page when it is first touched, which takes longer than all that is measured here.
+/// `terrace.toml` without an access log, and with a cache that is soon full, as in use. Then a miss also evicts, and reuses the
+/// memory of another response. New memory would be slower than everything measured here: on a virtual machine, the host
+/// provides it page by page when it is first touched.
 pub(crate) const WITH_A_FULL_CACHE: &str = "[log]\naccess = \"off\"\n[cache]\nmemory = \"16MiB\"\n";
 
-/// What is served.
+/// An app.
 #[derive(Debug)]
 pub(crate) struct App {
     manifest: String,
@@ -28,7 +28,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// An app that has no function yet.
+    /// An app without functions.
     pub(crate) fn new(settings: &'static str) -> Self {
         let manifest =
             "spin_manifest_version = 2\n[application]\nname = \"bench\"\nversion = \"1.0.0\"\n";
@@ -38,7 +38,7 @@ impl App {
         }
     }
 
-    /// With the function in `component` at `route`. `keys` are further keys of its table, and further tables.
+    /// Adds the function in `component` at `route`. `keys` are further keys of its table, and further tables.
     pub(crate) fn with(mut self, id: &str, route: &str, component: &Path, keys: &str) -> Self {
         let trigger = format!("[[trigger.http]]\nroute = {route:?}\ncomponent = {id:?}\n");
         let table = format!("[component.{id}]\nsource = {component:?}\n{keys}\n");
@@ -62,7 +62,7 @@ pub(crate) const FRESH: &str = "[component.hello.tool.terrace]\nreuse = \"fresh\
 pub(crate) const CONDUIT: &str = "sqlite_databases = [\"default\"]\n\
     [component.conduit.variables]\njwt_secret = \"only-for-measuring-and-never-signed-with\"\n";
 
-/// An app of `count` functions at `/f0`, `/f1` and so on, each a copy of `component` that differs in its content.
+/// An app of `count` functions at `/f0`, `/f1` and so on. Each is a copy of `component` with different content.
 pub(crate) fn distinct_functions(folder: &Path, component: &Path, count: usize) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let bytes = fs::read(component)?;

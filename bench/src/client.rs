@@ -1,4 +1,4 @@
-//! One request on a connection of its own, for what is not a load: whether a server answers, and with what.
+//! Sends one request on its own connection, to see whether a server answers as expected.
 
 use std::{io, net::SocketAddr};
 
@@ -10,10 +10,10 @@ use tokio::{
 
 use crate::limits::MAX_ANSWER_TIME;
 
-/// Asks for `path` and returns status and content.
+/// Requests `path` and returns status and content.
 ///
 /// # Errors
-/// When there is no answer within [`MAX_ANSWER_TIME`], or none that is HTTP.
+/// When there is no HTTP response within [`MAX_ANSWER_TIME`].
 pub(crate) async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     let answer = timeout(MAX_ANSWER_TIME, exchange(address, path)).await;
     let answer = answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;

@@ -1,4 +1,4 @@
-//! Who is measured: a server, how it is started, and what it is asked.
+//! A contestant: a server, how it starts, and its request.
 
 mod configuration;
 
@@ -15,14 +15,14 @@ use self::configuration::{
 };
 use crate::Outcome;
 
-/// What every hello answers.
+/// The response of every hello.
 pub(crate) const GREETING: &str = "Hello from Terrace";
 
-/// The folder of a contestant in which it keeps what is to survive a restart, compiled code above all.
+/// The folder for a contestant's state that survives a restart, mainly compiled code.
 const STATE_FOLDER: &str = "state";
 
-/// `wasmtime serve`, with what a component of Rust's standard library and WASI 0.3 needs; all else is as it comes. Its
-/// address follows.
+/// `wasmtime serve` with the switches that a component with Rust's standard library and WASI 0.3 needs, and its defaults
+/// otherwise. Its address follows.
 const WASMTIME_SERVE: [&str; 6] = [
     "serve",
     "-Scli",
@@ -32,29 +32,29 @@ const WASMTIME_SERVE: [&str; 6] = [
     "--addr",
 ];
 
-/// How nginx is told where its configuration is, beside its folder.
+/// nginx's arguments for its configuration, beside its folder.
 const NGINX: [&str; 4] = ["-e", "stderr", "-c", "nginx.conf"];
 
-/// A server under one configuration, asked for one thing.
+/// A server with one configuration and one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Contestant {
-    /// As it stands in the tables.
+    /// Its name in the tables.
     pub(crate) name: String,
     /// Its program, or why there is none.
     pub(crate) program: Result<PathBuf, String>,
-    /// How it is started.
+    /// How to start it.
     pub(crate) kind: Kind,
-    /// A folder of its own, with its configuration.
+    /// Its own folder, with its configuration.
     pub(crate) folder: PathBuf,
-    /// What it is asked for.
+    /// The path to request.
     pub(crate) path: &'static str,
-    /// What its answer contains; anything else would not be worth measuring.
+    /// A part of the expected response. With any other response, the contestant has failed.
     pub(crate) expects: &'static str,
-    /// What Terrace's figure divided by its own is to be at least.
+    /// The aim for Terrace's figure divided by this one's.
     pub(crate) aim: Option<f64>,
 }
 
-/// What a contestant is.
+/// The kind of a contestant.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// `terrace up`, with `spin.toml` and `terrace.toml` in its folder.
@@ -66,7 +66,7 @@ pub(crate) enum Kind {
     },
     /// `workerd serve` with a handler in JavaScript.
     Workerd,
-    /// `workerd serve` with a function of ours, whose modules are in its folder.
+    /// `workerd serve` with a function of this repository, whose modules are in its folder.
     Worker,
     /// nginx with a fixed response.
     Nginx,
@@ -136,7 +136,7 @@ impl Contestant {
                 command.arg("-p").arg(&self.folder).args(NGINX);
             }
             Kind::Varnish { origin } => {
-                // In the foreground, in memory, as the user who calls; all else is as it comes.
+                // In the foreground, in memory, as the calling user, with its defaults otherwise.
                 command.args(["-F", "-j", "none", "-s", "malloc,1g", "-n"]);
                 command.arg(&state).args(["-a", &address.to_string()]);
                 command.args(["-b", &origin.to_string()]);
@@ -148,7 +148,7 @@ impl Contestant {
         Ok(command)
     }
 
-    /// Whether there is a difference between its first start and a later one.
+    /// Whether its first start differs from a later one.
     pub(crate) fn keeps_compiled_code(&self) -> bool {
         matches!(self.kind, Kind::Terrace | Kind::WasmtimeServe { .. })
     }
@@ -164,12 +164,12 @@ impl Contestant {
         }
     }
 
-    /// Where it keeps what is to survive a restart.
+    /// Its folder for state that survives a restart.
     pub(crate) fn state_folder(&self) -> PathBuf {
         self.folder.join(STATE_FOLDER)
     }
 
-    /// The names of the modules of a worker: the one that handles requests, then the others.
+    /// The names of a worker's modules: first the one that handles requests.
     fn modules(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for file in fs::read_dir(&self.folder)? {
@@ -187,14 +187,14 @@ impl Contestant {
     }
 }
 
-/// Tells Terrace where to serve, and gives its admin listener a place of its own.
+/// Sets Terrace's address, and a free one for its admin listener.
 fn listen(terrace: &mut Command, address: SocketAddr) -> Outcome {
     terrace.args(["--listen", &address.to_string()]);
     terrace.args(["--admin", &free_address()?.to_string()]);
     Ok(())
 }
 
-/// An address of this machine where nobody listens now.
+/// An address of this machine at which nothing listens now.
 pub(crate) fn free_address() -> Outcome<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

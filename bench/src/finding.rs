@@ -1,4 +1,4 @@
-//! What became of a measurement: a figure, or the reason why there is none. Nothing is left out silently.
+//! The outcome of a measurement: a figure, or the reason why there is none. Nothing is left out silently.
 
 use serde::Serialize;
 
@@ -8,26 +8,26 @@ use crate::{Outcome, contestant::Contestant};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Finding<T> {
-    /// What was measured.
+    /// It was measured.
     Measured(T),
-    /// Why it was not tried: a program is missing.
+    /// It was not tried, because a program is missing.
     Missing(String),
-    /// Why it was tried in vain.
+    /// It was tried and failed, with the reason.
     Failed(String),
 }
 
 /// One line of a table.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row<T> {
-    /// Who was measured.
+    /// The contestant.
     pub(crate) name: String,
-    /// With what outcome.
+    /// Its outcome.
     #[serde(flatten)]
     pub(crate) finding: Finding<T>,
 }
 
 impl<T> Finding<T> {
-    /// Of something that was tried once.
+    /// The outcome of one try.
     pub(crate) fn of(outcome: Outcome<T>) -> Self {
         outcome.map_or_else(|error| Self::Failed(error.to_string()), Self::Measured)
     }
@@ -49,7 +49,7 @@ impl<T> Finding<T> {
     }
 }
 
-/// The measurements of one contestant, round by round. After a failure it is left alone.
+/// The measurements of one contestant, round by round. After a failure there are no more.
 pub(crate) struct Series<T> {
     /// Either the samples so far, or why there will be none.
     state: Finding<Vec<T>>,
@@ -70,7 +70,7 @@ impl<T> Series<T> {
         self.state.measured().is_some()
     }
 
-    /// Notes the outcome of a round, and says so on the terminal if it failed.
+    /// Records the outcome of a round, and prints it if it failed.
     pub(crate) fn note(&mut self, name: &str, outcome: Outcome<T>) {
         match (outcome, &mut self.state) {
             (Ok(sample), Finding::Measured(samples)) => samples.push(sample),
@@ -82,7 +82,7 @@ impl<T> Series<T> {
         }
     }
 
-    /// What its samples say together.
+    /// The summary of its samples.
     pub(crate) fn conclude<S>(self, summarise: impl FnOnce(&[T]) -> Option<S>) -> Finding<S> {
         match self.state {
             Finding::Measured(samples) => summarise(&samples).map_or_else(

@@ -1,4 +1,4 @@
-//! One app of many functions: how long it takes to start, and what it holds in memory.
+//! Measures the start and the memory of one app with many functions.
 
 use std::{fs, path::Path};
 
@@ -15,20 +15,20 @@ use crate::{
     table::{Table, figure, mebibytes},
 };
 
-/// What the warm start of 1,000 functions is to take, in milliseconds.
+/// The aim for the warm start of 1,000 functions, in milliseconds.
 const WARM_START_AIM: &str = "< 5000";
 
-/// What 1,000 functions are to hold in memory, in MiB.
+/// The aim for the memory of 1,000 functions, in MiB.
 const MEMORY_AIM: &str = "< 1024";
 
-/// The outcomes for an app of so many functions.
+/// The results for an app of so many functions.
 #[derive(Serialize)]
 pub(crate) struct Functions {
-    /// How many distinct functions the app has.
+    /// The number of distinct functions.
     pub(crate) count: usize,
     /// The first start, which compiles every function, in milliseconds.
     first_start: Finding<f64>,
-    /// A later one, which finds all of them compiled.
+    /// A later start, which finds all of them compiled, in milliseconds.
     warm_start: Finding<WarmStart>,
     /// After one request to each function.
     memory_after_requests: Finding<Memory>,
@@ -41,7 +41,7 @@ struct WarmStart {
     memory: Memory,
 }
 
-/// Starts the app without and with compiled code, and then asks every function once.
+/// Starts the app without and with compiled code, then requests every function once.
 pub(crate) async fn measure(contestant: &Contestant, count: usize) -> Functions {
     let first_start = compile(contestant, count).await;
     let first_start = Finding::of(first_start.map(|server| server.started_in_milliseconds()));
@@ -82,7 +82,7 @@ async fn ask_each(server: &Server, count: usize) -> Outcome<Memory> {
     server.memory()
 }
 
-/// The first start, with progress.
+/// Runs the first start and shows its progress.
 async fn compile(contestant: &Contestant, count: usize) -> Outcome<Server> {
     eprintln!("{count} functions: the first start compiles all of them, which takes some minutes");
     let functions = u32::try_from(count)?;
@@ -94,7 +94,7 @@ async fn compile(contestant: &Contestant, count: usize) -> Outcome<Server> {
     }
 }
 
-/// Tells how many functions are compiled, until it is dropped.
+/// Prints how many functions are compiled, until it is dropped.
 async fn tell_progress(state: &Path, count: usize) {
     loop {
         sleep(PROGRESS_INTERVAL).await;

@@ -2,37 +2,36 @@
 
 use std::time::Duration;
 
-/// How long a server may take from the start of its process to its first answer. On reaching it the contestant has
-/// failed. A debug build on a loaded machine compiles hello in some seconds.
+/// The time from the start of a server to its first response. After it, the contestant has failed. A debug build on a loaded
+/// machine compiles hello in some seconds.
 pub(crate) const MAX_START_TIME: Duration = Duration::from_secs(60);
 
-/// How much longer the start of an app may take for each of its functions, while they are compiled: ten times what
-/// hello takes on a machine that does something else as well.
+/// The additional time for each function of an app that compiles: ten times that of hello on a busy machine.
 pub(crate) const MAX_COMPILE_TIME_PER_FUNCTION: Duration = Duration::from_secs(3);
 
-/// How often a starting server is asked. The start-up times are exact to this.
+/// The interval at which a starting server is asked. The start-up times are exact to this.
 pub(crate) const START_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// How often the person in front is told about something that takes minutes.
+/// The interval of progress messages.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long one answer may take.
+/// The time for one response.
 pub(crate) const MAX_ANSWER_TIME: Duration = Duration::from_secs(10);
 
-/// How long a server may take to end after SIGTERM. On reaching it the server and its children are killed.
+/// The time for a server to end after SIGTERM. After it, the server and its children are killed.
 pub(crate) const MAX_STOP_TIME: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether a server has ended.
+/// The interval of looking whether a server has ended.
 pub(crate) const STOP_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long the load generator may take beyond the time that it was told to measure.
+/// The time for the load generator beyond the measured time.
 pub(crate) const LOAD_GRACE: Duration = Duration::from_secs(15);
 
-/// How long a program may take to say its version.
+/// The time for a program to print its version.
 pub(crate) const MAX_VERSION_TIME: Duration = Duration::from_secs(10);
 
-/// How long the seeder may take to fill the database.
+/// The time for the seeder to fill the database.
 pub(crate) const MAX_SEED_TIME: Duration = Duration::from_secs(120);
 
-/// Load of the machine, per core, above which the figures are called rough.
+/// The load of the machine, per core, above which the report calls the figures rough.
 pub(crate) const MAX_QUIET_LOAD: f64 = 0.25;

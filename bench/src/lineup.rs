@@ -1,4 +1,4 @@
-//! Who stands against whom, and what Terrace is to reach.
+//! The contestants of each part, and Terrace's aims.
 
 mod cache;
 mod workers;
@@ -28,31 +28,31 @@ const USERS: &str = "100";
 /// Articles of the seeded database.
 const ARTICLES: &str = "1000";
 
-/// What Terrace is to be compared with `wasmtime serve`, at least, when instances are reused.
+/// The aim for Terrace compared with `wasmtime serve`, with reused instances.
 const AIM_WITH_REUSE: f64 = 1.8;
 
-/// The same with an instance for each request.
+/// The same with a new instance for each request.
 const AIM_WITH_FRESH_INSTANCES: f64 = 2.0;
 
-/// What Terrace is to be compared with native code, at least.
+/// The aim for Terrace compared with native code.
 const AIM_OF_NATIVE: f64 = 0.45;
 
-/// What Terrace is to be compared with another build of itself, at least: within what one run can tell apart.
+/// The aim for Terrace compared with another build of itself: smaller differences are noise in one run.
 const AIM_AGAINST_ANOTHER_BUILD: f64 = 0.97;
 
-/// The other build of Terrace.
+/// The name of the other build of Terrace.
 const OTHER_BUILD: &str = "the other terrace";
 
-/// Terrace as it is without settings.
+/// The name of Terrace with its defaults.
 const WITH_LOG: &str = "terrace, access log on";
 
-/// The limit with another way to share the work among threads.
+/// The name of the limit with another way to share the work among threads.
 const STEALING: &str = "native hyper, work stealing";
 
-/// Contestants that start as another one does.
+/// Contestants that start like another one.
 const SAME_START: [&str; 2] = [WITH_LOG, STEALING];
 
-/// What conduit is asked for on the seeded database.
+/// A request to conduit on the seeded database.
 struct Asked {
     path: &'static str,
     expects: &'static str,
@@ -79,7 +79,7 @@ pub(crate) struct Lineup<'a> {
 }
 
 impl Asked {
-    /// A contestant that is asked for this.
+    /// A contestant that gets this request.
     fn of(&self, contestant: Contestant) -> Contestant {
         Contestant {
             path: self.path,
@@ -90,7 +90,7 @@ impl Asked {
 }
 
 impl<'a> Lineup<'a> {
-    /// With folders below `folder`, which must be an absolute path: servers are started in their own.
+    /// Makes the folders in `folder`, which must be an absolute path, because each server starts in its own folder.
     pub(crate) fn new(files: &'a Files, peers: &'a Peers, folder: &Path) -> Self {
         Self {
             files,
@@ -99,7 +99,7 @@ impl<'a> Lineup<'a> {
         }
     }
 
-    /// Everyone who says hello, with instances that are reused where there are any.
+    /// All contestants of hello, with reused instances if they have instances.
     pub(crate) fn hello(&self) -> Outcome<Vec<Contestant>> {
         let hello = self.guest("hello");
         let app = |settings| App::new(settings).with("hello", "/hello", &hello, "");
@@ -116,14 +116,14 @@ impl<'a> Lineup<'a> {
         Ok(contestants)
     }
 
-    /// Those of [`Self::hello`] whose start differs from that of the others.
+    /// The contestants of [`Self::hello`] that start differently from the others.
     pub(crate) fn starts(&self) -> Outcome<Vec<Contestant>> {
         let mut contestants = self.hello()?;
         contestants.retain(|contestant| !SAME_START.contains(&contestant.name.as_str()));
         Ok(contestants)
     }
 
-    /// Hello with an instance for each request.
+    /// Hello with a new instance for each request.
     pub(crate) fn fresh(&self) -> Outcome<Vec<Contestant>> {
         let hello = self.guest("hello");
         let app = App::new(WITHOUT_ACCESS_LOG).with("hello", "/hello", &hello, FRESH);
@@ -140,14 +140,13 @@ impl<'a> Lineup<'a> {
         Ok(contestants)
     }
 
-    /// Conduit on a seeded database, asked for a list of articles and for one of them. Without a cache, so that it is
-    /// the function that is measured.
+    /// Conduit on a seeded database: a list of articles, and one article. Without the cache, to measure the function.
     pub(crate) async fn conduit(&self) -> Outcome<[Contestant; 2]> {
         let terrace = self.seeded("terrace, conduit", WITHOUT_CACHE).await?;
         Ok([ONE_PAGE.of(terrace.clone()), ONE_ARTICLE.of(terrace)])
     }
 
-    /// An app of many functions.
+    /// An app with many functions.
     pub(crate) fn functions(&self, count: usize) -> Outcome<Contestant> {
         let contestant = Contestant {
             path: "/f0",
@@ -177,8 +176,8 @@ impl<'a> Lineup<'a> {
         Ok(contestant)
     }
 
-    /// Adds what the first contestant is, with the program of [`Files::against`], right behind it: the two are measured
-    /// one after the other, so that what disturbs the machine disturbs both.
+    /// Adds a copy of the first contestant with the program of [`Files::against`], right after it, so that a disturbance of the
+    /// machine affects both.
     fn add_other_build(&self, contestants: &mut Vec<Contestant>) -> Outcome {
         let (Some(program), Some(first)) = (&self.files.against, contestants.first()) else {
             return Ok(());
@@ -269,7 +268,7 @@ impl<'a> Lineup<'a> {
     }
 }
 
-/// Copies the files of a folder, but nothing of the folders in it.
+/// Copies the files of a folder, without its folders.
 fn copy_files(from: &Path, to: &Path) -> Outcome {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

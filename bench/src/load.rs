@@ -1,4 +1,4 @@
-//! The load generator: one call of wrk, and what it measured.
+//! Calls the load generator, wrk, and reads its report.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -7,10 +7,10 @@ use tokio::{process::Command, time::timeout};
 
 use crate::{Outcome, limits::LOAD_GRACE};
 
-/// How hard a server is pressed, the same for each.
+/// A load, the same for each contestant.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
-    /// Threads of wrk. One is enough for what two cores answer, and leaves most of the machine to the server.
+    /// Threads of wrk. One is enough for a server on two cores and leaves most of the machine to it.
     pub(crate) threads: u32,
     /// Connections, each with one request at a time.
     pub(crate) connections: u32,
@@ -18,13 +18,13 @@ pub(crate) struct Load {
     pub(crate) duration: Duration,
 }
 
-/// What was measured in one call.
+/// The figures of one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
     pub(crate) requests_per_second: f64,
-    /// Half of the answers took at most this, in microseconds.
+    /// Half of the responses took at most this, in microseconds.
     pub(crate) p50_microseconds: f64,
-    /// 99 of 100 answers took at most this, in microseconds.
+    /// 99 of 100 responses took at most this, in microseconds.
     pub(crate) p99_microseconds: f64,
 }
 
@@ -39,7 +39,7 @@ struct Report {
 }
 
 impl Load {
-    /// With one connection: what a request takes when no other one is in its way.
+    /// One connection: the latency of a request without others.
     pub(crate) fn of_one_connection(self) -> Self {
         Self {
             connections: 1,
@@ -48,10 +48,10 @@ impl Load {
         }
     }
 
-    /// Presses `url` once.
+    /// Loads `url` once.
     ///
     /// # Errors
-    /// When wrk cannot run, or when any answer was an error: the speed of errors says nothing.
+    /// When wrk cannot run, or when any response was an error, because the speed of errors means nothing.
     pub(crate) async fn press(&self, url: &str, script: &Path) -> Outcome<Measured> {
         let mut wrk = Command::new("wrk");
         wrk.arg(format!("--threads={}", self.threads))

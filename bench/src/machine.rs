@@ -1,4 +1,4 @@
-//! What the figures were measured on, so that nobody compares them with those of another machine.
+//! Describes the machine of a run, so that nobody compares its figures with those of another one.
 
 use std::{fmt, fs, num::NonZeroUsize, thread};
 
@@ -6,18 +6,18 @@ use serde::Serialize;
 
 use crate::limits::MAX_QUIET_LOAD;
 
-/// The machine, as Linux describes it. What it does not say is empty.
+/// The machine, as Linux describes it. Unknown facts are empty.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
     cores: usize,
     processor: String,
     kernel: String,
-    /// Processes that wanted to run, on average over the minute before the bench.
+    /// The load average of the minute before the bench.
     load: f64,
 }
 
 impl Machine {
-    /// Of this machine, now.
+    /// Describes this machine now.
     pub(crate) fn here() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         Self {
@@ -28,7 +28,7 @@ impl Machine {
         }
     }
 
-    /// Whether others leave the machine to the bench.
+    /// Whether the machine is quiet enough for the bench.
     pub(crate) fn is_quiet(&self) -> bool {
         let cores = u32::try_from(self.cores).unwrap_or(u32::MAX);
         self.load <= MAX_QUIET_LOAD * f64::from(cores)

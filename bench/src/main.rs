@@ -1,5 +1,5 @@
-//! `terrace-bench`: Terrace side by side with its peers. `cargo xtask bench` builds what it needs and starts it;
-//! docs/bench.md says how it measures and how to read what it prints.
+//! `terrace-bench` measures Terrace beside other servers. `cargo xtask bench` builds what it needs and starts it;
+//! docs/bench.md says how it measures and how to read its tables.
 
 mod apps;
 mod client;
@@ -39,13 +39,13 @@ use crate::{
     throughput::{Plan, Workload},
 };
 
-/// What every step returns. Errors are read by a person, so they are boxed messages and not types.
+/// The result of a step. People read the errors, so they are boxed messages and not types.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// How wrk reports.
 const REPORT_SCRIPT: &str = include_str!("report.lua");
 
-/// How wrk reports after it has asked for each URL once.
+/// How wrk reports if it requests each URL once.
 const ONCE_SCRIPT: &str = concat!(include_str!("once.lua"), include_str!("report.lua"));
 
 #[tokio::main(flavor = "current_thread")]
@@ -60,7 +60,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs the bench. A signal drops it where it stands, and every process that it has started ends with it.
+/// Runs the bench. A signal drops it, and with it every process that it started.
 async fn run_until_signal(options: &Options) -> Outcome<bool> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -71,7 +71,7 @@ async fn run_until_signal(options: &Options) -> Outcome<bool> {
     }
 }
 
-/// Measures, prints and writes; returns whether everything of Terrace was measured.
+/// Measures, prints and writes. Returns whether all measurements of Terrace succeeded.
 async fn run(options: &Options) -> Outcome<bool> {
     let output = &options.files.output;
     fs::create_dir_all(output)?;
@@ -156,7 +156,7 @@ async fn workloads(
     Ok(workloads)
 }
 
-/// Hits and misses, all in front of the same origin.
+/// Measures hits and misses, all in front of the same origin.
 async fn caches(
     settings: &Settings,
     lineup: &Lineup<'_>,

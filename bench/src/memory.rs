@@ -1,4 +1,4 @@
-//! The memory of a process and its children, as Linux counts it.
+//! Reads the memory of a process and its children from Linux.
 
 use std::{fs, iter, path::Path};
 
@@ -6,23 +6,23 @@ use serde::Serialize;
 
 use crate::Outcome;
 
-/// What a process and all of its children hold in memory.
+/// The memory of a process and all its children.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Memory {
-    /// Resident set size, in KiB: pages that several processes share count in each of them.
+    /// Resident set size, in KiB: a shared page counts in each process.
     pub(crate) rss_kib: u64,
     /// Proportional set size, in KiB: a page that n processes share counts 1/n in each.
     pub(crate) pss_kib: u64,
 }
 
 impl Memory {
-    /// Of process `id` and its children.
+    /// The memory of process `id` and its children.
     ///
     /// # Errors
     /// When it has ended, or where there is no `/proc/ID/smaps_rollup`.
     pub(crate) fn of(id: u32) -> Outcome<Self> {
         let own = Self::of_one(id)?;
-        // A child that has ended since it was listed holds nothing.
+        // A child that has ended since it was listed has no memory.
         let children = children(id).into_iter();
         let others = children.filter_map(|child| Self::of(child).ok());
         Ok(iter::once(own)

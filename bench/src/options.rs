@@ -1,4 +1,4 @@
-//! What is measured and how long, as given on the command line.
+//! The command line: what to measure, and for how long.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::load::Load;
 
-/// Measures Terrace side by side with its peers, in one run on this machine.
+/// Measures Terrace beside other servers, in one run on this machine.
 #[derive(Parser)]
 #[command(name = "cargo xtask bench")]
 pub(crate) struct Options {
@@ -17,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) settings: Settings,
 }
 
-/// What was built for the bench. `cargo xtask bench` fills these in.
+/// Files that were built for the bench. `cargo xtask bench` fills these in.
 #[derive(Args)]
 pub(crate) struct Files {
     /// The program `terrace`
@@ -32,13 +32,14 @@ pub(crate) struct Files {
     /// The program that fills the database of conduit
     #[arg(long, hide = true)]
     pub(crate) seeder: PathBuf,
-    /// The folder of the functions' folders as they were built for Cloudflare
+    /// The folder with the functions' folders, built for Cloudflare
     #[arg(long, hide = true)]
     pub(crate) workers: Option<PathBuf>,
-    /// The folder for results and for what is made on the way
+    /// The folder for results and intermediate files
     #[arg(long, hide = true)]
     pub(crate) output: PathBuf,
-    /// Another `terrace`, such as that of an earlier commit, to measure beside the first: in `hello`, `fresh` and `cache`
+    /// Another `terrace`, such as that of an earlier commit, to measure right after the first in `hello`, `fresh`, `start` and
+    /// `cache`
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) against: Option<PathBuf>,
 }
@@ -49,7 +50,7 @@ pub(crate) struct Settings {
     /// Seconds of load in each round
     #[arg(long, default_value_t = 4)]
     pub(crate) seconds: u64,
-    /// Rounds, of which the median counts
+    /// Rounds; the median counts
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: u32,
     /// Connections of the load generator
@@ -61,7 +62,7 @@ pub(crate) struct Settings {
     /// Starts of each server
     #[arg(long, default_value_t = 10)]
     pub(crate) starts: u32,
-    /// Distinct functions of the app that shows what many functions cost
+    /// Distinct functions of the app in the part `functions`
     #[arg(long, default_value_t = 1_000)]
     pub(crate) functions: usize,
     /// Measure these parts only
@@ -73,9 +74,9 @@ pub(crate) struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Part {
-    /// Hello, with instances that are reused
+    /// Hello, with reused instances
     Hello,
-    /// Hello, with an instance for each request
+    /// Hello, with a new instance for each request
     Fresh,
     /// Conduit: a list of articles, and one article
     Conduit,
@@ -83,9 +84,9 @@ pub(crate) enum Part {
     Cache,
     /// Hello and conduit, on Terrace and on workerd
     Workers,
-    /// Start-up time, and memory at rest
+    /// Start-up time and memory at rest
     Start,
-    /// One app of many functions
+    /// One app with many functions
     Functions,
 }
 
@@ -102,7 +103,7 @@ impl Part {
 }
 
 impl Settings {
-    /// Whether a part is to be measured.
+    /// Whether to measure a part.
     pub(crate) fn includes(&self, part: Part) -> bool {
         self.only.contains(&part)
     }
@@ -116,7 +117,7 @@ impl Settings {
         }
     }
 
-    /// The load before it: a second, so that connections, pools and just-in-time compilers are as they stay.
+    /// The load before it: one second, in which connections, pools and just-in-time compilers settle.
     pub(crate) fn warm_up(&self) -> Load {
         Load {
             duration: Duration::from_secs(1),

@@ -1,4 +1,4 @@
-//! The figures as bars, in one SVG file that needs nothing else.
+//! Draws the figures as bars, in one self-contained SVG file.
 
 use crate::{finding::Finding, table::figure};
 
@@ -22,7 +22,7 @@ pub(crate) struct Chart {
 #[derive(Debug)]
 struct Bar {
     name: String,
-    /// Nothing where nothing was measured.
+    /// `None` if nothing was measured.
     value: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! The programs that are measured or measure: where they are, and which version.
+//! Finds the programs that are measured or measure, and their versions.
 
 use std::{
     env,
@@ -11,7 +11,7 @@ use tokio::{process::Command, time::timeout};
 
 use crate::limits::MAX_VERSION_TIME;
 
-/// Peers, the option that makes them print their version, and where they come from.
+/// The programs, the option that prints the version, and where to get them.
 const PEERS: [(&str, &str, &str); 5] = [
     ("wasmtime", "--version", "crates.io: wasmtime-cli 48"),
     ("workerd", "--version", "npm: workerd"),
@@ -20,19 +20,19 @@ const PEERS: [(&str, &str, &str); 5] = [
     ("wrk", "-v", "apt: wrk"),
 ];
 
-/// A program that was found, or a word on where to get it.
+/// A program, or where to get it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
-    /// Nothing when it is not on this machine.
+    /// `None` if it is not on this machine.
     pub(crate) path: Option<PathBuf>,
-    /// As it prints it; empty when it is not known.
+    /// Its version as it prints it; empty if unknown.
     pub(crate) version: String,
     /// Where to get it.
     pub(crate) source: &'static str,
 }
 
-/// All peers, in the order in which they are looked for.
+/// All programs, in the order in which they are looked for.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Peers(Vec<Program>);
 
@@ -56,7 +56,7 @@ impl Peers {
         Self(found)
     }
 
-    /// Where a peer is, or how to get it.
+    /// The path of a program, or how to get it.
     pub(crate) fn path(&self, name: &str) -> Result<PathBuf, String> {
         let program = self.0.iter().find(|program| program.name == name);
         let source = program.map_or("an unknown place", |program| program.source);
@@ -72,13 +72,13 @@ impl Peers {
 
 fn on_path(name: &str) -> Option<PathBuf> {
     let folders = env::var_os("PATH")?;
-    // Where Debian installs nginx, which is not on everybody's path.
+    // Debian installs nginx in a folder that is not on every user's `PATH`.
     let folders = env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]);
     let mut files = folders.into_iter().map(|folder| folder.join(name));
     files.find(|file| file.is_file())
 }
 
-/// The line that names a version. Some programs print it to standard error, some before their usage.
+/// The line with the version. Some programs print it to standard error, some before their usage.
 async fn version(program: &Path, option: &str) -> String {
     let mut command = Command::new(program);
     command.arg(option).stdin(Stdio::null()).kill_on_drop(true);

@@ -1,4 +1,4 @@
-//! Everything that was found in one run, and its three forms: tables, `results.json` and `bench.svg`.
+//! All results of one run, as tables, `results.json` and `bench.svg`.
 
 use std::{fmt, fs, path::Path};
 
@@ -38,7 +38,7 @@ impl Results {
         Ok(fs::write(folder.join("bench.svg"), plot::svg(&charts))?)
     }
 
-    /// Whether everything of Terrace was measured. What peers are missing is in the tables.
+    /// Whether all measurements of Terrace succeeded. The tables say which other servers are missing.
     pub(crate) fn has_all_of_terrace(&self) -> bool {
         let rows = self
             .workloads

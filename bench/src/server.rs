@@ -1,4 +1,4 @@
-//! A running server: started, asked until it answers, ended by its id whatever happens.
+//! Starts a server, waits until it answers, and ends it by its process id in any case.
 
 use std::{
     fs::{self, File},
@@ -22,23 +22,23 @@ use crate::{
     memory::Memory,
 };
 
-/// Lines of a server's standard error that are shown when it failed.
+/// Lines of a server's standard error to show if it fails.
 const SHOWN_LINES: usize = 5;
 
 /// A server of a contestant. Dropping it ends its process, with SIGTERM first.
 pub(crate) struct Server {
     child: Child,
     id: u32,
-    /// Where it answers.
+    /// Its address.
     pub(crate) address: SocketAddr,
     started_in: Duration,
 }
 
 impl Server {
-    /// Starts a contestant's server and waits until it gives the expected answer.
+    /// Starts a contestant's server and waits until it gives the expected response.
     ///
     /// # Errors
-    /// When it ends, answers something else, or does not answer within `limit`; the message has what it printed last.
+    /// When it ends, gives another response, or none within `limit`; the message has its last output.
     pub(crate) async fn start(contestant: &Contestant, limit: Duration) -> Outcome<Self> {
         let address = free_address()?;
         let errors = contestant.folder.join("stderr.log");
@@ -53,7 +53,7 @@ impl Server {
     }
 
     fn spawn(command: &mut Command, address: SocketAddr, errors: &Path) -> Outcome<Self> {
-        // In a group of its own, so that Ctrl-C reaches this program alone and it ends its servers in order.
+        // In a process group of its own, so that Ctrl-C reaches only the bench, which ends its servers in order.
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -88,17 +88,17 @@ impl Server {
         }
     }
 
-    /// From the start of its process to its first answer.
+    /// The time from the start of its process to its first response.
     pub(crate) fn started_in_milliseconds(&self) -> f64 {
         self.started_in.as_secs_f64() * 1000.0
     }
 
-    /// Where `path` is on this server.
+    /// The URL of `path` on this server.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// What its process and the children of it hold now.
+    /// The memory of its process and children now.
     ///
     /// # Errors
     /// When it has ended.
@@ -124,11 +124,11 @@ impl Drop for Server {
         let Some(id) = i32::try_from(self.id).ok().and_then(Pid::from_raw) else {
             return;
         };
-        // `try_wait` first: the id of a process that has been waited for may belong to another one by now.
+        // `try_wait` first: after the process was waited for, its id may belong to another one.
         if !matches!(self.child.try_wait(), Ok(None)) {
             return;
         }
-        // A signal can fail only because the process has just ended.
+        // A signal fails only if the process has just ended.
         let _ = kill_process(id, Signal::TERM);
         if !self.ends() {
             let _ = kill_process_group(id, Signal::KILL);

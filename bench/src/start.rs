@@ -1,4 +1,4 @@
-//! How long from the start of a process to its first answer, and what it holds in memory then.
+//! Measures the time from the start of a process to its first response, and its memory then.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::{
 /// The starts of all contestants.
 #[derive(Serialize)]
 pub(crate) struct Starts {
-    /// How many starts each has had.
+    /// The number of starts of each.
     pub(crate) starts: u32,
     /// One row per contestant and kind of start.
     pub(crate) rows: Vec<Row<Start>>,
@@ -28,11 +28,11 @@ pub(crate) struct Starts {
 pub(crate) struct Start {
     /// From the start of the process to its first answer.
     pub(crate) milliseconds: Summary,
-    /// After its first answer, before any load: of the last start.
+    /// The memory after its first response, before any load, at the last start.
     pub(crate) memory_at_rest: Memory,
 }
 
-/// What a start finds.
+/// Whether a start finds compiled code.
 #[derive(Clone, Copy, PartialEq)]
 enum Compiled {
     Nothing,
@@ -52,7 +52,7 @@ struct Sample {
 
 const TITLE: &str = "start to first answer, and memory at rest";
 
-/// Starts every contestant in turn, `starts` times: those that keep compiled code once without and once with it.
+/// Starts every contestant in turn, `starts` times. Those that keep compiled code start once without and once with it.
 pub(crate) async fn measure(contestants: &[Contestant], starts: u32) -> Starts {
     let mut runners: Vec<Runner> = contestants.iter().flat_map(runners).collect();
     for round in 1..=starts {
@@ -69,7 +69,7 @@ pub(crate) async fn measure(contestants: &[Contestant], starts: u32) -> Starts {
     Starts { starts, rows }
 }
 
-/// Cold before warm: in each round the cold start leaves behind what the warm one finds.
+/// Cold before warm: in each round, the warm start finds the code of the cold one.
 fn runners(contestant: &Contestant) -> Vec<Runner> {
     let runner = |contestant: Contestant, compiled| Runner {
         series: Series::of(&contestant),

@@ -1,18 +1,18 @@
-//! What is said about several measurements of the same thing.
+//! Summarises several measurements of one quantity.
 
 use serde::Serialize;
 
 /// Several measurements of one quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Summary {
-    /// The middle one: of an even number the mean of the middle two.
+    /// The median; of an even number, the mean of the middle two.
     pub(crate) median: f64,
     pub(crate) least: f64,
     pub(crate) most: f64,
 }
 
 impl Summary {
-    /// Of at least one measurement.
+    /// Summarises at least one measurement.
     pub(crate) fn of(measured: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = measured.into_iter().collect();
         sorted.sort_by(f64::total_cmp);

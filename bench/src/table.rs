@@ -1,4 +1,4 @@
-//! Tables for a terminal: names on the left, figures on the right, and a sentence where there is no figure.
+//! Tables for a terminal: names on the left, figures on the right, and a reason if there is no figure.
 
 use std::fmt;
 
@@ -85,7 +85,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// A whole number with its thousands apart.
+/// A whole number with grouped digits.
 pub(crate) fn count(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
@@ -98,7 +98,7 @@ pub(crate) fn count(value: f64) -> String {
     text
 }
 
-/// A figure with as many digits as they are worth.
+/// A figure rounded to a sensible number of digits.
 pub(crate) fn figure(value: f64) -> String {
     if value < 10.0 {
         format!("{value:.2}")

@@ -1,4 +1,4 @@
-//! How many requests per second, and how long each takes: contestants in turn, round after round.
+//! Measures requests per second and latencies: contestants in turn, round after round.
 
 use std::path::Path;
 
@@ -19,26 +19,26 @@ use crate::{
 
 /// How a workload is measured.
 pub(crate) struct Plan<'a> {
-    /// Rounds; in each of them every contestant has its turn.
+    /// Rounds; every contestant has a turn in each.
     pub(crate) rounds: u32,
-    /// What is measured.
+    /// The measured load.
     pub(crate) load: Load,
-    /// What goes before it, unmeasured.
+    /// The load before it, which is not measured.
     pub(crate) warm_up: Load,
     /// The script that makes wrk report as JSON.
     pub(crate) script: &'a Path,
 }
 
-/// One thing that is asked of several contestants. The first one is Terrace.
+/// One request to several contestants. The first one is Terrace.
 #[derive(Serialize)]
 pub(crate) struct Workload {
-    /// What is asked.
+    /// The request.
     pub(crate) title: String,
     /// One row per contestant.
     pub(crate) rows: Vec<Row<Rates>>,
 }
 
-/// What the rounds of one contestant say together.
+/// The summary of one contestant's rounds.
 #[derive(Clone, Serialize)]
 pub(crate) struct Rates {
     pub(crate) requests_per_second: Summary,
@@ -48,7 +48,7 @@ pub(crate) struct Rates {
     pub(crate) memory_after_load: Memory,
     /// The requests per second of the first contestant, divided by these.
     pub(crate) terrace_ratio: Option<f64>,
-    /// What that ratio is to be at least.
+    /// The aim for that ratio.
     pub(crate) aim: Option<f64>,
 }
 
@@ -57,8 +57,7 @@ struct Sample {
     memory: Memory,
 }
 
-/// Measures every contestant in every round: A B C, A B C, and so on, so that what disturbs the machine for a while
-/// disturbs all of them.
+/// Measures every contestant in every round: A B C, A B C, and so on. So a disturbance of the machine affects all of them.
 pub(crate) async fn measure(title: &str, contestants: &[Contestant], plan: &Plan<'_>) -> Workload {
     let mut series: Vec<Series<Sample>> = contestants.iter().map(Series::of).collect();
     for round in 1..=plan.rounds {
@@ -83,7 +82,7 @@ pub(crate) async fn measure(title: &str, contestants: &[Contestant], plan: &Plan
     }
 }
 
-/// A new process for each turn, so that no contestant runs while another one is measured.
+/// Starts a new process for each turn, so that no contestant runs while another one is measured.
 async fn take_turn(contestant: &Contestant, plan: &Plan<'_>) -> Outcome<Sample> {
     let server = Server::start(contestant, MAX_START_TIME).await?;
     let url = server.url(contestant.path);

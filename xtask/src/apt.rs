@@ -1,4 +1,4 @@
-//! Packages of Debian: whether they are there, and their installation.
+//! Finds and installs Debian packages.
 
 use std::{
     io::{IsTerminal as _, stdin},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::{Outcome, process};
 
-/// Installs those of the packages that are missing.
+/// Installs the packages that are missing.
 ///
 /// # Errors
 /// When this is not Debian, or the user may not install packages, or apt fails; the message names the packages.
@@ -28,10 +28,9 @@ pub(crate) fn install(packages: &[&str]) -> Outcome {
         .into());
     }
     eprintln!("installing {} with apt-get", missing.join(", "));
-    // One unreachable source among several fails the update, though the packages may be there: the installation
-    // below is what decides.
+    // The update fails if one of several sources is unreachable. The packages may be there all the same, so try to install.
     if let Err(error) = process::run(apt_get()?.arg("update")) {
-        eprintln!("{error}; going on with the package lists that are there");
+        eprintln!("{error}; continuing with the present package lists");
     }
     process::run(
         apt_get()?
@@ -47,7 +46,7 @@ pub(crate) fn install(packages: &[&str]) -> Outcome {
     })
 }
 
-/// Whether dpkg knows a package as installed.
+/// Whether a package is installed, as dpkg says.
 pub(crate) fn is_installed(package: &str) -> bool {
     let status = Command::new("dpkg-query")
         .args(["--show", "--showformat", "${db:Status-Status}", package])
@@ -55,7 +54,7 @@ pub(crate) fn is_installed(package: &str) -> bool {
     status.is_ok_and(|output| output.stdout == b"installed")
 }
 
-/// `apt-get`, through `sudo` for all but root. Without a terminal sudo must not wait for a password.
+/// `apt-get`, with `sudo` unless the user is root. Without a terminal, sudo must not wait for a password.
 fn apt_get() -> Outcome<Command> {
     if process::output(Command::new("id").arg("-u"))? == "0" {
         return Ok(Command::new("apt-get"));

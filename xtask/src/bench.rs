@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what is compared, then becomes the bench, which measures and reports.
+//! `cargo xtask bench`: builds everything that the bench needs, then becomes the bench, which measures and reports.
 
 mod peers;
 
@@ -12,26 +12,26 @@ use std::{
 
 use crate::{Outcome, guests, process, setup, worker, workspace::Workspace};
 
-/// Names a built `terrace` that is to be measured instead of the one of this clone.
+/// The variable with the path of a built `terrace` to measure instead of this clone's.
 const TERRACE_VARIABLE: &str = "TERRACE_BIN";
 
-/// Names the folder of built functions that are to be measured instead of those of this clone.
+/// The variable with the folder of built functions to measure instead of this clone's.
 const GUESTS_VARIABLE: &str = "TERRACE_GUESTS";
 
-/// The options that are not the bench's own: installs its peers first.
+/// An option of this task and not of the bench: first installs the peers.
 const INSTALL_PEERS: &str = "--install-peers";
 
-/// Measures the store of the edge cache by itself instead.
+/// An option of this task: measures only the store of the edge cache.
 const STORE: &str = "--store";
 
 /// The part of the bench that needs [`WORKERS`].
 const WORKERS_PART: &str = "workers";
 
-/// The functions that are built for Cloudflare as well.
+/// The functions that are also built for Cloudflare.
 const WORKERS: [&str; 2] = ["hello", "conduit"];
 
-/// Builds and then becomes the bench, so that signals reach it and it can end what it started. Returns only on
-/// failure. `arguments` are the bench's, but for [`INSTALL_PEERS`].
+/// Builds and then becomes the bench, so that signals reach it and it can end the servers that it started. Returns only on
+/// failure. `arguments` are the bench's, except [`INSTALL_PEERS`] and [`STORE`].
 ///
 /// # Errors
 /// When something does not build, or a peer cannot be installed.
@@ -55,8 +55,8 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> Outcome {
         Some(folder) => folder,
         None => guests::build(&workspace, setup::guest_toolchain()?)?,
     };
-    // Each in a call of its own: together they would share the features of their dependencies, and the server that
-    // is measured would not be the one that is shipped.
+    // Each in a call of its own: in one call they would share the features of their dependencies, and the measured server
+    // would differ from the released one.
     let examples = build(&workspace, &["--package", "conduit", "--example", "seed"])?;
     let built = build(&workspace, &["--package", "terrace-bench"])?;
     let mut bench = Command::new(built.join("terrace-bench"));
@@ -75,7 +75,7 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> Outcome {
     Err(become_it(&mut bench))
 }
 
-/// Becomes a program; why that failed.
+/// Becomes a program. Returns why that failed.
 fn become_it(program: &mut Command) -> Box<dyn std::error::Error> {
     let error = program.exec();
     format!("cannot start {}: {error}", process::words(program)).into()
@@ -88,14 +88,14 @@ fn build(workspace: &Workspace, selection: &[&str]) -> Outcome<PathBuf> {
     Ok(workspace.target.join("release"))
 }
 
-/// Removes an option and returns whether it was there.
+/// Removes an option, and returns whether it was there.
 fn take(arguments: &mut Vec<OsString>, option: &str) -> bool {
     let given = arguments.len();
     arguments.retain(|argument| argument != option);
     arguments.len() < given
 }
 
-/// Whether the bench is to measure a part: all are measured unless `--only` names some.
+/// Whether the bench measures a part: it measures all unless `--only` names some.
 fn wants(arguments: &[OsString], part: &str) -> bool {
     let words = arguments.iter().map(|argument| argument.to_string_lossy());
     let words: Vec<_> = words.collect();
@@ -103,7 +103,7 @@ fn wants(arguments: &[OsString], part: &str) -> bool {
     !words.iter().any(|word| word.starts_with("--only")) || words.iter().any(|word| is_named(word))
 }
 
-/// The user's `PATH`, and behind it the folders in which peers are installed here.
+/// The user's `PATH`, followed by the folders in which this task installs peers.
 fn path_with_peers() -> Outcome<OsString> {
     let own = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&own).chain(peers::folders()?);

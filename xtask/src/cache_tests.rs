@@ -1,6 +1,6 @@
-//! `cargo xtask cache-tests`: the outside judge of the HTTP cache, `http-cache-tests`, against `terrace edge`.
+//! `cargo xtask cache-tests`: runs http-cache-tests against `terrace edge`.
 //!
-//! What each of its tests is to give is in `tests/http-cache/expected.json`, and why in docs/http-cache.md.
+//! `tests/http-cache/expected.json` has the expected result of each test, docs/http-cache.md the reasons.
 
 mod child;
 mod edge;
@@ -18,7 +18,7 @@ use self::{
 };
 use crate::{Outcome, counts::TestCounts, server, workspace::Workspace};
 
-/// Names a built `terrace` that is to be tested instead of the one of this clone.
+/// The variable with the path of a built `terrace` to test instead of this clone's.
 const TERRACE_VARIABLE: &str = "TERRACE_BIN";
 
 /// How the tests are run.
@@ -26,15 +26,15 @@ const TERRACE_VARIABLE: &str = "TERRACE_BIN";
 pub(crate) struct Options {
     /// Run these tests only, and show each of their messages
     tests: Vec<String>,
-    /// Write what the tests gave into tests/http-cache/expected.json
+    /// Write the results to tests/http-cache/expected.json, as the expected ones
     #[arg(long, conflicts_with_all = ["tests", "suite"])]
     bless: bool,
-    /// Run another edition, such as a clone of <https://github.com/http-tests/cache-tests>, and expect nothing
+    /// Run another edition, such as a clone of <https://github.com/http-tests/cache-tests>, and compare with nothing
     #[arg(long, value_name = "FOLDER")]
     suite: Option<PathBuf>,
 }
 
-/// Runs all tests and compares with what is expected.
+/// Runs all tests and compares their results with the expected ones.
 ///
 /// # Errors
 /// When they cannot be run.
@@ -52,7 +52,7 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome<TestCounts> {
     })
 }
 
-/// The task. Returns whether all is as expected.
+/// The task. Returns whether all results are as expected.
 ///
 /// # Errors
 /// When the tests cannot be run.
@@ -102,7 +102,7 @@ fn results(
     suite.test(edge.address())
 }
 
-/// How many tests of each kind gave what.
+/// The number of tests for each kind and outcome.
 fn summarise(results: &BTreeMap<String, Result>) {
     let mut counts = BTreeMap::<(&str, &str), usize>::new();
     for result in results.values() {

@@ -1,4 +1,5 @@
-//! `cargo xtask cargo-component`: the test of what is built with cargo-component, which nothing else needs.
+//! `cargo xtask cargo-component`: builds `functions/slugs` with cargo-component and tests it in an app. A task of its own,
+//! because nothing else needs cargo-component.
 
 use std::{fs, path::Path};
 
@@ -9,7 +10,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// What cargo-component compiles for; it makes components of the modules itself.
+/// cargo-component compiles for this target, and turns the modules into components itself.
 const TARGET: &str = "wasm32-wasip1";
 
 /// Builds `functions/slugs` and tests it in an app.

@@ -1,6 +1,6 @@
-//! How many tests passed and failed, as their runner says it.
+//! Reads from nextest's output how many tests passed and failed.
 
-/// What a test says instead of passing when what it needs is not on this machine.
+/// A test prints this if it cannot run on this machine.
 pub(crate) const NOT_RUN: &str = "not run: ";
 
 /// How many tests passed and failed.
@@ -8,16 +8,16 @@ pub(crate) const NOT_RUN: &str = "not run: ";
 pub(crate) struct TestCounts {
     /// Tests that passed.
     pub(crate) passed: u32,
-    /// Tests that were to run and did not pass.
+    /// Tests that ran and did not pass.
     pub(crate) failed: u32,
-    /// What was not run, and what to do so that it is: a line each.
+    /// Tests that did not run, each with what to do about it.
     pub(crate) not_run: Vec<String>,
 }
 
 impl TestCounts {
     /// Reads the summary line of nextest, such as
-    /// `Summary [   0.004s] 3 tests run: 2 passed (1 slow), 1 timed out, 0 skipped`. A test that says that it was not run
-    /// ends well, but has not passed.
+    /// `Summary [   0.004s] 3 tests run: 2 passed (1 slow), 1 timed out, 0 skipped`. A test that prints
+    /// that it did not run ends well, but has not passed.
     pub(crate) fn parse(printed: &str) -> Option<Self> {
         let summary = printed
             .lines()
@@ -37,7 +37,7 @@ impl TestCounts {
     }
 }
 
-/// The number in front of a word. Of `3/5`, which stands for a run that was cut short, the second is meant.
+/// The number before a word. In `3/5`, which a run that was cut short prints, it is the second.
 fn number_before(counts: &str, word: &str) -> Option<u32> {
     let (before, _) = counts.split_once(word)?;
     before.trim_end().rsplit([' ', '/']).next()?.parse().ok()

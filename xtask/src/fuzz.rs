@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: the parsers of hostile bytes, with whatever reaches new code, for a minute.
+//! `cargo xtask fuzz`: tries the parsers of untrusted bytes for a minute.
 //!
-//! The targets are those of `edge-cache/fuzz/`. They are built with the stable compiler: what libFuzzer needs in order to
-//! see which code an input reaches are passes of LLVM, which need no nightly compiler.
+//! It runs the fuzz targets of `edge-cache/fuzz/`, then property tests of the runtime. It uses the stable compiler: LLVM
+//! passes give libFuzzer the coverage, and they do not need a nightly compiler.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -12,7 +12,7 @@ use crate::{Outcome, process, tools, workspace::Workspace};
 /// The crate of the targets, from the root.
 const CRATE: &str = "edge-cache/fuzz";
 
-/// What makes the compiler count which code is reached. `cargo fuzz` gives the same.
+/// Compiler arguments for coverage, the same that `cargo fuzz` uses.
 const INSTRUMENTATION: [&str; 7] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
@@ -26,7 +26,7 @@ const INSTRUMENTATION: [&str; 7] = [
 /// The properties of the runtime's parsers, as a filter of nextest: the guard, chunks, trace context, forwarded fields.
 const PROPERTIES: &str = "test(of_any_bytes) | test(hostile)";
 
-/// Random inputs of each property in one run; the tests have 256.
+/// Random inputs for each property. In the tests there are 256.
 const CASES: &str = "20000";
 
 /// How long it runs.
@@ -46,17 +46,17 @@ pub(crate) struct Options {
 pub(crate) fn build(workspace: &Workspace) -> Outcome {
     let mut cargo = workspace.cargo()?;
     cargo.current_dir(workspace.root.join(CRATE));
-    // With a target, so that build scripts and macros are compiled as always.
+    // With `--target`, the flags do not apply to build scripts and macros.
     cargo.args(["build", "--target", &host()?]);
     cargo.arg("--target-dir").arg(folder(workspace));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTATION.join("\u{1f}"));
     process::run(&mut cargo)
 }
 
-/// Runs each target for its share of the time, then the properties.
+/// Runs each target for an equal share of the time, then the property tests.
 ///
 /// # Errors
-/// When something does not compile, or an input breaks a property; libFuzzer has said which, and keeps it in a file.
+/// When something does not compile, or an input breaks a target; libFuzzer has printed it and keeps it in a file.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome {
     build(workspace)?;
     let mut targets = targets(workspace)?;
@@ -73,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Runs a target with what earlier runs have found to start from.
+/// Runs a target, starting with the inputs that earlier runs found.
 fn fuzz(workspace: &Workspace, target: &str, seconds: u64) -> Outcome {
     let corpus = folder(workspace).join("corpus").join(target);
     fs::create_dir_all(&corpus)?;
@@ -110,7 +110,7 @@ fn targets(workspace: &Workspace) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-/// Where they are built: everything below is compiled in another way than for the tests.
+/// The target folder: the fuzz targets are compiled with other flags than the tests.
 fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target.join("fuzz")
 }

@@ -8,11 +8,11 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Where guests are built, from the root. Given explicitly, because `spin.toml` names the files in it, so neither
-/// `CARGO_TARGET_DIR` nor a setting of the user may move them.
+/// The target folder of guests, from the root. It is passed explicitly: `spin.toml` names the files in it, so neither
+/// `CARGO_TARGET_DIR` nor a setting of the user may move it.
 const TARGET_FOLDER: &str = "target";
 
-/// The linker's words for a guest that uses the network through `std::net`.
+/// The linker's messages for a guest that uses `std::net`.
 const MISSING_SOCKETS: [&str; 2] = ["undefined symbol: getaddrinfo", "undefined symbol: socket"];
 
 /// Builds every guest and returns the folder that holds the `.wasm` files.
@@ -62,7 +62,7 @@ pub(crate) fn packages(workspace: &Workspace) -> impl Iterator<Item = &str> {
         .flat_map(|guest| ["--package", guest])
 }
 
-/// What to do about a failure that is the toolchain's and not the guest's.
+/// Advice about a failure that the toolchain causes and not the guest.
 fn advice(heard: &str) -> &'static str {
     if MISSING_SOCKETS.iter().any(|words| heard.contains(words)) {
         "\nA guest uses `std::net`, which Debian's C library for WASI does not have: use outbound HTTP \

@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 
 use crate::workspace::Workspace;
 
-/// What every task returns. Errors are read by a person, so they are boxed messages and not types.
+/// The result of a task. People read the errors, so they are boxed messages and not types.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Development tasks of Terrace.
@@ -37,35 +37,35 @@ struct Arguments {
     task: Task,
 }
 
-/// One task; the doc comments are the help a person reads.
+/// One task. The doc comments are the help texts.
 #[derive(Subcommand)]
 enum Task {
-    /// Make sure that functions can be compiled to WebAssembly on this machine
+    /// Install the WebAssembly targets, or build them from Debian's packages
     Setup,
-    /// Build the functions, and the guests of the tests, to WebAssembly
+    /// Compile the functions, and the guests of the tests, to WebAssembly
     Guests,
-    /// Set up, build everything, and serve the sample app of `spin.toml`
+    /// Set up, build the server and the functions, and serve the sample app
     Up {
         /// Passed on to `terrace up`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Measure Terrace side by side with its peers: see docs/bench.md
+    /// Measure Terrace beside other servers: see docs/bench.md
     Bench {
-        /// `--install-peers` first installs the peers that are missing. All others are passed on to the bench:
-        /// `cargo xtask bench -- --help` shows them
+        /// `--install-peers` first installs missing servers, `--store` measures only the cache's store. All others are passed
+        /// on to the bench: `cargo xtask bench -- --help` lists them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Run http-cache-tests, the outside judge of the HTTP cache, against `terrace edge`: see docs/http-cache.md
+    /// Run http-cache-tests against `terrace edge`: see docs/http-cache.md
     CacheTests(cache_tests::Options),
     /// Install cargo-component, build `functions/slugs` with it, and test it in an app: see docs/composition.md
     CargoComponent,
-    /// Build a function for Cloudflare as it would be deployed, and say how large it is: see docs/targets.md
+    /// Build a function for Cloudflare and print its size: see docs/targets.md
     Worker(worker::Options),
-    /// Try the parsers of hostile bytes with random and guided input, for a minute unless told otherwise
+    /// Fuzz the parsers of untrusted bytes, for a minute by default
     Fuzz(fuzz::Options),
-    /// All checks and tests: what CI runs
+    /// Run all checks and tests, as CI does
     #[command(alias = "ci")]
     Test,
 }
@@ -81,7 +81,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a task and returns whether what it checked is in order.
+/// Runs a task, and returns whether its checks passed.
 fn run(task: Task) -> Outcome<bool> {
     match task {
         Task::Setup => eprintln!("{}", setup::guest_toolchain()?),

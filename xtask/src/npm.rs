@@ -1,5 +1,4 @@
-//! Packages of npm: Node.js itself, and what a `package.json` with its lock asks for, installed once into the cache
-//! folder.
+//! Installs Node.js, and the packages of a `package.json` with its lock, once, into the cache folder.
 
 use std::{
     fs,
@@ -9,11 +8,11 @@ use std::{
 
 use crate::{Outcome, apt, process, workspace::cache_folder};
 
-/// The files that say what is installed, each package with its hash.
+/// The files that list the packages, each with its hash.
 const PACKAGE_FILES: [&str; 2] = ["package.json", "package-lock.json"];
 
-/// Installs what the [`PACKAGE_FILES`] in `source` ask for, unless it is there, and returns the folder that has
-/// `node_modules`: the folder `name` of the cache.
+/// Installs the packages that the [`PACKAGE_FILES`] in `source` list, unless they are installed. Returns the folder `name` of
+/// the cache, which has `node_modules`.
 ///
 /// # Errors
 /// When Node.js or a package can be neither found nor installed.
@@ -31,7 +30,7 @@ pub(crate) fn install(source: &Path, name: &str) -> Outcome<PathBuf> {
     Ok(folder)
 }
 
-/// Node.js and npm, as Debian has them where they are missing.
+/// Installs Debian's Node.js and npm if there are none.
 fn install_node() -> Outcome {
     let is_there = |program| process::succeeds(Command::new(program).arg("--version"));
     if is_there("node") && is_there("npm") {
@@ -42,7 +41,7 @@ fn install_node() -> Outcome {
     })
 }
 
-/// Whether `folder` has what the files in `source` ask for.
+/// Whether `folder` has the packages that the files in `source` list.
 fn is_current(source: &Path, folder: &Path) -> Outcome<bool> {
     for name in PACKAGE_FILES {
         let path = source.join(name);
@@ -55,8 +54,8 @@ fn is_current(source: &Path, folder: &Path) -> Outcome<bool> {
     Ok(folder.join("node_modules").is_dir())
 }
 
-/// Into a folder beside it first, so that an installation that breaks off leaves nothing that looks whole. Scripts of
-/// packages are not run.
+/// Installs into another folder first, so that an interrupted installation does not look complete. Scripts of packages do
+/// not run.
 fn install_into(folder: &Path, source: &Path) -> Outcome {
     let new = folder.with_extension(std::process::id().to_string());
     fs::create_dir_all(&new)?;

@@ -1,4 +1,4 @@
-//! Running other programs: what they printed, how they ended, and a message that names them when it went wrong.
+//! Runs other programs: returns their output, and errors that name them.
 
 use std::{
     io::{self, BufRead as _, BufReader, Read},
@@ -10,10 +10,10 @@ use std::{
 
 use crate::Outcome;
 
-/// Runs a program with its output shown as it comes.
+/// Runs a program and shows its output.
 ///
 /// # Errors
-/// When it cannot be started or ends otherwise than with exit code 0.
+/// When it cannot be started or does not end with exit code 0.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let status = command
         .status()
@@ -21,10 +21,10 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     expect_success(command, status)
 }
 
-/// Runs a program and returns what it printed on standard output, without the last line end.
+/// Runs a program and returns its standard output, without the last line end.
 ///
 /// # Errors
-/// When it cannot be started or ends otherwise than with exit code 0; the message holds its standard error.
+/// When it cannot be started or does not end with exit code 0; the message contains its standard error.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let output = command
         .stdin(Stdio::null())
@@ -45,10 +45,10 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     .into())
 }
 
-/// Runs a program, shows its standard output line by line as it comes, and returns all of it.
+/// Runs a program, shows its standard output line by line, and returns it.
 ///
 /// # Errors
-/// When it cannot be started or read from, or ends otherwise than with exit code 0.
+/// When it cannot be started or read, or does not end with exit code 0.
 pub(crate) fn output_shown(command: &mut Command) -> Outcome<String> {
     let mut child = command
         .stdout(Stdio::piped())
@@ -64,7 +64,7 @@ pub(crate) fn output_shown(command: &mut Command) -> Outcome<String> {
     Ok(heard)
 }
 
-/// Whether a program can be started and ends with exit code 0. What it prints is dropped.
+/// Whether a program starts and ends with exit code 0. Its output is dropped.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     let quiet = command
         .stdin(Stdio::null())
@@ -73,7 +73,7 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
     quiet.status().is_ok_and(|status| status.success())
 }
 
-/// Runs a program, shows its standard error line by line as it comes, and returns all of it with how it ended.
+/// Runs a program, shows its standard error line by line, and returns it with the exit status.
 ///
 /// # Errors
 /// When it cannot be started or read from.
@@ -101,11 +101,10 @@ fn listen(pipe: impl Read) -> io::Result<String> {
     }
 }
 
-/// Runs a program that may wait on a network for ever, for at most `limit`.
+/// Runs a program for at most `limit`, because it may wait for a network for ever.
 ///
 /// # Errors
-/// When it cannot be started, fails or is still running after `limit` (it is ended then); the message holds its
-/// standard error.
+/// When it cannot be started, fails, or still runs after `limit` and is killed; the message contains its standard error.
 pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Outcome {
     let quiet = command
         .stdin(Stdio::null())
@@ -119,7 +118,7 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Outcome {
     thread::spawn(move || {
         let mut printed = String::new();
         let read = stderr.read_to_string(&mut printed);
-        // The receiver is gone only when the limit was reached; then nobody asks any more.
+        // The receiver is gone only after the limit, when nobody needs the output.
         drop(sender.send(read.map(|_| printed)));
     });
     let Ok(printed) = receiver.recv_timeout(limit) else {
@@ -132,7 +131,7 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Outcome {
         .map_err(|error| format!("{error}:\n{}", printed.trim_end()).into())
 }
 
-/// The program and its arguments, as one would type them.
+/// The program and its arguments, as a user would type them.
 pub(crate) fn words(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words
@@ -141,7 +140,7 @@ pub(crate) fn words(command: &Command) -> String {
         .join(" ")
 }
 
-/// Whether a program ended with exit code 0, as an error that names it.
+/// An error that names the program, unless it ended with exit code 0.
 ///
 /// # Errors
 /// When it did not.
@@ -203,7 +202,7 @@ mod tests {
 
     #[test]
     fn program_that_hangs_ends_at_its_limit() {
-        // `exec` so that the process that is ended is the one that holds standard error open.
+        // `exec`, so that the killed process is the one with standard error open.
         let error = run_within(&mut shell("exec sleep 600"), Duration::from_millis(50))
             .unwrap_err()
             .to_string();

@@ -1,7 +1,7 @@
-//! A build of cargo that says now and then how far it is, and how long it will still take.
+//! Runs a cargo build and prints its progress with an estimate of the remaining time.
 //!
-//! Cargo's own bar counts packages, needs a terminal and estimates nothing. A handful of packages take most of the time,
-//! so progress is measured in the time that each of them takes.
+//! Cargo's own bar counts packages, needs a terminal and estimates nothing. A few packages take most of the time, so this
+//! module weighs packages by the time that they take.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +19,7 @@ use crate::{Outcome, process};
 /// How often a line is printed.
 const INTERVAL: Duration = Duration::from_secs(15);
 
-/// The packages that take longest, in seconds of one core, as `cargo build --timings` has shown them.
+/// The packages that take longest, in seconds of one core, from `cargo build --timings`.
 const SECONDS: [(&str, u64); 12] = [
     ("cranelift-codegen", 110),
     ("edge-cache", 12),
@@ -35,7 +35,7 @@ const SECONDS: [(&str, u64); 12] = [
     ("wast", 15),
 ];
 
-/// What each of the others takes, on the average.
+/// The average of all other packages, in seconds of one core.
 const SECONDS_OF_OTHERS: u64 = 1;
 
 /// A package as name and version.
@@ -44,19 +44,19 @@ type Package = (String, String);
 /// How far a build is.
 struct Progress {
     began: Instant,
-    /// Packages that are still to come.
+    /// Packages that are not built yet.
     left: BTreeSet<Package>,
-    /// Seconds of one core that were spent, as far as is known.
+    /// The weight of the packages that are built, in seconds of one core.
     done: u64,
-    /// Seconds of one core that pass in a second, before it can be measured.
+    /// The number of cores, for the estimate before the speed is measured.
     cores: u64,
 }
 
-/// Builds `package` with a command that begins `cargo build`, and says how far it is. `packages` is what
-/// [`packages_of`] has found.
+/// Builds `package` with a command that begins `cargo build`, and prints the progress. `packages` comes from
+/// [`packages_of`].
 ///
 /// # Errors
-/// When cargo can't be started or fails; it has shown why.
+/// When cargo can't be started or fails; it has printed the reason.
 pub(crate) fn build(cargo: &mut Command, package: &str, packages: BTreeSet<Package>) -> Outcome {
     cargo.args(["--quiet", "--message-format", "json-render-diagnostics"]);
     let child = cargo.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
@@ -68,17 +68,17 @@ pub(crate) fn build(cargo: &mut Command, package: &str, packages: BTreeSet<Packa
     let (sender, receiver) = mpsc::channel();
     let reader = thread::spawn(move || {
         for (package, is_fresh) in artefacts(messages) {
-            // The receiver stays until the sender is gone.
+            // The receiver lives as long as this sender.
             drop(sender.send((package, is_fresh)));
         }
     });
     Progress::new(packages).follow(package, &receiver);
-    // A reader that panicked has read nothing that is needed from here on.
+    // Nothing below needs the reader's result, so a panic in it does not matter.
     drop(reader.join());
     process::expect_success(cargo, child.wait()?)
 }
 
-/// The packages that a package is made of, itself included.
+/// A package and all its dependencies.
 ///
 /// # Errors
 /// When cargo fails, for instance because a package cannot be downloaded.
@@ -111,7 +111,7 @@ fn package_of_id(id: &str) -> Option<Package> {
     Some((name.to_owned(), version.to_owned()))
 }
 
-/// The packages of which something was compiled, and whether it was there already, as cargo tells it.
+/// The package in a message of cargo, and whether it was already compiled.
 fn artefacts(messages: impl Read) -> impl Iterator<Item = (Package, bool)> {
     let lines = BufReader::new(messages).lines().map_while(Result::ok);
     lines.filter_map(|line| {
@@ -143,7 +143,7 @@ impl Progress {
         }
     }
 
-    /// Prints a line at each interval, until the build has ended.
+    /// Prints a line at each interval until the build ends.
     fn follow(mut self, package: &str, artefacts: &Receiver<(Package, bool)>) {
         let mut next = self.began + INTERVAL;
         loop {
@@ -164,7 +164,7 @@ impl Progress {
         }
     }
 
-    /// How far it is after some time, such as `64 %, 3 min so far, about 2 min left`.
+    /// The progress after some time, such as `64 %, 3 min so far, about 2 min left`.
     fn line(&self, elapsed: Duration) -> String {
         let left: u64 = self.left.iter().map(seconds_of).sum();
         let all = (left + self.done).max(1);
@@ -183,7 +183,7 @@ impl Progress {
     }
 }
 
-/// A time as one says it.
+/// A time for people.
 fn time(seconds: u64) -> String {
     if seconds < 90 {
         format!("{seconds} s")

@@ -1,11 +1,11 @@
-//! The program `terrace` as the tests run it.
+//! Builds the program `terrace` for the tests.
 
 use std::path::PathBuf;
 
 use crate::{Outcome, process, workspace::Workspace};
 
-/// Builds the server and returns its path. Its dependencies have the features that they have in the whole workspace, with
-/// which the tests are built as well, so that none of them is compiled twice.
+/// Builds the server and returns its path. `--workspace` gives its dependencies the same features as in the tests, so none of
+/// them is compiled twice.
 ///
 /// # Errors
 /// When it does not compile.

@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: makes sure that functions can be compiled to WebAssembly.
 //!
-//! The normal way is `rustup target add`. Where its download is impossible, a Debian machine builds the targets from
-//! the library sources that Debian packages, into a rustup toolchain of its own.
+//! The normal way is `rustup target add`. If the download is impossible, a Debian machine builds the targets from the
+//! library sources in Debian's packages, into a rustup toolchain of its own.
 
 mod debian;
 mod sysroot;
@@ -10,20 +10,20 @@ use std::{fmt, path::Path, process::Command, time::Duration};
 
 use crate::{Outcome, process};
 
-/// What guests are compiled for.
+/// The targets of guests.
 pub(crate) const GUEST_TARGETS: &[&str] = &[COMPONENT_TARGET, WORKER_TARGET];
 
-/// The target whose output the runtime loads.
+/// The target for Terrace and Spin.
 pub(crate) const COMPONENT_TARGET: &str = "wasm32-wasip2";
 
-/// The target whose output Cloudflare loads.
+/// The target for Cloudflare.
 pub(crate) const WORKER_TARGET: &str = "wasm32-unknown-unknown";
 
-/// The name under which rustup knows the toolchain that is built from Debian's sources.
+/// The name of the rustup toolchain that is built from Debian's sources.
 const FALLBACK_TOOLCHAIN: &str = "terrace-guest";
 
-/// Time for `rustup target add`. A download takes some seconds; a network that drops packets instead of refusing
-/// them would otherwise be waited for through all of rustup's retries.
+/// Time for `rustup target add`. A download takes some seconds. If a network drops packets instead of refusing them, rustup's
+/// retries would take far longer.
 const MAX_DOWNLOAD_TIME: Duration = Duration::from_secs(90);
 
 /// The toolchain that compiles guests on this machine.
@@ -51,7 +51,7 @@ impl GuestToolchain {
         }
     }
 
-    /// Makes it the toolchain of a program that calls cargo itself.
+    /// Makes a program that calls cargo use this toolchain.
     pub(crate) fn give_to(self, program: &mut Command) {
         if self == Self::Fallback {
             without_outer_toolchain(program);
@@ -79,7 +79,7 @@ impl fmt::Display for GuestToolchain {
     }
 }
 
-/// Finds, installs or builds the toolchain for guests. When one is there this takes a few calls of `rustc --print`.
+/// Finds, installs or builds the toolchain for guests. If there is one, this takes a few calls of `rustc --print`.
 ///
 /// # Errors
 /// When the targets can neither be downloaded nor built; the message has both reasons.
@@ -117,10 +117,10 @@ fn build_fallback() -> Outcome {
     sysroot::build(&version)
 }
 
-/// Adds one more target to the toolchain, for what few need; nothing is done if it is there.
+/// Adds another target to the toolchain, if it is missing.
 ///
 /// # Errors
-/// When it can't be downloaded, or, for the toolchain that is built here, can't be built.
+/// When it can't be downloaded, or can't be built for [`FALLBACK_TOOLCHAIN`].
 pub(crate) fn add_target(toolchain: GuestToolchain, target: &str) -> Outcome {
     let mut rustup = Command::new("rustup");
     match toolchain {
@@ -148,7 +148,7 @@ fn has_target(mut rustc: Command, target: &str) -> bool {
     folder.is_ok_and(|folder| has_standard_library(Path::new(&folder)))
 }
 
-/// Whether a folder of libraries holds `std`.
+/// Whether a folder of libraries contains `std`.
 fn has_standard_library(folder: &Path) -> bool {
     let files = folder.read_dir().into_iter().flatten().flatten();
     files
@@ -156,7 +156,8 @@ fn has_standard_library(folder: &Path) -> bool {
         .any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
 }
 
-/// `cargo run` points these at the toolchain that built this program; another toolchain must not load its libraries.
+/// Removes the variables with which `cargo run` points at the toolchain that built this program. Another toolchain must not
+/// load its libraries.
 fn without_outer_toolchain(command: &mut Command) {
     for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH"] {
         command.env_remove(name);

@@ -1,4 +1,4 @@
-//! Rules that no compiler checks, as ordinary tests over the files of the repository.
+//! Tests of rules that no compiler checks, over the files of the repository.
 
 mod architecture;
 mod http_cache;
@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is built, downloaded or written at run time, by the end of its path.
+/// Folders that are built, downloaded or written at run time, by the end of their path.
 const NOT_OURS: [&str; 6] = [
     ".git",
     ".terrace",
@@ -39,7 +39,7 @@ impl TextFile {
     }
 }
 
-/// Applies a rule to each file; it returns what is wrong in it.
+/// Applies a rule to each file. The rule returns the faults of a file.
 #[track_caller]
 fn check(rule: impl Fn(&TextFile) -> Vec<String>) {
     let mut faults = Vec::new();
@@ -80,7 +80,7 @@ fn text_files(root: &Path) -> Vec<TextFile> {
     files
 }
 
-/// Lines in which `is_fault` holds, each with its number.
+/// The lines for which `is_fault` is true, each with its number.
 fn lines_where(file: &TextFile, is_fault: impl Fn(&str) -> bool) -> Vec<String> {
     let lines = file
         .text
@@ -92,7 +92,7 @@ fn lines_where(file: &TextFile, is_fault: impl Fn(&str) -> bool) -> Vec<String> 
         .collect()
 }
 
-/// Whether a line names a place below somebody's own folder. A match inside a longer path is none.
+/// Whether a line contains a path in a user's home folder. A match inside a longer path does not count.
 fn names_a_machine_path(line: &str) -> bool {
     let homes = ["home", "root", "Users", "work"].map(|folder| format!("/{folder}/"));
     let is_start = |at: usize| {

@@ -1,4 +1,4 @@
-//! Tools from crates.io that cargo does not come with. Those that are missing are built once, into the cache folder.
+//! Tools from crates.io that are not part of cargo. Missing ones are built once, into the cache folder.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,12 +11,12 @@ use crate::{Outcome, process, workspace::cache_folder};
 pub(crate) struct Tool {
     /// Its package and program.
     package: &'static str,
-    /// What follows `cargo` when it is called.
+    /// Its name as a subcommand of cargo.
     subcommand: &'static str,
-    /// What is installed when it is missing: a range, so that a later release that needs a newer compiler or has
-    /// other options does not break the checks.
+    /// The versions to install: a range, so that a later release that needs a newer compiler or has other options does not
+    /// break the checks.
     version: &'static str,
-    /// What it is built with, as arguments of `cargo install`.
+    /// Arguments for `cargo install`.
     features: &'static [&'static str],
 }
 
@@ -41,12 +41,12 @@ pub(crate) const NEXTEST: Tool = Tool {
     package: "cargo-nextest",
     subcommand: "nextest",
     version: ">=0.9.143, <0.10",
-    // All but updating itself.
+    // All features except updating itself.
     features: &["--no-default-features", "--features", "default-no-update"],
 };
 
 impl Tool {
-    /// The command that runs it, installed if it was missing.
+    /// The command that runs it. Installs it if it is missing.
     ///
     /// # Errors
     /// When it can be neither found nor installed.
@@ -73,7 +73,7 @@ impl Tool {
     }
 }
 
-/// A program from crates.io that works only with one version of a library: the one that `Cargo.lock` has.
+/// A program from crates.io that works only with the version of a library that is in `Cargo.lock`.
 pub(crate) struct Companion {
     /// Its package.
     package: &'static str,
@@ -81,8 +81,8 @@ pub(crate) struct Companion {
     program: &'static str,
     /// The library.
     library: &'static str,
-    /// Whether it is built with the versions of dependencies that its package names. Not where a registry that lags
-    /// behind may not have one of them yet.
+    /// Whether it is built with the dependencies in its own lock file. Not if a registry that lags behind may lack one of
+    /// them.
     is_locked: bool,
 }
 
@@ -103,7 +103,7 @@ pub(crate) const WASM_BINDGEN: Companion = Companion {
 };
 
 impl Companion {
-    /// The path of the program, installed if it was missing or of another version. `lock` is the text of `Cargo.lock`.
+    /// The path of the program. Installs it if it is missing or has another version. `lock` is the text of `Cargo.lock`.
     ///
     /// # Errors
     /// When it can be neither found nor installed, or the lock does not have the library.
@@ -120,12 +120,12 @@ impl Companion {
     }
 }
 
-/// Without optimisation, which takes nearly three times as long to build as it could ever save here.
+/// Installs without optimisation, which would take longer to build than it could ever save here.
 fn install(package: &str, version: &str, folder: &Path) -> Command {
     eprintln!("installing {package} (some minutes, once)");
     let mut cargo = Command::new("cargo");
     cargo.args(["install", "--debug", package, "--version", version]);
-    // Built in a folder of its own, wherever the workspace builds.
+    // Builds in a folder of its own, wherever the workspace builds.
     cargo
         .arg("--root")
         .arg(folder)
@@ -133,7 +133,7 @@ fn install(package: &str, version: &str, folder: &Path) -> Command {
     cargo
 }
 
-/// Whether a program starts and says that it is of that version.
+/// Whether a program starts and has that version.
 fn is_version(program: &Path, version: &str) -> bool {
     let printed = process::output(Command::new(program).arg("--version"));
     printed.is_ok_and(|printed| printed.split_whitespace().last() == Some(version))

@@ -8,10 +8,10 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Where `terrace up` listens when it is not told.
+/// The default address of `terrace up`.
 const DEFAULT_LISTEN_ADDRESS: &str = "127.0.0.1:3000";
 
-/// The profile of the program that is built here: see `Cargo.toml`.
+/// The profile of the program: see `Cargo.toml`.
 const PROFILE: &str = "up";
 
 /// Builds and then becomes `terrace up`, so that signals reach the server itself. Returns only on failure.
@@ -38,13 +38,13 @@ pub(crate) fn serve(workspace: &Workspace, arguments: &[OsString]) -> Outcome {
     Err(process::cannot_start(&terrace, &error).into())
 }
 
-/// Builds the functions while the server is being built, so that no core is idle while a large crate keeps the other.
+/// Builds the functions and the server at the same time, so that no core is idle while a large crate keeps another one busy.
 fn build(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
     let packages = progress::packages_of(workspace.cargo()?, "terrace")?;
     thread::scope(|scope| {
         let functions = scope.spawn(|| {
             let built = guests::build_with(&["--quiet"], workspace, toolchain);
-            // Errors are boxed without a promise that they can go to another thread.
+            // The boxed errors are not `Send`.
             built.map_err(|error| error.to_string())
         });
         let mut cargo = workspace.cargo()?;

@@ -14,13 +14,13 @@ use crate::{
     workspace::{Workspace, cache_folder},
 };
 
-/// Time to fetch the database of advisories. Some seconds where its git host can be reached.
+/// Time to fetch the database of advisories. It takes some seconds if its git host can be reached.
 const MAX_ADVISORIES_TIME: Duration = Duration::from_secs(120);
 
 /// The crates that can be used without the rest of the repository.
 const PUBLISHED: [&str; 3] = ["edge-cache", "terrace-sdk", "terrace-storage"];
 
-/// Runs every stage, also after one failed, and returns whether all succeeded.
+/// Runs every stage, even if an earlier one failed, and returns whether all succeeded.
 ///
 /// # Errors
 /// When the workspace cannot be read.
@@ -60,7 +60,7 @@ fn lints(workspace: &Workspace) -> Outcome {
     process::run(clippy.args(["--", "--deny", "warnings"]))
 }
 
-/// What guests compile for WebAssembly only, which the lints of the host do not see.
+/// Lints the code that is compiled only for WebAssembly.
 fn guest_lints(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
     if toolchain == GuestToolchain::Fallback {
         eprintln!("skipped: Debian has no clippy for the compiler that builds the guests here");
@@ -96,7 +96,7 @@ fn examples(workspace: &Workspace) -> Outcome {
     process::run(workspace.cargo()?.args(["test", "--doc", "--workspace"]))
 }
 
-/// Whether the crates that others may use can be packaged. They are compiled here in any case, so not once more.
+/// Packages the published crates, without compiling them once more.
 fn packages(workspace: &Workspace) -> Outcome {
     let mut cargo = workspace.cargo()?;
     cargo.args([
@@ -128,13 +128,13 @@ fn deny(workspace: &Workspace) -> Outcome<Command> {
     Ok(deny)
 }
 
-/// Whether the check of advisories failed before it had any to compare with.
+/// Whether the check of advisories failed because it could not fetch their database.
 fn is_unreachable(error: &str) -> bool {
     error.contains("failed to fetch advisory database") || error.contains("did not end within")
 }
 
-/// The unit tests, and the end-to-end tests with the built server and guests, and with the built Workers where
-/// wrangler is there to serve them.
+/// Runs the unit tests and the end-to-end tests, with the built server and guests, and with the built Workers if there is
+/// wrangler.
 fn tests(workspace: &Workspace, guests: &Path, wrangler: Option<&Path>) -> Outcome<TestCounts> {
     let mut nextest = nextest(workspace, guests)?;
     nextest.args(["--workspace", "--no-fail-fast"]);
@@ -157,7 +157,7 @@ fn tests(workspace: &Workspace, guests: &Path, wrangler: Option<&Path>) -> Outco
     Err(format!("`{}` failed ({status})", process::words(&nextest)).into())
 }
 
-/// The runner of tests, with the built server and these guests.
+/// nextest, with the built server and these guests.
 ///
 /// # Errors
 /// When the server does not compile, or the runner cannot be installed.

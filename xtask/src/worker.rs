@@ -1,4 +1,4 @@
-//! `cargo xtask worker`: a function for Cloudflare: built, weighed as it would be deployed, and served here by workerd.
+//! `cargo xtask worker`: builds a function for Cloudflare, prints its size, and serves it on workerd.
 
 mod size;
 mod wrangler;
@@ -17,23 +17,23 @@ use crate::{
     workspace::{GUEST_FOLDERS, Workspace},
 };
 
-/// Where Workers are built, each into a folder of its name, from the root. Given explicitly, because each
-/// `wrangler.toml` names a file in it, so no setting of the user may move it.
+/// The folder for built Workers, from the root, with a folder for each. It is passed explicitly: each `wrangler.toml` names
+/// a file in it, so no setting of the user may move it.
 const WORKERS_FOLDER: &str = "target/worker";
 
-/// The functions that have a configuration of wrangler. The last is the tests'.
+/// The functions with a `wrangler.toml`. The last one is for the tests.
 pub(crate) const FUNCTIONS: [&str; 3] = ["conduit", "hello", "portable"];
 
-/// What is done with which function.
+/// The function, and what to do with it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The function: the name of a folder of `functions/`
+    /// The function: a folder in `functions/`
     #[arg(default_value = "conduit")]
     function: String,
-    /// Only build it: the build command of `wrangler.toml`
+    /// Only build it, as the build command in `wrangler.toml` does
     #[arg(long, conflicts_with = "dev")]
     build_only: bool,
-    /// Serve it here: applies its migrations to a local database, then becomes `wrangler dev`
+    /// Serve it on this machine: apply its migrations to a local database, then run `wrangler dev`
     #[arg(long)]
     dev: bool,
     /// Passed on to `wrangler dev`, after `--`
@@ -44,7 +44,7 @@ pub(crate) struct Options {
 /// The task.
 ///
 /// # Errors
-/// When a tool can be neither found nor installed, the function does not build, or what is built is too large.
+/// When a tool can be neither found nor installed, the function does not build, or it is too large.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome {
     let function = &options.function;
     wrangler::copy_secrets(workspace, function)?;
@@ -59,7 +59,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Builds every one of [`FUNCTIONS`] as it would be deployed and returns the program that serves them: wrangler.
+/// Builds all [`FUNCTIONS`] as for a deployment, and returns the path of wrangler, which can serve them.
 ///
 /// # Errors
 /// When a tool cannot be installed, or one of them does not build or is too large.
@@ -71,7 +71,7 @@ pub(crate) fn check_all(workspace: &Workspace) -> Outcome<PathBuf> {
     Ok(wrangler::install(workspace)?.join(".bin/wrangler"))
 }
 
-/// Builds a function, which is what wrangler does before it weighs what it would deploy.
+/// Builds a function and returns its size. wrangler builds it before it prints the size of the deployment.
 fn check(wrangler: &Wrangler) -> Outcome<Bundle> {
     let printed = process::output_shown(&mut wrangler.command(&["deploy", "--dry-run"]))?;
     let bundle = Bundle::parse(&printed)
@@ -88,7 +88,7 @@ pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
 fn serve(wrangler: &Wrangler, arguments: &[OsString]) -> Outcome {
     if wrangler.has_migrations()? {
         let mut apply = wrangler.command(&["d1", "migrations", "apply", "DB", "--local"]);
-        // Without a terminal it asks no question.
+        // Without a terminal, wrangler does not ask for confirmation.
         apply.args(state_folder(arguments)).stdin(Stdio::null());
         process::run(&mut apply)?;
     }
@@ -97,7 +97,7 @@ fn serve(wrangler: &Wrangler, arguments: &[OsString]) -> Outcome {
     Err(format!("cannot start `{}`: {error}", process::words(&dev)).into())
 }
 
-/// Where `wrangler dev` is told to keep its databases, as the two arguments that say so.
+/// The two arguments that tell `wrangler dev` where to keep its databases, if they are given.
 fn state_folder(arguments: &[OsString]) -> &[OsString] {
     let at = arguments
         .iter()
@@ -106,14 +106,14 @@ fn state_folder(arguments: &[OsString]) -> &[OsString] {
         .unwrap_or_default()
 }
 
-/// The folder of a function, which may be a guest of the tests.
+/// The folder of a function, or of a guest of the tests.
 fn source(root: &Path, function: &str) -> PathBuf {
     let folders = GUEST_FOLDERS.map(|folder| root.join(folder).join(function));
     let [functions, guests] = folders;
     if guests.exists() { guests } else { functions }
 }
 
-/// Builds a function with `worker-build`, whose own downloads the tools of the registries take the place of.
+/// Builds a function with `worker-build`. Tools from the registries replace those that `worker-build` would download.
 ///
 /// # Errors
 /// When a tool cannot be installed, or the function does not build.

@@ -1,4 +1,4 @@
-//! Where things are: the root, the target folder, the guests, and the cache outside the clone.
+//! The folders of the workspace: the root, the target folder, the guests, and the cache outside the clone.
 
 use std::{
     env,
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{Outcome, process};
 
-/// Folders below which every package is a guest, that is, is built to WebAssembly.
+/// Folders whose packages are all guests: they are compiled to WebAssembly.
 pub(crate) const GUEST_FOLDERS: [&str; 2] = ["functions", "tests/guests"];
 
 /// The workspace as `cargo metadata` describes it.
@@ -18,9 +18,9 @@ pub(crate) const GUEST_FOLDERS: [&str; 2] = ["functions", "tests/guests"];
 pub(crate) struct Workspace {
     /// The clone's root folder.
     pub(crate) root: PathBuf,
-    /// Where host builds go.
+    /// The target folder of host builds.
     pub(crate) target: PathBuf,
-    /// Names of the packages that are built to WebAssembly.
+    /// The names of the guests.
     pub(crate) guests: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl Workspace {
         })
     }
 
-    /// A host cargo that works on this workspace from its root.
+    /// Cargo for the host, in the root of this workspace.
     ///
     /// # Errors
     /// When the user's cache folder is needed and unknown.
@@ -65,7 +65,8 @@ impl Workspace {
     }
 }
 
-/// What is expensive to make and does not belong to one clone: `$XDG_CACHE_HOME/terrace`, usually `~/.cache/terrace`.
+/// The cache folder, for results that are expensive and do not belong to one clone: `$XDG_CACHE_HOME/terrace`, usually
+/// `~/.cache/terrace`.
 ///
 /// # Errors
 /// When neither `XDG_CACHE_HOME` nor `HOME` is set.
@@ -77,8 +78,8 @@ pub(crate) fn cache_folder() -> Outcome<PathBuf> {
         .join("terrace"))
 }
 
-/// The cargo of the active toolchain. In CI it builds into the cache folder, because CI starts from a new clone each
-/// time and the dependencies (wasmtime above all) take most of the time to build.
+/// The cargo of the active toolchain. In CI it builds into the cache folder: CI starts from a new clone each time, and the
+/// dependencies, mainly wasmtime, take most of the build time.
 fn cargo() -> Outcome<Command> {
     let mut cargo = Command::new(variable("CARGO").unwrap_or_else(|| "cargo".to_owned()));
     if variable("CI").is_some() && variable("CARGO_TARGET_DIR").is_none() {
@@ -94,7 +95,7 @@ fn is_guest(root: &Path, package: &Value) -> bool {
         .any(|folder| manifest.starts_with(root.join(folder)))
 }
 
-/// An environment variable that is set to something.
+/// The value of an environment variable that is set and not empty.
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,6 +1,6 @@
 //! The limit: a native hyper server, without WebAssembly, routing, limits or logs. It gives the response of
-//! `functions/hello`, so that what Terrace adds to this is the price of a function; and so many bytes that caches may
-//! store, so that it is the origin of the caches and their limit too.
+//! `functions/hello`, so the difference to Terrace is the price of a function. It also gives cacheable responses of a
+//! requested size, so it is the origin of the caches, and their limit too.
 
 use std::{convert::Infallible, io, net::SocketAddr, num::NonZeroUsize, sync::LazyLock, thread};
 
@@ -20,26 +20,26 @@ use tokio::{
     task::LocalSet,
 };
 
-/// What `functions/hello` answers.
+/// The response of `functions/hello`.
 const BODY: &[u8] = b"Hello from Terrace\n";
 
-/// As long as the request id that Terrace adds, so that the same number of bytes is sent.
+/// A field value as long as the request id that Terrace adds, so that the number of bytes is the same.
 const REQUEST_ID: HeaderValue = HeaderValue::from_static("00000000000000000000000000000000");
 
-/// What a path begins with that asks for a number of bytes, as in `/bytes/1024`.
+/// The prefix of paths that request a number of bytes, such as `/bytes/1024`.
 const BYTES_PATH: &str = "/bytes/";
 
-/// The most bytes that can be asked for.
+/// The largest number of bytes in a response.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Greetings, up to the most that can be asked for.
+/// Greetings, repeated up to the largest response.
 static GREETINGS: LazyLock<Bytes> =
     LazyLock::new(|| BODY.iter().copied().cycle().take(MAX_BYTES).collect());
 
 /// Answers every request with a greeting, or with many.
 #[derive(Parser)]
 struct Options {
-    /// Where to listen.
+    /// The address to listen at.
     #[arg(long)]
     listen: SocketAddr,
     /// How threads share the work.
@@ -50,7 +50,7 @@ struct Options {
 /// How threads share the work.
 #[derive(Clone, Copy, ValueEnum)]
 enum Threads {
-    /// One runtime per core, each with connections of its own, as Terrace does.
+    /// One runtime per core, each with its own connections, as in Terrace.
     PerCore,
     /// Tokio's multi-threaded runtime, whose threads steal work from each other.
     Stealing,
@@ -76,7 +76,7 @@ async fn serve_stealing(address: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// Accepts on this thread and deals connections out to one worker thread per core.
+/// Accepts on this thread and gives connections to one worker thread per core.
 fn serve_per_core(address: SocketAddr) -> io::Result<()> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = (0..cores).map(|_| start_worker());
@@ -99,7 +99,7 @@ fn start_worker() -> io::Result<mpsc::UnboundedSender<std::net::TcpStream>> {
     thread::spawn(move || {
         let connections = async move {
             while let Some(stream) = accepted.recv().await {
-                // A socket that the runtime cannot take is closed by dropping it; its client sees that.
+                // If the runtime cannot take the socket, dropping it closes it, and the client sees that.
                 if let Ok(stream) = TcpStream::from_std(stream) {
                     tokio::task::spawn_local(serve(stream));
                 }
@@ -113,7 +113,7 @@ fn start_worker() -> io::Result<mpsc::UnboundedSender<std::net::TcpStream>> {
 async fn serve(stream: TcpStream) {
     let connection =
         http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
-    // It ends when its client goes, which is no error of this server.
+    // It ends when its client leaves, which is not an error.
     drop(connection.await);
 }
 
@@ -126,11 +126,11 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     })
 }
 
-/// What may be stored for an hour.
+/// A response that may be stored for an hour.
 fn greetings(count: usize) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(GREETINGS.slice(..count.min(MAX_BYTES))));
     let headers = response.headers_mut();
-    // Of a type that nobody compresses.
+    // A type that no server compresses.
     let type_ = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, type_);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));

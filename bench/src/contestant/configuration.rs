@@ -1,8 +1,8 @@
-//! The configuration files of the peers.
+//! The configuration files of the other servers.
 
 use std::net::SocketAddr;
 
-/// The hello of workerd, with the header fields of the others.
+/// workerd's hello, with the header fields of the other servers.
 pub(super) const WORKERD_HANDLER: &str = r#"export default {
   async fetch() {
     return new Response("Hello from Terrace\n", { headers: { "content-type": "text/plain; charset=utf-8" } });
@@ -30,7 +30,7 @@ const hello :Workerd.Worker = (
 /// The module that handles requests, as worker-build names it.
 pub(super) const WORKER_ENTRY: &str = "index.js";
 
-/// A worker with the bindings of conduit. D1 is the one that workerd brings: a Durable Object on SQLite.
+/// A worker with conduit's bindings. D1 is workerd's own: a Durable Object on SQLite.
 pub(super) fn worker_config(address: SocketAddr, modules: &[String]) -> String {
     let module = |name: &String| {
         let kind = if name.ends_with(".wasm") {
@@ -83,8 +83,8 @@ pub(super) fn nginx_config(address: SocketAddr) -> String {
     nginx(address, "", location)
 }
 
-/// nginx with a cache of its own in front of `origin`. What a cache of nginx is usually given is given to it: connections
-/// to the origin that are kept, one forward for many equal misses, and files that stay open.
+/// nginx with its cache in front of `origin`, with the usual configuration: keep-alive connections to the origin, one forward for
+/// concurrent equal misses, and files that stay open.
 pub(super) fn nginx_cache_config(address: SocketAddr, origin: SocketAddr) -> String {
     let cache = format!(
         r#"sendfile on;
@@ -103,11 +103,10 @@ pub(super) fn nginx_cache_config(address: SocketAddr, origin: SocketAddr) -> Str
     nginx(address, &cache, location)
 }
 
-/// One worker process per core. The connections of the load generator are kept, as the others keep them: nginx would
-/// close each after 1,000 requests.
+/// One worker process per core. By default, nginx would close each connection after 1,000 requests; the other servers keep them.
 fn nginx(address: SocketAddr, settings: &str, location: &str) -> String {
-    // Started by root, its workers would be somebody else, who cannot look into root's folders. Nobody else may set a user,
-    // and is warned that it means nothing.
+    // If root starts nginx, its workers run as another user, who cannot read root's folders. Other users may not set `user`;
+    // nginx ignores it with a warning.
     format!(
         r#"daemon off;
 user root;

@@ -1,4 +1,4 @@
-//! Who stands against whom as an HTTP cache, and what Terrace is to reach.
+//! The contestants as HTTP caches, and Terrace's aims.
 
 use std::{fs, net::SocketAddr};
 
@@ -9,24 +9,24 @@ use crate::{
     contestant::{Contestant, Kind},
 };
 
-/// How many hits Terrace is to answer compared with nginx, at least.
+/// The aim for Terrace's hits compared with nginx.
 const AIM_OF_NGINX: f64 = 1.3;
 
 /// The same compared with Varnish.
 const AIM_OF_VARNISH: f64 = 1.6;
 
-/// What is left of the requests per second of one connection when each is a miss: it adds a tenth to the time at most.
+/// The aim for requests per second on one connection if each is a miss: the cache adds at most a tenth to the time.
 const AIM_OF_MISSES: f64 = 0.9;
 
-/// What is asked of a cache, and the beginning of the answer.
+/// A request to a cache, and the beginning of the expected response.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
-    /// As it stands in the title.
+    /// Its text in the title.
     pub(crate) title: &'static str,
     pub(crate) path: &'static str,
 }
 
-/// What caches are asked for again and again.
+/// The responses that are requested again and again.
 pub(crate) const HITS: [Asked; 2] = [
     Asked {
         title: "cache, hits of 1 KiB",
@@ -38,7 +38,7 @@ pub(crate) const HITS: [Asked; 2] = [
     },
 ];
 
-/// What is asked for once, each time with another query.
+/// A response that is requested once per URL, each time with another query.
 pub(crate) const MISSES: Asked = Asked {
     title: "cache, misses of 1 KiB, one connection",
     path: "/bytes/1024?",
@@ -51,7 +51,7 @@ pub(crate) const MISSES_OF_CONDUIT: Asked = Asked {
 };
 
 impl Lineup<'_> {
-    /// What stands behind the caches.
+    /// The origin of the caches.
     pub(crate) fn origin(&self) -> Outcome<Contestant> {
         let kind = Kind::Native {
             threads: "per-core",
@@ -59,7 +59,7 @@ impl Lineup<'_> {
         self.contestant("origin", Ok(self.files.native.clone()), kind)
     }
 
-    /// The caches in front of `origin`, and a server that has all of it in memory, which is the limit.
+    /// The caches in front of `origin`, and the limit, a server with all responses in memory.
     pub(crate) fn caches(&self, origin: SocketAddr, asked: Asked) -> Outcome<Vec<Contestant>> {
         let edge = Kind::TerraceEdge { origin };
         let terrace = self.contestant("terrace edge", Ok(self.files.terrace.clone()), edge)?;
@@ -89,7 +89,7 @@ impl Lineup<'_> {
             .collect())
     }
 
-    /// The same for misses, where nothing was promised about the peers, but for another build of Terrace.
+    /// The same for misses. The only aim here is the one for another build of Terrace.
     pub(crate) fn caches_without_aims(&self, origin: SocketAddr) -> Outcome<Vec<Contestant>> {
         let mut caches = self.caches(origin, MISSES)?;
         for cache in &mut caches {
@@ -99,7 +99,7 @@ impl Lineup<'_> {
         Ok(caches)
     }
 
-    /// Conduit behind the cache of `terrace up`, and without one.
+    /// Conduit with the cache of `terrace up`, and without.
     pub(crate) async fn conduit_behind_a_cache(&self) -> Outcome<Vec<Contestant>> {
         let with = self.seeded("terrace, conduit behind its cache", WITH_A_FULL_CACHE);
         let without = self.seeded("terrace, conduit without a cache", WITHOUT_CACHE);

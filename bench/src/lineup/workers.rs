@@ -1,4 +1,4 @@
-//! The same functions on Terrace, and built for Cloudflare on workerd itself.
+//! The same functions on Terrace and, built for Cloudflare, on workerd.
 
 use std::{fs, path::Path};
 
@@ -9,11 +9,11 @@ use crate::{
     contestant::{Contestant, Kind},
 };
 
-/// What Terrace is to be compared with workerd, at least, where both run the same greeting.
+/// The aim for Terrace compared with workerd, if both serve the same greeting.
 const AIM_OF_HELLO: f64 = 2.5;
 
-/// Where workerd keeps the database of its configuration, below the state folder: named after its `uniqueKey` and after
-/// a hash of both names. workerd would begin with an empty database at any other place, and not answer as is expected.
+/// The file of workerd's database, in the state folder: workerd names it after the `uniqueKey` in its configuration and a hash of
+/// both names. Without a file at this path, it would begin with an empty database and not answer as expected.
 const DATABASE: &str = "d1/24219fff48e4e9ba3825ad7967bb23509e82bead8db1e3afe1d22b768c1e1189.sqlite";
 
 impl Lineup<'_> {
@@ -31,7 +31,7 @@ impl Lineup<'_> {
         ])
     }
 
-    /// Conduit on both, each on a database with the same content, and Terrace without its cache.
+    /// Conduit on both, with equal databases, and Terrace without its cache.
     pub(crate) async fn conduit_of_workers(&self) -> Outcome<[Contestant; 2]> {
         let terrace = self.seeded("terrace, conduit beside workerd", WITHOUT_CACHE);
         let worker = self.worker("workerd, the same conduit", "conduit")?;

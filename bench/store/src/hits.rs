@@ -1,4 +1,4 @@
-//! Hit ratio on synthetic traces, beside other caches.
+//! Compares hit ratios on synthetic traces with other caches.
 
 use std::fs;
 
@@ -8,16 +8,16 @@ use crate::trace::{Kind, WORKING_SET, trace};
 
 const EXPONENTS: [f64; 3] = [0.7, 0.9, 1.1];
 
-/// Sizes of the cache in parts of a hundred of the working set.
+/// Sizes of the cache, in per cent of the working set.
 const SIZES: [usize; 3] = [1, 5, 10];
 
-/// How many points worse than the best of the others it may be.
+/// The target: at most so many points behind the best of the others.
 const MAX_BEHIND: f64 = 1.0;
 
-/// Where the plot goes.
+/// The file of the plot.
 const PLOT: &str = "target/bench/hits.svg";
 
-/// Plays all traces on all caches. Returns whether the store keeps up with the best in each cell.
+/// Runs all traces on all caches. Returns whether the store reaches the target in each cell.
 pub(crate) fn measure() -> bool {
     println!(
         "| trace | cache | {} | behind the best |",
@@ -54,7 +54,7 @@ pub(crate) fn measure() -> bool {
     most_behind <= MAX_BEHIND
 }
 
-/// The hit ratio of each cache in parts of a hundred.
+/// The hit ratio of each cache, in per cent.
 fn play(requests: &[u64], capacity: usize) -> Vec<f64> {
     let caches = policies::all(capacity).into_iter();
     let ratios = caches.map(|mut cache| {

@@ -1,4 +1,4 @@
-//! `terrace-bench-store`: the store of the edge cache, without anything around it. docs/bench.md says how to read it.
+//! `terrace-bench-store` measures only the store of the edge cache. docs/bench.md says how to read its tables.
 //!
 //! `cargo run --release --package terrace-bench-store [hits] [memory] [purge] [speed]`; without a name, all of them.
 
@@ -13,11 +13,11 @@ mod trace;
 
 use std::process::ExitCode;
 
-/// What the product runs with.
+/// The allocator of Terrace.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// A name, and what measures and says whether the target is met.
+/// A part: its name, and a function that measures it and returns whether it meets its target.
 type Part = (&'static str, fn() -> bool);
 
 /// The parts. Memory comes first, while nothing else has touched the heap.
@@ -28,7 +28,7 @@ const PARTS: [Part; 4] = [
     ("hits", hits::measure),
 ];
 
-/// Runs the parts that are asked for; fails if one misses its target.
+/// Runs the named parts; fails if one misses its target.
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);

@@ -1,4 +1,4 @@
-//! What a full store takes of the machine's memory, beside what it was allowed.
+//! Measures the resident memory of a full store, compared with its capacity.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -10,11 +10,11 @@ use crate::responses::{key, response};
 const ENTRIES: u64 = 1_000_000;
 const CONTENT_BYTES: usize = 1024;
 
-/// Resident memory may be so many times the budget.
+/// The target: resident memory divided by the capacity.
 const MAX_RATIO: f64 = 1.25;
 
-/// Fills a store whose capacity a million responses of 1 KiB just exceed, and then lets as many more pass through it.
-/// Returns whether resident memory is within the target both times.
+/// Fills a store with a million responses of 1 KiB, slightly more than its capacity, then sends as many more through it. Returns
+/// whether resident memory is within the target both times.
 pub(crate) fn measure() -> bool {
     let before = resident_bytes();
     let budget = weight_of_one() * ENTRIES;
@@ -31,7 +31,7 @@ pub(crate) fn measure() -> bool {
                 &response(&group, CONTENT_BYTES),
                 store.generation(),
             );
-            // Some are used, so that both lists turn over.
+            // Some are used again, so that both lists change.
             if number.is_multiple_of(2) {
                 let _ = store.get(&key(number));
             }
@@ -58,7 +58,7 @@ fn weight_of_one() -> u64 {
     store.statistics().stored_bytes
 }
 
-/// Resident memory of this process, as Linux has it.
+/// The resident memory of this process, as Linux counts it.
 fn resident_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-//! Hit ratios as groups of bars, in one SVG file that needs nothing else.
+//! Draws hit ratios as groups of bars, in one self-contained SVG file.
 
 use std::fmt::Write as _;
 
@@ -30,7 +30,7 @@ impl Panel {
         }
     }
 
-    /// Adds the ratios, in parts of a hundred, for one size of the cache.
+    /// Adds the ratios, in per cent, for one size of the cache.
     pub(crate) fn add(&mut self, name: &str, ratios: &[f64]) {
         self.groups.push((name.to_owned(), ratios.to_vec()));
     }

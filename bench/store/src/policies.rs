@@ -1,4 +1,4 @@
-//! The store, and the caches that it is compared with, as what a trace needs of them.
+//! The store and the caches that it is compared with, behind one interface for traces.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use edge_cache::store::{Store, StoreConfig};
 
 use crate::responses;
 
-/// A cache on which a trace is played.
+/// A cache that a trace is run on.
 pub(crate) trait Policy {
-    /// Asks for a resource, and stores it if it is not there. Returns whether it was.
+    /// Requests a resource, and stores it if it is missing. Returns whether it was there.
     fn ask(&mut self, number: u64) -> bool;
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn all(capacity: usize) -> [Box<dyn Policy>; 4] {
     ]
 }
 
-/// The store as the product has it: real keys and responses, and a capacity in bytes.
+/// The store as in Terrace: real keys and responses, and a capacity in bytes.
 struct Stored {
     store: Store,
     response: Arc<StoredResponse>,
@@ -89,7 +89,7 @@ impl Policy for Moka {
         if !is_hit {
             self.0.insert(number, ());
         }
-        // It puts off its work, which in a loop as tight as this it would do too late.
+        // moka defers its work, which in such a tight loop would come too late.
         if number.is_multiple_of(64) {
             self.0.run_pending_tasks();
         }

@@ -1,4 +1,4 @@
-//! How long a purge takes among a million entries.
+//! Measures purges among a million responses.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ const MEMBERS: u64 = 10_000;
 /// One group shares one response.
 const GROUPS: u64 = ENTRIES / MEMBERS - 1;
 
-/// A purge of a group of [`MEMBERS`] may take so long.
+/// The target for the purge of a group of [`MEMBERS`].
 const MAX_PURGE: Duration = Duration::from_millis(50);
 
 /// Purges groups, URLs, prefixes and everything. Returns whether a hard purge of a group is within the target.
@@ -79,7 +79,7 @@ impl<'a> Table<'a> {
         Self { store }
     }
 
-    /// Purges one after another; the median time.
+    /// Purges one after another, and returns the median time.
     fn step(&mut self, name: &str, purges: &[Purge], mode: PurgeMode) -> Duration {
         let mut count = 0;
         let purges = purges.iter();

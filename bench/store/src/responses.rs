@@ -20,7 +20,7 @@ pub(crate) fn key(number: u64) -> CacheKey {
     CacheKey::new(&uri.build().expect("it is a URI")).expect("it has a host")
 }
 
-/// A response with usual fields, in a group, of so many bytes.
+/// A response of so many bytes with usual fields, in a group.
 pub(crate) fn response(group: &str, bytes: usize) -> Arc<StoredResponse> {
     let now = Moment {
         wall: SystemTime::UNIX_EPOCH,

@@ -1,4 +1,4 @@
-//! How long a lookup and a store take, and whether threads get in each other's way.
+//! Measures lookups and stores, with one thread and with two.
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -14,10 +14,10 @@ use crate::trace::{Random, Zipf};
 const LOOKUPS: usize = 4_000_000;
 const ROUNDS: usize = 5;
 
-/// A lookup of a single thread may take so long, in nanoseconds, where all is in the caches of the processor.
+/// The target for a lookup by a single thread, in nanoseconds, if all data is in the processor's caches.
 const MAX_HIT_NANOSECONDS: f64 = 150.0;
 
-/// Looks up what is stored. Returns whether a lookup is within the target.
+/// Looks up stored responses. Returns whether a lookup is within the target.
 pub(crate) fn measure() -> bool {
     println!(
         "| lookups, Zipf 0.9 | threads | ns per lookup, median | lookups per second, all threads |"

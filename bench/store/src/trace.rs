@@ -1,27 +1,26 @@
-//! Synthetic traces: which resource each request asks for. The same on every run.
+//! Synthetic traces: the resource that each request asks for. They are the same on every run.
 
-/// Resources that are asked for more than once.
+/// Resources that are requested more than once.
 pub(crate) const WORKING_SET: usize = 100_000;
 
 /// Requests of a trace.
 const REQUESTS: usize = 1_500_000;
 
-/// Requests between two scans, each of which asks for a tenth of the working set that nobody asks for again.
+/// Requests between two scans. A scan requests new resources, a tenth of the working set, that nobody requests again.
 const SCAN_EVERY: usize = 50_000;
 
-/// Requests between two steps by which popularity drifts: a resource that was not asked for becomes the first, and all
-/// others move down by one.
+/// Requests between two steps of drift. In a step, a new resource becomes the most popular one, and all others move down by one.
 const DRIFT_EVERY: usize = 200;
 
 /// How often all resources change their places at once.
 const UPHEAVALS: usize = 5;
 
-/// How popularity changes, and what disturbs it.
+/// How popularity changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Nothing does.
+    /// It does not change.
     Plain,
-    /// Scans of what is asked for once.
+    /// Scans of resources that are requested once.
     Scans,
     /// New resources become popular one by one.
     Drift,
@@ -42,7 +41,7 @@ impl Kind {
     }
 }
 
-/// SplitMix64: random enough for a trace, and needs nothing.
+/// SplitMix64: random enough for a trace, and needs no dependency.
 #[derive(Debug)]
 pub(crate) struct Random(pub(crate) u64);
 
@@ -60,7 +59,7 @@ impl Random {
     }
 }
 
-/// Ranks by the law of Zipf: the first is the most popular one.
+/// Ranks with a Zipf distribution: the first is the most popular one.
 #[derive(Debug)]
 pub(crate) struct Zipf {
     cumulated: Vec<f64>,
@@ -86,7 +85,7 @@ impl Zipf {
     }
 }
 
-/// The numbers of the resources that are asked for, in order.
+/// The numbers of the requested resources, in order.
 pub(crate) fn trace(exponent: f64, kind: Kind) -> Vec<u64> {
     let zipf = Zipf::new(WORKING_SET, exponent);
     let mut random = Random(42);

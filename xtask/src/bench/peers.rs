@@ -1,4 +1,4 @@
-//! The peers that Terrace is measured against: where they are kept, and how they are installed.
+//! Finds and installs the servers that Terrace is measured against.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,20 +7,20 @@ use std::{
 
 use crate::{Outcome, apt, process, workspace::cache_folder};
 
-/// The release of wasmtime's command line that has the engine of Terrace.
+/// The version of wasmtime's command line with the same engine as Terrace.
 const WASMTIME_VERSION: &str = "^48";
 
-/// What is installed for all users: Debian's package, its program, and the option with which that says its version.
+/// Programs from Debian's packages: the package, the program, and the option that prints its version.
 const DEBIAN_PACKAGES: [(&str, &str, &str); 3] = [
     ("nginx-light", "/usr/sbin/nginx", "-v"),
     ("varnish", "/usr/sbin/varnishd", "-V"),
     ("wrk", "wrk", "-v"),
 ];
 
-/// Installs what is missing: `wasmtime` and `workerd` into the cache folder, nginx, Varnish and wrk on the machine.
+/// Installs missing servers: `wasmtime` and `workerd` into the cache folder; nginx, Varnish and wrk on the machine.
 ///
 /// # Errors
-/// When one of them cannot be installed. The bench runs without it all the same.
+/// When one of them cannot be installed. The bench also runs without it.
 pub(crate) fn install() -> Outcome {
     let folder = cache_folder()?;
     if !folder.join("tools/bin/wasmtime").exists() && !is_installed("wasmtime", "--version") {
@@ -43,7 +43,7 @@ pub(crate) fn install() -> Outcome {
     apt::install(&missing)
 }
 
-/// The folders in which installed peers are found, besides those of the user's `PATH`.
+/// The folders with installed servers, besides those in the user's `PATH`.
 ///
 /// # Errors
 /// When the user's cache folder is unknown.
@@ -51,13 +51,13 @@ pub(crate) fn folders() -> Outcome<Vec<PathBuf>> {
     let folder = cache_folder()?;
     let modules = folder.join("bench/node_modules");
     let mut folders = vec![folder.join("tools/bin")];
-    // The programs themselves come before the script that starts one of them, which would be measured too.
+    // The programs come before npm's script that starts one of them, so that the bench does not measure the script.
     folders.extend(programs_of_workerd(&modules));
     folders.push(modules.join(".bin"));
     Ok(folders)
 }
 
-/// npm has one package for each platform and installs the one that fits.
+/// npm has one package per platform and installs the matching one.
 fn programs_of_workerd(modules: &Path) -> Vec<PathBuf> {
     let packages = modules.join("@cloudflare").read_dir();
     let packages = packages.into_iter().flatten().flatten();
@@ -68,12 +68,12 @@ fn cargo_install(folder: &Path) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.args(["install", "--locked", "wasmtime-cli", "--version"]);
     cargo.arg(WASMTIME_VERSION).arg("--root").arg(folder);
-    // Built in a folder of its own, wherever the workspace builds.
+    // Builds in a folder of its own, wherever the workspace builds.
     cargo.env_remove("CARGO_TARGET_DIR");
     cargo
 }
 
-/// Whether a program starts. wrk ends its version with exit code 1, so how it ends says nothing.
+/// Whether a program starts. Its exit code does not count, because wrk prints its version with exit code 1.
 fn is_installed(program: &str, option: &str) -> bool {
     Command::new(program).arg(option).output().is_ok()
 }

@@ -1,4 +1,4 @@
-//! A program that runs beside this one: its lines of JSON are waited for, and it ends when it is dropped.
+//! A child process that prints lines of JSON. Dropping it ends it.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -16,12 +16,12 @@ use crate::{Outcome, process};
 pub(super) struct Program {
     child: Child,
     lines: Receiver<String>,
-    /// What one would type to start it.
+    /// The command line that starts it.
     words: String,
 }
 
 impl Program {
-    /// Starts it with its standard output read here.
+    /// Starts it and reads its standard output.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -36,7 +36,7 @@ impl Program {
             .take()
             .expect("standard output was piped above");
         let (sender, lines) = mpsc::channel();
-        // It ends with the output, or when nobody listens any more.
+        // The thread ends with the output, or when the receiver is gone.
         thread::spawn(move || {
             let lines = BufReader::new(output)
                 .lines()
@@ -50,10 +50,10 @@ impl Program {
         })
     }
 
-    /// The next line of JSON in which `find` finds something.
+    /// Waits for the next line of JSON in which `find` finds something.
     ///
     /// # Errors
-    /// When it ends before, or prints none within `limit`.
+    /// When it ends first, or prints no such line within `limit`.
     pub(super) fn wait_for<T>(
         &mut self,
         what: &str,
@@ -91,7 +91,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Both fail only when it has ended by itself.
+        // Both fail only if it has ended by itself.
         drop(self.child.kill());
         drop(self.child.wait());
     }

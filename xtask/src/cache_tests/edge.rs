@@ -1,26 +1,26 @@
-//! `terrace edge` in front of the origin of the suite.
+//! Runs `terrace edge` in front of the suite's origin.
 
 use std::{fs, fs::File, path::Path, process::Command, time::Duration};
 
 use super::child::Program;
 use crate::Outcome;
 
-/// How long it may take from its start until it is ready. A debug build needs a fraction of a second.
+/// The time from its start until it is ready. A debug build needs a fraction of a second.
 const MAX_START_TIME: Duration = Duration::from_secs(30);
 
-/// The letter of RFC 9111 §7.3, which the suite asks for: without it an edge stores `Set-Cookie` only where the response says
-/// that it is for all clients.
+/// The suite follows the letter of RFC 9111 §7.3. By default, an edge stores `Set-Cookie` only if the response says that it is
+/// for all clients.
 const SETTINGS: &str = "[cache]\nset_cookie = \"store\"\n";
 
-/// The edge with [`SETTINGS`], else as it is.
+/// The edge with [`SETTINGS`].
 pub(super) struct Edge {
     address: String,
-    /// Ended with this value.
+    /// Ends when this value is dropped.
     _program: Program,
 }
 
 impl Edge {
-    /// Starts it with its state and its log in `folder`, which is emptied first.
+    /// Empties `folder`, and starts the edge with its state and its log there.
     ///
     /// # Errors
     /// When it does not become ready; the message says where its log is.
@@ -47,7 +47,7 @@ impl Edge {
         })
     }
 
-    /// Where it serves: `http://ADDRESS`.
+    /// Its address: `http://ADDRESS`.
     pub(super) fn address(&self) -> &str {
         &self.address
     }

@@ -1,39 +1,39 @@
-//! What each test of the suite is to give, and what it means when it gives something else.
+//! The expected result of each test, and whether a different one fails the build.
 
 use std::{collections::BTreeMap, fmt, fs, path::PathBuf};
 
 use super::suite::Result;
 use crate::{Outcome, workspace::Workspace};
 
-/// Where it is kept, from the root.
+/// The file with the expected results, from the root.
 pub(crate) const FILE: &str = "tests/http-cache/expected.json";
 
 /// The outcome of each test by its id.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Expectation(pub(crate) BTreeMap<String, String>);
 
-/// A test that gave something else than it was to give.
+/// A test whose result is not the expected one.
 #[derive(Debug, PartialEq)]
 pub(super) struct Difference<'a> {
     id: &'a str,
-    /// Nothing for a test that is not in the file.
+    /// `None` for a test that is not in the file.
     expected: Option<&'a str>,
-    /// Nothing for a test that was not run.
+    /// `None` for a test that did not run.
     result: Option<&'a Result>,
 }
 
 impl Expectation {
-    /// Of these results.
+    /// The expectation that these results meet.
     pub(super) fn of(results: &BTreeMap<String, Result>) -> Self {
         let outcomes = results.iter();
         let outcomes = outcomes.map(|(id, result)| (id.clone(), result.outcome.clone()));
         Self(outcomes.collect())
     }
 
-    /// As it was committed.
+    /// Reads the committed file.
     ///
     /// # Errors
-    /// When the file is missing or no JSON object of strings.
+    /// When the file is missing or is not a JSON object of strings.
     pub(super) fn read(workspace: &Workspace) -> Outcome<Self> {
         let path = workspace.root.join(FILE);
         let text =
@@ -41,15 +41,15 @@ impl Expectation {
         Self::parse(&text)
     }
 
-    /// Of the text of the file.
+    /// Reads the text of the file.
     ///
     /// # Errors
-    /// When it is no JSON object of strings.
+    /// When it is not a JSON object of strings.
     pub(crate) fn parse(text: &str) -> Outcome<Self> {
         Ok(Self(serde_json::from_str(text)?))
     }
 
-    /// Writes the file, one test on each line, and returns where.
+    /// Writes the file, one test per line, and returns its path.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -59,7 +59,7 @@ impl Expectation {
         Ok(path)
     }
 
-    /// Every test that gave something else.
+    /// Every test whose result differs.
     pub(super) fn compare<'a>(
         &'a self,
         results: &'a BTreeMap<String, Result>,
@@ -83,8 +83,7 @@ impl Expectation {
 }
 
 impl Difference<'_> {
-    /// Whether the build fails for it. A test that was not passed and is now is good news; a check has no better
-    /// outcome, only one that was decided on.
+    /// Whether it fails the build. A test that passes now is good news. A check has no better result, only an expected one.
     pub(super) fn is_fault(&self) -> bool {
         self.outcome() != Some("pass") || self.expected.is_none()
     }

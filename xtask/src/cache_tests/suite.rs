@@ -1,4 +1,4 @@
-//! The suite: its installation, a run of it, and what each of its tests gave.
+//! Installs and runs the suite, and reads the results of its tests.
 
 use std::{
     collections::BTreeMap,
@@ -12,28 +12,28 @@ use serde_json::Value;
 use super::child::Program;
 use crate::{Outcome, npm, workspace::Workspace};
 
-/// How long Node.js may take to start the suite's origin.
+/// The time for Node.js to start the suite's origin.
 const MAX_START_TIME: Duration = Duration::from_secs(30);
 
-/// How long all tests may take. They take some ten seconds, since each waits for at most six.
+/// The time for all tests. They take about ten seconds, because each waits for at most six.
 const MAX_TEST_TIME: Duration = Duration::from_secs(300);
 
-/// What one test gave.
+/// The result of one test.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Result {
-    /// What a passed test shows.
+    /// What it means if the test passes.
     pub(crate) name: String,
     /// `required`, `optimal` or `check`.
     pub(crate) kind: String,
-    /// `pass` or `fail`, of a check `yes` or `no`, or why it tells nothing.
+    /// `pass` or `fail`; for a check `yes` or `no`; or why there is no result.
     pub(crate) outcome: String,
-    /// What was otherwise than the test wants; empty when nothing was.
+    /// What differs from the test's wish; empty if nothing does.
     pub(crate) detail: String,
 }
 
 /// An edition of the suite on this machine.
 pub(super) struct Suite {
-    /// Our script that runs it.
+    /// The script of this repository that runs it.
     script: PathBuf,
     folder: PathBuf,
 }
@@ -45,14 +45,14 @@ pub(super) struct Started {
 }
 
 impl Result {
-    /// Whether it is the best that a test of its kind can give.
+    /// Whether it is the best result for its kind.
     pub(crate) fn is_passed(&self) -> bool {
         self.kind == "check" || self.outcome == "pass"
     }
 }
 
 impl Suite {
-    /// The pinned edition, installed if it was missing.
+    /// The pinned edition. Installs it if it is missing.
     ///
     /// # Errors
     /// When it can be neither found nor installed.
@@ -74,7 +74,7 @@ impl Suite {
         Ok(Self { script, folder })
     }
 
-    /// Starts its origin. Without names, all tests are meant.
+    /// Starts its origin, for the tests with these names, or for all if there are none.
     ///
     /// # Errors
     /// When it does not start.
@@ -98,7 +98,7 @@ impl Started {
     /// Runs the tests against the cache at `address`.
     ///
     /// # Errors
-    /// When they do not come to an end, or none has the name that was asked for.
+    /// When they do not end in time, or no test has one of the names.
     pub(super) fn test(mut self, address: &str) -> Outcome<BTreeMap<String, Result>> {
         self.program.tell(address)?;
         let results = self.program.wait_for("outcomes", MAX_TEST_TIME, |line| {

@@ -1,26 +1,26 @@
-//! What Debian has to offer when the Rust download site cannot be reached: a compiler, the sources of its standard
-//! library, and a C library for WASI.
+//! Debian's packages for guests, for machines that cannot reach the Rust download site: a compiler, the sources of its
+//! standard library, and a C library for WASI.
 
 use std::{path::Path, process::Command};
 
 use crate::{Outcome, apt, process};
 
-/// Where the package `rustc-web` puts the compiler.
+/// The compiler of the package `rustc-web`.
 pub(super) const RUSTC: &str = "/usr/bin/rustc";
 
-/// Where the package `cargo-web` puts cargo.
+/// The cargo of the package `cargo-web`.
 pub(super) const CARGO: &str = "/usr/bin/cargo";
 
-/// Where the package `wasi-libc` puts the C library and its start-up objects.
+/// The C library and its start-up objects, from the package `wasi-libc`.
 pub(super) const WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
 
-/// The package whose version says which compiler this is, its Debian revision included.
+/// The package whose version identifies the compiler, with its Debian revision.
 const RUSTC_PACKAGE: &str = "rustc-web";
 
-/// What is needed, and nothing else. Versions are not pinned: they move with Debian's security updates.
+/// The packages that are needed. Versions are not pinned, so that Debian's security updates apply.
 const PACKAGES: [&str; 4] = [RUSTC_PACKAGE, "cargo-web", "rust-web-src", "wasi-libc"];
 
-/// The version of Debian's compiler, `None` when it is not installed.
+/// The version of Debian's compiler; `None` if it is not installed.
 pub(super) fn rustc_version() -> Option<String> {
     if !apt::is_installed(RUSTC_PACKAGE) {
         return None;
@@ -34,7 +34,7 @@ pub(super) fn rustc_version() -> Option<String> {
     .ok()
 }
 
-/// Installs those of [`PACKAGES`] that are missing.
+/// Installs missing [`PACKAGES`].
 ///
 /// # Errors
 /// When this is not Debian, or the user may not install packages, or apt fails; the message names the packages.

@@ -1,5 +1,5 @@
-//! A toolchain for guests made from Debian's compiler: its standard library built for the guest targets, next to
-//! links to what is there already.
+//! Makes a toolchain for guests from Debian's compiler: the standard library, built for the guest targets, and links to
+//! everything else.
 //!
 //! ```text
 //! ~/.cache/terrace/guest-sysroot/<version of rustc-web>/
@@ -26,17 +26,17 @@ use crate::{Outcome, process, workspace::cache_folder};
 /// The linker of components, which Debian does not package.
 const COMPONENT_LINKER: &str = "wasm-component-ld";
 
-/// A crate with nothing in it: compiling it makes cargo build the standard library.
+/// An empty crate. To compile it, cargo builds the standard library.
 const SEED_MANIFEST: &str = "[package]\nname = \"terrace-seed\"\nedition = \"2024\"\n[workspace]\n";
 
-/// Whether rustup's [`FALLBACK_TOOLCHAIN`] is complete and was built from this version of Debian's compiler.
-/// Libraries of another version could not be read by it.
+/// Whether rustup's [`FALLBACK_TOOLCHAIN`] is complete and was built with this version of Debian's compiler. The compiler cannot
+/// read libraries of another version.
 pub(super) fn is_current(version: &str) -> bool {
     folder()
         .is_ok_and(|folder| is_complete(&folder.join(version)) && is_linked(&folder.join(version)))
 }
 
-/// Builds the sysroot and makes it known to rustup. An interrupted build leaves nothing that is taken for a whole one.
+/// Builds the sysroot and links it as a rustup toolchain. An interrupted build never looks complete.
 ///
 /// # Errors
 /// When something cannot be built or written, or the active toolchain has no linker for components.
@@ -76,7 +76,7 @@ pub(super) fn add(version: &str, target: &str) -> Outcome {
     remove(&unfinished)
 }
 
-/// Waits for other processes that build, until the file is dropped.
+/// Takes the lock, which keeps other processes from building until the file is dropped.
 fn lock(folder: &Path) -> Outcome<File> {
     fs::create_dir_all(folder).map_err(|error| cannot("create", folder, &error))?;
     let path = folder.join("lock");
@@ -96,7 +96,7 @@ fn build_in(unfinished: &Path, sysroot: &Path) -> Outcome {
     Ok(fs::rename(unfinished, sysroot).map_err(|error| cannot("rename", unfinished, &error))?)
 }
 
-/// Builds the libraries of one target into the sysroot that is being made.
+/// Builds the libraries of one target into the unfinished sysroot.
 fn build_target(unfinished: &Path, target: &str) -> Outcome {
     eprintln!("setup: building the standard library for {target} (about a minute)");
     let seed = unfinished.join("seed");
@@ -108,7 +108,7 @@ fn build_target(unfinished: &Path, target: &str) -> Outcome {
     remove(&seed)
 }
 
-/// What the sysroot has from others: the compiler, cargo, the host's libraries and the linkers.
+/// Links the compiler, cargo, the host's libraries and the linkers into the sysroot.
 fn link_host(unfinished: &Path, sysroot: &Path) -> Outcome {
     let host = target_folder(unfinished, &debian_rustc("host-tuple")?);
     fs::create_dir_all(&host).map_err(|error| cannot("create", &host, &error))?;
@@ -131,7 +131,7 @@ fn link_host(unfinished: &Path, sysroot: &Path) -> Outcome {
     link(Path::new(debian::CARGO), &unfinished.join("bin/cargo"))
 }
 
-/// The folder of the active toolchain that holds rust-lld and the linker of components.
+/// The folder of the active toolchain with rust-lld and the linker of components.
 fn linkers() -> Outcome<PathBuf> {
     let rustc = |what| process::output(Command::new("rustc").args(["--print", what]));
     let folder = target_folder(Path::new(&rustc("sysroot")?), &rustc("host-tuple")?).join("bin");
@@ -192,7 +192,7 @@ fn copy_libraries(seed: &Path, target: &str, libraries: &Path) -> Outcome {
     Ok(())
 }
 
-/// Whether every part is there, the links' ends included: an update of the active toolchain may have moved them.
+/// Whether every part is there, and every link leads somewhere: an update of the active toolchain may have moved its files.
 fn is_complete(sysroot: &Path) -> bool {
     let has_target =
         |target: &&str| has_standard_library(&target_folder(sysroot, target).join("lib"));
@@ -220,7 +220,7 @@ fn is_linked(sysroot: &Path) -> bool {
     process::output(&mut rustc).is_ok_and(|printed| Path::new(&printed) == sysroot)
 }
 
-/// Sysroots of other versions of the compiler are of no more use.
+/// Removes the sysroots of other compiler versions.
 fn remove_others(folder: &Path, sysroot: &Path) -> Outcome {
     for entry in folder
         .read_dir()

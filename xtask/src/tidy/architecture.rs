@@ -1,31 +1,31 @@
-//! ARCHITECTURE.md: it names no path that is gone, and leaves out no crate and no module of the runtime.
+//! ARCHITECTURE.md names only paths that exist, every crate and every module of the runtime.
 
 use std::{fs, path::Path};
 
 use super::{root, text_files};
 
-/// Lines within which the page is still a map.
+/// The page must be shorter, so that it stays a map.
 const MAX_LINES: usize = 300;
 
-/// Paths that are there only once something was built or served.
+/// Folders that exist only after a build or while an app is served.
 const MADE_LATER: [&str; 2] = ["target/", ".terrace/"];
 
-/// Files that a user writes; the page speaks of them in general.
+/// Files that a user writes; the page means no particular one.
 const USERS_FILES: [&str; 3] = ["spin.toml", "terrace.toml", "wrangler.toml"];
 
 fn page() -> String {
     fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap()
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn code_spans(text: &str) -> Vec<&str> {
     text.lines()
         .flat_map(|line| line.split('`').skip(1).step_by(2))
         .collect()
 }
 
-/// Whether a code span is meant as a path from the root: it ends like a file or folder of ours and has nothing in it
-/// that only addresses, routes or interfaces have.
+/// Whether a code span is a path from the root: it ends like a file or folder of the repository and has no character that only
+/// addresses, routes or interfaces have.
 fn is_path(span: &str) -> bool {
     let ends_like_one = [".rs", ".toml", ".md", "/"]
         .iter()
@@ -38,7 +38,7 @@ fn is_path(span: &str) -> bool {
     ends_like_one && is_plain && is_ours && !span.starts_with('/')
 }
 
-/// Whether a folder, or one that it is in, is named.
+/// Whether the page names a folder or one of its parents.
 fn names_folder(page: &str, folder: &Path) -> bool {
     let mut places = folder.ancestors();
     places.any(|place| page.contains(&format!("`{}/`", place.display())))
@@ -97,7 +97,7 @@ fn every_module_of_the_runtime_is_on_the_page() {
     }
 }
 
-/// The names of a request's stages, in order, as the code gives them to metrics and log.
+/// The names of a request's stages in order, read from the code.
 fn stages(source: &str) -> Vec<&str> {
     let arms = source
         .lines()

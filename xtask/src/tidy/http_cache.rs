@@ -1,4 +1,4 @@
-//! docs/http-cache.md: each result of the outside judge that is not simply passed has its row and its reason.
+//! docs/http-cache.md has a row with a reason for each test of the suite that does not simply pass.
 
 use std::{collections::BTreeMap, fs};
 
@@ -7,7 +7,7 @@ use crate::cache_tests::expectation::{Expectation, FILE};
 
 const PAGE: &str = "docs/http-cache.md";
 
-/// What needs no reason.
+/// The result that needs no reason.
 const PASSED: &str = "pass";
 
 /// The results in rows of the form ``| `test`, `test` | result | reason |``. The tests are those that `is_test` knows.

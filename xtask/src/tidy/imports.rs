@@ -1,18 +1,18 @@
-//! Which module of a crate uses which: read from the paths in its source, for the rules in `layers`.
+//! Finds which module of a crate uses which, from the paths in its source, for the rules in `layers`.
 //!
-//! Tests are left out. Uses within one module, and between a module and what it contains, are not arrows.
+//! Tests are left out. Uses within one module, and between a module and its own modules, are not arrows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TextFile, root, text_files};
 
-/// A module, as the names that lead to it from the crate root.
+/// The path of a module from the crate root.
 type Module = Vec<String>;
 
 /// An arrow between two modules of one folder.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Arrow {
-    /// The module that both are in; empty for the crate root.
+    /// Their parent module; empty for the crate root.
     pub(super) within: Module,
     pub(super) from: String,
     pub(super) to: String,
@@ -21,11 +21,11 @@ pub(super) struct Arrow {
 /// The modules of one crate and the paths that they use.
 struct Crate {
     modules: BTreeSet<Module>,
-    /// Each use: the module that it stands in, and the path from the crate root.
+    /// Each use: the module that contains it, and the used path from the crate root.
     uses: Vec<(Module, Module)>,
 }
 
-/// The arrows of a crate, each with the files that draw it.
+/// The arrows of a crate, each with the files that cause it.
 pub(super) fn arrows(source_folder: &str) -> BTreeMap<Arrow, BTreeSet<String>> {
     let files = text_files(&root().join(source_folder));
     Crate::read(&files).arrows()
@@ -79,7 +79,7 @@ impl Crate {
         arrows
     }
 
-    /// The module that a path leads to, through names that a module on the way has imported from another.
+    /// The module that a path leads to, following re-exports.
     fn resolve(&self, path: &[String]) -> Module {
         let mut path = path.to_vec();
         // A chain of re-exports is never longer than that.
@@ -101,7 +101,7 @@ impl Crate {
     }
 }
 
-/// The module of a source file; none for tests, programs and build scripts.
+/// The module of a source file; `None` for tests, programs and build scripts.
 fn module_of(file: &TextFile) -> Option<Module> {
     if !file.has_extension(&["rs"]) {
         return None;
@@ -134,7 +134,7 @@ fn code(text: &str) -> String {
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// All paths that begin with `crate`, `super` or `self`, each name of a group by itself.
+/// All paths that begin with `crate`, `super` or `self`; a group gives one path per name.
 fn paths(code: &str) -> Vec<Vec<String>> {
     let starts = ["crate::", "super::", "self::"];
     let mut found = Vec::new();
@@ -187,7 +187,7 @@ fn expand_group(text: &str) -> (Vec<Vec<String>>, usize) {
     (found, text.len())
 }
 
-/// A path as it leads from the crate root.
+/// A path from the crate root.
 fn from_root(module: &[String], path: &[String]) -> Option<Module> {
     let mut place = module.to_vec();
     let mut names = path.iter().peekable();

@@ -1,10 +1,10 @@
-//! docs/settings.md and docs/manifest.md: each key that the code reads is there.
+//! docs/settings.md and docs/manifest.md name each key that the code reads.
 
 use std::collections::BTreeSet;
 
 use super::{root, text_files};
 
-/// What stands before the name of a key where the code reads it.
+/// The code that precedes the name of a key where it is read.
 const READS: [&str; 13] = [
     ".get(\"",
     ".table(\"",
@@ -21,7 +21,7 @@ const READS: [&str; 13] = [
     "string_map(&table, \"",
 ];
 
-/// The keys that the source files below a folder, and the file of its name, read.
+/// The keys that the source files in a folder, and the file with its name, read.
 fn keys_read(folder: &str) -> BTreeSet<String> {
     let sources = text_files(&root().join(folder)).into_iter();
     sources
@@ -40,7 +40,7 @@ fn keys(source: &str) -> BTreeSet<String> {
         .iter()
         .flat_map(|read| source.split(read).skip(1))
         .filter_map(|rest| rest.split('"').next());
-    // What is not written like a key is the name that messages give a table.
+    // Other texts are names of tables in messages.
     let is_key = |name: &&str| {
         name.chars()
             .all(|letter| letter.is_ascii_lowercase() || letter == '_')
@@ -63,7 +63,7 @@ fn check_page(page: &str, folder: &str) {
     let keys = keys_read(folder);
     assert!(
         keys.len() > 10,
-        "the keys of {folder} are read otherwise now: mend `READS`"
+        "the keys of {folder} are read in another way now: update `READS`"
     );
     let missing: Vec<_> = keys
         .iter()

@@ -32,7 +32,7 @@ const RUNTIME: &[&[&str]] = &[
     &["clock", "environment", "limits"],
 ];
 
-/// The crates in which no modules of one folder may go in a circle.
+/// The crates whose folders must have no circles of modules.
 const CRATES: [&str; 6] = [
     "runtime/src",
     "storage/src",
@@ -42,7 +42,7 @@ const CRATES: [&str; 6] = [
     "xtask/src",
 ];
 
-/// Folders, as crate and module, whose circles are still to be cut. Nothing may be added here.
+/// Folders, as crate and module, whose circles must still be removed. Add nothing here.
 const KNOWN_CIRCLES: &[&str] = &[
     "edge-cache/src/service",
     "runtime/src/cli",
@@ -54,7 +54,7 @@ fn layer(module: &str) -> Option<usize> {
     RUNTIME.iter().position(|layer| layer.contains(&module))
 }
 
-/// The modules that lie on a circle.
+/// The modules that are part of a circle.
 fn on_circles(arrows: &BTreeSet<(String, String)>) -> BTreeSet<String> {
     let mut reached = arrows.clone();
     loop {

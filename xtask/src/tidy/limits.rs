@@ -1,10 +1,10 @@
-//! docs/limits.md: each limit of the code is listed with its value, and nothing else is.
+//! docs/limits.md lists each limit of the code with its value, and nothing else.
 
 use std::{collections::BTreeMap, fs};
 
 use super::{TextFile, root, text_files};
 
-/// Where limits are defined, each with the heading under which the page lists them.
+/// The files that define limits, each with the heading under which the page lists them.
 const SOURCES: [(&str, &str); 8] = [
     ("runtime/src/limits.rs", "## Functions and instances"),
     ("runtime/src/settings/limits.rs", "## Connections"),
@@ -16,7 +16,7 @@ const SOURCES: [(&str, &str); 8] = [
     ("edge-cache/src/service/limits.rs", "## The HTTP cache"),
 ];
 
-/// The names under which the code writes sizes; they limit nothing themselves.
+/// Units that the code uses for sizes; they are no limits themselves.
 const UNITS: [(&str, u64); 2] = [("KIB", 1 << 10), ("MIB", 1 << 20)];
 
 /// The crates whose limits users meet.
@@ -25,7 +25,7 @@ const CRATES: [&str; 3] = ["runtime/src", "edge-cache/src", "storage/src"];
 /// How the names of limits and defaults begin.
 const PREFIXES: [&str; 3] = ["DEFAULT_", "MAX_", "MIN_"];
 
-/// Files with limits that have still to move into a `limits.rs`. Nothing may be added here.
+/// Files whose limits must still move into a `limits.rs`. Add nothing here.
 const KNOWN_ELSEWHERE: &[&str] = &[
     "edge-cache/src/content.rs",
     "edge-cache/src/content/pieces.rs",
@@ -81,7 +81,7 @@ fn time(expression: &str) -> String {
     format!("{number} {unit}")
 }
 
-/// The value of numbers and known names that are multiplied.
+/// The value of a product of numbers and known names.
 fn product(expression: &str, known: &BTreeMap<&str, u64>) -> u64 {
     let factors = expression.split(" * ").map(|factor| {
         let number = factor.replace('_', "").parse().ok();
@@ -102,7 +102,7 @@ fn quantity(name: &str, expression: &str, number: u64) -> String {
     }
 }
 
-/// A size in the largest unit that leaves a whole number.
+/// A size in the largest unit that gives a whole number.
 fn bytes(number: u64) -> String {
     let units = [
         ("GiB", 1 << 30),

@@ -1,4 +1,4 @@
-//! Pages: each link to a file or heading of the repository leads somewhere.
+//! Each link in a page to a file or heading of the repository leads somewhere.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use super::{TextFile, check, root};
 
-/// The targets of `[text](target)`, outside of code.
+/// The targets of `[text](target)` outside code.
 fn links(text: &str) -> Vec<&str> {
     let outside = prose(text).flat_map(|line| line.split('`').step_by(2));
     outside
@@ -16,7 +16,7 @@ fn links(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The lines that are not in a fenced block.
+/// The lines outside fenced blocks.
 pub(super) fn prose(text: &str) -> impl Iterator<Item = &str> {
     let mut in_code = false;
     text.lines().filter(move |line| {
@@ -26,7 +26,7 @@ pub(super) fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The name under which a heading is linked to: its words in lower case, joined by hyphens.
+/// The anchor of a heading: its words in lower case, joined by hyphens.
 fn anchor(heading: &str) -> String {
     let kept = heading
         .chars()
@@ -44,7 +44,7 @@ fn has_heading(text: &str, name: &str) -> bool {
         .any(|line| anchor(line.trim_start_matches('#')) == name)
 }
 
-/// Why a link of a page leads nowhere, if so.
+/// Why a link leads nowhere, if it does.
 fn broken(page: &TextFile, link: &str) -> Option<String> {
     if link.contains("://") || link.starts_with("mailto:") {
         return None;

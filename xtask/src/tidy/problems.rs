@@ -1,10 +1,10 @@
-//! docs/problems.md: each failure of the code is there with its status and its word for `Proxy-Status`.
+//! docs/problems.md lists each failure of the code with its status and its error type for `Proxy-Status`.
 
 use std::{collections::BTreeMap, fs};
 
 use super::root;
 
-/// Names of failures, with what clients see of them.
+/// Names of failures, each with its status and error type.
 type Problems = BTreeMap<String, [String; 2]>;
 
 /// The rows of the table in `Failure::problem`: `Self::A => (404, "no-route", "title", "error type", …),`.
@@ -43,7 +43,7 @@ fn page_lists_each_failure_of_the_code() {
     let defined = defined(&source);
     assert!(
         !defined.is_empty(),
-        "the table in runtime/src/failure.rs is written otherwise now"
+        "the table in runtime/src/failure.rs has another form now"
     );
     assert_eq!(
         listed(&page),

@@ -1,8 +1,8 @@
-//! Pages that promise something to users: behind each paragraph, list and table is the name of the test that holds it.
+//! In pages with promises to users, each paragraph, list and table names the test that holds it.
 //!
-//! The name is in a comment that a reader of the page does not see, `<!-- held by: name_of_the_test -->`; several names
-//! are separated by commas. A block that promises nothing says so: `<!-- no promise -->`. The comment is the last line of
-//! its block, or stands by itself right behind it.
+//! The name is in a comment that readers do not see: `<!-- held by: name_of_the_test -->`. Commas separate several names. A
+//! block without a promise has `<!-- no promise -->`. The comment is the last line of its block, or follows it as a block of
+//! its own.
 
 use std::{collections::BTreeSet, fs};
 
@@ -18,7 +18,7 @@ const NO_PROMISE: &str = "<!-- no promise -->";
 /// The paragraphs, lists and tables of a page, without headings and without code.
 fn blocks(page: &str) -> Vec<String> {
     let mut blocks = vec![String::new()];
-    // A block of code ends the paragraph before it, as an empty line does.
+    // A code block ends the paragraph before it, as an empty line does.
     let lines = page.replace("\n```", "\n\n```");
     for line in prose(&lines) {
         let last = blocks.last_mut().expect("there is one from the start");
@@ -37,7 +37,7 @@ fn is_comment(block: &str) -> bool {
     block.starts_with(HELD_BY) || block.starts_with(NO_PROMISE)
 }
 
-/// The first lines of the blocks that neither name a test nor say that they promise nothing.
+/// The first lines of the blocks that neither name a test nor have `<!-- no promise -->`.
 fn unheld(page: &str) -> Vec<String> {
     let blocks = blocks(page);
     let mut unheld = Vec::new();
@@ -60,8 +60,7 @@ fn named(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The names of all functions of the repository that are tests. In a file of tests each function counts, since a macro
-/// may be what makes it a test.
+/// The names of all tests of the repository. In a file of tests each function counts, because a macro may make it a test.
 fn tests() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for file in text_files(&root())
@@ -76,7 +75,7 @@ fn tests() -> BTreeSet<String> {
     found
 }
 
-/// The functions right below an attribute that makes them tests, such as `#[test]` or `#[tokio::test]`; or all functions.
+/// The functions with an attribute that makes them tests, such as `#[test]` or `#[tokio::test]`; or all functions.
 fn tests_in(source: &str, all: bool) -> BTreeSet<String> {
     let mut is_test = false;
     let mut found = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What the stages did: a heading before each, and at the end a line per stage and one with the counts.
+//! Reports the stages: a heading before each, at the end a line per stage and one with the counts of tests.
 
 use std::{
     fmt,
@@ -24,7 +24,7 @@ struct Stage {
 }
 
 impl Report {
-    /// Runs one stage under its heading. `None` when it failed; the reason has been shown.
+    /// Runs one stage under its heading. Returns `None` if it failed; it has printed the reason.
     pub(super) fn stage<T>(
         &mut self,
         name: &'static str,
@@ -41,7 +41,7 @@ impl Report {
         outcome
     }
 
-    /// Adds what a stage of tests counted.
+    /// Adds the counts of a stage of tests.
     pub(super) fn count(&mut self, tests: TestCounts) {
         self.tests.passed += tests.passed;
         self.tests.failed += tests.failed;
@@ -53,7 +53,7 @@ impl Report {
         self.failed() == 0
     }
 
-    /// Tests that failed, and stages that failed.
+    /// The number of failed tests and stages.
     fn failed(&self) -> u32 {
         self.stages
             .iter()

@@ -1,19 +1,19 @@
-//! What a Worker weighs, as wrangler says it, and what it may weigh.
+//! The size of a Worker, as wrangler prints it, and its limit.
 
 use std::fmt;
 
 use crate::Outcome;
 
-/// The most that a Worker of this repository may have, compressed. Cloudflare takes three times as much on its free
-/// plan; within this it starts without being noticed, and a dependency that does not belong in a function is.
+/// The largest size of a Worker in this repository, compressed. Cloudflare accepts three times as much on its free plan. This
+/// limit keeps starts fast and shows a dependency that does not belong in a function.
 const MAX_COMPRESSED_KIB: f64 = 1024.0;
 
-/// The size of all that is uploaded, in KiB.
+/// The size of the upload, in KiB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bundle {
-    /// As it is.
+    /// Uncompressed.
     total: f64,
-    /// By gzip, which is what Cloudflare counts.
+    /// Compressed by gzip, which Cloudflare counts.
     compressed: f64,
 }
 
@@ -31,7 +31,7 @@ impl Bundle {
         })
     }
 
-    /// Itself, when it may be deployed.
+    /// Itself, if it is small enough to deploy.
     pub(super) fn within_limit(self) -> Outcome<Self> {
         if self.compressed <= MAX_COMPRESSED_KIB {
             return Ok(self);

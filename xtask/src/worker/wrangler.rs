@@ -1,5 +1,4 @@
-//! Cloudflare's own tool, `wrangler`: its installation, and how it is called here: without telemetry, and without
-//! asking Cloudflare for anything.
+//! Installs and calls `wrangler`, Cloudflare's own tool, without telemetry and without requests to Cloudflare.
 
 use std::{
     fs, io,
@@ -10,13 +9,13 @@ use std::{
 
 use crate::{Outcome, npm, workspace::Workspace};
 
-/// The folder of the cache that has the packages of the root's `package.json`.
+/// The cache folder for the packages of the root's `package.json`.
 const CACHE_NAME: &str = "worker";
 
-/// The example of a file with secrets, and the file that `wrangler dev` reads them from.
+/// The example of a file with secrets, and the file that `wrangler dev` reads.
 const SECRETS: [&str; 2] = [".dev.vars.example", ".dev.vars"];
 
-/// What keeps wrangler quiet and off the network.
+/// Variables that keep wrangler quiet and off the network.
 const ENVIRONMENT: [(&str, &str); 4] = [
     ("WRANGLER_SEND_METRICS", "false"),
     ("WRANGLER_SEND_ERROR_REPORTS", "false"),
@@ -32,7 +31,7 @@ pub(super) struct Wrangler {
 }
 
 impl Wrangler {
-    /// Wrangler for a function, installed if it was missing.
+    /// Wrangler for a function. Installs it if it is missing.
     ///
     /// # Errors
     /// When it cannot be installed, or the function has no configuration.
@@ -46,7 +45,7 @@ impl Wrangler {
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut wrangler = Command::new(&self.program);
         wrangler.args(arguments).arg("--config").arg(&self.config);
-        // Its own state, `.wrangler`, goes beside the configuration.
+        // wrangler keeps its state, `.wrangler`, in the current folder.
         wrangler.current_dir(self.config.parent().unwrap_or(Path::new(".")));
         wrangler.envs(ENVIRONMENT);
         wrangler
@@ -58,8 +57,8 @@ impl Wrangler {
     }
 }
 
-/// Installs what the root's `package.json` asks for and returns the folder of modules. `node_modules` of the root
-/// leads there, so that `npx wrangler` is this wrangler; one that somebody installed into the root stays.
+/// Installs the packages of the root's `package.json` and returns the folder of modules. `node_modules` in the root becomes a
+/// link to it, so that `npx wrangler` is this wrangler. A real folder of that name stays.
 ///
 /// # Errors
 /// When something cannot be installed.
@@ -77,7 +76,7 @@ pub(super) fn install(workspace: &Workspace) -> Outcome<PathBuf> {
     }
 }
 
-/// The configuration of a function: its own, or the root's, which is that of the sample app.
+/// The `wrangler.toml` of a function: its own, or the root's, which is the sample app's.
 fn config(root: &Path, function: &str) -> Outcome<PathBuf> {
     let own = super::source(root, function).join("wrangler.toml");
     if own.exists() {
@@ -96,7 +95,7 @@ fn config(root: &Path, function: &str) -> Outcome<PathBuf> {
     .into())
 }
 
-/// The secrets of the example, where there are none yet: `wrangler dev` then works at once.
+/// Copies the secrets of the example if there are none yet, so that `wrangler dev` works at once.
 ///
 /// # Errors
 /// When the function has no configuration, or the file cannot be written.
