@@ -1,6 +1,6 @@
-//! The content of a request or response: bytes that are there, or a stream that arrives piece by piece.
+//! The content of a request or response: bytes in memory, or a stream that arrives piece by piece.
 //!
-//! How content crosses to the host belongs to the target modules.
+//! The modules of the targets pass content to and from the host.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -15,10 +15,10 @@ type Stream = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError>>>;
 /// Why content could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    /// The content is longer than the caller accepts.
+    /// The content is longer than the caller's limit.
     #[error("the content is longer than {limit} bytes")]
     TooLarge {
-        /// What the caller accepts, in bytes.
+        /// The caller's limit, in bytes.
         limit: usize,
     },
     /// The sender or the connection failed before the end.
@@ -28,8 +28,8 @@ pub enum BodyError {
 
 /// The content of a message.
 ///
-/// A stream is pulled: nothing is produced before the other side asks for it, so a slow reader slows the
-/// writer instead of filling memory.
+/// A stream produces a piece only when the other side asks for it, so a slow reader slows the writer instead of filling
+/// memory.
 pub struct Body(Content);
 
 enum Content {
@@ -52,7 +52,7 @@ impl Body {
         Self(Content::Stream(Box::pin(source)))
     }
 
-    /// The whole content, if all of it is here already; `None` for a stream.
+    /// The whole content, if it is in memory; `None` for a stream.
     #[must_use]
     pub const fn as_full(&self) -> Option<&Bytes> {
         match &self.0 {
@@ -65,7 +65,7 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// [`BodyError::Incomplete`] if the sender failed; there is nothing to read after it.
+    /// [`BodyError::Incomplete`] if the sender failed; nothing follows it.
     pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
             let frame =
@@ -79,17 +79,17 @@ impl Body {
         }
     }
 
-    /// Reads everything, holding at most `limit` bytes.
+    /// Reads the whole content, of at most `limit` bytes.
     ///
     /// # Errors
     ///
-    /// [`BodyError::TooLarge`] as soon as the content is known to exceed `limit`; the rest is not read.
+    /// [`BodyError::TooLarge`] as soon as the content exceeds `limit`; the rest is not read.
     /// [`BodyError::Incomplete`] if the sender failed.
     pub async fn read(mut self, limit: usize) -> Result<Bytes, BodyError> {
         let Some(first) = within(limit, 0, self.next().await?)? else {
             return Ok(Bytes::new());
         };
-        // Content almost always arrives in one piece; only more than that is worth a copy.
+        // Content almost always arrives in one piece, which needs no copy.
         let Some(second) = within(limit, first.len(), self.next().await?)? else {
             return Ok(first);
         };
@@ -102,7 +102,7 @@ impl Body {
     }
 }
 
-/// Passes a piece on if it still fits after what has been read.
+/// Returns a piece if it still fits within the limit.
 fn within(limit: usize, read: usize, piece: Option<Bytes>) -> Result<Option<Bytes>, BodyError> {
     let length = read + piece.as_ref().map_or(0, Bytes::len);
     if length > limit {

@@ -1,18 +1,17 @@
-//! Whom to believe about a client, on a host that leaves it to the function: the fields that only the host may set
-//! are made anew.
+//! Sets the fields about the client that only the host may set, on a host that does not do it: Cloudflare.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-/// What Cloudflare says of the client, in place of whatever the client said.
+/// Cloudflare's fields about the client, which replace the client's own.
 static CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
 static FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
 static CLIENT_ADDRESS: HeaderName = HeaderName::from_static("spin-client-addr");
 
-/// Removes what a client may not say, and sets `spin-full-url` and `spin-client-addr`. The port of the latter is 0,
-/// because Cloudflare does not tell it; a request that no client sent has the address 0.0.0.0.
+/// Removes the fields that a client may not set, and sets `spin-full-url` and `spin-client-addr`. The latter has port 0, because
+/// Cloudflare does not report the port; for a request without a client, the address is 0.0.0.0.
 pub(crate) fn sanitise(fields: &mut HeaderMap, target: &Uri) {
     let forged: Vec<HeaderName> = fields
         .keys()
@@ -31,7 +30,7 @@ pub(crate) fn sanitise(fields: &mut HeaderMap, target: &Uri) {
         (&CLIENT_ADDRESS, SocketAddr::new(address, 0).to_string()),
     ];
     for (name, value) in set {
-        // Neither holds anything that a field may not.
+        // Both are valid field values.
         if let Ok(value) = HeaderValue::try_from(value) {
             fields.insert(name, value);
         }

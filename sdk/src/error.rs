@@ -1,6 +1,6 @@
-//! The failure of a handler: anything it could not deal with itself.
+//! The failure of a handler, from any error.
 //!
-//! What the client should learn of a failure is a response and not an [`Error`].
+//! If the client should learn the reason, return a response instead of an [`Error`].
 
 use std::fmt::{self, Write};
 
@@ -9,23 +9,23 @@ use http::{HeaderValue, StatusCode};
 
 use crate::{Body, Response, log};
 
-/// RFC 9457 problem details that say no more than the status does.
+/// RFC 9457 problem details that say no more than the status.
 const INTERNAL_SERVER_ERROR: &str =
     r#"{"type":"about:blank","title":"Internal Server Error","status":500}"#;
 
 /// Why a handler could not answer.
 ///
-/// Any error turns into one with `?`. The client sees a bare 500; the cause, with its sources, goes to the
-/// log, because it may name tables, hosts or secrets.
+/// `?` converts any error into one. The client gets a bare 500. The cause, with its sources, goes to the log only, because it may
+/// contain names of tables, hosts or secrets.
 pub struct Error(Box<dyn std::error::Error + Send + Sync>);
 
 impl Error {
-    /// A failure that has no error type of its own.
+    /// A failure without an error type of its own.
     pub fn message(message: impl Into<String>) -> Self {
         Self(message.into().into())
     }
 
-    /// Logs the cause and gives the answer for the client: RFC 9457 problem details with status 500.
+    /// Logs the cause and returns the client's response: RFC 9457 problem details with status 500.
     #[must_use]
     pub fn into_problem(self) -> Response {
         log::error(format_args!("the handler failed: {self:?}"));

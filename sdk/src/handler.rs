@@ -1,19 +1,19 @@
-//! What may answer requests: an async function, of the request or of nothing.
+//! Handlers: async functions, with the request or without an argument.
 
 use std::future::Future;
 
 use crate::{IntoResponse, Request, Response};
 
-/// A handler. `Argument` is what it takes: `(Request,)`, or `()`, and then nothing of the request is copied from the
-/// host into the function.
+/// A handler. `Argument` is its argument: `(Request,)`, or `()`, for which the request is not copied from the host into the
+/// function.
 ///
-/// Async functions are handlers; there is no need to implement it.
+/// Async functions implement this trait; do not implement it yourself.
 pub trait Handler<Argument> {
-    /// Answers one request, which `request` reads if it is wanted.
+    /// Answers one request. Calls `request` only if the handler takes it.
     ///
     /// # Errors
     ///
-    /// That of reading the request.
+    /// The error of `request`.
     fn answer<E>(
         self,
         request: impl FnOnce() -> Result<Request, E>,

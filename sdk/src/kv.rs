@@ -1,6 +1,6 @@
 //! Key-value stores, granted by `key_value_stores` in `spin.toml`, or by `[[kv_namespaces]]` in `wrangler.toml`.
 //!
-//! On Cloudflare they are eventually consistent: what another place has written shows up to a minute later.
+//! On Cloudflare they are eventually consistent: a write can take a minute to be visible elsewhere.
 
 use crate::host;
 use crate::manifest::grant;
@@ -8,16 +8,16 @@ use crate::manifest::grant;
 /// Why a key-value operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The component is not granted a store of that label.
+    /// The manifest does not grant a store with that label.
     #[error("access to the key-value store {0:?} is denied; {what}", what = grant::store(.0))]
     AccessDenied(String),
-    /// The label is granted but no store of that name exists.
+    /// The label is granted, but there is no such store.
     #[error("there is no such key-value store")]
     NoSuchStore,
-    /// The component holds too many open stores.
+    /// The component has too many open stores.
     #[error("too many open key-value stores")]
     StoreTableFull,
-    /// The store itself failed.
+    /// The store failed.
     #[error("the key-value store failed: {0}")]
     Storage(String),
 }
@@ -26,7 +26,7 @@ pub enum Error {
 pub struct Store(host::Store);
 
 impl Store {
-    /// Opens the store of that label; `default` needs no configuration.
+    /// Opens the store with that label; `default` needs no configuration.
     ///
     /// # Errors
     ///
@@ -44,11 +44,11 @@ impl Store {
         self.0.get(key).await
     }
 
-    /// Sets `key`, replacing what it held.
+    /// Sets `key`, and replaces its value.
     ///
     /// # Errors
     ///
-    /// [`Error::Storage`] if the store failed; the key then holds its old value.
+    /// [`Error::Storage`] if the store failed; the key then has its old value.
     pub async fn set(&self, key: &str, value: impl Into<Vec<u8>>) -> Result<(), Error> {
         self.0.set(key, value.into()).await
     }

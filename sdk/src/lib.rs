@@ -1,9 +1,9 @@
-//! What a function needs to answer requests and to keep its state.
+//! The SDK for HTTP functions: handlers, and their state.
 //!
-//! A function is written once, against the types of the [`http`] crate and the modules below. Built for
-//! WASI it runs on `terrace up` and `spin up`, for `wasm32-unknown-unknown` on Cloudflare Workers; built natively
-//! it runs inside [`testing::Host`], so that a plain `cargo test` checks it without WebAssembly. Which routes,
-//! databases and hosts it may use is not decided here but by `spin.toml`, on Cloudflare by `wrangler.toml`.
+//! You write a function once, with the types of the [`http`] crate and the modules below. Built for WASI, it runs on `terrace up`
+//! and `spin up`; for `wasm32-unknown-unknown`, on Cloudflare Workers. Built natively, it runs in [`testing::Host`], so
+//! `cargo test` tests it without WebAssembly. `spin.toml`, or `wrangler.toml` on Cloudflare, grants its routes, databases and
+//! hosts.
 //!
 //! ```
 //! use terrace_sdk::{Body, Request, Response};
@@ -37,7 +37,7 @@ pub mod queue;
 pub mod sql;
 pub mod variables;
 
-// One module per target, each with the same functions; everything above them is written once.
+// One module per target, each with the same functions. All other modules are common to the targets.
 #[cfg(not(target_family = "wasm"))]
 mod native;
 #[cfg(target_os = "wasi")]
@@ -92,11 +92,11 @@ pub mod exported {
     pub use ::worker::{Env, js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 }
 
-/// Makes `async fn handler(Request) -> impl IntoResponse` what the component answers requests with, or
-/// `async fn handler() -> impl IntoResponse`, which costs less where the request does not matter.
+/// Makes a function the component's handler: `async fn handler(Request) -> impl IntoResponse`, or
+/// `async fn handler() -> impl IntoResponse`, which is faster because the request is not copied.
 ///
-/// For WASI it expands to the export of `wasi:http/handler@0.3.0`, for Cloudflare to the events `fetch` and `queue`.
-/// Natively there is nothing to export, and it only checks that the handler exists.
+/// For WASI it expands to the export of `wasi:http/handler@0.3.0`, for Cloudflare to the events `fetch` and `queue`. Natively it
+/// only checks that the handler exists.
 #[macro_export]
 macro_rules! export {
     ($handler:path) => {

@@ -1,33 +1,32 @@
-//! Log lines, which the host stores with the id of the request that wrote them.
+//! Log lines. The host logs them with the id of the request that wrote them.
 //!
-//! Each call is one line on standard error, `LEVEL message`, written at once so that lines of concurrent
-//! requests never mix.
+//! Each call writes one line to standard error, `LEVEL message`, in one piece, so lines of concurrent requests never mix.
 
 use std::fmt::Display;
 
 use crate::host;
 
-/// Something that only helps to find a fault.
+/// Logs something that only helps to find a bug.
 pub fn debug(message: impl Display) {
     write("DEBUG", &message);
 }
 
-/// Something worth knowing that is as it should be.
+/// Logs something normal that is worth knowing.
 pub fn info(message: impl Display) {
     write("INFO", &message);
 }
 
-/// Something that works but should be looked at.
+/// Logs something that works but needs attention.
 pub fn warn(message: impl Display) {
     write("WARN", &message);
 }
 
-/// Something that failed.
+/// Logs a failure.
 pub fn error(message: impl Display) {
     write("ERROR", &message);
 }
 
-/// Line ends are escaped: a message that quotes a request must not be able to forge a line of its own.
+/// Escapes line ends, so that a message with text from a request cannot forge a line.
 fn write(level: &str, message: &dyn Display) {
     let text = message
         .to_string()

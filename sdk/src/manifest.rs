@@ -1,4 +1,4 @@
-//! The file that grants capabilities on the target that is built for: what to write there is part of each error.
+//! What to write in the file that grants capabilities on the current target. Errors contain it.
 
 #[cfg(any(not(all(target_family = "wasm", target_os = "unknown")), test))]
 pub(crate) mod spin;

@@ -1,4 +1,4 @@
-//! Built natively: the in-memory host that [`testing::Host`](crate::testing::Host) installs for a test.
+//! The native target: the host in memory that [`testing::Host`](crate::testing::Host) installs for a test.
 
 mod kv;
 mod sql;

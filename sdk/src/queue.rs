@@ -1,12 +1,11 @@
-//! Messages for later: CloudEvents 1.0 through queues by name.
+//! Queues, which deliver CloudEvents 1.0 later.
 //!
-//! A message is sent as the POST that CloudEvents' HTTP binding describes in binary mode, and comes back as one, to
-//! `/` of the handler of the component that consumes the queue: the attributes are fields (`ce-id`, `ce-source`,
-//! `ce-type`), the data is the content. An answer of 2xx is what ends a message; after any other it comes again.
+//! The queue delivers a message to the component that consumes it, as a POST to `/` in the binary mode of CloudEvents' HTTP
+//! binding: the attributes are header fields (`ce-id`, `ce-source`, `ce-type`), the data is the content. A 2xx response
+//! acknowledges the message; after any other response, the queue delivers it again.
 //!
-//! Sending is granted by `"http://NAME.queue.internal"` in `allowed_outbound_hosts` of `spin.toml`, or by
-//! `[[queues.producers]]` in `wrangler.toml`. Cloudflare delivers; Terrace does not yet, so that a message sent there
-//! is an error that says so.
+//! `"http://NAME.queue.internal"` in `allowed_outbound_hosts` of `spin.toml` grants sending, or `[[queues.producers]]` in
+//! `wrangler.toml`. Cloudflare delivers messages. Terrace does not yet: there, sending returns an error that says so.
 
 mod event;
 #[cfg(any(all(target_family = "wasm", target_os = "unknown"), test))]
@@ -20,29 +19,29 @@ use crate::manifest::grant;
 /// The longest name of a queue: it is a label of a host name.
 const MAX_NAME_BYTES: usize = 63;
 
-/// Why a message was not taken.
+/// Why the queue did not take a message.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The component is not granted a queue of that name.
+    /// The manifest does not grant a queue with that name.
     #[error("access to the queue {0:?} is denied; {what}", what = grant::queue(.0))]
     AccessDenied(String),
-    /// Not a name that a queue can have.
+    /// The name is not valid for a queue.
     #[error("{0:?} is not the name of a queue: use lower-case letters, digits and '-', at most 63")]
     InvalidName(String),
-    /// The event lacks what CloudEvents requires.
+    /// The event lacks an attribute that CloudEvents requires.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The queue could not be reached, or did not take the message. It may be sent again.
+    /// The queue could not be reached, or did not take the message. A retry is safe.
     #[error("the queue {queue:?} did not take the message: {reason}")]
     Failed {
         /// Its name.
         queue: String,
-        /// What the host reports.
+        /// The reason that the host gives.
         reason: String,
     },
 }
 
-/// Sends an event to a queue. Once this returns the queue has it, and delivers it at least once.
+/// Sends an event to a queue. When this returns, the queue has the event and will deliver it at least once.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What a handler may return.
+//! The types that a handler may return.
 
 use std::convert::Infallible;
 
@@ -7,9 +7,9 @@ use http::header::CONTENT_TYPE;
 
 use crate::{Body, Error, Response};
 
-/// Something that answers a request.
+/// A type that converts to a response.
 pub trait IntoResponse {
-    /// The answer as it is sent.
+    /// The response.
     fn into_response(self) -> Response;
 }
 

@@ -1,7 +1,7 @@
 //! SQL databases, granted by `sqlite_databases` in `spin.toml`, or by `[[d1_databases]]` in `wrangler.toml`.
 //!
-//! Statements are SQLite's dialect. Values travel as parameters, never inside the text: that keeps them
-//! from being read as SQL, and lets the host prepare each text once.
+//! Statements use SQLite's dialect. Pass values as parameters, never inside the text: then they are never read as SQL, and the
+//! host prepares each text only once.
 
 #[allow(
     dead_code,
@@ -27,64 +27,64 @@ use crate::manifest::grant;
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The component is not granted a database of that label.
+    /// The manifest does not grant a database with that label.
     #[error("access to the database {0:?} is denied; {what}", what = grant::database(.0))]
     AccessDenied(String),
-    /// The label is granted but no database of that name exists.
+    /// The label is granted, but there is no such database.
     #[error("there is no such database")]
     NoSuchDatabase,
     /// The host has closed the connection.
     #[error("the database connection is closed")]
     InvalidConnection,
-    /// There is no room left.
+    /// The disk is full.
     #[error("the database is full")]
     DatabaseFull,
-    /// The database refused the statement or could not run it; the text is the engine's.
+    /// The database refused the statement or could not run it. The text comes from the database.
     #[error("the statement failed: {0}")]
     Statement(String),
-    /// The host has no transaction that stays open from one call to the next, as D1 has none.
+    /// The host has no transactions over several calls, such as D1.
     #[error("{0} is not possible on D1: give all statements of a transaction to Connection::batch")]
     NoTransaction(String),
-    /// The host cannot hold this number, because its numbers are JavaScript's.
+    /// The host's numbers are JavaScript's, which cannot represent this one.
     #[error("{0} cannot be a parameter on D1, which would change it: pass it as text")]
     Inexact(String),
-    /// Two columns of a statement in a batch have the same name, or one has a number for a name. D1 gives the rows
-    /// of a batch by name, and would lose one column or change their order.
+    /// Two columns of a statement in a batch have the same name, or a name is a number. D1 returns the rows of a batch by name, so
+    /// it would lose a column or change the order.
     #[error("column {0:?} of a statement in a batch needs a name of its own: give it one with AS")]
     ColumnName(String),
-    /// A migration failed; nothing of it or of a later one was applied.
+    /// A migration failed. None of the missing migrations was applied.
     #[error("migration {number} failed, and none was applied: {source}")]
     Migration {
-        /// Which, from 1.
+        /// Its number, from 1.
         number: u32,
         /// Why.
         source: Box<Error>,
     },
-    /// The database lacks migrations that this host does not apply itself.
+    /// The database lacks migrations, and this host does not apply them.
     #[error(
         "database {label:?} has {applied} of {known} migrations: run `{command}`, or with --local for wrangler dev"
     )]
     NotMigrated {
         /// Its label.
         label: String,
-        /// How many are applied.
+        /// The number of applied migrations.
         applied: usize,
-        /// How many the function knows.
+        /// The number of migrations in the function.
         known: usize,
-        /// What applies them.
+        /// The command that applies them.
         command: String,
     },
-    /// A row does not hold what the function expects of it.
+    /// A column does not have the expected type.
     #[error("column {column} holds {found} and not {expected}")]
     UnexpectedValue {
-        /// Its place in the row, from 0.
+        /// Its index, from 0.
         column: usize,
-        /// The kind of value there.
+        /// The kind of its value.
         found: &'static str,
-        /// The type that was asked for.
+        /// The requested type.
         expected: &'static str,
     },
-    /// A statement that always gives a row gave none.
+    /// A statement that must return a row returned none.
     #[error("the statement gave no row")]
     NoRow,
 }
@@ -127,11 +127,11 @@ macro_rules! values {
     ($($value:expr),* $(,)?) => { vec![$($crate::sql::Value::from($value)),*] };
 }
 
-/// An open connection. Transactions belong to it, and end with it.
+/// An open connection. A transaction belongs to a connection and ends with it.
 pub struct Connection(host::Connection);
 
 impl Connection {
-    /// Opens the database of that label; `default` needs no configuration.
+    /// Opens the database with that label; `default` needs no configuration.
     ///
     /// # Errors
     ///
@@ -140,11 +140,11 @@ impl Connection {
         host::Connection::open(label).await.map(Self)
     }
 
-    /// Runs one statement and gives all its rows.
+    /// Runs one statement and returns all its rows.
     ///
     /// # Errors
     ///
-    /// [`Error::Statement`] if the database refused it, with nothing changed.
+    /// [`Error::Statement`] if the database refused it; nothing has changed then.
     pub async fn execute(
         &self,
         text: &str,
@@ -153,35 +153,34 @@ impl Connection {
         self.0.execute(text, parameters.into()).await
     }
 
-    /// Runs all statements or none, in order, and gives the rows of each.
+    /// Runs all statements or none, in order, and returns the rows of each.
     ///
-    /// No other writer comes between them. If the future is dropped half-way, the host rolls back when it
-    /// closes the connection.
+    /// No other writer runs between them. If the future is dropped half-way, the host rolls back.
     ///
     /// # Errors
     ///
-    /// The error of the first statement that failed, with nothing changed. [`Error::ColumnName`] if two columns of
-    /// a statement have the same name.
+    /// The error of the first statement that failed; nothing has changed then. [`Error::ColumnName`] if two columns of a statement
+    /// have the same name.
     pub async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, Error> {
         host::batch(&self.0, statements).await
     }
 
-    /// Brings the database up to date with `migrations`, the first of which is number 1, and only reads if it is.
-    /// Each is a script of statements; they only go forward, so that a list may grow and never change.
+    /// Applies the missing `migrations`, in one transaction. Each is a script; the first is number 1. Add scripts at the end, and
+    /// never change one.
     ///
-    /// Those applied are counted in the table `schema_version`. On Cloudflare it is wrangler that applies the same
-    /// files, and this only sees that it was done.
+    /// The table `schema_version` counts the applied migrations. On Cloudflare, wrangler applies the same files, and this function
+    /// only checks that it did.
     ///
     /// # Errors
     ///
-    /// [`Error::Migration`] if one failed, with none of the missing ones applied. [`Error::NotMigrated`] on
-    /// Cloudflare, with the command to run.
+    /// [`Error::Migration`] if one failed; none of the missing ones is applied then. On Cloudflare [`Error::NotMigrated`], with the
+    /// command to run.
     pub async fn migrate(&self, migrations: &[&str]) -> Result<(), Error> {
         host::migrate(&self.0, migrations).await
     }
 }
 
-/// Refuses columns that a row given by names could not hold in order: JavaScript puts names that are numbers first.
+/// Refuses names that a row by names cannot keep in order: duplicates, and numbers, which JavaScript puts first.
 pub(crate) fn check_names(columns: &[String]) -> Result<(), Error> {
     let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
     let wrong = columns.iter().enumerate().find(|(index, name)| {
@@ -190,7 +189,7 @@ pub(crate) fn check_names(columns: &[String]) -> Result<(), Error> {
     wrong.map_or(Ok(()), |(_, name)| Err(Error::ColumnName(name.clone())))
 }
 
-/// The rows of a statement; none for a statement that only changes something.
+/// The rows of a statement; empty if the statement returns none.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rows {
     columns: Vec<String>,
@@ -202,7 +201,7 @@ impl Rows {
         Self { columns, rows }
     }
 
-    /// The names of the columns, in order. D1 does not tell them for a statement in a batch that gave no row.
+    /// The names of the columns, in order. D1 does not return them for a statement in a batch that has no rows.
     #[must_use]
     pub fn columns(&self) -> &[String] {
         &self.columns
@@ -214,11 +213,11 @@ impl Rows {
         self.rows.first()
     }
 
-    /// The first row of a statement that always gives one.
+    /// The first row of a statement that must return one.
     ///
     /// # Errors
     ///
-    /// [`Error::NoRow`] if it gave none.
+    /// [`Error::NoRow`] if it returned none.
     pub fn one(&self) -> Result<&Row, Error> {
         self.first().ok_or(Error::NoRow)
     }
@@ -241,11 +240,11 @@ impl Row {
         Self(values)
     }
 
-    /// The value of a column as a Rust type; `Option` stands for a column that may be NULL.
+    /// The value of a column as a Rust type. Use `Option` for a column that may be NULL.
     ///
     /// # Errors
     ///
-    /// [`Error::UnexpectedValue`] if the column holds something else, or does not exist.
+    /// [`Error::UnexpectedValue`] if the column has another type, or does not exist.
     pub fn get<'row, T: FromValue<'row>>(&'row self, column: usize) -> Result<T, Error> {
         let value = self.0.get(column);
         value

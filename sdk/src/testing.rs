@@ -1,6 +1,6 @@
-//! A host in memory, for tests of functions that run as plain native code.
+//! A host in memory, for native tests of functions.
 //!
-//! Each [`Host`] stands alone: its own variables, stores, databases and log.
+//! Each [`Host`] has its own variables, stores, databases and log.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -21,7 +21,7 @@ thread_local! {
     static INSTALLED: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
 }
 
-/// What the native target reads and writes.
+/// The data that the native target reads and writes.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) variables: RefCell<HashMap<String, String>>,
@@ -63,7 +63,7 @@ pub(crate) fn installed() -> Rc<State> {
 pub struct Host(Rc<State>);
 
 impl Host {
-    /// A host without variables, and with empty stores and databases of every label.
+    /// A host without variables. Stores and databases of every label exist and are empty.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -126,14 +126,14 @@ impl Host {
         })
     }
 
-    /// The log lines so far, `LEVEL message` each.
+    /// The log lines so far, each `LEVEL message`.
     #[must_use]
     pub fn logs(&self) -> Vec<String> {
         self.0.logs.borrow().clone()
     }
 
-    /// The events sent so far, in order, each with the name of its queue. None is delivered: a test that wants one
-    /// to be calls the handler with a request of its own.
+    /// The events sent so far, in order, each with the name of its queue. The host does not deliver them; a test can call the
+    /// handler with a request of its own.
     #[must_use]
     pub fn events(&self) -> Vec<(String, Event)> {
         self.0.events.borrow().clone()
@@ -146,7 +146,7 @@ impl Host {
     }
 }
 
-/// Puts back the host that was installed before, also when a test fails inside.
+/// Restores the host that was installed before, even if a test fails.
 struct Restore(Option<Rc<State>>);
 
 impl Drop for Restore {
@@ -155,7 +155,7 @@ impl Drop for Restore {
     }
 }
 
-/// A response that has been read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.

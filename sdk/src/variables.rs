@@ -7,18 +7,18 @@ use crate::manifest::grant;
 /// Why a variable has no value.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No such variable is granted to the component.
+    /// The manifest does not give the component such a variable.
     #[error("variable {0:?} is not defined; {what}", what = grant::variable(.0))]
     Undefined(String),
     /// The name is not made of lower-case letters, digits and `_`.
     #[error("{0:?} is not the name of a variable: use lower-case letters, digits and '_'")]
     InvalidName(String),
-    /// The value is no string, which `wrangler.toml` allows and `spin.toml` does not.
+    /// The value is not a string. `wrangler.toml` allows that, `spin.toml` does not.
     #[error("variable {name:?} is of type {kind} and not a string; {remedy}")]
     NotString {
         /// Its name.
         name: String,
-        /// What it is: `number`, `boolean` or `object`.
+        /// Its type: `number`, `boolean` or `object`.
         kind: String,
         /// The line to change.
         remedy: String,
@@ -32,8 +32,8 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// [`Error::Undefined`] if the component is not granted it, [`Error::Provider`] if its source failed.
-/// [`Error::NotString`] on Cloudflare, if `[vars]` has it without quotes.
+/// [`Error::Undefined`] without a grant, [`Error::Provider`] if its source failed, [`Error::NotString`] on Cloudflare if `[vars]` has
+/// it without quotes.
 pub async fn get(name: &str) -> Result<String, Error> {
     host::variable(name).await
 }

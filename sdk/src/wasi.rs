@@ -1,4 +1,4 @@
-//! Built for WASI: the interfaces of spin-sdk 7, which Terrace and Spin serve.
+//! The WASI target: the interfaces of spin-sdk 7, which Terrace and Spin provide.
 
 mod http;
 mod kv;
@@ -32,7 +32,7 @@ pub(crate) async fn variable(name: &str) -> Result<String, variables::Error> {
         })
 }
 
-/// A log that cannot be written has nowhere to say so, and must not fail the request.
+/// Ignores failures: there is no other place to report them, and they must not fail the request.
 pub(crate) fn write_log(line: &str) {
     _ = std::io::stderr().write_all(line.as_bytes());
 }

@@ -1,7 +1,6 @@
-//! Built for `wasm32-unknown-unknown`: Cloudflare Workers, through the crate of that name.
+//! The target `wasm32-unknown-unknown`: Cloudflare Workers, through the crate `worker`.
 //!
-//! The bindings of `wrangler.toml` take the place of the grants in `spin.toml`; which is which is in
-//! [`wrangler`](crate::wrangler).
+//! Bindings in `wrangler.toml` replace the grants in `spin.toml`; [`wrangler`](crate::wrangler) has their names.
 
 mod content;
 mod fields;
@@ -28,12 +27,12 @@ use crate::manifest::wrangler;
 use crate::{Error, variables};
 
 thread_local! {
-    /// The bindings. They are the same for every request of an isolate, which is why Cloudflare also has them as
-    /// `env` of the module `cloudflare:workers`; so requests that take turns cannot see each other's.
+    /// The bindings. They are the same for every request of an isolate (Cloudflare also offers them as `env` of the module
+    /// `cloudflare:workers`), so concurrent requests may share them.
     static ENV: OnceCell<Env> = const { OnceCell::new() };
 }
 
-/// Keeps the bindings for the calls below; the first request of an isolate brings them.
+/// Keeps the bindings for the calls below. They come with the first request of an isolate.
 fn keep_env(env: Env) {
     ENV.with(|kept| _ = kept.set(env));
 }
@@ -42,13 +41,13 @@ fn with_env<T>(work: impl FnOnce(&Env) -> T) -> Option<T> {
     ENV.with(|kept| kept.get().map(work))
 }
 
-/// What is bound to a name, if anything is.
+/// The binding with a name, if there is one.
 fn binding(name: &str) -> Option<JsValue> {
     let value = with_env(|env| Reflect::get(env, &name.into()).ok())??;
     (!value.is_undefined()).then_some(value)
 }
 
-/// Only strings, as in `spin.toml`: JavaScript's text of a number need not be the file's, such as `1` of `1.0`.
+/// Accepts only strings, as `spin.toml` does: JavaScript's text for a number can differ from the file's, as `1` for `1.0`.
 pub(crate) async fn variable(name: &str) -> Result<String, variables::Error> {
     let value = binding(name).ok_or_else(|| variables::Error::Undefined(name.to_owned()))?;
     value
@@ -64,7 +63,7 @@ pub(crate) fn write_log(line: &str) {
     web_sys::console::log_1(&line.trim_end().into());
 }
 
-/// What a JavaScript error says.
+/// The message of a JavaScript error.
 fn describe(error: &JsValue) -> String {
     error.dyn_ref::<js_sys::Error>().map_or_else(
         || error.as_string().unwrap_or_else(|| format!("{error:?}")),

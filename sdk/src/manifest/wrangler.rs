@@ -1,8 +1,8 @@
-//! How `wrangler.toml` grants capabilities to a Worker: what a label of `spin.toml` is called as a binding.
+//! How `wrangler.toml` grants capabilities to a Worker: the binding for each label of `spin.toml`.
 //!
-//! A binding is `KIND_LABEL` in upper case, and the label `default` is the kind alone.
+//! A binding is `KIND_LABEL` in upper case; for the label `default` it is the kind alone.
 
-/// The only label that names no binding of its own.
+/// The label whose binding is the kind alone.
 const DEFAULT_LABEL: &str = "default";
 
 /// The binding of a key-value store: `KV`, `KV_SESSIONS`.
@@ -39,7 +39,7 @@ pub(crate) fn variable(name: &str) -> String {
     )
 }
 
-/// What to write for a variable whose value is there, but not as a string.
+/// What to write for a variable whose value is not a string.
 pub(crate) fn string_variable(name: &str) -> String {
     format!("put its value in [vars] of wrangler.toml in quotes: {name} = \"...\"")
 }
@@ -58,7 +58,7 @@ pub(crate) fn database(label: &str) -> String {
     )
 }
 
-/// Only components are granted: a Worker may send requests to any other server.
+/// Only components need a grant. A Worker may send requests to any other server.
 pub(crate) fn host(target: &str) -> String {
     let component = component(target).unwrap_or(target);
     format!(
@@ -74,7 +74,7 @@ pub(crate) fn queue(name: &str) -> String {
     )
 }
 
-/// The component that a target of service chaining names: `hello` of `http://hello.spin.internal`.
+/// The component in a URL for service chaining: `hello` in `http://hello.spin.internal`.
 pub(crate) fn component(target: &str) -> Option<&str> {
     target
         .strip_prefix("http://")?

@@ -1,6 +1,6 @@
-//! SQLite databases, one per label: in memory, or in the file that the host was given.
+//! SQLite databases, one per label: in memory, or in the file that the test named.
 //!
-//! All connections to a label share one of SQLite's: a test is one task, so they never meet.
+//! All connections to a label share one SQLite connection. A test is one task, so it uses one at a time.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! An event, and the request that carries it (CloudEvents 1.0, HTTP protocol binding, binary content mode).
+//! Events, and the requests that carry them (CloudEvents 1.0, HTTP protocol binding, binary content mode).
 
 use std::fmt::Write;
 
@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{Body, BodyError, Request};
 
-/// The only version there is of the attributes below.
+/// The only version of CloudEvents' attributes.
 const SPEC_VERSION: &str = "1.0";
 
-/// The longest data of an event that [`Event::read`] takes, in bytes: what a message of Cloudflare's queues holds.
+/// The longest data that [`Event::read`] accepts, in bytes: the limit of Cloudflare's queues.
 const MAX_DATA_BYTES: usize = 128 * 1_024;
 
 /// Why a request carries no event.
@@ -20,7 +20,7 @@ pub enum EventError {
     /// An attribute that CloudEvents requires is absent or empty.
     #[error("the event has no {0}, which CloudEvents requires")]
     Missing(&'static str),
-    /// An attribute is not text, or not a version that is known.
+    /// An attribute is not text, or the version is unknown.
     #[error("attribute {0} of the event cannot be read")]
     Unreadable(&'static str),
     /// The data could not be read.
@@ -31,17 +31,17 @@ pub enum EventError {
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Event {
-    /// Tells the events of a source apart: one that is sent again, because the first try failed, keeps its id.
+    /// Identifies the event within its source. A retry keeps the id.
     pub id: String,
-    /// Where it happened, as a URI reference.
+    /// The place where it happened, as a URI reference.
     pub source: String,
-    /// What happened: `com.example.article.published`.
+    /// The type of event: `com.example.article.published`.
     pub kind: String,
-    /// What it happened to, within the source.
+    /// The subject within the source.
     pub subject: Option<String>,
-    /// When, in RFC 3339.
+    /// The time in RFC 3339.
     pub time: Option<String>,
-    /// What the data is: `application/json`.
+    /// The media type of the data: `application/json`.
     pub content_type: Option<String>,
     /// The data; empty if there is none.
     pub data: Bytes,
@@ -58,7 +58,7 @@ impl Event {
         }
     }
 
-    /// Sets the data and says what it is.
+    /// Sets the data and its media type.
     #[must_use]
     pub fn data(mut self, content_type: impl Into<String>, data: impl Into<Bytes>) -> Self {
         self.content_type = Some(content_type.into());
@@ -70,8 +70,8 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// [`EventError::Missing`] if the request is another one, [`EventError::Data`] if its content is longer than
-    /// 128 KiB or did not arrive.
+    /// [`EventError::Missing`] if the request carries no event, [`EventError::Data`] if its content is longer than 128 KiB or did
+    /// not arrive.
     pub async fn read(request: Request) -> Result<Self, EventError> {
         let (parts, body) = request.into_parts();
         let required = |name| attribute(&parts.headers, name)?.ok_or(EventError::Missing(name));
@@ -91,7 +91,7 @@ impl Event {
         Ok(event)
     }
 
-    /// Whether it has what CloudEvents requires.
+    /// Checks that it has the attributes that CloudEvents requires.
     pub(crate) fn check(&self) -> Result<(), EventError> {
         let required = [
             ("id", &self.id),
@@ -141,14 +141,14 @@ fn attribute(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, 
     text.map(Some).ok_or(EventError::Unreadable(name))
 }
 
-/// Escapes what a field's value may not hold as it is (HTTP protocol binding §3.1.3.2).
+/// Escapes characters that a field value may not contain (HTTP protocol binding §3.1.3.2).
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for &byte in text.as_bytes() {
         if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'%') {
             encoded.push(char::from(byte));
         } else {
-            // Writing to a text cannot fail.
+            // Writing to a `String` cannot fail.
             _ = write!(encoded, "%{byte:02X}");
         }
     }

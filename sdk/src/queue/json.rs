@@ -1,4 +1,4 @@
-//! An event as JSON (CloudEvents 1.0, JSON event format), which is what messages of Cloudflare's queues hold.
+//! Events as JSON (CloudEvents 1.0, JSON event format), the messages of Cloudflare's queues.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,17 +24,17 @@ pub(crate) fn from_event(event: &Event) -> String {
         }
     }
     if !event.data.is_empty() {
-        // Only base64 keeps the bytes as they are: parsing JSON and writing it again would round large numbers.
+        // Base64 keeps the bytes unchanged. Parsing JSON and writing it again would round large numbers.
         message["data_base64"] = STANDARD.encode(&event.data).into();
     }
     message.to_string()
 }
 
-/// The event of a message, also of one that another producer has written.
+/// Reads the event in a message, also from another producer.
 ///
 /// # Errors
 ///
-/// [`EventError::Missing`] if it is something else.
+/// [`EventError::Missing`] if the message is not an event.
 pub(crate) fn to_event(message: &str) -> Result<Event, EventError> {
     let message: Map<String, Value> =
         serde_json::from_str(message).map_err(|_| EventError::Missing("attributes"))?;
@@ -58,7 +58,7 @@ pub(crate) fn to_event(message: &str) -> Result<Event, EventError> {
     Ok(event)
 }
 
-/// The data: `data_base64`, or `data`, where a text is itself unless it is said to be JSON (§3.1).
+/// The data: `data_base64`, or `data`. A text in `data` is the data itself, unless its media type is JSON (§3.1).
 fn data(message: &Map<String, Value>, content_type: Option<&str>) -> Result<Vec<u8>, EventError> {
     if let Some(encoded) = message.get("data_base64").and_then(Value::as_str) {
         return STANDARD

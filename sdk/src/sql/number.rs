@@ -1,16 +1,16 @@
-//! Integers on hosts whose only numbers are floating point, as JavaScript's are.
+//! Integers on hosts with only floating-point numbers, such as JavaScript.
 
 use super::{Error, Value};
 
-/// The largest integer up to which all are floating point numbers too: 2^53 - 1, JavaScript's
-/// `Number.MAX_SAFE_INTEGER`. From the next one on, two integers can be one number.
+/// The largest integer up to which every integer is also a floating-point number: 2^53 - 1, JavaScript's
+/// `Number.MAX_SAFE_INTEGER`. Beyond it, two integers can be the same number.
 const MAX_EXACT_INTEGER: i64 = (1 << 53) - 1;
 
-/// An integer as a floating point number.
+/// Converts an integer to a floating-point number.
 ///
 /// # Errors
 ///
-/// [`Error::Inexact`] if it would become another number.
+/// [`Error::Inexact`] if the result would be another number.
 #[allow(clippy::cast_precision_loss, reason = "the range is checked")]
 pub(crate) fn from_integer(number: i64) -> Result<f64, Error> {
     if number.unsigned_abs() > MAX_EXACT_INTEGER.unsigned_abs() {
@@ -19,11 +19,11 @@ pub(crate) fn from_integer(number: i64) -> Result<f64, Error> {
     Ok(number as f64)
 }
 
-/// A floating point number that is one.
+/// Checks that a floating-point number is finite.
 ///
 /// # Errors
 ///
-/// [`Error::Inexact`] for infinities and for what is not a number: they would arrive as NULL.
+/// [`Error::Inexact`] for infinities and NaN, which would arrive as NULL.
 pub(crate) fn from_real(number: f64) -> Result<f64, Error> {
     if number.is_finite() {
         Ok(number)
@@ -32,8 +32,8 @@ pub(crate) fn from_real(number: f64) -> Result<f64, Error> {
     }
 }
 
-/// What a number was in the database: integers and reals without fraction look alike, and are integers. An
-/// integer out of range may have been rounded on its way here, so it is only given as a real.
+/// The value of a number from the database. Integers and whole reals look alike, so both become integers. An integer out of range
+/// may have been rounded on its way here, so it stays a real.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

@@ -1,9 +1,9 @@
-//! SQL as a sequence of tokens, which is enough to tell where a statement begins and ends.
+//! Splits SQL into tokens, to find where a statement begins and ends.
 
 use std::ops::Range;
 
-/// The statements of a script, without the semicolons between them. A trigger is one statement, although there
-/// are semicolons inside.
+/// The statements of a script, without the semicolons between them. A trigger is one statement, although it contains
+/// semicolons.
 pub(crate) fn statements(script: &str) -> Vec<&str> {
     let mut statements = Vec::new();
     let mut current: Vec<(Token<'_>, Range<usize>)> = Vec::new();
@@ -19,7 +19,7 @@ pub(crate) fn statements(script: &str) -> Vec<&str> {
     statements
 }
 
-/// The word that a statement begins with, or `""`.
+/// The first word of a statement, or `""`.
 pub(crate) fn first_word(statement: &str) -> &str {
     match tokens(statement).next() {
         Some((Token::Word(word), _)) => word,
@@ -33,8 +33,8 @@ fn text<'a>(script: &'a str, tokens: &[(Token<'_>, Range<usize>)]) -> Option<&'a
     script.get(start..end)
 }
 
-/// Whether a semicolon after these tokens ends the statement. That of a trigger is preceded by `; END`, as
-/// SQLite's own `sqlite3_complete` has it.
+/// Whether a semicolon after these tokens ends the statement. In a trigger, it must follow `; END`, as in SQLite's own
+/// `sqlite3_complete`.
 fn is_complete(tokens: &[(Token<'_>, Range<usize>)]) -> bool {
     let is = |index: usize, word: &str| matches!(tokens.get(index), Some((Token::Word(found), _)) if found.eq_ignore_ascii_case(word));
     let kind = if is(1, "TEMP") || is(1, "TEMPORARY") {
@@ -80,7 +80,7 @@ fn first_token(rest: &str) -> (Token<'_>, usize) {
     match first {
         _ if rest.starts_with("--") => (Token::Space, until(2, "\n")),
         _ if rest.starts_with("/*") => (Token::Space, until(2, "*/")),
-        // A doubled quote inside reads as two quoted texts side by side, which ends at the same place.
+        // A doubled quote inside reads as two adjacent texts, which end at the same place.
         '\'' => (Token::Other, until(1, "'")),
         '"' => (Token::Other, until(1, "\"")),
         '`' => (Token::Other, until(1, "`")),

@@ -1,4 +1,4 @@
-//! Transactions on hosts whose connections have them: a batch, and the migrations.
+//! Batches and migrations, on hosts whose connections have transactions.
 
 use super::{Error, Rows, Statement, Value, check_names, script};
 use crate::host::Connection;
@@ -31,10 +31,9 @@ async fn run(connection: &Connection, statement: &Statement) -> Result<Rows, Err
     Ok(rows)
 }
 
-/// Instances that start together wait for each other: the version is read again once the writer's lock is held.
+/// Instances that start at the same time wait for each other: each reads the version again once it has the writer's lock.
 pub(crate) async fn migrate(connection: &Connection, migrations: &[&str]) -> Result<(), Error> {
-    // A database that was never migrated has no such table, which cannot be told from other failures; those
-    // show again below.
+    // Without any migration there is no such table. That error looks like others, but others will occur again below.
     if version(connection)
         .await
         .is_ok_and(|version| version >= migrations.len())
@@ -90,8 +89,8 @@ async fn all_or_nothing<T>(
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let run = |text: &'static str| connection.execute(text, Vec::new());
-    // IMMEDIATE takes the writer's lock at once: a transaction that reads first and asks for it later can be
-    // refused half-way, when another has written in between.
+    // IMMEDIATE takes the writer's lock at once. A transaction that reads first and takes the lock later can fail half-way,
+    // if another one has written in between.
     run("BEGIN IMMEDIATE").await?;
     let outcome = async {
         let result = work.await?;
@@ -100,8 +99,7 @@ async fn all_or_nothing<T>(
     };
     let outcome = outcome.await;
     if outcome.is_err() {
-        // The first error is the one worth reporting. Should this one fail too, the connection is gone and the
-        // host has rolled back.
+        // The first error is the important one. If the rollback fails too, the connection is gone and the host has rolled back.
         _ = run("ROLLBACK").await;
     }
     outcome

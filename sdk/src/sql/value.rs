@@ -1,9 +1,9 @@
-//! SQLite's five kinds of values, and what they are in Rust.
+//! SQLite's five kinds of values, and the Rust types for them.
 
 /// A value of a parameter or column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// A signed integer; also what a boolean is stored as.
+    /// A signed integer. A boolean is stored as one, too.
     Integer(i64),
     /// A floating point number.
     Real(f64),
@@ -27,9 +27,9 @@ impl Value {
     }
 }
 
-/// A type that a column can be read as.
+/// A type into which a column can be read.
 pub trait FromValue<'row>: Sized {
-    /// The value, or `None` if it is of another kind or out of range.
+    /// The value, or `None` if it has another kind or is out of range.
     fn from_value(value: &'row Value) -> Option<Self>;
 }
 
@@ -54,7 +54,7 @@ impl FromValue<'_> for bool {
     }
 }
 
-/// An integer that is the same number as a real is one too: D1 does not tell `2.0` from `2`.
+/// Reads an integer as a real if that is the same number, because D1 does not distinguish `2.0` from `2`.
 impl FromValue<'_> for f64 {
     fn from_value(value: &Value) -> Option<Self> {
         match value {

@@ -1,7 +1,7 @@
 //! Requests and responses through `wasi:http@0.3.0`.
 //!
-//! This is spin-sdk's `#[http_service]` with about half its calls into the host: what a handler rarely
-//! looks at is not fetched, and what the host assumes anyway is not set.
+//! Like spin-sdk's `#[http_service]`, with about half the host calls: it does not fetch rarely used parts of a request, and
+//! does not set defaults that the host assumes anyway.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,8 +16,8 @@ use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
 use crate::{Body, BodyError, Handler, Request, Response};
 
-/// What fields begin with that the host adds. Spin lets those of the client through before its own, so only the last
-/// one of a name can be the host's.
+/// The prefix of fields that the host adds. Spin passes a client's fields on before its own, so only the last one of a name can
+/// be the host's.
 const HOST_FIELDS: &str = "spin-";
 
 /// Answers one request of the host with the handler.
@@ -92,8 +92,8 @@ fn to_host(response: Response) -> Result<types::Response, ErrorCode> {
     Ok(outgoing)
 }
 
-/// A known length spares the host chunked encoding. RFC 9110 §8.6 forbids the field with 1xx and 204, and
-/// for 304 it would have to be the length of a 200.
+/// Sets `Content-Length`, so that the host need not send chunks. RFC 9110 §8.6 forbids the field with 1xx and 204, and with 304
+/// it would have to be the length of a 200.
 fn announce_length(status: StatusCode, headers: &mut HeaderMap, body: &Body) {
     let without_content = status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -105,12 +105,12 @@ fn announce_length(status: StatusCode, headers: &mut HeaderMap, body: &Body) {
     }
 }
 
-/// The content is written after the handler's task has returned the response: only then does someone read.
+/// Writes the content after the handler's task has returned the response, because nobody reads it earlier.
 fn with_content(fields: Fields, mut body: Body) -> types::Response {
     let Some(content) = body.as_full().cloned() else {
         let (writer, contents, trailers) = BodyWriter::new();
         spawn(async move {
-            // Whoever stopped reading is gone, and there is no one else to tell.
+            // The reader is gone, and there is nobody else to tell.
             _ = writer.send_http_body(&mut body).await;
         });
         return types::Response::new(fields, Some(contents), trailers).0;
@@ -133,8 +133,8 @@ fn internal(error: impl std::fmt::Display) -> ErrorCode {
     ErrorCode::InternalError(Some(error.to_string()))
 }
 
-/// Content that comes from the host. It is opened by the first read: most requests have none, and finding
-/// out costs several calls.
+/// Content from the host. The first read opens it, because most requests have no content, and finding out costs several
+/// calls.
 pub(super) enum Incoming<T> {
     Unopened(Option<T>),
     Open(IncomingBody<T>),

@@ -44,7 +44,7 @@ impl Store {
     }
 }
 
-/// What a failure of the host means for what was opened by that label.
+/// Converts a failure of the host, for the store with that label.
 fn error(label: &str) -> impl Fn(HostError) -> Error {
     move |error| match error {
         HostError::AccessDenied => Error::AccessDenied(label.to_owned()),

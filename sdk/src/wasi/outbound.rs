@@ -25,8 +25,7 @@ pub(crate) async fn send(request: Request) -> Result<Response, Error> {
     }
 }
 
-/// Without the field the host would have to send content of known length in chunks, which some servers refuse
-/// (RFC 9110 §8.6).
+/// Sets `Content-Length` (RFC 9110 §8.6). Without it, the host would send the content in chunks, which some servers refuse.
 fn announce_length(request: &mut Request) {
     let Some(length) = request.body().as_full().map(bytes::Bytes::len) else {
         return;
@@ -40,7 +39,7 @@ fn announce_length(request: &mut Request) {
     }
 }
 
-/// A target that is a path only means the app itself. `wasi:http` has no such requests, but hosts have a name for them.
+/// Turns a URI that is only a path into one that names the app itself, because `wasi:http` needs an authority.
 fn within_app(request: Request) -> Request {
     let (mut head, body) = request.into_parts();
     if head.uri.authority().is_none() {

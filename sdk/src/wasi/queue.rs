@@ -1,4 +1,4 @@
-//! Queues as hosts by name: the runtime takes what is sent to `http://NAME.queue.internal/`.
+//! Queues as host names: the runtime receives requests to `http://NAME.queue.internal/`.
 
 use crate::queue::{Error, Event};
 use crate::{host, outbound};

@@ -1,15 +1,15 @@
 //! Databases through `spin:sqlite@3.1.0`.
 //!
-//! The asynchronous functions are used although a result then takes about three more calls into the host
-//! than the blocking `execute` does. A blocking call stops the whole instance, with every other request in
-//! it: one that waits for the writer's lock would keep the one that holds it from ever reaching its COMMIT.
+//! It uses the asynchronous functions, although they need about three more host calls than the blocking `execute`. A blocking
+//! call stops all requests of the instance: a request that waits for the writer's lock would keep the holder of the lock from
+//! its COMMIT.
 
 use spin_sdk::sqlite::{self, Error as HostError, RowResult, Value as HostValue};
 use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
 
 use crate::sql::{Error, Row, Rows, Value};
 
-/// How many rows are asked for at once: a usual result comes whole with one call.
+/// The number of rows per call: a usual result needs one call.
 const ROWS_PER_READ: usize = 64;
 
 pub(crate) struct Connection {
@@ -74,7 +74,7 @@ fn from_host(value: HostValue) -> Value {
     }
 }
 
-/// What a failure of the host means for what was opened by that label.
+/// Converts a failure of the host, for the database with that label.
 fn error(label: &str) -> impl Fn(HostError) -> Error {
     move |error| match error {
         HostError::AccessDenied => Error::AccessDenied(label.to_owned()),

@@ -1,4 +1,4 @@
-//! Content on its way between Rust and JavaScript streams. Each side is pulled by the other, so that a slow
+//! Passes content between Rust and JavaScript streams. Each side produces a piece only when the other asks for it, so a slow
 //! reader slows the writer.
 
 use std::cell::{RefCell, RefMut};
@@ -18,17 +18,17 @@ use worker::web_sys;
 use super::describe;
 use crate::{Body, BodyError};
 
-/// Content that JavaScript produces.
+/// The content of a JavaScript stream.
 pub(super) fn from_js(stream: Option<web_sys::ReadableStream>) -> Body {
     body(stream.map(Source::new))
 }
 
-/// Content of a source, or none.
+/// Content from a source, or none.
 pub(super) fn body(source: Option<Rc<Source>>) -> Body {
     source.map_or_else(Body::empty, |source| Body::stream(Incoming(source)))
 }
 
-/// Content for JavaScript: nothing, bytes whose length it announces, or a stream.
+/// Content for JavaScript: nothing, bytes with a known length, or a stream.
 pub(super) fn to_js(body: Body) -> Option<Object> {
     match body.as_full() {
         Some(bytes) if bytes.is_empty() => None,
@@ -41,7 +41,7 @@ pub(super) fn to_js(body: Body) -> Option<Object> {
     }
 }
 
-/// Where content comes from. The first read opens it, which locks it: what is never read, others can discard.
+/// The source of content. The first read locks the stream, so others can discard one that is never read.
 pub(super) struct Source {
     stream: web_sys::ReadableStream,
     pieces: RefCell<Option<IntoStream<'static>>>,
@@ -53,7 +53,7 @@ impl Source {
         Rc::new(Self { stream, pieces })
     }
 
-    /// Opens it, if no read has: nobody else can discard it from now on.
+    /// Locks the stream, if no read has. Nobody else can discard it then.
     pub(super) fn open(&self) -> RefMut<'_, IntoStream<'static>> {
         RefMut::map(self.pieces.borrow_mut(), |pieces| {
             pieces.get_or_insert_with(|| {
@@ -63,7 +63,7 @@ impl Source {
     }
 }
 
-/// Content that comes from JavaScript.
+/// Content from JavaScript.
 struct Incoming(Rc<Source>);
 
 impl http_body::Body for Incoming {
@@ -98,7 +98,7 @@ impl Stream for Outgoing {
                 Ok(Ok(bytes)) => {
                     return Poll::Ready(Some(Ok(Uint8Array::from(bytes.as_ref()).into())));
                 }
-                // Trailers have no place in a JavaScript stream.
+                // A JavaScript stream cannot have trailers.
                 Ok(Err(_)) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.to_string().into()))),
             }

@@ -1,4 +1,4 @@
-//! Header fields as JavaScript has them: their values are text, which workerd reads and writes as UTF-8.
+//! Converts header fields from and to JavaScript's. Their values are text, which workerd reads and writes as UTF-8.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use worker::js_sys::Array;

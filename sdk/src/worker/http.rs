@@ -1,4 +1,4 @@
-//! Requests and responses as JavaScript has them.
+//! Converts requests and responses from and to JavaScript's.
 
 use std::rc::Rc;
 
@@ -26,7 +26,7 @@ pub async fn serve<A>(
     let source = request.body().map(Source::new);
     let unread = source.as_ref().map(Rc::downgrade);
     let response = handler.answer(|| from_js(&request, source)).await;
-    // What is still to be read, as where the response is made of it, is not the host's to discard.
+    // The host must not discard content that is still to be read, for example by a response that streams it.
     if let Some(source) = unread.and_then(|source| source.upgrade()) {
         source.open();
     }
@@ -50,9 +50,9 @@ fn to_js(response: Response) -> Result<web_sys::Response, Error> {
     let init = ResponseInit::new();
     init.set_status(parts.status.as_u16());
     init.set_headers(&fields::to_js(&parts.headers)?.into());
-    // Content that says it is encoded is, and must not be encoded once more.
+    // Content with `Content-Encoding` is encoded already, and must not be encoded again.
     Reflect::set(&init, &"encodeBody".into(), &"manual".into()).map_err(failed)?;
-    // JavaScript refuses even empty content with these.
+    // With these statuses, JavaScript refuses even empty content.
     let content = if is_without_content(parts.status) {
         None
     } else {

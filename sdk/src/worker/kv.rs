@@ -31,7 +31,7 @@ impl Store {
         self.0.delete(key).await.map_err(error)
     }
 
-    /// Asks for a stream, of which nothing is read: Workers KV has no question without an answer's content.
+    /// Requests the value as a stream and does not read it, because Workers KV cannot only check whether a key exists.
     pub(crate) async fn exists(&self, key: &str) -> Result<bool, Error> {
         let Some(content) = self.0.get(key).stream().await.map_err(error)? else {
             return Ok(false);

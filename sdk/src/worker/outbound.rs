@@ -43,7 +43,7 @@ async fn fetch(fetcher: &Fetcher, request: Request) -> Result<Response, crate::E
     let init = RequestInit::new();
     init.set_method(parts.method.as_str());
     init.set_headers(&fields::to_js(&parts.headers)?.into());
-    // As everywhere else, a redirection is an answer, and content arrives as it was sent.
+    // As on the other targets, a redirect is a response, and content arrives as it was sent.
     init.set_redirect(RequestRedirect::Manual);
     Reflect::set(&init, &"encodeResponseBody".into(), &"manual".into()).map_err(failed)?;
     if let Some(content) = content::to_js(body) {

@@ -1,4 +1,4 @@
-//! Cloudflare's queues: events sent to them, and those that they deliver.
+//! Cloudflare's queues: sends events, and passes delivered ones to the handler.
 
 use worker::js_sys::JSON;
 use worker::wasm_bindgen::{JsCast, JsValue};
@@ -26,8 +26,8 @@ pub(crate) async fn enqueue(queue: &str, event: Event) -> Result<(), Error> {
         .map_err(|error| failed(error.to_string()))
 }
 
-/// Delivers the messages of a batch one after the other, each as a request to the handler. Those that it answers
-/// with 2xx are done; the others come again, until the queue gives them to its dead-letter queue.
+/// Delivers the messages of a batch one after the other, each as a request to the handler. A 2xx response acknowledges a
+/// message. The queue delivers the others again, and finally moves them to its dead-letter queue.
 pub async fn deliver<A>(batch: MessageBatch, env: Env, handler: impl Handler<A> + Copy) {
     super::keep_env(env);
     let batch = worker::MessageBatch::<JsValue>::from(batch);

@@ -1,7 +1,6 @@
 //! Databases on D1.
 //!
-//! The objects are declared here and not taken from the crate `worker`: only with the names of its columns is a
-//! result whole, and that crate asks for none.
+//! The crate `worker` does not request the names of columns, which a result needs. So this module declares D1's objects itself.
 
 use worker::js_sys::{self, Array, Object, Promise, Uint8Array};
 use worker::wasm_bindgen::prelude::wasm_bindgen;
@@ -11,10 +10,10 @@ use worker::wasm_bindgen_futures::JsFuture;
 use crate::manifest::wrangler::database_binding;
 use crate::sql::{Error, Row, Rows, Statement, Value, check_names, number, script};
 
-/// What begins, ends or divides a transaction.
+/// Words that begin, end or divide a transaction.
 const TRANSACTION_WORDS: [&str; 6] = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
 
-/// The table of wrangler, unless `migrations_table` names another.
+/// wrangler's table of migrations, unless `migrations_table` names another.
 const APPLIED: &str = "SELECT count(*) FROM d1_migrations";
 
 #[wasm_bindgen(wasm_bindgen = wasm_bindgen, js_sys = js_sys)]
@@ -88,7 +87,7 @@ pub(crate) async fn batch(
         .collect()
 }
 
-/// The rows of one statement of a batch, each an object with a member for each column.
+/// The rows of one statement of a batch. Each is an object with a member for each column.
 fn from_objects(result: &JsValue) -> Result<Rows, Error> {
     let rows = js_sys::Reflect::get(result, &"results".into()).map_err(error)?;
     let rows = Array::from(&rows);
@@ -104,7 +103,7 @@ fn from_objects(result: &JsValue) -> Result<Rows, Error> {
     Ok(Rows::new(columns, rows?))
 }
 
-/// `wrangler d1 migrations apply` is what changes the database; this sees that it was called.
+/// `wrangler d1 migrations apply` changes the database; this only checks that it ran.
 pub(crate) async fn migrate(connection: &Connection, migrations: &[&str]) -> Result<(), Error> {
     let applied = match connection.execute(APPLIED, Vec::new()).await {
         Ok(rows) => rows.one()?.get::<u64>(0)?,
