@@ -1,4 +1,4 @@
-//! Owns every reading of the clock in this crate. The meaning of a time is left to the callers.
+//! The only place in this crate that reads the clock.
 
 use std::time::Instant;
 

@@ -1,18 +1,18 @@
-//! Owns the ways in which an engine can fail, whatever was asked of it.
-//! Mistakes in a statement or a call are left to the errors of [`crate::sql`] and [`crate::kv`].
+//! The failures of an engine.
+//! The errors of [`crate::sql`] and [`crate::kv`] add mistakes in statements and calls.
 
-/// Who has to change something so that the call succeeds.
+/// Who has to change something for the call to succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// Whoever wrote the statement or the call.
+    /// The author of the statement or the call.
     Guest,
-    /// The engine, its disk, or too much work for both.
+    /// The operator: the engine or its disk failed or is overloaded.
     Storage,
-    /// The program that uses this crate.
+    /// The author of the program that uses this crate.
     Host,
 }
 
-/// Why an engine could not do what it was asked. Unless a variant says otherwise, nothing was changed.
+/// Why an engine failed. Unless a variant says otherwise, nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineFailure {
     /// Another process held a lock for too long.
@@ -21,7 +21,7 @@ pub enum EngineFailure {
     /// Another process changed the database after this transaction had read it.
     #[error("the database was changed by another process meanwhile; begin the transaction again")]
     SerializationFailure,
-    /// The disk, or the size that the database may have, is full.
+    /// The disk is full, or the database has its largest size.
     #[error(
         "the database is full: there is no room left for the change; free disk space or delete rows"
     )]
@@ -32,10 +32,10 @@ pub enum EngineFailure {
     /// The deadline passed while the call waited or ran.
     #[error("the statement did not end before the deadline of its request")]
     DeadlineExceeded,
-    /// The deadline passed while the change was being committed. It may have been made.
+    /// The deadline passed during the commit. The change may have been made.
     #[error("the deadline passed during the commit: the change may or may not have been made")]
     OutcomeUnknown,
-    /// The disk failed. A change that was being committed may have been made.
+    /// The disk failed. If this happened during a commit, the change may have been made.
     #[error("the database cannot be read or written: {message}")]
     Io {
         /// The engine's words.
@@ -53,13 +53,13 @@ pub enum EngineFailure {
         /// The engine's words.
         message: String,
     },
-    /// The database was closed, as it is on shutdown.
+    /// The database was closed, for a shutdown.
     #[error("the database is closed: the server is shutting down")]
     Closed,
 }
 
 impl EngineFailure {
-    /// The name for logs: a few letters and hyphens.
+    /// The name for logs: lower-case words joined by hyphens.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -93,8 +93,8 @@ impl EngineFailure {
         }
     }
 
-    /// Whether nothing was changed, so that the same call, or the same transaction from its start, may be made again.
-    /// It may fail again: a full disk needs somebody who makes room.
+    /// Whether a retry of the call, or of the whole transaction, is safe, because nothing was changed. It may fail again: somebody
+    /// has to make room on a full disk.
     #[must_use]
     pub fn retry_is_safe(&self) -> bool {
         match self {

@@ -1,7 +1,7 @@
-//! Key-value stores: text keys, values of bytes, one file for all the stores of an app.
-//! Grants, labels and the interfaces of guests are left to the capability that binds a guest to a store.
+//! Key-value stores: keys are text, values are bytes, and one file has all stores of an app.
+//! The capability that binds a guest to a store owns grants, labels and the guest's interfaces.
 //!
-//! [`Stores`] and [`Store`] are the interface; each engine is a file behind them and one arm of their matches.
+//! [`Stores`] and [`Store`] are the interface. Each engine is a file behind them, and one arm in their matches.
 //!
 //! ```
 //! # use std::time::{Duration, Instant};

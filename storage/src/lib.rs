@@ -1,5 +1,5 @@
-//! The storage of functions: SQL databases and key-value stores. Naming them, granting them and showing them to guests
-//! is left to the program that uses this crate.
+//! Storage for functions: SQL databases and key-value stores. The program that uses this crate names them, grants them and offers
+//! them to guests.
 //!
 #![doc = include_str!("../README.md")]
 

@@ -1,7 +1,7 @@
 //! SQL databases: sessions that execute statements with deadlines and transactions.
-//! Grants, labels and the interfaces of guests are left to the capability that binds a guest to a session.
+//! The capability that binds a guest to a session owns grants, labels and the guest's interfaces.
 //!
-//! [`Database`] and [`Session`] are the interface; each engine is a folder behind them and one arm of their matches.
+//! [`Database`] and [`Session`] are the interface. Each engine is a folder behind them, and one arm in their matches.
 
 mod database;
 mod error;

@@ -1,5 +1,5 @@
-//! The ways in which a key-value store can fail.
-//! Turning them into the errors of an interface is left to the capability that offers it.
+//! The errors of key-value stores.
+//! The capability converts them to the errors of the guest's interface.
 
 use super::limits::{MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES};
 use crate::failure::{Blame, EngineFailure};
@@ -7,7 +7,7 @@ use crate::failure::{Blame, EngineFailure};
 /// Why a call failed. It changed nothing, unless the engine's failure says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The engine could not do it.
+    /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineFailure),
     /// The key is too long.
@@ -22,7 +22,7 @@ pub enum Error {
         /// The size of the value.
         bytes: usize,
     },
-    /// The store has more keys than one list may hold.
+    /// The keys of the store are too large for one list.
     #[error(
         "the keys of the store take more than {} MiB together, which is too much for one list",
         MAX_KEYS_BYTES / 1024 / 1024
@@ -40,7 +40,7 @@ impl Error {
         }
     }
 
-    /// Who has to change something so that the call succeeds.
+    /// Who has to change something for the call to succeed.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -51,7 +51,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call may be made again because nothing was changed and the guest has made no mistake.
+    /// Whether a retry of the call is safe and can succeed: nothing was changed, and the guest made no mistake.
     #[must_use]
     pub fn retry_is_safe(&self) -> bool {
         match self {

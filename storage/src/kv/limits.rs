@@ -1,13 +1,13 @@
 //! The limits of key-value stores, with their reasons.
 
-/// Longest key, in bytes of UTF-8. Keys are kept twice, in the row and in its index, and an index
-/// with long keys is slow. A longer key is an error of the call.
+/// Longest key, in bytes of UTF-8. Each key is stored in the row and in the index, and an index with long keys is slow. A longer
+/// key is an error of the call.
 pub const MAX_KEY_BYTES: usize = 1_024;
 
-/// Largest value, in bytes. Half of what one row of the database may hold
-/// ([`crate::sql::MAX_VALUE_BYTES`]). A larger value is an error of the call.
+/// Largest value, in bytes: half of the largest row of the database ([`crate::sql::MAX_VALUE_BYTES`]). A larger value is an error
+/// of the call.
 pub const MAX_VALUE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Most memory that the list of all keys of a store may take, in bytes. A store with more keys answers the call
-/// with an error; its keys are still read and written one by one.
+/// Most memory for the list of all keys of a store, in bytes. For a store with more keys the call is an error; its keys can still be
+/// read and written one by one.
 pub const MAX_KEYS_BYTES: usize = 16 * 1024 * 1024;

@@ -1,7 +1,7 @@
-//! Stores in one SQLite file, told apart by their labels. Sizes of keys and values are judged before.
+//! Stores in one SQLite file, distinguished by their labels. The callers have checked the sizes of keys and values.
 //!
-//! They are a table of a database as [`crate::sql`] has them, with its promises: an acknowledged write is on the disk,
-//! writes that come together share a commit, and a read takes a few microseconds.
+//! The stores are one table in a database of [`crate::sql`], with its promises: an acknowledged write is on the disk, concurrent
+//! writes share a commit, and a read takes a few microseconds.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,11 +30,11 @@ const EXISTS: &str = "SELECT 1 FROM key_value WHERE store = ?1 AND key = ?2";
 const KEYS_FROM: &str =
     "SELECT key FROM key_value WHERE store = ?1 AND key >= ?2 ORDER BY key LIMIT 1000";
 
-/// The keys of a page, as [`KEYS_FROM`] says: with keys of an ordinary length they are read well within the time that
-/// a read may hold the calling thread.
+/// The number of keys in a page of [`KEYS_FROM`]. Keys of ordinary length are read well within the time that a read may hold the
+/// calling thread.
 const KEYS_IN_A_PAGE: usize = 1_000;
 
-/// All the stores of one file.
+/// All stores of one file.
 #[derive(Clone, Debug)]
 pub(super) struct Stores {
     database: Database,
@@ -111,21 +111,21 @@ impl Store {
                 return Err(Error::TooManyKeys);
             }
             match keys.last() {
-                // The first key that may follow another is that key with the least character behind it.
+                // The next possible key is this key followed by the smallest character.
                 Some(last) if !is_last => from = format!("{last}\0"),
                 _ => return Ok(keys),
             }
         }
     }
 
-    /// Executes a statement on one key; the first value that it returns.
+    /// Executes a statement on one key, and returns its first value.
     async fn first(&self, sql: &str, key: &str, deadline: Instant) -> Result<Option<Value>, Error> {
         let parameters = vec![self.label(), key.into()];
         let values = self.execute(sql, parameters, deadline).await?;
         Ok(values.into_iter().next())
     }
 
-    /// Executes a statement; the values of its rows, which have one each.
+    /// Executes a statement whose rows have one value each, and returns these values.
     async fn execute(
         &self,
         sql: &str,
@@ -146,7 +146,7 @@ impl Store {
     }
 }
 
-/// Our statements are right, so whatever else is wrong with one is wrong with the file.
+/// Our statements are correct, so any other error comes from the file.
 fn failed(error: sql::Error) -> Error {
     match error {
         sql::Error::Engine(failure) => failure.into(),
@@ -157,7 +157,7 @@ fn failed(error: sql::Error) -> Error {
     }
 }
 
-/// Our own table is strict about its types, so it is not our own.
+/// Our own table is strict about types, so this table is not ours.
 fn foreign_table() -> Error {
     EngineFailure::Other {
         message: "the table key_value was not made by this program; choose another file".to_owned(),

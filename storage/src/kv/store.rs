@@ -1,4 +1,4 @@
-//! Stores and what is asked of them, whatever the engine. Sizes are judged here, before the engine is asked.
+//! Stores of any engine, and their operations. This module checks sizes; the engine does the rest.
 
 use std::path::Path;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use super::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use super::sqlite;
 use crate::sql::open::{OpenError, SqliteOptions};
 
-/// All the stores of one file or server.
+/// All stores of one file or server.
 #[derive(Clone, Debug)]
 pub struct Stores(Engines);
 
@@ -18,7 +18,7 @@ enum Engines {
 }
 
 impl Stores {
-    /// Opens the SQLite file at `path`, and makes it and its folders if they do not exist.
+    /// Opens the SQLite file at `path`, and creates it and its folders if they do not exist.
     ///
     /// # Errors
     ///
@@ -29,7 +29,7 @@ impl Stores {
             .map(Self)
     }
 
-    /// The store with that label. One that was never written to is empty.
+    /// The store with that label. A new one is empty.
     #[must_use]
     pub fn store(&self, label: &str) -> Store {
         match &self.0 {
@@ -37,12 +37,11 @@ impl Stores {
         }
     }
 
-    /// Closes the stores, for shutdown after the requests have ended. Calls that still run are stopped, and later ones
-    /// fail.
+    /// Closes the stores, for a shutdown after the requests have ended. Calls that still run are stopped; later ones fail.
     ///
     /// # Errors
     ///
-    /// What could not be tidied up before `deadline`. Nothing is lost.
+    /// What could not be finished before `deadline`. Nothing is lost.
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engines::Sqlite(stores) => stores.close(deadline).await,
@@ -87,7 +86,7 @@ impl Store {
         }
     }
 
-    /// Removes a key. It is no error if it does not exist.
+    /// Removes a key. It is not an error if the key does not exist.
     ///
     /// # Errors
     ///
@@ -111,8 +110,8 @@ impl Store {
         }
     }
 
-    /// All keys, in the order of their bytes. A list that would take more memory than
-    /// [`MAX_KEYS_BYTES`](super::MAX_KEYS_BYTES) is an error.
+    /// All keys, in the order of their bytes. It is an error if the list needs more memory than
+    /// [`MAX_KEYS_BYTES`](super::MAX_KEYS_BYTES).
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! A database, whatever its engine, and the sessions it gives out.
-//! Which component may use it is left to the capability that opens sessions.
+//! A database of any engine, and its sessions.
+//! The capability that opens sessions decides which component may use it.
 
 use std::path::Path;
 use std::time::Instant;
@@ -14,14 +14,14 @@ use crate::sql::open::{OpenError, SqliteOptions};
 #[derive(Clone, Debug)]
 pub struct Database(Engine);
 
-/// The engines that there are.
+/// The engines.
 #[derive(Clone, Debug)]
 enum Engine {
     Sqlite(sqlite::Database),
 }
 
 impl Database {
-    /// Opens the SQLite file at `path`, and makes it and its folders if they do not exist.
+    /// Opens the SQLite file at `path`, and creates it and its folders if they do not exist.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Database {
             .map(Self)
     }
 
-    /// A new session. It costs nothing until it is used.
+    /// A new session. It takes no resources until it is used.
     #[must_use]
     pub fn session(&self) -> Session {
         match &self.0 {
@@ -40,7 +40,7 @@ impl Database {
         }
     }
 
-    /// What happened since the database was opened.
+    /// Counts since the database was opened.
     #[must_use]
     pub fn statistics(&self) -> &Statistics {
         match &self.0 {
@@ -48,7 +48,7 @@ impl Database {
         }
     }
 
-    /// How many statements wait for the writer.
+    /// The number of statements that wait for the writer.
     #[must_use]
     pub fn waiting_writes(&self) -> usize {
         match &self.0 {
@@ -56,13 +56,12 @@ impl Database {
         }
     }
 
-    /// Closes the database, for shutdown after the requests have ended. Statements that still run are stopped, and
-    /// sessions that go on fail with [`EngineFailure::Closed`](crate::EngineFailure::Closed). An SQLite file is left
-    /// with its log moved into it.
+    /// Closes the database, for a shutdown after the requests have ended. Statements that still run are stopped; later calls of
+    /// sessions fail with [`EngineFailure::Closed`](crate::EngineFailure::Closed). SQLite's log is moved into the file.
     ///
     /// # Errors
     ///
-    /// What could not be tidied up before `deadline`. Nothing is lost: the next start reads the log.
+    /// What could not be finished before `deadline`. Nothing is lost: the next start reads the log.
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engine::Sqlite(database) => database.close(deadline).await,

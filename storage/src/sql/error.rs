@@ -1,17 +1,17 @@
-//! The ways in which a statement can fail.
-//! Turning them into the errors of an interface is left to the capability that offers it.
+//! The errors of statements.
+//! The capability converts them to the errors of the guest's interface.
 
 use super::limits::{MAX_PARAMETERS, MAX_RESULT_BYTES, MAX_STATEMENT_BYTES};
 use crate::failure::{Blame, EngineFailure};
 
-/// Why a statement failed. Unless a variant says otherwise the statement changed nothing.
+/// Why a statement failed. Unless a variant says otherwise, the statement changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The engine could not do it.
+    /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineFailure),
-    /// The session's transaction was rolled back since its last statement. Reported once; the session then
-    /// goes on outside a transaction.
+    /// The session's transaction was rolled back after its last statement. This is reported once; the session then continues
+    /// outside a transaction.
     #[error(
         "the transaction was rolled back: a statement in it was cancelled, or it was idle for too long while other \
          writes waited; begin it again"
@@ -20,16 +20,16 @@ pub enum Error {
     /// A constraint of the schema was violated.
     #[error("{message}")]
     Constraint {
-        /// The engine's words, which name the constraint.
+        /// The engine's message, which names the constraint.
         message: String,
     },
-    /// A function may not do what the statement does.
+    /// The statement does something that is forbidden.
     #[error("{message}")]
     Forbidden {
-        /// What was refused and why.
+        /// The refused action, and why.
         message: String,
     },
-    /// The statement is wrong: syntax, names, types.
+    /// The statement is wrong: its syntax, names or types.
     #[error("{message}")]
     Statement {
         /// The engine's words.
@@ -41,14 +41,14 @@ pub enum Error {
         /// The length of the statement.
         bytes: usize,
     },
-    /// The statement and its parameters do not fit.
+    /// The number of parameters is wrong.
     #[error(
         "{given} parameters were given for a statement with {expected} (at most {MAX_PARAMETERS} are accepted)"
     )]
     ParameterCount {
-        /// How many values came with the statement.
+        /// The number of values.
         given: usize,
-        /// How many the statement has.
+        /// The number of parameters in the statement.
         expected: usize,
     },
     /// The result is too large. Inside a transaction the statement's changes stay until it is rolled back.
@@ -74,7 +74,7 @@ impl Error {
         }
     }
 
-    /// Who has to change something so that the statement succeeds.
+    /// Who has to change something for the statement to succeed.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -90,8 +90,8 @@ impl Error {
         }
     }
 
-    /// Whether the statement, or its transaction from the start, may be made again because nothing was changed and
-    /// the guest has made no mistake.
+    /// Whether a retry of the statement, or of its whole transaction, is safe and can succeed: nothing was changed, and the guest
+    /// made no mistake.
     #[must_use]
     pub fn retry_is_safe(&self) -> bool {
         match self {
@@ -107,7 +107,7 @@ impl Error {
         }
     }
 
-    /// Whether this crate ended a statement that the engine takes for a success, so that its changes must be undone.
+    /// Whether this crate ended a statement that succeeded in the engine, so that its changes must be undone.
     pub(super) fn must_be_undone(&self) -> bool {
         matches!(self, Self::ResultTooLarge | Self::InvalidText { .. })
     }

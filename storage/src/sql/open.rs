@@ -1,4 +1,4 @@
-//! How an engine is opened, and why it could not be. Opening it is left to the engine.
+//! Options for opening a database, and the errors of opening. The engine opens it.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::limits::{DEFAULT_OPEN_TIMEOUT, DEFAULT_TRANSACTION_IDLE};
 
-/// How an SQLite file is opened.
+/// Options for opening an SQLite file.
 #[derive(Clone, Copy, Debug)]
 pub struct SqliteOptions {
-    /// How long to wait for another process that locks the file.
+    /// The time to wait for another process that locks the file.
     pub open_timeout: Duration,
-    /// How long a transaction may stay without a statement before it is rolled back.
+    /// The time that a transaction may stay without a statement before it is rolled back.
     pub transaction_idle: Duration,
 }
 
@@ -24,10 +24,10 @@ impl Default for SqliteOptions {
     }
 }
 
-/// Why a database could not be opened. All are the operator's to put right.
+/// Why a database could not be opened. The operator has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder does not exist and cannot be made.
+    /// The folder does not exist and cannot be created.
     #[error("the folder {} for the database cannot be created", folder.display())]
     Folder {
         /// The folder of the database.
@@ -36,7 +36,7 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
-    /// The file, or the folder in which SQLite keeps its log next to it, may not be written.
+    /// The file, or its folder, in which SQLite keeps the log, is not writable.
     #[error(
         "the database {} cannot be opened for writing: {message}; this user needs write permission for the file and its \
          folder",
@@ -48,7 +48,7 @@ pub enum OpenError {
         /// What SQLite said.
         message: String,
     },
-    /// The file is something else.
+    /// The file is not a database.
     #[error("{} is not an SQLite database; move it away or choose another file", path.display())]
     NotADatabase {
         /// The file.
@@ -74,7 +74,7 @@ pub enum OpenError {
         /// What SQLite said.
         message: String,
     },
-    /// The operating system gave no thread for the writer.
+    /// The operating system could not start the writer's thread.
     #[error("no thread could be started for the database")]
     Thread {
         /// What the operating system said.

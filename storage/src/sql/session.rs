@@ -1,5 +1,5 @@
-//! A guest's connection to a database, whatever the engine.
-//! Where a statement runs, and in which transaction, is left to the engine.
+//! A guest's connection to a database of any engine.
+//! The engine decides on which thread and in which transaction a statement runs.
 
 use std::time::Instant;
 
@@ -12,10 +12,9 @@ use crate::failure::EngineFailure;
 
 /// One guest's connection to a database.
 ///
-/// A statement outside a transaction is its own transaction and is durable when it returns. `BEGIN` and
-/// `SAVEPOINT` open a transaction, which has the writer to itself until it ends: other writes wait, reads go on. If
-/// the session is dropped with a transaction open, the transaction is rolled back at once. It also is rolled back
-/// when it stays without a statement for too long ([`SqliteOptions`](crate::SqliteOptions)).
+/// A statement outside a transaction is its own transaction, and durable when it returns. `BEGIN` and `SAVEPOINT` open a
+/// transaction, which holds the writer until it ends: other writes wait, reads continue. A transaction is rolled back if its
+/// session is dropped, or if it has no statement for too long ([`SqliteOptions`](crate::SqliteOptions)).
 #[derive(Debug)]
 pub struct Session(Engine);
 
@@ -31,11 +30,10 @@ impl Session {
 
     /// Executes one statement and returns its rows.
     ///
-    /// The text must hold one statement; anything after it but spaces and comments is an error, so that
-    /// nothing is skipped silently. Migrations execute their statements one by one.
+    /// The text must contain one statement. After it, only spaces and comments are allowed, so nothing is skipped silently.
     ///
-    /// Dropping the future stops the statement. A statement outside a transaction then either happened completely or
-    /// not at all; a transaction is rolled back.
+    /// Dropping the future stops the statement. Outside a transaction, the statement then has run completely or not at all; a
+    /// transaction is rolled back.
     ///
     /// # Errors
     ///
@@ -55,7 +53,7 @@ impl Session {
         }
     }
 
-    /// The rowid of the last row that a statement of this session inserted; 0 before the first.
+    /// The rowid of the last row that this session inserted; 0 before the first.
     #[must_use]
     pub fn last_insert_rowid(&self) -> i64 {
         match &self.0 {
@@ -63,7 +61,7 @@ impl Session {
         }
     }
 
-    /// How many rows the last `INSERT`, `UPDATE` or `DELETE` of this session changed.
+    /// The number of rows that the last `INSERT`, `UPDATE` or `DELETE` of this session changed.
     #[must_use]
     pub fn changes(&self) -> u64 {
         match &self.0 {

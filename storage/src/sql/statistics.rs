@@ -1,25 +1,25 @@
-//! What a database counts about itself, for metrics. Naming and exporting the metrics is left to the observer.
+//! The counts of a database, for metrics. The program that uses this crate names and exports the metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts since the database was opened. Each only grows.
 #[derive(Debug, Default)]
 pub struct Statistics {
-    /// Reads that ran on the thread of their caller.
+    /// Reads that ran on their caller's thread.
     pub inline_reads: Counter,
-    /// Reads that ran on a thread of their own.
+    /// Reads that ran on a thread for long reads.
     pub long_reads: Counter,
-    /// Statements that the writer executed, those inside transactions included.
+    /// Statements that the writer executed, including those in transactions.
     pub writes: Counter,
     /// Commits that the writer made for groups of statements.
     pub group_commits: Counter,
     /// Transactions that sessions opened.
     pub transactions: Counter,
-    /// Transactions that were rolled back because their session went away or stayed idle.
+    /// Transactions that were rolled back because their session was dropped or stayed idle.
     pub transactions_lost: Counter,
-    /// Pauses made because another process held a lock.
+    /// Pauses because another process held a lock.
     pub lock_waits: Counter,
-    /// Statements that their deadline ended.
+    /// Statements that ended at their deadline.
     pub deadlines_exceeded: Counter,
     /// Statements refused because the writer's queue was full.
     pub overloads: Counter,

@@ -1,5 +1,5 @@
-//! The values that statements take and return: SQLite's five kinds, whatever the engine.
-//! Converting them to the types of an interface is left to the capability that offers it.
+//! The values of parameters and columns: SQLite's five kinds, for every engine.
+//! The capability converts them to the types of the guest's interface.
 
 /// A parameter of a statement, or one column of a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,12 +12,12 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Blob(Vec<u8>),
-    /// The absence of a value.
+    /// No value.
     Null,
 }
 
 impl Value {
-    /// The memory that this value takes, in bytes.
+    /// The memory of this value, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         let heap = match self {
@@ -47,7 +47,7 @@ impl From<Vec<u8>> for Value {
     }
 }
 
-/// What a statement returned. A statement that returns nothing has no columns and no rows.
+/// The result of a statement. A statement that returns nothing has no columns and no rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
     /// The names of the columns, in order. Names may repeat.
