@@ -1,11 +1,11 @@
-//! Identical requests that are under way at once are made one: the leader forwards, its followers wait for the outcome.
+//! The table of forwards under way. The first request for a key is the leader and forwards; the next ones are followers and
+//! wait. Which requests may collapse is for `service::forward_collapsed` to say.
 //!
-//! A wait ends in one of three ways, each a variant: the leader has an outcome to share, it has one that is of no use to
-//! others, or it is lost, which means that it was dropped without an outcome. The wait of a follower is bounded by the
-//! leader's own, whose forward has a deadline.
+//! A leader ends in one of three ways: it shares a response, it has none that others may use, or it is dropped.
+//! A follower waits until then, so its caller has to bound the wait.
 
-use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,11 +13,8 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
+use crate::limits::COLLAPSE_SHARDS;
 use crate::rules::key::CacheKey;
-
-/// Locks that the requests under way are spread over, so that workers rarely meet at one: some times the cores of a
-/// large machine.
-const COLLAPSE_SHARDS: usize = 64;
 
 /// The forwards under way, by key. `T` is what a leader shares.
 #[derive(Debug)]
@@ -26,23 +23,30 @@ pub(crate) struct Collapser<T> {
     hasher: RandomState,
 }
 
-type Shard<T> = Mutex<HashMap<CacheKey, Arc<Flight<T>>>>;
+type Shard<T> = Mutex<HashMap<CacheKey, Arc<Collapse<T>>>>;
 
 /// One forward, and those who wait for it.
 #[derive(Debug)]
-struct Flight<T> {
-    state: Mutex<FlightState<T>>,
+struct Collapse<T> {
+    state: Mutex<CollapseState<T>>,
 }
 
 #[derive(Debug)]
-enum FlightState<T> {
-    UnderWay(Vec<Option<Waker>>),
-    Ended(FlightEnd<T>),
+enum CollapseState<T> {
+    UnderWay(Waiting),
+    Ended(CollapseEnd<T>),
+}
+
+/// The followers that wait now. One that leaves is removed, so a long forward does not collect them.
+#[derive(Debug, Default)]
+struct Waiting {
+    joined: u64,
+    wakers: BTreeMap<u64, Waker>,
 }
 
 /// How a wait ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum FlightEnd<T> {
+pub(crate) enum CollapseEnd<T> {
     /// The leader's outcome, which may serve others.
     Shared(T),
     /// The leader's outcome is for its own client only: each follower forwards.
@@ -51,7 +55,7 @@ pub(crate) enum FlightEnd<T> {
     LeaderLost,
 }
 
-/// What a request is among its like.
+/// What a request does about a key.
 pub(crate) enum Role<T> {
     /// It forwards.
     Leader(Leader<T>),
@@ -59,17 +63,18 @@ pub(crate) enum Role<T> {
     Follower(Follower<T>),
 }
 
-/// Held by the request that forwards. Dropped without an outcome, it frees its followers.
+/// Held by the request that forwards. Its followers wait until it ends or is dropped.
 pub(crate) struct Leader<T> {
     collapser: Arc<Collapser<T>>,
     key: CacheKey,
-    flight: Option<Arc<Flight<T>>>,
+    collapse: Option<Arc<Collapse<T>>>,
 }
 
 /// Resolves when the leader has ended.
 pub(crate) struct Follower<T> {
-    flight: Arc<Flight<T>>,
-    slot: Option<usize>,
+    collapse: Arc<Collapse<T>>,
+    /// Its number among the waiting, once it was polled.
+    number: Option<u64>,
 }
 
 impl<T: Clone> Collapser<T> {
@@ -84,19 +89,19 @@ impl<T: Clone> Collapser<T> {
     /// Makes the caller the leader of `key`, or a follower of the leader that there is.
     pub(crate) fn join(self: &Arc<Self>, key: &CacheKey) -> Role<T> {
         match self.shard(key).lock().entry(key.clone()) {
-            Entry::Occupied(flight) => Role::Follower(Follower {
-                flight: Arc::clone(flight.get()),
-                slot: None,
+            Entry::Occupied(collapse) => Role::Follower(Follower {
+                collapse: Arc::clone(collapse.get()),
+                number: None,
             }),
             Entry::Vacant(place) => {
-                let flight = Arc::new(Flight {
-                    state: Mutex::new(FlightState::UnderWay(Vec::new())),
+                let collapse = Arc::new(Collapse {
+                    state: Mutex::new(CollapseState::UnderWay(Waiting::default())),
                 });
-                place.insert(Arc::clone(&flight));
+                place.insert(Arc::clone(&collapse));
                 Role::Leader(Leader {
                     collapser: Arc::clone(self),
                     key: key.clone(),
-                    flight: Some(flight),
+                    collapse: Some(collapse),
                 })
             }
         }
@@ -112,45 +117,45 @@ impl<T> Collapser<T> {
 }
 
 impl<T: Clone> Leader<T> {
-    /// Ends the flight with an outcome; requests that come later start anew.
-    pub(crate) fn end(mut self, end: FlightEnd<T>) {
+    /// Ends the collapse with an outcome; requests that come later start anew.
+    pub(crate) fn end(mut self, end: CollapseEnd<T>) {
         self.close(end);
     }
 }
 
 impl<T> Leader<T> {
-    fn close(&mut self, end: FlightEnd<T>) {
-        let Some(flight) = self.flight.take() else {
+    fn close(&mut self, end: CollapseEnd<T>) {
+        let Some(collapse) = self.collapse.take() else {
             return;
         };
         self.collapser.shard(&self.key).lock().remove(&self.key);
-        let previous = std::mem::replace(&mut *flight.state.lock(), FlightState::Ended(end));
-        if let FlightState::UnderWay(wakers) = previous {
-            wakers.into_iter().flatten().for_each(Waker::wake);
+        let previous = std::mem::replace(&mut *collapse.state.lock(), CollapseState::Ended(end));
+        if let CollapseState::UnderWay(waiting) = previous {
+            waiting.wakers.into_values().for_each(Waker::wake);
         }
     }
 }
 
 impl<T> Drop for Leader<T> {
     fn drop(&mut self) {
-        self.close(FlightEnd::LeaderLost);
+        self.close(CollapseEnd::LeaderLost);
     }
 }
 
 impl<T: Clone> Future for Follower<T> {
-    type Output = FlightEnd<T>;
+    type Output = CollapseEnd<T>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<FlightEnd<T>> {
-        let flight = Arc::clone(&self.flight);
-        let mut state = flight.state.lock();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CollapseEnd<T>> {
+        let collapse = Arc::clone(&self.collapse);
+        let mut state = collapse.state.lock();
         match &mut *state {
-            FlightState::Ended(end) => Poll::Ready(end.clone()),
-            FlightState::UnderWay(wakers) => {
-                let slot = *self.slot.get_or_insert_with(|| {
-                    wakers.push(None);
-                    wakers.len() - 1
+            CollapseState::Ended(end) => Poll::Ready(end.clone()),
+            CollapseState::UnderWay(waiting) => {
+                let number = *self.number.get_or_insert_with(|| {
+                    waiting.joined += 1;
+                    waiting.joined
                 });
-                wakers[slot] = Some(context.waker().clone());
+                waiting.wakers.insert(number, context.waker().clone());
                 Poll::Pending
             }
         }
@@ -159,9 +164,9 @@ impl<T: Clone> Future for Follower<T> {
 
 impl<T> Drop for Follower<T> {
     fn drop(&mut self) {
-        let Some(slot) = self.slot else { return };
-        if let FlightState::UnderWay(wakers) = &mut *self.flight.state.lock() {
-            wakers[slot] = None;
+        let Some(number) = self.number else { return };
+        if let CollapseState::UnderWay(waiting) = &mut *self.collapse.state.lock() {
+            waiting.wakers.remove(&number);
         }
     }
 }
@@ -190,7 +195,7 @@ mod tests {
         }
     }
 
-    fn poll(follower: Pin<&mut Follower<u8>>) -> Poll<FlightEnd<u8>> {
+    fn poll(follower: Pin<&mut Follower<u8>>) -> Poll<CollapseEnd<u8>> {
         follower.poll(&mut Context::from_waker(Waker::noop()))
     }
 
@@ -201,9 +206,9 @@ mod tests {
         let mut first = pin!(follower(&collapser));
         assert_eq!(poll(first.as_mut()), Poll::Pending);
         let mut second = pin!(follower(&collapser));
-        leader.end(FlightEnd::Shared(7));
-        assert_eq!(poll(first), Poll::Ready(FlightEnd::Shared(7)));
-        assert_eq!(poll(second.as_mut()), Poll::Ready(FlightEnd::Shared(7)));
+        leader.end(CollapseEnd::Shared(7));
+        assert_eq!(poll(first), Poll::Ready(CollapseEnd::Shared(7)));
+        assert_eq!(poll(second.as_mut()), Poll::Ready(CollapseEnd::Shared(7)));
     }
 
     #[test]
@@ -213,14 +218,39 @@ mod tests {
         let mut waiting = pin!(follower(&collapser));
         assert_eq!(poll(waiting.as_mut()), Poll::Pending);
         drop(lost);
-        assert_eq!(poll(waiting), Poll::Ready(FlightEnd::LeaderLost));
+        assert_eq!(poll(waiting), Poll::Ready(CollapseEnd::LeaderLost));
         drop(leader(&collapser));
+    }
+
+    #[test]
+    fn a_million_different_urls_leave_nothing_behind() {
+        let collapser = Collapser::<u8>::new();
+        for number in 0..1_000_000_u32 {
+            let key = CacheKey::new(&format!("http://a/{number}").parse().unwrap()).unwrap();
+            drop(collapser.join(&key));
+        }
+        let room = collapser.shards.iter().map(|shard| shard.lock().capacity());
+        assert!(room.sum::<usize>() <= COLLAPSE_SHARDS * 8);
+    }
+
+    #[test]
+    fn followers_that_leave_a_long_forward_take_no_memory() {
+        let collapser = Collapser::new();
+        let leader = leader(&collapser);
+        for _ in 0..1_000 {
+            assert_eq!(poll(pin!(follower(&collapser))), Poll::Pending);
+        }
+        match &*follower(&collapser).collapse.state.lock() {
+            CollapseState::UnderWay(waiting) => assert!(waiting.wakers.is_empty()),
+            CollapseState::Ended(_) => panic!("the leader is under way"),
+        }
+        drop(leader);
     }
 
     #[test]
     fn requests_after_the_end_start_anew() {
         let collapser = Collapser::new();
-        leader(&collapser).end(FlightEnd::NotShared);
+        leader(&collapser).end(CollapseEnd::NotShared);
         drop(leader(&collapser));
     }
 }

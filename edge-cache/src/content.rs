@@ -14,21 +14,10 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::limits::{CONTENT_LAG_BYTES, CONTENT_WINDOW_BYTES, MAX_SLACK_DIVISOR};
 use pieces::Pieces;
 
 pub use reader::ContentReader;
-
-/// How far the writer of content that is not stored may be ahead of its fastest reader, in bytes: as much as keeps a
-/// connection of 1 Gbit/s busy for 2 ms. The writer waits when it is reached.
-pub const CONTENT_WINDOW_BYTES: u64 = 256 * 1024;
-
-/// How far other readers of content that is not stored may be behind its writer, in bytes: some times the window, since
-/// nobody reads as evenly as another. A reader further behind gets [`ContentBroken`].
-pub const CONTENT_LAG_BYTES: u64 = 1024 * 1024;
-
-/// How much larger than its bytes the memory behind a piece may be, as a fraction of them: else it is copied, because
-/// the store counts bytes and would hold more than it counts.
-const MAX_SLACK_DIVISOR: usize = 8;
 
 /// Content that ended before it was complete: its writer gave up, or its origin did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

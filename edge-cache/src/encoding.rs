@@ -9,12 +9,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 
 use crate::content::{ContentReader, ContentWriter};
+use crate::limits::ENCODING_SLICE_BYTES;
 use crate::rules::accept_encoding::ContentCoding;
 
 pub(crate) use renditions::Renditions;
-
-/// How much is compressed before other work of the thread gets its turn, in bytes: some 100 µs of the slowest coding.
-const ENCODING_SLICE_BYTES: usize = 8 * 1024;
 
 /// Brotli's quality, of 11: beyond it content takes many times as long for a few per cent.
 const BROTLI_QUALITY: u32 = 5;

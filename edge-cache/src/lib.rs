@@ -1,20 +1,22 @@
 //! An HTTP shared cache (RFC 9111) in front of any service.
 //!
-//! The crate knows HTTP and nothing of what answers behind it. It does no I/O, spawns nothing and reads no clock: what
-//! is to be forwarded, the time, and the tasks that outlive a request are its caller's.
+//! The crate knows HTTP, and nothing about the service behind it. It does no I/O, spawns no tasks and reads no clock: its
+//! caller forwards requests, tells the time, and runs the work that outlives a request.
 //!
 //! Where to look:
 //!
-//! - [`rules`]: what the standards say, each rule a function without I/O or clock, named after it.
-//! - [`store`]: where responses are kept: bounded in bytes, with an admission filter, and purged by URL, prefix and group.
-//! - [`Cache::handle`]: a request's way.
-//! - [`Cache::with_shared_level`]: a second level that several caches share, whose purges reach all of them.
-//! - [`Content`]: a body that is read by many while it still arrives.
-//! - [`StoredResponse`]: what is kept of one exchange.
+//! - [`Cache::lookup`] and [`Pending::forward`]: a request's way.
+//! - [`rules`]: the standards' rules, each a function without I/O or clock, named after it.
+//! - [`store`]: stored responses, bounded in bytes, with an admission policy; purged by URL, prefix and group.
+//! - [`Cache::with_shared_level`]: a second level that several caches share, and whose purges reach all of them.
+//! - [`Content`]: a body that many readers read while it still arrives.
+//! - [`StoredResponse`]: one stored response.
+//! - [`limits`]: every bound, with its unit and reason.
 
 mod collapse;
 mod content;
 mod encoding;
+pub mod limits;
 mod read_mostly;
 pub mod rules;
 mod service;
@@ -22,15 +24,12 @@ mod statistics;
 pub mod store;
 mod stored_response;
 mod time;
-mod turns;
+mod yielding;
 
-pub use content::{
-    CONTENT_LAG_BYTES, CONTENT_WINDOW_BYTES, Content, ContentBroken, ContentReader, ContentWriter,
-};
-pub use service::limits;
+pub use content::{Content, ContentBroken, ContentReader, ContentWriter};
 pub use service::{
-    Asked, Cache, CacheBody, CacheConfig, DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED,
-    Deadline, ForwardError, Passing, Route, Served, StoreOverride, Upstream, Way,
+    Bypass, Cache, CacheBody, CacheConfig, Deadline, ForwardError, Lookup, Pending, Route, Served,
+    StoreOverride, Upstream,
 };
 pub use statistics::Statistics;
 pub use stored_response::{Representation, StoredResponse};

@@ -1,23 +1,23 @@
-//! Where responses are kept: bounded in bytes, sharded, and purged by URL, prefix, group or altogether.
-//!
-//! Left to others: whether a response may be stored or reused ([`crate::rules`]), and when to ask.
+//! The store: it keeps responses in memory, bounded in bytes and sharded, and purges them by URL, prefix, group or
+//! altogether. Whether a response may be stored or reused is in [`crate::rules`].
 //!
 //! # Locks
 //!
-//! A shard has two: `index`, which purges use, and `lists`, which is all that [`Store::get`] takes. Whoever takes both
-//! takes `index` first; nobody holds locks of two shards; and while someone has the lock of the log of invalidations
-//! they take no other. A change holds `index` from its look at the log to its end. A purge writes to the log
-//! before it takes the first `index`. So either the change sees the purge in the log, or the purge finds the change done.
+//! A shard has two: `index` for purges, and `slots`, the only one that [`Store::get`] takes. A thread that takes both
+//! takes `index` first. A thread never holds locks of two shards, nor any lock beside that of the invalidation log.
+//!
+//! A change reads the log while it holds `index`, and a purge writes to the log before it takes the first `index`. So
+//! either the change sees the purge in the log, or the purge finds the change done.
 
 mod compact;
 mod config;
 mod encoding;
-mod ghosts;
+mod evicted_keys;
+mod group_index;
 mod index;
-mod lists;
-mod log;
-mod members;
+mod invalidation_log;
 mod purge;
+mod s3_fifo;
 mod shard;
 mod shared_level;
 mod statistics;
@@ -30,9 +30,9 @@ use std::sync::Arc;
 
 pub use compact::compact_fields;
 pub(crate) use compact::copied_fields;
-pub use config::{DEFAULT_MAX_VARIANTS, StoreConfig};
+pub use config::StoreConfig;
 pub use encoding::NotAStoredResponse;
-pub use log::Generation;
+pub use invalidation_log::Generation;
 pub use purge::{Purge, PurgeMode};
 #[cfg(test)]
 pub(crate) use shared_level::memory::{MemoryLevel, Mood};
@@ -42,8 +42,7 @@ pub use shared_level::{
 pub use statistics::StoreStatistics;
 pub use variants::Variants;
 
-use self::log::InvalidationLog;
-pub(crate) use self::shard::PURGE_BATCH;
+use self::invalidation_log::InvalidationLog;
 use self::shard::{Change, Shard};
 use crate::StoredResponse;
 use crate::rules::groups::Groups;
@@ -59,18 +58,18 @@ pub struct Store {
     config: StoreConfig,
 }
 
-/// What became of a response that was to be stored.
+/// The outcome of a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     /// It is stored, for as long as there is room.
     Stored,
-    /// It was asked for before something that invalidates it, or too much was invalidated since to tell.
+    /// It was invalidated after its request was forwarded, or the log has forgotten whether it was.
     Invalidated,
     /// It is larger than one response may be.
     TooLarge,
-    /// What would have to leave for it is used more.
+    /// The responses that it would evict are used more.
     NotAdmitted,
-    /// What it was to replace is not there any more.
+    /// The response that it was to replace is gone.
     Absent,
 }
 
@@ -91,7 +90,7 @@ impl Store {
         }
     }
 
-    /// What is stored under a key, and counts that it was asked for.
+    /// The responses under a key. It counts a use.
     #[must_use]
     pub fn get(&self, key: &CacheKey) -> Option<Variants> {
         #[expect(
@@ -101,8 +100,8 @@ impl Store {
         self.look(key, |variants| variants.cloned())
     }
 
-    /// Looks at what is stored under a key without taking a reference, and counts that it was asked for. Whoever stores or
-    /// purges waits meanwhile.
+    /// Calls `look` with the responses under a key, without a reference to them. It counts a use. Puts and purges wait for
+    /// it.
     pub(crate) fn look<R>(&self, key: &CacheKey, look: impl FnOnce(Option<&Variants>) -> R) -> R {
         let hash = self.hash(key);
         self.shard(hash).look(hash, key, look)
@@ -151,16 +150,16 @@ impl Store {
         self.retain(key, |stored| !Arc::ptr_eq(stored, response)) > 0
     }
 
-    /// Weighs what is stored under a key again: to be called when content has grown, ended or got a further form. What
-    /// turned out broken or too large leaves, and others leave for what has grown.
+    /// Weighs the responses under a key again: to be called when content has grown, ended, or was compressed. Broken and too
+    /// large responses are removed, and others are evicted for those that grew.
     pub fn reweigh(&self, key: &CacheKey) {
         self.retain(key, |stored| {
             !weight::is_broken(stored) && !self.is_too_large(stored)
         });
     }
 
-    /// Whether anything between the two generations has invalidated a response with this key and these groups, or may
-    /// have.
+    /// Whether a response with this key and these groups was invalidated between two generations. `true` if the log has
+    /// forgotten.
     #[must_use]
     pub fn was_invalidated(
         &self,
@@ -172,16 +171,15 @@ impl Store {
         self.log.was_invalidated(key, groups, from, to)
     }
 
-    /// Removes what is stored, or marks it stale, and keeps what is still under way from being stored. Returns how many
-    /// responses that were.
+    /// Removes responses, or marks them stale; returns how many. A response whose request is under way is not stored.
     ///
-    /// The time it takes grows with what it removes, not with what else there is.
+    /// The time it takes grows with the responses that it purges, not with those that it leaves.
     pub fn purge(&self, what: &Purge, mode: PurgeMode) -> u64 {
         self.purge_in_steps(what, mode).sum()
     }
 
-    /// The same in steps. Each visits [`PURGE_BATCH`] entries at most, but for a hard purge of everything, and gives how many
-    /// responses it has met. What is under way is kept from being stored from the beginning.
+    /// The same in steps. A step visits [`PURGE_BATCH`](crate::limits::PURGE_BATCH) keys at most, or a whole shard in a hard
+    /// purge of everything, and gives how many responses it purged.
     pub(crate) fn purge_in_steps<'a>(
         &'a self,
         what: &'a Purge,
@@ -230,7 +228,7 @@ impl Store {
         self.hasher.hash_one(key.as_str())
     }
 
-    /// The shard of a hash, by bits that tables do not use.
+    /// The shard of a hash, by bits that its tables do not use.
     fn shard(&self, hash: u64) -> &Shard {
         let index = (hash >> 32) as usize & (self.shards.len() - 1);
         &self.shards[index]
@@ -240,7 +238,7 @@ impl Store {
         weight::of_response(response) > self.config.max_response_bytes
     }
 
-    /// Puts what `changed` makes of the variants under a key in their place, unless `response` was invalidated.
+    /// Replaces the variants under a key by the result of `changed`, unless `response` was invalidated.
     fn change(
         &self,
         key: &CacheKey,
@@ -266,7 +264,7 @@ impl Store {
         }
     }
 
-    /// Keeps only those variants under a key for which `keep` holds, and weighs them; returns how many left.
+    /// Keeps the variants under a key for which `keep` holds, and weighs them. Returns how many it removed.
     fn retain(&self, key: &CacheKey, keep: impl Fn(&Arc<StoredResponse>) -> bool) -> u64 {
         let hash = self.hash(key);
         self.shard(hash).retain(hash, key, keep)

@@ -1,5 +1,5 @@
-//! The edge cache as this server has it: made from settings, put before what answers, and shown to operators.
-//! How a cache behaves is the crate `edge-cache`'s.
+//! The cache of this server: built from the settings, put in front of the app or the origin, and shown to operators. Its
+//! behaviour is in the crate `edge-cache`.
 
 mod figures;
 mod pages;
@@ -16,6 +16,7 @@ use edge_cache::{CacheConfig, Clock, ContentBroken, ForwardError, Moment};
 
 use crate::clock;
 use crate::failure::{Failure, Fault};
+use crate::limits::MIN_RESPONSES_OF_SHARD;
 use crate::observe::Metrics;
 use crate::settings;
 
@@ -25,9 +26,6 @@ pub(crate) use service::{CachedService, GroupScope, Routed};
 
 /// The name in `Cache-Status` (RFC 9211 §2).
 pub(crate) const NAME: &str = "terrace";
-
-/// The least that a shard holds, in responses of the largest size: with less, one of them would push out all others.
-const MIN_RESPONSES_OF_SHARD: u64 = 2;
 
 /// The cache of one process, which all its workers share.
 #[derive(Clone)]
@@ -52,19 +50,19 @@ impl EdgeCache {
         Some(Self(edge_cache::Cache::new(config, ServerClock { begun })))
     }
 
-    /// Has its figures told with the metrics.
+    /// Adds its figures to the metrics.
     pub(crate) fn tell(&self, metrics: &Metrics) {
         let cache = self.clone();
         metrics.read_cache(move || cache.figures());
     }
 
-    /// Forgets everything in memory, as when what answers is replaced.
+    /// Removes everything from memory, as when the app is replaced.
     pub(crate) fn clear(&self) {
         self.0.clear();
     }
 }
 
-/// Every part of the store has room for some responses of the largest size.
+/// Each shard has room for [`MIN_RESPONSES_OF_SHARD`] responses of the largest size.
 fn store_config(capacity: u64, max_response: Option<u64>, workers: NonZeroUsize) -> StoreConfig {
     let mut config = StoreConfig::new(capacity, workers);
     let Some(max_response) = max_response else {
@@ -103,7 +101,7 @@ impl From<ContentBroken> for Failure {
 }
 
 impl ForwardError for Failure {
-    /// Whatever is not the client's own fault: the function or the origin gave no response.
+    /// Every fault but the client's: the function or the origin gave no response.
     fn is_disconnected(&self) -> bool {
         self.problem().fault != Fault::Client
     }

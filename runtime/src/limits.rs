@@ -149,6 +149,10 @@ pub const MIN_CACHE_MEMORY: u64 = MIB;
 /// others.
 pub const MAX_CACHED_RESPONSE_DIVISOR: u64 = 8;
 
+/// How many responses of the largest size a shard of the cache has room for. With fewer, one of them would evict all
+/// others.
+pub const MIN_RESPONSES_OF_SHARD: u64 = 2;
+
 /// How long `terrace cache` waits for the admin listener, which answers at once if it answers at all.
 pub const ADMIN_CALL_TIMEOUT: Duration = Duration::from_secs(10);
 

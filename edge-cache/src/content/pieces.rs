@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 
-/// Complete content up to this length is kept in one piece, so that it leaves in one write.
-const MAX_SINGLE_PIECE_BYTES: u64 = 64 * 1024;
+use crate::limits::MAX_SINGLE_PIECE_BYTES;
 
 /// Bytes in order, with the offset of each piece.
 #[derive(Clone, Debug, Default)]

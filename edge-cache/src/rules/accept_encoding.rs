@@ -5,9 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::Policy;
 use super::directives::ResponseDirectives;
 use super::weight::{Thousandths, accepted};
-
-/// Content shorter than this is not compressed, in bytes: it fits into one packet either way.
-pub const MIN_COMPRESSED_BYTES: u64 = 1024;
+use crate::limits::MIN_COMPRESSED_BYTES;
 
 /// A coding that the cache itself makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

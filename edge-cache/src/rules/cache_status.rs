@@ -2,18 +2,13 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::limits::{MAX_MEMBER_BYTES, MAX_NAME_CHARACTERS};
+
 /// The field.
 pub static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// The longest member that is written without allocating, in bytes: room for a name, which escapes may double, and for all
-/// parameters. Only a `detail` that does not fit is left out.
-const MAX_MEMBER_BYTES: usize = 256;
-
-/// How much of the cache's name is written, in characters.
-const MAX_NAME_CHARACTERS: usize = 64;
-
 /// The largest integer of a structured field (RFC 9651 §3.3.1).
-const MAX_INTEGER: i64 = 999_999_999_999_999;
+const LARGEST_INTEGER: i64 = 999_999_999_999_999;
 
 /// Why a request was forwarded (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -208,7 +203,7 @@ impl CacheStatus {
             member.add(&["; fwd-status=", status.as_str()]);
         }
         if let Some(seconds) = self.time_to_live {
-            let seconds = seconds.clamp(-MAX_INTEGER, MAX_INTEGER);
+            let seconds = seconds.clamp(-LARGEST_INTEGER, LARGEST_INTEGER);
             member.add(&["; ttl=", itoa::Buffer::new().format(seconds)]);
         }
         if self.stored {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The length of the longest date: `Wednesday, 06-Nov-94 08:49:37 GMT`.
-const MAX_DATE_BYTES: usize = 33;
+const LONGEST_DATE_BYTES: usize = 33;
 
 const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
 
@@ -14,7 +14,7 @@ const SECONDS_OF_YEAR: i64 = 31_556_952;
 
 /// How far ahead a date with a year of two digits may seem to lie before it is taken for a past one: fifty years
 /// (RFC 9110 §5.6.7).
-const MAX_SECONDS_AHEAD: i64 = 50 * SECONDS_OF_YEAR;
+const SECONDS_AHEAD: i64 = 50 * SECONDS_OF_YEAR;
 
 const DAY_NAMES: [&str; 7] = [
     "monday",
@@ -47,7 +47,7 @@ pub fn date(headers: &HeaderMap, name: &HeaderName, now: SystemTime) -> Option<S
 /// The date that a text is.
 #[must_use]
 pub fn parse(text: &[u8], now: SystemTime) -> Option<SystemTime> {
-    let mut buffer = [0; MAX_DATE_BYTES];
+    let mut buffer = [0; LONGEST_DATE_BYTES];
     let buffer = buffer.get_mut(..text.len())?;
     buffer.copy_from_slice(text);
     buffer.make_ascii_lowercase();
@@ -115,7 +115,7 @@ fn rfc850_date(text: &str, now: i64) -> Option<i64> {
         year: century * 100 + year_of_century,
     });
     let mut candidates = candidates.iter().filter_map(|date| date.seconds(time));
-    candidates.find(|date| date - now <= MAX_SECONDS_AHEAD)
+    candidates.find(|date| date - now <= SECONDS_AHEAD)
 }
 
 /// `sun nov  6 08:49:37 1994`

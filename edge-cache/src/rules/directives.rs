@@ -9,9 +9,6 @@ use http::{HeaderMap, HeaderName, header};
 pub use parse::delta_seconds;
 use parse::{directives, least, most, seconds};
 
-/// The largest number of seconds that is told apart from a larger one (RFC 9111 §1.2.2): 68 years.
-pub const MAX_DELTA_SECONDS: u64 = 1 << 31;
-
 /// Which fields of a response a directive is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Qualified {

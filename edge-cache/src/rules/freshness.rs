@@ -5,14 +5,8 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode, header};
 
 use super::dates::date;
-use super::directives::{MAX_DELTA_SECONDS, ResponseDirectives};
-
-/// Of the time since a response was last modified, the part that it is taken to stay as it is (RFC 9111 §4.2.2 names
-/// 10 %).
-const HEURISTIC_DIVISOR: u32 = 10;
-
-/// The longest that a response is fresh by heuristics: a day is as long as a mistake of the guess may last.
-pub const MAX_HEURISTIC_FRESHNESS: Duration = Duration::from_secs(24 * 60 * 60);
+use super::directives::ResponseDirectives;
+use crate::limits::{HEURISTIC_DIVISOR, MAX_DELTA_SECONDS, MAX_HEURISTIC_FRESHNESS};
 
 /// The statuses that are heuristically cacheable (RFC 9110 §15.1).
 const HEURISTICALLY_CACHEABLE: [u16; 12] =

@@ -9,13 +9,7 @@ use sfv::{BareItem, List, ListEntry, Parser};
 
 use super::list;
 use super::targeted::joined;
-
-/// The most groups of one response, eight times what RFC 9875 §2 asks for. A response in more of them is not stored: it
-/// could not be invalidated with all of them.
-pub const MAX_GROUPS: usize = 256;
-
-/// The longest name of a group, in bytes; RFC 9875 §2 asks for 32.
-pub const MAX_GROUP_BYTES: usize = 1024;
+use crate::limits::{MAX_GROUP_BYTES, MAX_GROUPS};
 
 const CACHE_GROUPS: HeaderName = HeaderName::from_static("cache-groups");
 const CACHE_GROUP_INVALIDATION: HeaderName = HeaderName::from_static("cache-group-invalidation");

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use http::{Request, Uri, header};
 
-/// The longest key, in bytes: RFC 9110 §4.1 asks for 8000 bytes of target URI at least. What is longer is forwarded.
-pub const MAX_KEY_BYTES: usize = 8192;
+use crate::limits::MAX_KEY_BYTES;
 
 /// The target URI, in a form that is compared character by character. The method is not in it: `HEAD` is answered from
 /// what `GET` has brought.

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use super::entity_tag::EntityTag;
 use super::validation::strong_last_modified;
 
-pub use combine::{MAX_STORED_PARTS, beginning_that_fits, combine, whole_headers};
+pub use combine::{beginning_that_fits, combine, whole_headers};
 
 /// What a request for part of a representation gets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,13 +8,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, header};
 
 use super::list;
+use crate::limits::{MAX_NOMINATED_BYTES, MAX_NOMINATED_FIELDS};
 use normalise::{combined, normalised};
-
-/// The most fields that a response may nominate. A response that names more is not stored: each makes variants rarer.
-pub const MAX_NOMINATED_FIELDS: usize = 16;
-
-/// The most bytes of one nominated field of a request. Longer values are not stored: they are kept with each variant.
-pub const MAX_NOMINATED_BYTES: usize = 4096;
 
 /// The fields by which a request asks for ranges.
 const OF_RANGES: [HeaderName; 2] = [header::RANGE, header::IF_RANGE];

@@ -8,7 +8,7 @@ use super::list;
 pub type Thousandths = u16;
 
 /// The weight of what names none.
-pub const MAX_WEIGHT: Thousandths = 1000;
+pub const LARGEST_WEIGHT: Thousandths = 1000;
 
 /// The members of a field such as `Accept-Language`, in lower case, with their weights. Those with a weight that can't be
 /// read are left out.
@@ -24,7 +24,7 @@ pub(super) fn weighted(member: &[u8]) -> Option<(String, Thousandths)> {
     let member = std::str::from_utf8(member).ok()?;
     let mut parts = member.split(';').map(str::trim);
     let what = parts.next()?.to_ascii_lowercase();
-    let mut weight = MAX_WEIGHT;
+    let mut weight = LARGEST_WEIGHT;
     for part in parts {
         match part.split_once('=') {
             Some((name, value)) if name.eq_ignore_ascii_case("q") => weight = thousandths(value)?,
@@ -46,7 +46,7 @@ fn thousandths(weight: &str) -> Option<Thousandths> {
         .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
     match whole {
         "0" => Some(fraction * scale),
-        "1" if fraction == 0 => Some(MAX_WEIGHT),
+        "1" if fraction == 0 => Some(LARGEST_WEIGHT),
         _ => None,
     }
 }

@@ -1,5 +1,5 @@
-//! Content on its way into the store: what is there already is taken at once, the rest by a task of its own, so that it
-//! arrives at the speed of its origin whatever its readers do.
+//! The arrival of content for the store. What is there already is taken at once, and the rest by a background task, so that
+//! content arrives at the speed of its origin, however slow its readers are.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,11 +11,9 @@ use bytes::Bytes;
 use http_body::Body;
 
 use crate::content::{Content, ContentWriter};
+use crate::limits::PIECES_PER_POLL;
 
-/// How many pieces are taken before other work of the thread gets its turn.
-const PIECES_PER_TURN: usize = 32;
-
-/// Bounds the bytes of content that is arriving at one time, which are not in the store's books yet.
+/// Bounds the content that arrives at one time, in bytes. The store does not count it yet.
 #[derive(Debug)]
 pub(crate) struct ArrivingBudget {
     left: AtomicU64,
@@ -29,7 +27,7 @@ impl ArrivingBudget {
     }
 }
 
-/// What one arrival has taken of the budget; given back when it ends, however it does.
+/// The bytes that one arrival has taken of the budget. They are returned when it is dropped.
 struct Charge {
     budget: Arc<ArrivingBudget>,
     bytes: u64,
@@ -69,30 +67,30 @@ pub(crate) enum Excess {
     NoRoom,
 }
 
-/// A body and where it goes.
+/// A body, and the content that it is written to.
 pub(crate) struct Arrival<B> {
     body: Pin<Box<B>>,
     writer: ContentWriter,
     charge: Charge,
     /// Why it can't be stored, if it can't.
     excess: Option<Excess>,
-    /// Whether somebody has to read it for it to be fetched on.
+    /// Whether it ends when its last reader leaves.
     needs_reader: bool,
 }
 
-/// Where an arrival stands.
+/// How an arrival ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ArrivalEnd {
-    /// All of it is there and kept.
+    /// All of it is there and stored.
     Complete,
-    /// It is passed through, or has been.
+    /// It is passed on without being stored.
     NotStored(Excess),
-    /// It broke off, or nobody waits for it any more.
+    /// It broke off, or its last reader left.
     Broken,
 }
 
 impl<B: Body<Data = Bytes>> Arrival<B> {
-    /// A body of which at most `capacity` bytes are kept, behind what of it is there already.
+    /// A body that follows on a `beginning`, and of which at most `capacity` bytes are stored.
     pub(crate) fn new(
         body: B,
         beginning: impl Iterator<Item = Bytes>,
@@ -115,7 +113,7 @@ impl<B: Body<Data = Bytes>> Arrival<B> {
         (arrival, content)
     }
 
-    /// Takes what can be had without waiting. `Err` hands the arrival back if more is to come.
+    /// Takes what is there without waiting. `Err` is the arrival if more is to come.
     pub(crate) async fn take_what_is_there(mut self) -> Result<ArrivalEnd, Self> {
         let taken = poll_fn(|context| Poll::Ready(self.poll_body(context))).await;
         match taken {
@@ -124,8 +122,7 @@ impl<B: Body<Data = Bytes>> Arrival<B> {
         }
     }
 
-    /// Takes the rest for as long as it can be stored. `Err` hands the arrival back, with the reason, when it can only be
-    /// passed through any more.
+    /// Takes the rest. `Err` is the arrival, with the reason, if it can no longer be stored.
     pub(crate) async fn take_while_storable(mut self) -> Result<ArrivalEnd, (Self, Excess)> {
         let complete = poll_fn(|context| match self.poll_rest(context) {
             Poll::Ready(complete) => Poll::Ready(Some(complete)),
@@ -140,7 +137,7 @@ impl<B: Body<Data = Bytes>> Arrival<B> {
         }
     }
 
-    /// Passes the rest through.
+    /// Passes the rest on.
     pub(crate) async fn pass_rest(mut self) {
         let complete = poll_fn(|context| self.poll_rest(context)).await;
         self.end(complete);
@@ -155,7 +152,7 @@ impl<B: Body<Data = Bytes>> Arrival<B> {
 
     /// Ready with whether the body is complete.
     fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        for _ in 0..PIECES_PER_TURN {
+        for _ in 0..PIECES_PER_POLL {
             ready!(self.writer.poll_ready(context));
             match ready!(self.body.as_mut().poll_frame(context)) {
                 None => return Poll::Ready(true),
@@ -181,7 +178,7 @@ impl<B: Body<Data = Bytes>> Arrival<B> {
         if self.excess.is_none() && self.writer.is_too_large() {
             self.excess = Some(Excess::TooLarge);
         }
-        // A window is small, and what was charged for is for others.
+        // What is passed on takes only a window, which is not charged for.
         if self.excess.is_some() {
             self.charge.give_back();
         }

@@ -1,4 +1,4 @@
-//! The content of a response that comes out of the cache.
+//! The content of a response of the cache.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::content::{ContentBroken, ContentReader};
 
 pin_project_lite::pin_project! {
-    /// Content from the store, or from behind the cache as it stands.
+    /// Content of the store, or of a forwarded response.
     #[derive(Debug)]
     pub struct CacheBody<B> {
         #[pin]
@@ -36,13 +36,13 @@ impl<B> CacheBody<B> {
         Self { source }
     }
 
-    /// Content that cannot be had although there should be some.
+    /// Content that can no longer be read.
     pub(super) fn broken() -> Self {
         let source = Source::Broken;
         Self { source }
     }
 
-    /// Content that is there as one piece.
+    /// Complete content in one piece.
     pub(super) fn whole(bytes: Bytes) -> Self {
         let source = Source::Whole { bytes };
         Self { source }
@@ -62,7 +62,7 @@ impl<B> CacheBody<B> {
 }
 
 impl<B> CacheBody<B> {
-    /// The body that came from behind the cache, if this is one that only passes through.
+    /// The body of a forwarded response, if it is passed on.
     ///
     /// # Errors
     /// The body as it was, if it comes from the store.
@@ -73,7 +73,7 @@ impl<B> CacheBody<B> {
         }
     }
 
-    /// The content as one piece, if it is there as one, for a server that sends such content in one write with its head.
+    /// The content, if it is complete and in one piece: a server sends it in one write with the head.
     ///
     /// # Errors
     /// The body as it was, if it is not.

@@ -1,9 +1,9 @@
-//! Whether a response may be stored: by the rules, and by what the installation wants.
+//! Whether a response may be stored: by the rules of `rules::storing`, its size, and the wish of the service behind.
 
 use http::response;
 use http_body::Body;
 
-use super::forward::Forwarding;
+use super::forwarding::Forwarding;
 use super::{Cache, StoreOverride};
 use crate::rules::storing::{self, NoStoreReason, Storable};
 use crate::time::Moment;
@@ -39,8 +39,8 @@ impl Cache {
     ) -> Result<Storable, NoStoreReason> {
         self.is_wanted(head, body)?;
         storing::may_store(
-            &forwarding.asking.key,
-            &forwarding.asking.head,
+            &forwarding.keyed.key,
+            &forwarding.keyed.head,
             head,
             &self.config.storing,
             forwarding.response_time,

@@ -5,15 +5,15 @@ use http::{HeaderMap, HeaderValue};
 
 /// A copy of fields in memory of its own, all values in one piece.
 ///
-/// A server reads many fields into one buffer, and values are slices of it: one that is kept keeps the buffer, however
-/// large that is, and the store would hold far more than it counts.
+/// A server reads many fields into one buffer, of which the values are slices. One stored value would keep the whole
+/// buffer, and the store would hold far more than it counts.
 #[must_use]
 pub fn compact_fields(fields: &HeaderMap) -> HeaderMap {
     copied_fields(fields, 0)
 }
 
-/// The same with room for `more` fields. Values that threads have in common are counted in one place, which cores take from
-/// one another: so what leaves the store is a copy, too.
+/// The same with room for `more` fields. A response out of the store has such a copy as well: with shared values, all
+/// threads would contend on their reference counts.
 pub(crate) fn copied_fields(fields: &HeaderMap, more: usize) -> HeaderMap {
     let mut values = Vec::with_capacity(fields.values().map(HeaderValue::len).sum());
     for value in fields.values() {
@@ -25,7 +25,7 @@ pub(crate) fn copied_fields(fields: &HeaderMap, more: usize) -> HeaderMap {
     for (name, value) in fields {
         let end = start + value.len();
         let copy = HeaderValue::from_maybe_shared(values.slice(start..end));
-        // What was a field value once is one still.
+        // It was valid before.
         let mut copy = copy.unwrap_or_else(|_| value.clone());
         copy.set_sensitive(value.is_sensitive());
         compact.append(name.clone(), copy);

@@ -1,32 +1,24 @@
-//! How large the store is and what it takes in.
+//! The size of the store.
 
 use std::num::NonZeroUsize;
 
-/// Variants of one key that are kept; beyond it the oldest leaves. Enough for the encodings and languages of a page, and
-/// too few for a `Vary` on something that differs with each client to push out everything else.
-pub const DEFAULT_MAX_VARIANTS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+use crate::limits::{DEFAULT_MAX_VARIANTS, LARGEST_RESPONSE_DIVISOR, MIN_SHARD_BYTES};
 
-/// The largest response, as a fraction of a shard: a shard that holds fewer than this many has nothing to choose from.
-const LARGEST_OF_SHARD: u64 = 4;
-
-/// The least that a shard holds, in bytes: in smaller ones chance decides what finds room.
-const MIN_SHARD_BYTES: u64 = 4 * 1024 * 1024;
-
-/// How large the store is and what it takes in.
+/// The size of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// The most bytes that all stored responses may take, with keys, fields and everything kept about them.
+    /// The most bytes of all stored responses, with keys, fields and indexes.
     pub capacity_bytes: u64,
-    /// Into how many parts with locks of their own it is divided; rounded up to a power of two.
+    /// Shards, each with its own locks; rounded up to a power of two.
     pub shards: NonZeroUsize,
-    /// The most bytes of one response; no more than a shard has.
+    /// The most bytes of one response; at most a shard.
     pub max_response_bytes: u64,
     /// The most responses under one key.
     pub max_variants: NonZeroUsize,
 }
 
 impl StoreConfig {
-    /// A store of this capacity that so many threads use at once.
+    /// A store of this capacity for so many threads.
     #[must_use]
     pub fn new(capacity_bytes: u64, threads: NonZeroUsize) -> Self {
         let wanted = threads.get().saturating_mul(4).next_power_of_two();
@@ -36,8 +28,8 @@ impl StoreConfig {
         Self {
             capacity_bytes,
             shards,
-            max_response_bytes: capacity_bytes / shards.get() as u64 / LARGEST_OF_SHARD,
-            max_variants: DEFAULT_MAX_VARIANTS,
+            max_response_bytes: capacity_bytes / shards.get() as u64 / LARGEST_RESPONSE_DIVISOR,
+            max_variants: NonZeroUsize::new(DEFAULT_MAX_VARIANTS).unwrap_or(NonZeroUsize::MIN),
         }
     }
 }

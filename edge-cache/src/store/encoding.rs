@@ -1,13 +1,13 @@
 //! A stored response as bytes, for a shared level.
 //!
-//! All numbers are in network order, all texts follow their length. Times are kept by the wall clock: caches that share
-//! a level have clocks of their own, and the time that a response was under way is added to its age.
+//! Numbers are in network order, and texts follow their length. Times are of the wall clock, since caches that share a
+//! level have no other clock in common. The time that a response was under way is added to its age.
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 4 | `TEC` and the version |
 //! | 2, 1 | status; whether its content may be compressed |
-//! | 8, 8, 8 | in milliseconds: the time of the response since 1970, how long it was waited for, its initial age |
+//! | 8, 8, 8 | in milliseconds: the response time since 1970, the response delay, the corrected initial age |
 //! | 2, … | nominated fields: name, whether the request had it, its value |
 //! | 2, … | fields: name, value |
 //! | 1, 8, 4, … | whether it is whole; its length; the parts, each with its offset |
@@ -23,7 +23,7 @@ use crate::rules::Policy;
 use crate::rules::vary::VaryKey;
 use crate::{Content, Moment, Representation, StoredResponse};
 
-/// The format and its version. What begins otherwise is from another release, and misses.
+/// The format and its version. Other bytes are from another release, and count as a miss.
 const BEGINNING: [u8; 4] = *b"TEC\x01";
 
 /// Where the nominated fields begin.

@@ -1,11 +1,11 @@
-//! What purges find entries by: keys in order, paths, and members of groups.
+//! The index of a shard, by which purges find keys: in order, by path, and by group.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use super::Variants;
-use super::members::{Member, Members};
+use super::group_index::{GroupIndex, Member};
 use crate::rules::groups::CacheGroup;
 use crate::rules::key::CacheKey;
 
@@ -13,11 +13,11 @@ use crate::rules::key::CacheKey;
 #[derive(Debug, Default)]
 pub(super) struct Index {
     keys: BTreeSet<InOrder>,
-    /// Who looks here compares the group itself, so hashes that collide do no harm.
-    members: Members,
-    /// The keys of each path and query, whatever their origins. Who looks here compares the path itself.
-    paths: Members,
-    /// Responses that purges have removed or marked.
+    /// Hashes may collide: a purge compares the group of each response.
+    groups: GroupIndex,
+    /// The keys by path and query, of all origins. A purge compares the path of each key.
+    paths: GroupIndex,
+    /// Responses that purges have removed or marked stale.
     pub(super) purged: u64,
 }
 
@@ -32,44 +32,44 @@ impl Borrow<str> for InOrder {
 }
 
 impl Index {
-    /// Has purges find what is stored under a key.
-    pub(super) fn insert(&mut self, entry: u64, key: &CacheKey, variants: &Variants) {
+    /// Adds a key, its path and the groups of its responses.
+    pub(super) fn insert(&mut self, hash: u64, key: &CacheKey, variants: &Variants) {
         self.keys.insert(InOrder(key.clone()));
-        self.each_member(entry, key, variants, Members::insert);
+        self.each_member(hash, key, variants, GroupIndex::insert);
     }
 
-    /// Has them find it no longer.
-    pub(super) fn remove(&mut self, entry: u64, key: &CacheKey, variants: &Variants) {
+    /// Removes them.
+    pub(super) fn remove(&mut self, hash: u64, key: &CacheKey, variants: &Variants) {
         self.keys.remove(key.as_str());
-        self.each_member(entry, key, variants, Members::remove);
+        self.each_member(hash, key, variants, GroupIndex::remove);
     }
 
     fn each_member(
         &mut self,
-        entry: u64,
+        hash: u64,
         key: &CacheKey,
         variants: &Variants,
-        act: impl Fn(&mut Members, Member),
+        act: impl Fn(&mut GroupIndex, Member),
     ) {
         let place = Member {
             group: self.paths.hash(key.path_and_query()),
             origin: self.paths.hash(key.origin()),
-            entry,
+            key: hash,
         };
         act(&mut self.paths, place);
-        let origin = self.members.hash(key.origin());
+        let origin = self.groups.hash(key.origin());
         for name in variants.iter().flat_map(|stored| stored.groups.iter()) {
-            let group = self.members.hash(name);
+            let group = self.groups.hash(name);
             let member = Member {
                 group,
                 origin,
-                entry,
+                key: hash,
             };
-            act(&mut self.members, member);
+            act(&mut self.groups, member);
         }
     }
 
-    /// Keys that begin so, in order, after the one given.
+    /// The first `most` keys with a prefix, in order, `after` the one given.
     pub(super) fn keys_with_prefix(
         &self,
         prefix: &str,
@@ -84,21 +84,21 @@ impl Index {
             .collect()
     }
 
-    /// The entries in a group: that of one origin, or those of all.
-    pub(super) fn members(&self, group: &CacheGroup, origin: Option<&str>) -> Vec<u64> {
-        self.members.of(group.as_str(), origin)
+    /// The hashes of keys in a group of one origin, or of all origins.
+    pub(super) fn of_group(&self, group: &CacheGroup, origin: Option<&str>) -> Vec<u64> {
+        self.groups.of(group.as_str(), origin)
     }
 
-    /// The entries with a path and query, of all origins.
+    /// The hashes of keys with a path and query, of all origins.
     pub(super) fn of_path(&self, path: &str) -> Vec<u64> {
         self.paths.of(path, None)
     }
 
-    /// Empties it and returns what was in it.
+    /// Empties it. Returns its content, which takes long to drop.
     pub(super) fn take(&mut self) -> impl Sized + use<> {
         (
             std::mem::take(&mut self.keys),
-            std::mem::take(&mut self.members),
+            std::mem::take(&mut self.groups),
             std::mem::take(&mut self.paths),
         )
     }

@@ -1,4 +1,4 @@
-//! What a purge means, and whether a response is meant by it.
+//! The targets of a purge, and whether a response is among them.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::rules::key::CacheKey;
 pub enum Purge {
     /// All variants of one URL.
     Url(CacheKey),
-    /// All variants of one path and query, such as `/a?b=c`, of every scheme and host: for servers whose host names are
-    /// names of the same thing.
+    /// All variants of one path and query, such as `/a?b=c`, of every scheme and host: for a server that answers the same
+    /// under each of its host names.
     Path(Arc<str>),
-    /// All URLs that begin so, compared as text: a prefix that names a host ends with `/`, or it means hosts whose names
-    /// go on as well.
+    /// All URLs with a prefix, compared as text. A prefix that names a host has to end with `/`, or it includes hosts with
+    /// longer names.
     Prefix(Arc<str>),
     /// All responses of a group.
     Group {
-        /// As in the beginning of the keys, such as `http://example.org:8080`; without it, the group of each origin is
-        /// meant (groups of different origins are different ones, RFC 9875 §2).
+        /// The origin as in keys, such as `http://example.org:8080`. `None` for the group of this name of each origin
+        /// (RFC 9875 §2).
         origin: Option<Arc<str>>,
         /// Its name.
         group: CacheGroup,
@@ -28,12 +28,12 @@ pub enum Purge {
     All,
 }
 
-/// What becomes of what is purged.
+/// What a purge does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PurgeMode {
-    /// It is marked stale: validated before it is used again, but still there when the origin is not.
+    /// It marks responses stale: they are validated before their next use, and still serve when the origin fails.
     Soft,
-    /// It is removed.
+    /// It removes responses.
     Hard,
 }
 
@@ -42,6 +42,19 @@ impl Purge {
     #[must_use]
     pub fn path_of(key: &CacheKey) -> Self {
         Self::Path(key.path_and_query().into())
+    }
+
+    /// What it takes in memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = match self {
+            Self::Url(key) => key.as_str().len(),
+            Self::Path(text) | Self::Prefix(text) => text.len(),
+            Self::Group { origin, group } => {
+                origin.as_ref().map_or(0, |origin| origin.len()) + group.as_str().len()
+            }
+            Self::All => 0,
+        };
+        size_of::<Self>() + texts
     }
 
     /// Whether a response with this key and these groups is meant.

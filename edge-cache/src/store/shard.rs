@@ -1,6 +1,6 @@
-//! A part of the store with locks of its own: its entries, and the index that purges find them by.
+//! A part of the store with its own locks: the stored responses of its keys, and the index by which purges find them.
 //!
-//! See [`super`] for the order of the locks. What leaves is dropped when both are free, since that can take a while.
+//! See [`super`] for the order of the locks. Removed responses are dropped when both are free, since that can take long.
 
 use std::hash::{BuildHasher, RandomState};
 use std::iter;
@@ -9,24 +9,21 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::index::Index;
-use super::lists::{Evicted, Lists};
+use super::s3_fifo::{Evicted, S3Fifo};
 use super::{PurgeMode, StoreStatistics, Variants, weight};
 use crate::StoredResponse;
+use crate::limits::PURGE_BATCH;
 use crate::read_mostly::ReadMostly;
 use crate::rules::groups::{CacheGroup, Groups};
 use crate::rules::key::CacheKey;
 
-/// How many entries a purge visits before it lets others at the index, which is one step of it. Some 70 µs pass with it; an
-/// executor such as tokio's looks only after 61 turns of those who are ready whether something has arrived for others.
-pub(crate) const PURGE_BATCH: usize = 16;
-
-/// A part of the store, kept apart from its neighbours so that they share no cache line.
+/// A part of the store. It is aligned so that two shards share no cache line.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Shard {
     index: Mutex<Index>,
-    /// Those who look something up share it, so that none waits for one that has lost its core.
-    lists: ReadMostly<Lists<Slot>>,
+    /// Lookups share it, so that none waits for a thread that has lost its core.
+    slots: ReadMostly<S3Fifo<Slot>>,
 }
 
 /// All that is stored under one key.
@@ -36,7 +33,7 @@ pub(super) struct Slot {
     pub(super) variants: Variants,
 }
 
-/// Why a change was not made, or that what it made was not kept.
+/// The outcome of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Made,
@@ -55,7 +52,7 @@ impl Shard {
     pub(super) fn new(capacity: u64) -> Self {
         Self {
             index: Mutex::new(Index::default()),
-            lists: ReadMostly::new(Lists::new(capacity)),
+            slots: ReadMostly::new(S3Fifo::new(capacity)),
         }
     }
 
@@ -65,13 +62,13 @@ impl Shard {
         key: &CacheKey,
         look: impl FnOnce(Option<&Variants>) -> R,
     ) -> R {
-        let lists = self.lists.read();
-        let slot = lists.get(hash).filter(|slot| slot.key == *key);
+        let slots = self.slots.read();
+        let slot = slots.get(hash).filter(|slot| slot.key == *key);
         look(slot.map(|slot| &slot.variants))
     }
 
-    /// Puts what `changed` makes of the variants under a key in their place. It is asked while nothing else changes the
-    /// shard or is purged from it.
+    /// Replaces the variants under a key by the result of `changed`, which runs while nobody else changes or purges the
+    /// shard.
     pub(super) fn change(
         &self,
         hash: u64,
@@ -88,12 +85,12 @@ impl Shard {
             variants: variants.clone(),
         };
         let weight = slot.weight();
-        let (replaced, evicted) = self.lists.write().insert(hash, slot, weight);
+        let (replaced, evicted) = self.slots.write().insert(hash, slot, weight);
         let is_listed = replaced.as_ref().is_some_and(|replaced| {
             replaced.key == *key && groups(&replaced.variants).eq(groups(&variants))
         });
         if !is_listed {
-            // It has the place of another key if their hashes are equal.
+            // Another key with the same hash had the slot.
             if let Some(replaced) = &replaced {
                 index.remove(hash, &replaced.key, &replaced.variants);
             }
@@ -108,7 +105,7 @@ impl Shard {
         }
     }
 
-    /// Keeps only those variants under a key for which `keep` holds, and weighs them again; returns how many left.
+    /// Keeps the variants under a key for which `keep` holds, and weighs them again. Returns how many it removed.
     pub(super) fn retain(
         &self,
         hash: u64,
@@ -121,11 +118,11 @@ impl Shard {
         }
         let (count, removed) = self.retain_in(&mut index, hash, |_, stored| keep(stored));
         let mut evicted = Vec::new();
-        let mut lists = self.lists.write();
-        if let Some(weight) = lists.peek(hash).map(Slot::weight) {
-            evicted = lists.set_weight(hash, weight);
+        let mut slots = self.slots.write();
+        if let Some(weight) = slots.peek(hash).map(Slot::weight) {
+            evicted = slots.set_weight(hash, weight);
         }
-        drop(lists);
+        drop(slots);
         forget(&mut index, &evicted);
         drop(index);
         drop((removed, evicted));
@@ -141,7 +138,7 @@ impl Shard {
         count
     }
 
-    /// Purges all keys that begin so, some with each step; each gives how many responses that were.
+    /// Purges all keys with a prefix, [`PURGE_BATCH`] with each step. A step gives how many responses it purged.
     pub(super) fn purge_prefix<'a>(
         &'a self,
         hasher: &'a RandomState,
@@ -165,15 +162,15 @@ impl Shard {
         })
     }
 
-    /// Purges the members of a group, of one origin or of all, in the same way. Who joins the group meanwhile has come
-    /// after the purge.
+    /// Purges the members of a group of one origin, or of all origins, in the same way. A response that joins the group
+    /// during the steps is newer than the purge, and stays.
     pub(super) fn purge_group<'a>(
         &'a self,
         origin: Option<&'a str>,
         group: &'a CacheGroup,
         mode: PurgeMode,
     ) -> impl Iterator<Item = u64> + 'a {
-        let members = move || self.index.lock().members(group, origin);
+        let members = move || self.index.lock().of_group(group, origin);
         self.purge_found(members, mode, |_, stored| stored.groups.contains(group))
     }
 
@@ -209,7 +206,7 @@ impl Shard {
     /// Removes everything.
     pub(super) fn clear(&self) -> u64 {
         let mut index = self.index.lock();
-        let removed = self.lists.write().take();
+        let removed = self.slots.write().take();
         let listed = index.take();
         drop(index);
         let count = removed.iter().map(|slot| slot.variants.len() as u64).sum();
@@ -220,17 +217,17 @@ impl Shard {
 
     pub(super) fn add_statistics(&self, sum: &mut StoreStatistics) {
         sum.purged += self.index.lock().purged;
-        sum.add(self.lists.read().statistics());
+        sum.add(self.slots.read().statistics());
     }
 
-    /// What is stored under a key; counts nothing.
+    /// The variants under a key. It counts no use.
     fn variants(&self, hash: u64, key: &CacheKey) -> Option<Variants> {
-        let lists = self.lists.read();
-        let slot = lists.peek(hash).filter(|slot| slot.key == *key);
+        let slots = self.slots.read();
+        let slot = slots.peek(hash).filter(|slot| slot.key == *key);
         slot.map(|slot| slot.variants.clone())
     }
 
-    /// Purges in each of the slots what is `meant`. Returns how many responses, and what is to be dropped.
+    /// Purges the responses of several slots that are `meant`. Returns how many, and what is to be dropped.
     fn purge_slots(
         &self,
         index: &mut Index,
@@ -271,14 +268,14 @@ impl Shard {
         meant.map(|stored| stored.mark_stale()).count() as u64
     }
 
-    /// What is in a slot; counts nothing.
+    /// The content of a slot. It counts no use.
     fn slot(&self, hash: u64) -> Option<(CacheKey, Variants)> {
-        let lists = self.lists.read();
-        let slot = lists.peek(hash)?;
+        let slots = self.slots.read();
+        let slot = slots.peek(hash)?;
         Some((slot.key.clone(), slot.variants.clone()))
     }
 
-    /// Keeps only those variants for which `keep` holds. Returns how many left, and what is to be dropped.
+    /// Keeps the variants for which `keep` holds. Returns how many it removed, and what is to be dropped.
     fn retain_in(
         &self,
         index: &mut Index,
@@ -294,14 +291,14 @@ impl Shard {
             return (0, None);
         }
         let removed = match &left {
-            None => self.lists.write().remove(hash),
+            None => self.slots.write().remove(hash),
             Some(variants) => {
                 let slot = Slot {
                     key: key.clone(),
                     variants: variants.clone(),
                 };
                 let weight = slot.weight();
-                self.lists.write().swap(hash, slot, weight).ok()
+                self.slots.write().swap(hash, slot, weight).ok()
             }
         };
         if let Some(removed) = &removed {

@@ -1,7 +1,7 @@
 //! A second level that several caches share, such as a database in memory.
 //!
-//! It is asked before a forward, given what was stored, and told what was purged. A cache purges its own memory itself, and
-//! hears from the level what others have purged.
+//! A cache looks there before a forward, puts stored responses there, and tells it about purges. From the level it learns
+//! what other caches purge.
 
 #[cfg(test)]
 pub(crate) mod memory;
@@ -15,11 +15,11 @@ use super::{Generation, Purge, PurgeMode};
 use crate::rules::groups::Groups;
 use crate::rules::key::CacheKey;
 
-/// What a shared level answers with, sooner or later.
+/// The answer of a shared level.
 pub type SharedFuture<'a, T> =
     Pin<Box<dyn Future<Output = Result<T, SharedLevelError>> + Send + 'a>>;
 
-/// A shared level that could not be asked. The request goes on as if nothing was stored there.
+/// A shared level that failed. The request goes on as if nothing was stored there.
 #[derive(Debug)]
 pub struct SharedLevelError(pub Box<dyn std::error::Error + Send + Sync>);
 
@@ -35,10 +35,10 @@ impl std::error::Error for SharedLevelError {
     }
 }
 
-/// What a shared level has under a key.
+/// The responses of a shared level under a key.
 #[derive(Clone, Debug)]
 pub struct SharedLookup {
-    /// The level's present generation, to be given back with the response that is put there.
+    /// The level's present generation, for the put that may follow.
     pub generation: Generation,
     /// The responses, newest first.
     pub responses: Vec<SharedResponse>,
@@ -47,7 +47,7 @@ pub struct SharedLookup {
 /// A stored response as a shared level keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedResponse {
-    /// What tells it from the other variants of its key: equal for equal ones.
+    /// The variant: equal for responses that replace each other.
     pub variant: Bytes,
     /// The response itself.
     pub encoded: Bytes,
@@ -55,7 +55,7 @@ pub struct SharedResponse {
     pub is_marked_stale: bool,
 }
 
-/// What was purged from a shared level.
+/// Purges of a shared level.
 #[derive(Clone, Debug)]
 pub struct SharedPurges {
     /// The level's generation after them.
@@ -66,11 +66,11 @@ pub struct SharedPurges {
 
 /// A second level that several caches share.
 pub trait SharedLevel: Send + Sync + 'static {
-    /// What is there under a key.
+    /// The responses under a key.
     fn get<'a>(&'a self, key: &'a CacheKey) -> SharedFuture<'a, SharedLookup>;
 
-    /// Keeps a response for at most so long, in the place of an equal variant. It is not kept if it was invalidated
-    /// since the lookup that came before the request was forwarded; returns whether it is.
+    /// Stores a response for at most `keep_for`, in the place of an equal variant. It is not stored if it was invalidated
+    /// after `since`, the generation of the lookup before the forward. Returns whether it is stored.
     fn put<'a>(
         &'a self,
         key: &'a CacheKey,
@@ -80,11 +80,10 @@ pub trait SharedLevel: Send + Sync + 'static {
         since: Generation,
     ) -> SharedFuture<'a, bool>;
 
-    /// The purges after a generation, whichever cache they came from; waits until there is one. A level that does not
-    /// remember all of them says that everything was purged.
+    /// The purges of all caches after a generation; waits until there is one. A level that has forgotten some of them answers
+    /// [`Purge::All`].
     fn purges_after(&self, generation: Generation) -> SharedFuture<'_, SharedPurges>;
 
-    /// Removes or marks what is there, and keeps what is under way from being put there. Returns how many responses that
-    /// were.
+    /// Removes responses or marks them stale; returns how many. A response whose request is under way is not stored.
     fn purge<'a>(&'a self, what: &'a Purge, mode: PurgeMode) -> SharedFuture<'a, u64>;
 }

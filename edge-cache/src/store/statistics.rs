@@ -1,21 +1,21 @@
 //! Figures of the store.
 
-/// Figures of the store. Those that only grow are counted since it was made.
+/// Figures of the store. Counters start when it is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreStatistics {
-    /// Keys under which something is stored.
+    /// Keys with stored responses.
     pub entries: u64,
-    /// What all of it takes, in bytes.
+    /// The memory that they take, in bytes.
     pub stored_bytes: u64,
-    /// The most that it may take, in bytes.
+    /// The most memory that they may take, in bytes.
     pub capacity_bytes: u64,
     /// Responses that were stored.
     pub insertions: u64,
-    /// Entries that were not kept because others are used more.
+    /// Keys that were not admitted, because others are used more.
     pub refused: u64,
-    /// Entries that left for others.
+    /// Keys that were evicted from the main list.
     pub evictions: u64,
-    /// Responses that a purge has removed or marked stale.
+    /// Responses that purges removed or marked stale.
     pub purged: u64,
 }
 

@@ -9,7 +9,7 @@ use crate::StoredResponse;
 #[derive(Clone, Debug)]
 pub struct Variants(Held);
 
-/// Nearly all keys have one variant, which is then kept without a list.
+/// Nearly all keys have one variant, which needs no list.
 #[derive(Clone, Debug)]
 enum Held {
     One(Arc<StoredResponse>),
@@ -29,14 +29,14 @@ impl Variants {
         }
     }
 
-    /// These with one more, in the place of the variant with an equal key, and without the oldest if there are too many.
+    /// These with one more, in the place of the variant with an equal key. The oldest is left out if there are more than `max`.
     pub(super) fn with(&self, response: &Arc<StoredResponse>, max: usize) -> Self {
         let others = self.iter().filter(|stored| stored.vary != response.vary);
         let all = std::iter::once(response).chain(others).take(max.max(1));
         Self::collected(all.cloned().collect()).unwrap_or_else(|| Self::one(Arc::clone(response)))
     }
 
-    /// These with `new` in the place of `old`; `None` if that is not among them.
+    /// These with `new` in the place of `old`; `None` if `old` is not among them.
     pub(super) fn replacing(
         &self,
         old: &Arc<StoredResponse>,
@@ -58,7 +58,7 @@ impl Variants {
         Self::collected(self.iter().filter(|stored| keep(stored)).cloned().collect())
     }
 
-    /// Whether they are kept in a list.
+    /// Whether they are in a list.
     pub(super) fn is_list(&self) -> bool {
         matches!(self.0, Held::Several(_))
     }

@@ -1,4 +1,4 @@
-//! What a stored response takes in memory, in bytes.
+//! The memory that a stored response takes, in bytes.
 
 use http::HeaderMap;
 
@@ -6,28 +6,28 @@ use super::Variants;
 use crate::rules::key::CacheKey;
 use crate::{Content, Representation, StoredResponse};
 
-/// What the store itself keeps for each key, in bytes: a node and a place in the table of a list, a place among the
-/// ordered keys and one among the paths, its share of the evicted keys, and what the allocator adds to each of them.
+/// Each key, in bytes: a node and a place in the table of a list, a place among the ordered keys and one among the paths,
+/// its share of the evicted keys, and what the allocator adds to each.
 const SLOT_BYTES: u64 = 240 + MEMBER_BYTES;
 
-/// What is kept for each variant beside its fields and content: the response itself with its reference counts.
+/// Each variant beside its fields and content: the response itself with its reference counts.
 const RESPONSE_BYTES: u64 = size_of::<StoredResponse>() as u64 + 2 * WORD;
 
-/// What is kept for each member of a group: its place in the index, with those that tables keep free.
+/// Each member of a group: its place in the index, with the free places of the tables.
 const MEMBER_BYTES: u64 = 48;
 
 /// A place in the table of fields, and its place in the order of them.
 const FIELD_BYTES: u64 = 112;
 
-/// What is kept for each content beside its bytes: itself, and the list of its pieces with one place.
+/// Each content beside its bytes: itself, and the list of its pieces with one place.
 const CONTENT_BYTES: u64 = size_of::<Content>() as u64 + 48;
 
-/// What is kept for each piece of content: its place in the list.
+/// Each piece of content: its place in the list.
 const PIECE_BYTES: u64 = 40;
 
 const WORD: u64 = size_of::<usize>() as u64;
 
-/// All that is kept under one key.
+/// A key with all of its responses.
 pub(super) fn of_key(key: &CacheKey, variants: &Variants) -> u64 {
     let list = if variants.is_list() {
         2 * WORD + variants.len() as u64 * WORD
@@ -49,7 +49,7 @@ pub(super) fn of_response(response: &StoredResponse) -> u64 {
         + of_representation(&response.representation)
 }
 
-/// Whether some of its content ended before it was complete.
+/// Whether some of its content broke off.
 pub(super) fn is_broken(response: &StoredResponse) -> bool {
     match &response.representation {
         Representation::Whole(content) => content.is_broken(),

@@ -1,4 +1,5 @@
-//! The cache in front of the service that each worker of the server calls.
+//! The cache in front of the service of a worker: a hit is answered here, and any other request goes on to the inner
+//! service. How the cache decides is in `edge-cache`.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Ready, ready};
@@ -13,10 +14,9 @@ use edge_cache::rules::cache_status::CacheStatus;
 use edge_cache::rules::key::CacheKey;
 use edge_cache::rules::{groups, invalidation};
 use edge_cache::store::{Purge, PurgeMode};
-use edge_cache::{Asked, CacheBody, Passing, Route, Upstream, Way};
+use edge_cache::{Bypass, CacheBody, Lookup, Pending, Route, Upstream};
 use futures::future::Either;
-use http::header::{HeaderName, TRANSFER_ENCODING};
-use http::uri::{PathAndQuery, Scheme};
+use http::header::TRANSFER_ENCODING;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -28,34 +28,32 @@ use crate::observe::{Metrics, RouteMetrics, Stage};
 use crate::request::{RequestBody, RequestContext, ResponseBody};
 use crate::server::{Background, InnerService};
 
-/// Under what name requests are counted that went no further than the cache.
+/// The component to which requests are counted that the cache answers.
 const COMPONENT: &str = "cache";
 
-static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-
-/// For which hosts a response invalidates groups and paths.
+/// The hosts for which a response invalidates groups and paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GroupScope {
-    /// For that which was asked, as RFC 9111 §4.4 and RFC 9875 §2 have it.
+    /// The host of the request (RFC 9111 §4.4, RFC 9875 §2).
     Origin,
-    /// For all, because the same app answers for all of them: a client that wrote by one name reads by another.
+    /// All hosts, since the same app answers for each: a client may write under one name and read under another.
     AllHosts,
 }
 
-/// A service that knows before it is called which of its routes a request takes.
+/// A service that knows the route of a request before it is called.
 pub(crate) trait Routed {
     /// The route, if there is one.
     fn route(&self, target: &Uri) -> Option<Route>;
 }
 
-/// What becomes of a request.
+/// The answer to a request.
 type Outcome = Result<Response<ResponseBody>, Failure>;
 
-/// Answers from the cache, and what is not there with an inner service.
+/// A service with a cache in front of it, or without one.
 pub(crate) enum CachedService<S> {
-    /// With a cache.
+    /// The settings want a cache.
     Cached(Rc<Parts<S>>),
-    /// Without one, because the settings want none.
+    /// The settings want none.
     Uncached(S),
 }
 
@@ -64,7 +62,7 @@ pub(crate) struct Parts<S> {
     cache: EdgeCache,
     scope: GroupScope,
     background: Background,
-    /// Of requests that went no further.
+    /// Of requests that the cache answered.
     metrics: Arc<RouteMetrics>,
 }
 
@@ -92,35 +90,33 @@ impl<S: InnerService> CachedService<S> {
 }
 
 impl<S: InnerService + Routed> Parts<S> {
-    /// The answer to a request that passes the cache by, to which the inner service answers this.
-    async fn pass(
+    /// The answer to a request that bypasses the cache: the response of the inner service, which the cache is shown.
+    async fn bypass(
         self: Rc<Self>,
-        passing: Passing,
+        bypass: Bypass,
         response: S::Future,
         context: Arc<RequestContext>,
     ) -> Outcome {
         let response = response.await;
         let response = response.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
-        let (response, status) = self.cache.0.passed(&passing, response);
+        let (response, status) = self.cache.0.bypassed(&bypass, response);
         context.set_cache_result(figures::result(&status));
         Ok(response)
     }
 
-    async fn answer(
+    async fn forward(
         self: Rc<Self>,
-        asked: Asked<RequestBody, ReportingBody>,
-        target: Option<Uri>,
+        pending: Pending<RequestBody, ReportingBody>,
         context: Arc<RequestContext>,
     ) -> Outcome {
         let exchange = Rc::new(Exchange {
             parts: Rc::clone(&self),
             context: Arc::clone(&context),
-            target,
             answered: Cell::new(false),
             trailer: RefCell::default(),
         });
         let upstream = ToInner(Rc::clone(&exchange));
-        let served = self.cache.0.handle(asked, upstream).await;
+        let served = pending.forward(upstream).await;
         exchange.answered.set(true);
         let mut served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
         exchange.keep_trailer(&served.status, served.response.headers_mut());
@@ -131,7 +127,7 @@ impl<S: InnerService + Routed> Parts<S> {
         Ok(served.response.map(content))
     }
 
-    /// Tells log and metrics how the cache took part in a response.
+    /// Reports to log and metrics how the cache took part in a response.
     fn tell(&self, context: &RequestContext, status: &CacheStatus) {
         context.set_cache_result(figures::result(status));
         if context.route().is_none() {
@@ -140,19 +136,17 @@ impl<S: InnerService + Routed> Parts<S> {
     }
 }
 
-/// A client's request, on whose account the inner service is called: once or more, and perhaps when it is long over.
+/// A client's request. The inner service may be called several times for it, also after its response.
 struct Exchange<S> {
     parts: Rc<Parts<S>>,
     context: Arc<RequestContext>,
-    /// As the client wrote it, if the cache calls it by another name.
-    target: Option<Uri>,
     /// Whether the client has its response.
     answered: Cell<bool>,
     /// `Trailer` of the last response of the inner service.
     trailer: RefCell<Option<HeaderValue>>,
 }
 
-/// The way of one exchange to the inner service.
+/// The upstream of one exchange: the inner service.
 struct ToInner<S>(Rc<Exchange<S>>);
 
 impl<S> Clone for ToInner<S> {
@@ -172,7 +166,6 @@ impl<S: InnerService + Routed> Upstream for ToInner<S> {
     ) -> Result<Response<ReportingBody>, Failure> {
         let exchange = &self.0;
         request.headers_mut().remove(TRANSFER_ENCODING);
-        restore(&mut request, exchange.target.clone());
         let mut context = Arc::clone(&exchange.context);
         if exchange.answered.get() {
             context = Arc::new(context.outlived());
@@ -196,8 +189,8 @@ impl<S: InnerService + Routed> Upstream for ToInner<S> {
 }
 
 impl<S> Exchange<S> {
-    /// What is stored has no trailer section, so the cache takes away what announces one. A response that only passes
-    /// through has it still.
+    /// Adds `Trailer` again to a response that was passed on. The cache removes it, since a stored response has no trailer
+    /// section.
     fn keep_trailer(&self, status: &CacheStatus, headers: &mut HeaderMap) {
         let passes_through = status.forward_reason.is_some()
             && status.time_to_live.is_none()
@@ -210,8 +203,8 @@ impl<S> Exchange<S> {
 }
 
 impl<S> Parts<S> {
-    /// Invalidates what a change makes outdated beyond the host that was asked: groups, its own path, and those of
-    /// `Location` and `Content-Location`. The cache itself does so for that host.
+    /// Invalidates on all hosts what the cache itself invalidates on the host of the request: its path, those of `Location`
+    /// and `Content-Location`, and groups.
     async fn invalidate(&self, change: Option<Change>, response: &Response<ResponseBody>) {
         let Some(Change { method, key }) = change.filter(|_| self.scope == GroupScope::AllHosts)
         else {
@@ -232,7 +225,7 @@ impl<S> Parts<S> {
         let outdated: Vec<Purge> = paths.chain(groups).collect();
         self.cache
             .0
-            .purge_in_turns(&outdated, PurgeMode::Hard)
+            .purge_yielding(&outdated, PurgeMode::Hard)
             .await;
         self.cache.0.tell_shared_level().await;
     }
@@ -241,7 +234,7 @@ impl<S> Parts<S> {
 /// A request that may change a resource.
 struct Change {
     method: Method,
-    /// Of the resource; none where it is not one that is stored, such as a URL that is too long.
+    /// The key of the resource; `None` if it has none, such as a URL that is too long.
     key: Option<CacheKey>,
 }
 
@@ -270,43 +263,32 @@ impl<S: InnerService + Routed> Service<Request<RequestBody>> for CachedService<S
         };
         context.enter(Stage::Cache);
         mark_content(&mut request);
-        let target = name_scheme(&mut request);
         let is_safe = request.method().is_safe();
-        let asked = match parts.cache.0.way(request) {
-            Way::Answered(response, status) => {
+        let pending = match parts.cache.0.lookup(request) {
+            Lookup::Hit(response, status) => {
                 parts.tell(&context, &status);
                 return Either::Left(ready(Ok(response.map(content))));
             }
-            Way::Past(passing, mut request) => {
-                restore(&mut request, target);
+            Lookup::Bypass(bypass, request) => {
                 let response = parts.inner.call(request);
-                let pass = Rc::clone(parts).pass(passing, response, context);
-                return Either::Right(Box::pin(pass));
+                let bypass = Rc::clone(parts).bypass(bypass, response, context);
+                return Either::Right(Box::pin(bypass));
             }
-            Way::Through(asked) => asked,
+            Lookup::Forward(pending) => pending,
         };
-        let answer = Rc::clone(parts).answer(asked, target, context);
+        let forward = Rc::clone(parts).forward(pending, context);
         if is_safe {
-            return Either::Right(Box::pin(answer));
+            return Either::Right(Box::pin(forward));
         }
-        // A change is seen through also when its client leaves: it may have been made by then, and what it has made
-        // outdated is told by its response.
-        let change = parts.background.spawn(answer);
+        // A change goes on when its client leaves: it may have been made, and its response says what to invalidate.
+        let change = parts.background.spawn(forward);
         Either::Right(Box::pin(async move {
             change.await.unwrap_or(Err(Failure::Internal))
         }))
     }
 }
 
-/// Gives a request its target back.
-fn restore(request: &mut Request<RequestBody>, target: Option<Uri>) {
-    if let Some(target) = target {
-        *request.uri_mut() = target;
-    }
-}
-
-/// The content as the server sends it. What only passes through needs nobody between: the server itself tells the log how
-/// it ends.
+/// The content for the server. A body that is passed on needs no [`ReportingBody`]: the server logs how it ends.
 fn content(body: CacheBody<ReportingBody>) -> ResponseBody {
     match body.into_forwarded().map_err(CacheBody::into_whole) {
         Ok(passing) => passing.content,
@@ -315,7 +297,7 @@ fn content(body: CacheBody<ReportingBody>) -> ResponseBody {
     }
 }
 
-/// The server has taken the framing from the fields; the cache tells by them whether a request has content.
+/// Tells the cache by the fields that a request has content. The server has removed those of the framing.
 fn mark_content(request: &mut Request<RequestBody>) {
     let is_told = request.headers().contains_key(header::CONTENT_LENGTH);
     if !is_told && !request.body().is_end_stream() {
@@ -324,26 +306,9 @@ fn mark_content(request: &mut Request<RequestBody>) {
     }
 }
 
-/// What a trusted proxy has received by https is another resource than what it has received by http. Gives the target as it
-/// was, if it is changed for that.
-fn name_scheme(request: &mut Request<RequestBody>) -> Option<Uri> {
-    let headers = request.headers();
-    let is_https = headers
-        .get(&X_FORWARDED_PROTO)
-        .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
-    let host = headers.get(header::HOST).filter(|_| is_https)?;
-    let slash = PathAndQuery::from_static("/");
-    let path = request.uri().path_and_query().cloned().unwrap_or(slash);
-    let uri = Uri::builder()
-        .scheme(Scheme::HTTPS)
-        .authority(host.as_bytes());
-    let uri = uri.path_and_query(path).build().ok()?;
-    Some(std::mem::replace(request.uri_mut(), uri))
-}
-
 pin_project_lite::pin_project! {
-    /// The content of a response on its way into the cache, which tells the log why it broke off: those who read it from
-    /// the cache learn only that it did.
+    /// The content of a response for the cache, which logs why it broke off: readers of stored content learn only that it
+    /// did.
     struct ReportingBody {
         #[pin]
         content: ResponseBody,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use edge_cache::limits::{DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
 use edge_cache::rules::storing::SetCookie;
-use edge_cache::{DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
 use http::{HeaderName, StatusCode};
 
 use super::Cache;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::header::GetAll;
 
-use super::MAX_DELTA_SECONDS;
+use crate::limits::MAX_DELTA_SECONDS;
 use crate::rules::list;
 
 /// One directive as it stands there.

@@ -1,6 +1,7 @@
 //! Directives: well formed, malformed, in conflict and beyond all numbers.
 
 use super::*;
+use crate::limits::MAX_DELTA_SECONDS;
 
 fn headers(lines: &[&str]) -> HeaderMap {
     let mut headers = HeaderMap::new();

@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 
 use super::without_dot_segments;
-use super::{CacheKey, MAX_KEY_BYTES, split_query, split_scheme, without_default_port};
+use super::{CacheKey, split_query, split_scheme, without_default_port};
+use crate::limits::MAX_KEY_BYTES;
 
 impl CacheKey {
     /// The key of a URL, without its fragment. `None` if it is no URL of HTTP or is longer than any key.

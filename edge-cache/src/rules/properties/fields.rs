@@ -6,9 +6,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use sfv::{List, Parser};
 
 use super::{CDN, field, fields_of, now, two_halves};
+use crate::limits::MAX_KEY_BYTES;
 use crate::rules::directives::{RequestDirectives, ResponseDirectives};
 use crate::rules::entity_tag::{EntityTag, entity_tags};
-use crate::rules::key::{CacheKey, MAX_KEY_BYTES};
+use crate::rules::key::CacheKey;
 use crate::rules::{
     Policy, accept_encoding, age, cache_status, dates, groups, invalidation, list, targeted, weight,
 };
@@ -193,7 +194,7 @@ pub fn cache_status(data: &[u8]) {
 pub fn content_codings(data: &[u8]) {
     let mut headers = field(&header::ACCEPT_ENCODING, data);
     for (_, weight) in weight::accepted(&headers, &header::ACCEPT_ENCODING) {
-        assert!(weight <= weight::MAX_WEIGHT);
+        assert!(weight <= weight::LARGEST_WEIGHT);
     }
     if let Some(coding) = accept_encoding::preferred(&headers) {
         let name = coding.as_str().as_bytes();

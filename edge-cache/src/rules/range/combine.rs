@@ -6,12 +6,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::content_range;
+use crate::limits::MAX_STORED_PARTS;
 use crate::rules::validation::{freshen, same_strong_validator};
 use crate::{Content, Representation, StoredResponse};
-
-/// The most parts of one representation that are kept. When it is reached the newest part is kept alone: so many holes are
-/// seldom filled.
-pub const MAX_STORED_PARTS: usize = 64;
 
 /// Part of a content: the offset of its first byte, and its bytes.
 type Part = (u64, Arc<Content>);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, header};
 
 use crate::rules::list;
-use crate::rules::weight::{MAX_WEIGHT, weighted};
+use crate::rules::weight::{LARGEST_WEIGHT, weighted};
 
 /// Fields that are no lists, in which space around commas may mean something.
 const NO_LISTS: [HeaderName; 8] = [
@@ -62,7 +62,7 @@ pub(super) fn normalised(name: &HeaderName, value: &[u8]) -> Vec<u8> {
 /// The members in order, in lower case, with their weights in one spelling. `None` if one can't be read.
 fn weighted_members(value: &[u8]) -> Option<Vec<u8>> {
     let member = |(what, weight)| match weight {
-        MAX_WEIGHT => what,
+        LARGEST_WEIGHT => what,
         _ => format!("{what};q=0.{weight:03}"),
     };
     let members = list::members(value).map(|text| weighted(text).map(member));

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use futures::{FutureExt, join};
 
 use super::harness::{Harness, Reply, read, streaming};
-use crate::turns::turns;
+use crate::yielding::yield_to_others;
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 
@@ -268,7 +268,7 @@ fn one_slow_reader_of_a_large_response_stops_no_other() {
         let sending = async {
             for _ in 0..64 {
                 pieces.unbounded_send(Ok(vec![0; PIECE].into())).unwrap();
-                turns(1).await;
+                yield_to_others(1).await;
             }
             drop(pieces);
         };

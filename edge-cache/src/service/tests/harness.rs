@@ -17,11 +17,11 @@ use crate::content::ContentBroken;
 use crate::rules::fields;
 use crate::rules::testing::moment;
 use crate::service::{
-    Cache, CacheBody, CacheConfig, Deadline, ForwardError, Route, Served, Upstream, Way,
+    Cache, CacheBody, CacheConfig, Deadline, ForwardError, Lookup, Route, Served, Upstream,
 };
 use crate::store::MemoryLevel;
 use crate::time::{Clock, Moment};
-use crate::turns::turns;
+use crate::yielding::yield_to_others;
 
 /// What the origin fails with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl Harness {
             name: "T",
             ..CacheConfig::default()
         };
-        let deadline = || -> Deadline { Box::pin(turns(5)) };
+        let deadline = || -> Deadline { Box::pin(yield_to_others(5)) };
         let cache = Cache::with_shared_level(config, clock.clone(), level.clone(), deadline);
         Self::of(cache, clock)
     }
@@ -266,16 +266,16 @@ impl Harness {
             request = request.header(*name, *value);
         }
         let request = request.body(()).unwrap();
-        match self.cache.way(request) {
-            Way::Answered(response, status) => Ok(Served {
+        match self.cache.lookup(request) {
+            Lookup::Hit(response, status) => Ok(Served {
                 response,
                 background: None,
                 status,
             }),
-            Way::Through(asked) => self.cache.handle(asked, self.clone()).await,
-            Way::Past(passing, request) => {
+            Lookup::Forward(pending) => pending.forward(self.clone()).await,
+            Lookup::Bypass(bypass, request) => {
                 let response = Upstream::forward(self, request).await?;
-                let (mut response, status) = self.cache.passed(&passing, response);
+                let (mut response, status) = self.cache.bypassed(&bypass, response);
                 // As whoever sends it does.
                 fields::remove_hop_by_hop(response.headers_mut());
                 Ok(Served {
@@ -316,7 +316,9 @@ impl Upstream for Harness {
 
     async fn sleep(&self, time: Duration) {
         match self.turns_per_second {
-            Some(count) => turns(count * u32::try_from(time.as_secs().max(1)).unwrap()).await,
+            Some(count) => {
+                yield_to_others(count * u32::try_from(time.as_secs().max(1)).unwrap()).await;
+            }
             None => std::future::pending().await,
         }
     }

@@ -143,7 +143,7 @@ fn group() -> Purge {
 fn a_large_purge_gives_others_their_turn() {
     let harness = with_a_group_of(1_000);
     let group = [group()];
-    let mut purge = pin!(harness.cache.purge_in_turns(&group, PurgeMode::Hard));
+    let mut purge = pin!(harness.cache.purge_yielding(&group, PurgeMode::Hard));
     let mut context = Context::from_waker(Waker::noop());
     let mut left = vec![1_001];
     let purged = loop {
@@ -167,7 +167,7 @@ fn purges_that_are_dropped_are_done_at_once() {
     let harness = with_a_group_of(1_000);
     let other = CacheKey::new(&"http://h/other".parse().unwrap());
     let all = [group(), Purge::Url(other.unwrap())];
-    let mut purge = Box::pin(harness.cache.purge_in_turns(&all, PurgeMode::Hard));
+    let mut purge = Box::pin(harness.cache.purge_yielding(&all, PurgeMode::Hard));
     let mut context = Context::from_waker(Waker::noop());
     assert!(purge.as_mut().poll(&mut context).is_pending());
     assert!(harness.cache.store_statistics().entries > 1);

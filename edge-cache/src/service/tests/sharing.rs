@@ -7,7 +7,7 @@ use futures::future::select;
 use super::harness::{Harness, streaming};
 use crate::rules::groups::CacheGroup;
 use crate::store::{MemoryLevel, Mood, Purge, PurgeMode};
-use crate::turns::turns;
+use crate::yielding::yield_to_others;
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 const FRESH_OF_GROUP: [(&str, &str); 3] = [FRESH, ("cache-groups", "\"g\""), ("etag", "\"a\"")];
@@ -117,7 +117,7 @@ fn what_one_cache_purges_another_that_follows_does_not_serve_from_memory() {
             pollster::block_on(async {
                 one.cache.tell_shared_level().await;
                 let following = pin!(other.cache.follow_shared_level());
-                select(following, pin!(turns(2))).await;
+                select(following, pin!(yield_to_others(2))).await;
             });
             other.answer(200, &FRESH_OF_GROUP, "new");
             assert_eq!(other.get("/a", &[]).text(), "new", "{what:?} {mode:?}");

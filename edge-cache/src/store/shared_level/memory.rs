@@ -15,7 +15,7 @@ use super::{
 use crate::rules::groups::Groups;
 use crate::rules::key::CacheKey;
 use crate::store::{Generation, Purge, PurgeMode};
-use crate::turns::turns;
+use crate::yielding::yield_to_others;
 
 /// What a level does when it is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl MemoryLevel {
         match kept.mood {
             Mood::Answers => {
                 let answer = answer(&mut kept);
-                Box::pin(turns(1).map(|()| Ok(answer)))
+                Box::pin(yield_to_others(1).map(|()| Ok(answer)))
             }
             Mood::Fails => Box::pin(ready(Err(SharedLevelError("it is told to".into())))),
             Mood::Hangs => Box::pin(pending()),

@@ -1,12 +1,14 @@
-//! What becomes of a stored response when the origin has spoken about it: freshened, marked stale, or forgotten.
+//! Freshens stored responses with a 304 or a response to `HEAD` (RFC 9111 §4.3.4, §4.3.5), or removes them if the newer
+//! response forbids to store them.
 
 use std::sync::Arc;
 
 use http::{HeaderMap, Response, StatusCode, response};
 
-use super::forward::Forwarding;
-use super::{Answer, Cache};
-use crate::collapse::FlightEnd;
+use super::Cache;
+use super::answer::Answer;
+use super::forwarding::Forwarding;
+use crate::collapse::CollapseEnd;
 use crate::rules::{fields, storing, validation};
 use crate::store::{Purge, PurgeMode};
 use crate::stored_response::StoredResponse;
@@ -34,14 +36,14 @@ impl Cache {
         if freshened.is_kept {
             forwarding.share_if_fresh(&freshened.response);
         } else {
-            forwarding.share(FlightEnd::NotShared);
+            forwarding.share(CollapseEnd::NotShared);
         }
         let now = forwarding.response_time;
-        let mut answer = self.respond(&forwarding.asking, &freshened.response, status, now);
+        let mut answer = self.respond(&forwarding.keyed, &freshened.response, status, now);
         if freshened.is_kept {
-            answer.tasks.sharing = forwarding
+            answer.tasks.level_put = forwarding
                 .level
-                .sharing(&forwarding.asking.key, &freshened.response);
+                .put_for(&forwarding.keyed.key, &freshened.response);
         }
         answer.response.headers_mut().extend(freshened.own);
         Ok(answer)
@@ -56,7 +58,7 @@ impl Cache {
         newer: &HeaderMap,
     ) -> Freshened {
         let freshened = storing::freshened(
-            &forwarding.asking.head,
+            &forwarding.keyed.head,
             stored,
             newer,
             &self.config.storing,
@@ -70,7 +72,7 @@ impl Cache {
             self.stored_response(forwarding, head, freshened.storable, representation);
         response.renditions = Arc::clone(&stored.renditions);
         let response = Arc::new(response);
-        let key = &forwarding.asking.key;
+        let key = &forwarding.keyed.key;
         let is_kept = freshened.may_keep.is_ok();
         if is_kept {
             self.store.replace(key, stored, &response, forwarding.since);

@@ -1,8 +1,7 @@
-//! Which entries of a shard are in which groups; groups, origins and entries by their hashes.
+//! The keys of a shard by group and origin, for purges. Groups, origins and keys are hashes.
 //!
-//! A response can be in hundreds of groups, and each is a place to be found and changed when it is stored: hence tables,
-//! where an ordered tree of all members would be slower by a multiple, and tables in tables, so that a purge touches
-//! nothing but what it removes.
+//! A response can be in hundreds of groups, each of which is looked up when it is stored. So it is a hash table of hash
+//! tables: an ordered tree of all members takes several times as long, and a purge visits the members of its group only.
 
 use std::collections::hash_map::{Entry, HashMap};
 use std::collections::hash_set::HashSet;
@@ -10,49 +9,45 @@ use std::hash::{BuildHasher, BuildHasherDefault};
 
 use foldhash::quality::RandomState;
 
-use super::lists::Hashed;
+use super::s3_fifo::Hashed;
 
 type Table<V> = HashMap<u64, V, BuildHasherDefault<Hashed>>;
-type Entries = HashSet<u64, BuildHasherDefault<Hashed>>;
+type Keys = HashSet<u64, BuildHasherDefault<Hashed>>;
 
 /// The members of all groups.
 ///
-/// Names are hashed with a seed of their own by a fast function, since a response may have hundreds. Origins name groups,
-/// not clients, and whoever can make names collide makes members of both be looked at when one group is purged.
+/// Names are hashed by a fast, seeded function, since a response may have hundreds of groups. Group names come from
+/// origins, not clients. A collision only makes a purge look at the members of both groups.
 #[derive(Debug, Default)]
-pub(super) struct Members {
+pub(super) struct GroupIndex {
     groups: Table<Group>,
     hasher: RandomState,
 }
 
-/// An entry that is in a group. Groups of different origins are different ones (RFC 9875 §2).
+/// A key with a response in a group. Groups of different origins are different groups (RFC 9875 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) group: u64,
     pub(super) origin: u64,
-    pub(super) entry: u64,
+    pub(super) key: u64,
 }
 
-/// The members of the groups of one name. Most groups have a single member, and nearly all others are of one origin.
+/// The members of the groups of one name. Most groups have one member, and nearly all others have one origin.
 #[derive(Debug)]
 enum Group {
-    One { origin: u64, entry: u64 },
-    OfOneOrigin { origin: u64, entries: Box<Entries> },
-    OfMany(Box<Table<Entries>>),
+    One { origin: u64, key: u64 },
+    OfOneOrigin { origin: u64, keys: Box<Keys> },
+    OfMany(Box<Table<Keys>>),
 }
 
-impl Members {
+impl GroupIndex {
     pub(super) fn insert(&mut self, member: Member) {
-        let Member {
-            group,
-            origin,
-            entry,
-        } = member;
+        let Member { group, origin, key } = member;
         match self.groups.entry(group) {
             Entry::Vacant(place) => {
-                place.insert(Group::One { origin, entry });
+                place.insert(Group::One { origin, key });
             }
-            Entry::Occupied(mut place) => place.get_mut().insert(origin, entry),
+            Entry::Occupied(mut place) => place.get_mut().insert(origin, key),
         }
     }
 
@@ -70,7 +65,7 @@ impl Members {
         self.hasher.hash_one(name)
     }
 
-    /// The entries in a group: that of one origin, or those of all.
+    /// The keys in a group of one origin, or of all origins.
     pub(super) fn of(&self, group: &str, origin: Option<&str>) -> Vec<u64> {
         let origin = origin.map(|origin| self.hash(origin));
         self.of_hashes(self.hash(group), origin)
@@ -78,18 +73,18 @@ impl Members {
 
     fn of_hashes(&self, group: u64, origin: Option<u64>) -> Vec<u64> {
         let group = self.groups.get(&group);
-        group.map_or_else(Vec::new, |group| group.entries(origin))
+        group.map_or_else(Vec::new, |group| group.keys(origin))
     }
 }
 
 impl Group {
-    /// Those of one origin, or those of all.
-    fn entries(&self, wanted: Option<u64>) -> Vec<u64> {
+    /// The keys of one origin, or of all origins.
+    fn keys(&self, wanted: Option<u64>) -> Vec<u64> {
         let is_wanted = |origin: &u64| wanted.is_none_or(|wanted| wanted == *origin);
         match self {
-            Self::One { origin, entry } if is_wanted(origin) => vec![*entry],
-            Self::OfOneOrigin { origin, entries } if is_wanted(origin) => {
-                entries.iter().copied().collect()
+            Self::One { origin, key } if is_wanted(origin) => vec![*key],
+            Self::OfOneOrigin { origin, keys } if is_wanted(origin) => {
+                keys.iter().copied().collect()
             }
             Self::One { .. } | Self::OfOneOrigin { .. } => Vec::new(),
             Self::OfMany(origins) => match wanted {
@@ -104,46 +99,46 @@ impl Group {
         }
     }
 
-    fn insert(&mut self, new_origin: u64, new_entry: u64) {
+    fn insert(&mut self, new_origin: u64, new_key: u64) {
         match self {
-            Self::One { origin, entry } => {
-                let (origin, entry) = (*origin, *entry);
-                if (origin, entry) != (new_origin, new_entry) {
-                    let entries = Box::new(Entries::from_iter([entry]));
-                    *self = Self::OfOneOrigin { origin, entries };
-                    self.insert(new_origin, new_entry);
+            Self::One { origin, key } => {
+                let (origin, key) = (*origin, *key);
+                if (origin, key) != (new_origin, new_key) {
+                    let keys = Box::new(Keys::from_iter([key]));
+                    *self = Self::OfOneOrigin { origin, keys };
+                    self.insert(new_origin, new_key);
                 }
             }
-            Self::OfOneOrigin { origin, entries } if *origin == new_origin => {
-                entries.insert(new_entry);
+            Self::OfOneOrigin { origin, keys } if *origin == new_origin => {
+                keys.insert(new_key);
             }
-            Self::OfOneOrigin { origin, entries } => {
+            Self::OfOneOrigin { origin, keys } => {
                 let mut origins = Table::default();
-                origins.insert(*origin, std::mem::take(&mut **entries));
-                origins.insert(new_origin, Entries::from_iter([new_entry]));
+                origins.insert(*origin, std::mem::take(&mut **keys));
+                origins.insert(new_origin, Keys::from_iter([new_key]));
                 *self = Self::OfMany(Box::new(origins));
             }
             Self::OfMany(origins) => {
-                origins.entry(new_origin).or_default().insert(new_entry);
+                origins.entry(new_origin).or_default().insert(new_key);
             }
         }
     }
 
-    /// Removes a member; whether none is left.
+    /// Removes a member; returns whether none is left.
     fn is_empty_without(&mut self, member: Member) -> bool {
         match self {
-            Self::One { origin, entry } => (*origin, *entry) == (member.origin, member.entry),
-            Self::OfOneOrigin { origin, entries } => {
+            Self::One { origin, key } => (*origin, *key) == (member.origin, member.key),
+            Self::OfOneOrigin { origin, keys } => {
                 if *origin == member.origin {
-                    entries.remove(&member.entry);
+                    keys.remove(&member.key);
                 }
-                entries.is_empty()
+                keys.is_empty()
             }
             Self::OfMany(origins) => {
-                if let Entry::Occupied(mut entries) = origins.entry(member.origin) {
-                    entries.get_mut().remove(&member.entry);
-                    if entries.get().is_empty() {
-                        entries.remove();
+                if let Entry::Occupied(mut keys) = origins.entry(member.origin) {
+                    keys.get_mut().remove(&member.key);
+                    if keys.get().is_empty() {
+                        keys.remove();
                     }
                 }
                 origins.is_empty()
@@ -159,10 +154,10 @@ mod tests {
     use super::*;
 
     fn member() -> impl Strategy<Value = Member> {
-        (0..3_u64, 0..3_u64, 0..6_u64).prop_map(|(group, origin, entry)| Member {
+        (0..3_u64, 0..3_u64, 0..6_u64).prop_map(|(group, origin, key)| Member {
             group,
             origin,
-            entry,
+            key,
         })
     }
 
@@ -171,7 +166,7 @@ mod tests {
         fn what_was_inserted_and_not_removed_is_a_member(
             steps in prop::collection::vec((any::<bool>(), member()), 0..60)
         ) {
-            let mut members = Members::default();
+            let mut members = GroupIndex::default();
             let mut expected: Vec<Member> = Vec::new();
             for (inserts, member) in steps {
                 expected.retain(|other| *other != member);
@@ -188,7 +183,7 @@ mod tests {
                         member.group == group && origin.is_none_or(|origin| origin == member.origin)
                     };
                     let mut wanted: Vec<_> =
-                        expected.iter().filter(is_meant).map(|member| member.entry).collect();
+                        expected.iter().filter(is_meant).map(|member| member.key).collect();
                     let mut found = members.of_hashes(group, origin);
                     wanted.sort_unstable();
                     found.sort_unstable();

@@ -1,42 +1,42 @@
-//! Remembers which URLs and routes were last seen not to be cacheable, so that requests for them do not wait for one another
-//! in vain. Leaves to others what makes a response uncacheable.
+//! The memory of bypasses: URLs and routes whose last response was not cacheable. Requests for them bypass the cache, or are
+//! forwarded without waiting for each other. What makes a response uncacheable is in `rules::storing`.
 //!
-//! It keeps 64 bits for each in a table of fixed size. Two that look the same are taken for one, which at worst forwards a
-//! request that could have waited: its response is judged all the same.
+//! Each takes 64 bits in a table of fixed size. Two that collide count as one, which costs a request that could have
+//! collapsed a forward of its own. Its response is judged all the same.
 
 use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::quality::RandomState;
 
-use super::limits::{MAX_UNCACHEABLE, UNCACHEABLE_MEMORY};
+use crate::limits::{MAX_UNCACHEABLE, UNCACHEABLE_MEMORY};
 use crate::time::Moment;
 
-/// How many places a hash has: those of one cache line.
+/// Places for a hash: one cache line.
 const PLACES: usize = 8;
 
-/// How far the moments may lie apart that two threads take for now, in seconds.
+/// How far the clocks that two threads have read may differ, in seconds.
 const CLOCK_DISTANCE_SECONDS: u64 = 60;
 
-/// Looked at by every request for something that is remembered, from all threads at once, so a look changes nothing.
+/// Every thread reads it for every request without a stored response, so a read changes nothing.
 #[derive(Debug)]
-pub(super) struct Uncacheable {
+pub(super) struct BypassMemory {
     places: Box<[AtomicU64]>,
     /// Seeded, so that nobody can choose URLs that push out others.
     hasher: RandomState,
 }
 
-/// Why something is remembered.
+/// Why a URL or route is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
-    /// A response said so in its head.
+    /// The head of a response.
     Head,
-    /// Its content became too large while it arrived. Only a response that says how long it is can show that this is over.
+    /// Content that became too large while it arrived. Only a response with a known length disproves it.
     TooLarge,
 }
 
-/// What is remembered, as one number: from the left 39 bits of the hash, one that tells [`Finding::TooLarge`], and the time in
-/// seconds, beginning with one. Zero is an empty place.
+/// One place. From the left: 39 bits of the hash, one bit for [`Finding::TooLarge`], 24 bits for the time in seconds, from 1
+/// on. Zero is a free place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Note(u64);
 
@@ -84,7 +84,7 @@ impl Note {
     }
 }
 
-impl Uncacheable {
+impl BypassMemory {
     pub(super) fn new() -> Self {
         Self {
             places: (0..MAX_UNCACHEABLE).map(|_| AtomicU64::new(0)).collect(),
@@ -108,7 +108,7 @@ impl Uncacheable {
         }
     }
 
-    /// Forgets what a response that may be stored has disproved.
+    /// Forgets what a cacheable response disproves.
     pub(super) fn forget(&self, what: &impl Hash, length_is_known: bool) {
         let hash = self.hasher.hash_one(what);
         for place in self.places(hash) {
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_million_different_urls_take_no_more_memory_than_the_first() {
-        let memory = Uncacheable::new();
+        let memory = BypassMemory::new();
         for number in 0..1_000_000_u32 {
             memory.remember(&number, Finding::Head, moment(0));
         }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_latest_are_remembered_for_two_minutes() {
-        let memory = Uncacheable::new();
+        let memory = BypassMemory::new();
         for number in 0..1_000_u32 {
             memory.remember(&number, Finding::Head, moment(1));
         }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn older_ones_make_room_for_newer_ones() {
-        let memory = Uncacheable::new();
+        let memory = BypassMemory::new();
         for number in 0..200_000_u32 {
             memory.remember(&number, Finding::Head, moment(u64::from(number / 2_000)));
         }
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_was_too_large_is_forgotten_only_for_a_length() {
-        let memory = Uncacheable::new();
+        let memory = BypassMemory::new();
         memory.remember(&"a", Finding::TooLarge, moment(5));
         memory.forget(&"a", false);
         assert!(memory.contains(&"a", moment(5)));

@@ -1,37 +1,38 @@
-//! Requests that pass by: those that a cache has nothing to do with, and those for what was not cacheable when it was last
-//! asked for.
+//! Requests past the cache: those for a URL whose last response was not cacheable, and those in which a cache has no part.
+//! Which URLs are remembered so is in `bypass_memory`.
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 
+use super::Cache;
+use super::answer::Answer;
 use super::upstream::Upstream;
-use super::{Answer, Cache};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
 use crate::time::Moment;
 
-/// A plain `GET` for what was not cacheable when it was last asked for, and of which nothing is stored.
+/// The token of a bypass: a plain `GET` for a URL without a stored response, and whose last response was not cacheable.
 #[derive(Debug)]
-pub struct Passing {
+pub struct Bypass {
     key: CacheKey,
     now: Moment,
 }
 
 impl Cache {
-    /// Tells with the response to a request that has passed by that it has, and looks whether it is cacheable now: then it
-    /// is the next one that is stored. Fields of the connection stay.
-    pub fn passed<B>(&self, passing: &Passing, response: Response<B>) -> (Response<B>, CacheStatus)
+    /// Takes the response to a request that bypassed the cache, and adds `Cache-Status`. If it is cacheable, the next
+    /// response for its URL is stored. It leaves the hop-by-hop fields in.
+    pub fn bypassed<B>(&self, bypass: &Bypass, response: Response<B>) -> (Response<B>, CacheStatus)
     where
         B: Body<Data = Bytes>,
     {
         let (mut head, body) = response.into_parts();
         let status = CacheStatus::forwarded(ForwardReason::UriMiss).forward_status(head.status);
-        let status = match self.response_allows(&head, &body, passing.now) {
+        let status = match self.response_allows(&head, &body, bypass.now) {
             Err(reason) => status.detail(reason.as_str()),
             Ok(()) => {
                 let length_is_known = body.size_hint().exact().is_some();
-                self.uncacheable.forget(&passing.key, length_is_known);
+                self.bypass_memory.forget(&bypass.key, length_is_known);
                 status
             }
         };
@@ -40,8 +41,8 @@ impl Cache {
         (Response::from_parts(head, body), status)
     }
 
-    /// Forwards what the cache has nothing to do with.
-    pub(super) async fn pass<U>(
+    /// Forwards a request in which the cache has no part.
+    pub(super) async fn forward_past<U>(
         &self,
         request: Request<U::Content>,
         reason: ForwardReason,
@@ -51,11 +52,11 @@ impl Cache {
         U: Upstream,
     {
         let response = upstream.forward(request).await?;
-        Ok(self.forwarded(response, CacheStatus::forwarded(reason)))
+        Ok(self.pass(response, CacheStatus::forwarded(reason)))
     }
 }
 
-impl Passing {
+impl Bypass {
     pub(super) fn new(key: CacheKey, now: Moment) -> Self {
         Self { key, now }
     }

@@ -1,10 +1,10 @@
-//! Turns that work leaves to others of its thread.
+//! Lets other tasks of the thread run.
 
 use std::future::poll_fn;
 use std::task::Poll;
 
-/// Lets others have so many turns before it is ready.
-pub(crate) async fn turns(mut count: u32) {
+/// Returns after the executor has polled other tasks `count` times.
+pub(crate) async fn yield_to_others(mut count: u32) {
     poll_fn(|context| {
         if count == 0 {
             return Poll::Ready(());

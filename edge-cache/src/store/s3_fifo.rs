@@ -1,9 +1,9 @@
-//! Which entries of a shard stay and which leave: S3-FIFO (Yang et al., SOSP 2023), by bytes, on lists of the crate `lru`.
+//! The eviction policy of a shard: S3-FIFO (Yang et al., SOSP 2023), by bytes, on lists of the crate `lru`.
 //!
-//! What is new waits in a small list. What was asked for there before it reached the end moves on to the main list; the
-//! rest leaves, so that a scan passes through the small list and touches nothing else. Keys that left are remembered for
-//! a while, and go to the main list at once if they come back. At the end of the main list, what was used since it was
-//! there last begins again. A use only counts: lists change when something is stored.
+//! A new entry enters the small list. At its end, an entry that was used meanwhile moves to the main list, and any other
+//! is evicted, so a scan passes through the small list only. Evicted keys are remembered for a while, and enter the main
+//! list if they come back. At the end of the main list, an entry that was used since it was there last starts again. A
+//! use only counts: lists change when something is stored.
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -11,33 +11,25 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use lru::LruCache;
 
 use super::StoreStatistics;
-use super::ghosts::Ghosts;
+use super::evicted_keys::EvictedKeys;
+use crate::limits::{ENTRIES_PER_EVICTED_KEY, MAX_USES, SMALL_LIST_DIVISOR};
 
-/// The part of the capacity that the small list may have while the main list needs the rest: one of so many.
-const SMALL_DIVISOR: u64 = 20;
-
-/// How many keys that left are remembered: one for so many entries.
-const ENTRIES_PER_GHOST: usize = 2;
-
-/// Uses that are counted. An entry that was used more passes the end of the main list no more often.
-const MAX_USES: u8 = 3;
-
-/// Entries that have left, with the hashes of their keys.
+/// Evicted values, with the hashes of their keys.
 pub(super) type Evicted<V> = Vec<(u64, V)>;
 
-/// Values with weights, of which the sum never exceeds the capacity.
+/// Values with weights. Their sum never exceeds the capacity.
 #[derive(Debug)]
-pub(super) struct Lists<V> {
+pub(super) struct S3Fifo<V> {
     capacity: u64,
     small: List<V>,
     main: List<V>,
-    ghosts: Ghosts,
+    evicted_keys: EvictedKeys,
     insertions: u64,
     refused: u64,
     evictions: u64,
 }
 
-/// A list that knows its weight.
+/// A list, and the sum of its weights.
 #[derive(Debug)]
 struct List<V> {
     entries: LruCache<u64, Entry<V>, BuildHasherDefault<Hashed>>,
@@ -51,17 +43,17 @@ struct Entry<V> {
     uses: AtomicU8,
 }
 
-/// The hasher of keys that are hashes already.
+/// The hasher for keys that are hashes already.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Hashed(u64);
 
-impl<V> Lists<V> {
+impl<V> S3Fifo<V> {
     pub(super) fn new(capacity: u64) -> Self {
         Self {
             capacity,
             small: List::new(),
             main: List::new(),
-            ghosts: Ghosts::default(),
+            evicted_keys: EvictedKeys::default(),
             insertions: 0,
             refused: 0,
             evictions: 0,
@@ -72,7 +64,7 @@ impl<V> Lists<V> {
     pub(super) fn get(&self, hash: u64) -> Option<&V> {
         let entry = self.entry(hash)?;
         let uses = entry.uses.load(Ordering::Relaxed);
-        // What is used all the time is only read.
+        // A popular entry is only read, so threads do not contend on it.
         if uses < MAX_USES {
             entry.uses.store(uses + 1, Ordering::Relaxed);
         }
@@ -84,7 +76,7 @@ impl<V> Lists<V> {
         self.entry(hash).map(|entry| &entry.value)
     }
 
-    /// Takes a value in; returns what it replaces and what leaves for it, which may be itself.
+    /// Inserts a value. Returns the value that it replaces, and what is evicted for it, which may be itself.
     pub(super) fn insert(&mut self, hash: u64, value: V, weight: u64) -> (Option<V>, Evicted<V>) {
         self.insertions += 1;
         let entry = match self.swap(hash, value, weight) {
@@ -95,7 +87,7 @@ impl<V> Lists<V> {
                 uses: AtomicU8::new(0),
             },
         };
-        if self.ghosts.recall(hash) {
+        if self.evicted_keys.recall(hash) {
             self.main.push(hash, entry);
         } else {
             self.small.push(hash, entry);
@@ -103,7 +95,7 @@ impl<V> Lists<V> {
         (None, self.make_room(hash))
     }
 
-    /// Puts a value that is no heavier in the place of another. Gives it back if there is none.
+    /// Replaces a value by one that is not heavier. `Err` is the new value if there is no old one.
     pub(super) fn swap(&mut self, hash: u64, value: V, weight: u64) -> Result<V, V> {
         let Some(list) = self.list_of(hash) else {
             return Err(value);
@@ -115,7 +107,7 @@ impl<V> Lists<V> {
         }
     }
 
-    /// Gives an entry another weight; returns what leaves for it, which may be itself.
+    /// Changes the weight of an entry. Returns what is evicted for it, which may be itself.
     pub(super) fn set_weight(&mut self, hash: u64, weight: u64) -> Evicted<V> {
         if let Some(list) = self.list_of(hash) {
             list.set_weight(hash, weight);
@@ -128,7 +120,7 @@ impl<V> Lists<V> {
         list.remove(hash).map(|entry| entry.value)
     }
 
-    /// Empties it and returns what was in it.
+    /// Empties it. Returns its content, which takes long to drop.
     pub(super) fn take(&mut self) -> Taken<V> {
         let small = std::mem::replace(&mut self.small, List::new());
         let main = std::mem::replace(&mut self.main, List::new());
@@ -164,15 +156,15 @@ impl<V> Lists<V> {
         is_small.then_some(&mut self.small)
     }
 
-    /// Has entries leave until the rest fits. `cause` is what has come or has grown.
+    /// Evicts entries until the rest fits. `cause` is the entry that came or grew.
     fn make_room(&mut self, cause: u64) -> Evicted<V> {
         let mut evicted = Vec::new();
         if self.weight() > self.capacity && self.is_large_and_new(cause) {
             let entry = self.small.remove(cause);
-            evicted.extend(entry.map(|entry| self.leave(cause, entry)));
+            evicted.extend(entry.map(|entry| self.refuse(cause, entry)));
         }
         while self.weight() > self.capacity {
-            let from_small = self.small.weight > self.capacity / SMALL_DIVISOR;
+            let from_small = self.small.weight > self.capacity / SMALL_LIST_DIVISOR;
             let left = if from_small || self.main.entries.is_empty() {
                 self.end_of_small()
             } else {
@@ -183,28 +175,28 @@ impl<V> Lists<V> {
         evicted
     }
 
-    /// Whether an entry of the small list has so much of it that the others there would have to leave for it unseen. It
-    /// has to be asked for twice.
+    /// Whether an entry fills half of the small list, so that it would evict the others there before they can be used
+    /// again. It is admitted when it is asked for twice.
     fn is_large_and_new(&self, hash: u64) -> bool {
         let entry = self.small.entries.peek(&hash);
         entry.is_some_and(|entry| {
-            entry.weight > self.capacity / SMALL_DIVISOR / 2
+            entry.weight > self.capacity / SMALL_LIST_DIVISOR / 2
                 && entry.uses.load(Ordering::Relaxed) == 0
         })
     }
 
-    /// Takes the oldest of the small list to the main list, or out.
+    /// Moves the oldest of the small list to the main list, or evicts it.
     fn end_of_small(&mut self) -> Option<(u64, V)> {
         let (hash, entry) = self.small.pop()?;
         if entry.uses.load(Ordering::Relaxed) == 0 {
-            return Some(self.leave(hash, entry));
+            return Some(self.refuse(hash, entry));
         }
         entry.uses.store(0, Ordering::Relaxed);
         self.main.push(hash, entry);
         None
     }
 
-    /// Takes the oldest of the main list to its beginning, or out.
+    /// Moves the oldest of the main list to its beginning, or evicts it.
     fn end_of_main(&mut self) -> Option<(u64, V)> {
         let (hash, entry) = self.main.pop()?;
         let uses = entry.uses.load(Ordering::Relaxed);
@@ -217,11 +209,11 @@ impl<V> Lists<V> {
         None
     }
 
-    /// Remembers an entry that was not admitted to the main list.
-    fn leave(&mut self, hash: u64, entry: Entry<V>) -> (u64, V) {
+    /// Evicts an entry that is not admitted to the main list, and remembers its key.
+    fn refuse(&mut self, hash: u64, entry: Entry<V>) -> (u64, V) {
         let entries = self.small.entries.len() + self.main.entries.len();
-        let capacity = (entries / ENTRIES_PER_GHOST).max(1);
-        self.ghosts.remember(hash, capacity);
+        let capacity = (entries / ENTRIES_PER_EVICTED_KEY).max(1);
+        self.evicted_keys.remember(hash, capacity);
         self.refused += 1;
         (hash, entry.value)
     }
@@ -261,7 +253,7 @@ impl<V> List<V> {
     }
 }
 
-/// What was in lists that were emptied.
+/// The content of a policy that was emptied.
 #[derive(Debug)]
 pub(super) struct Taken<V>([List<V>; 2]);
 

@@ -1,0 +1,14 @@
+//! The answer to a request: what the cache returns to its caller.
+
+use http::Response;
+
+use super::body::CacheBody;
+use super::tasks::Tasks;
+use crate::rules::cache_status::CacheStatus;
+
+/// A response, its `Cache-Status`, and the work that it leaves.
+pub(super) struct Answer<B> {
+    pub(super) response: Response<CacheBody<B>>,
+    pub(super) status: CacheStatus,
+    pub(super) tasks: Tasks<B>,
+}
