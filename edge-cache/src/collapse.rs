@@ -223,9 +223,9 @@ mod tests {
     }
 
     #[test]
-    fn a_million_different_urls_leave_nothing_behind() {
+    fn many_different_urls_leave_nothing_behind() {
         let collapser = Collapser::<u8>::new();
-        for number in 0..1_000_000_u32 {
+        for number in 0..100_000_u32 {
             let key = CacheKey::new(&format!("http://a/{number}").parse().unwrap()).unwrap();
             drop(collapser.join(&key));
         }

@@ -1,4 +1,4 @@
-//! A body that is read by many while it still arrives: one writer, any number of readers, each at its own place.
+//! A body that many readers read while it still arrives: one writer, any number of readers, each at its own place.
 //!
 //! Once complete it is read without a lock. Until then it is bounded: content that grows beyond what may be stored turns
 //! into a window, which takes no further readers. Its writer follows the fastest reader, and a reader that lags too far
@@ -19,7 +19,7 @@ use pieces::Pieces;
 
 pub use reader::ContentReader;
 
-/// Content that ended before it was complete: its writer gave up, or its origin did.
+/// Content that ended before it was complete: its writer or its origin gave up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentBroken;
 
@@ -43,7 +43,7 @@ pub struct Content {
 #[derive(Debug)]
 struct Growing {
     pieces: Pieces,
-    /// The most bytes that are kept; beyond it only a window is.
+    /// The most bytes that are kept. Larger content becomes a window.
     capacity: u64,
     readers: Vec<Option<ReaderState>>,
     writer: Option<Waker>,
@@ -81,13 +81,13 @@ impl Content {
         (writer, content)
     }
 
-    /// Content that is there as a whole.
+    /// Complete content in one piece.
     #[must_use]
     pub fn whole(bytes: Bytes) -> Arc<Self> {
         Self::of_pieces(std::iter::once(bytes))
     }
 
-    /// Content that is there in pieces.
+    /// Complete content in pieces.
     #[must_use]
     pub fn of_pieces(pieces: impl Iterator<Item = Bytes>) -> Arc<Self> {
         let (mut writer, content) = Self::growing(u64::MAX);
@@ -102,7 +102,7 @@ impl Content {
         self.end.get()?.as_ref().ok().map(|pieces| pieces.end)
     }
 
-    /// Bytes that have come so far.
+    /// The bytes that have arrived.
     #[must_use]
     pub fn received(&self) -> u64 {
         match self.end.get() {
@@ -138,7 +138,7 @@ impl Content {
 
     /// A reader of the bytes in `range`, where `u64::MAX` stands for the end.
     ///
-    /// `None` when the content no longer has the first of them: it is larger than may be stored, or broken.
+    /// `None` if the first of them is gone: the content is larger than may be stored, or broken.
     #[must_use]
     pub fn reader(self: &Arc<Self>, range: Range<u64>) -> Option<ContentReader> {
         let mut slot = None;
@@ -168,7 +168,7 @@ impl Content {
         })
     }
 
-    /// The bytes of complete content as they are kept, without copying them.
+    /// The pieces of complete content, without a copy.
     pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
         let pieces = self.end.get().and_then(|end| end.as_ref().ok());
         pieces
@@ -230,7 +230,7 @@ impl Growing {
         positions.max().unwrap_or(self.pieces.end)
     }
 
-    /// Lets go of what all have read, and of what those who are too slow have not.
+    /// Drops what all readers have read, and what readers that lag too far have not.
     fn move_window(&mut self) {
         if self.is_window() {
             let lag = self.pieces.end.saturating_sub(CONTENT_LAG_BYTES);
@@ -269,18 +269,18 @@ impl ContentWriter {
         growing.wake_readers();
     }
 
-    /// Whether it is larger than may be stored, so that it can only be passed through.
+    /// Whether it is larger than may be stored. It can then only be passed on.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.content.growing.lock().is_window()
     }
 
-    /// Keeps no more than its readers have still to read, whatever its capacity.
+    /// Keeps only what its readers have still to read.
     pub fn keep_no_more(&mut self) {
         self.content.growing.lock().capacity = 0;
     }
 
-    /// Ready when more may be appended, which content that is stored always is.
+    /// Ready when more may be appended. Content that is stored is always ready.
     pub fn poll_ready(&mut self, context: &Context<'_>) -> Poll<()> {
         let mut growing = self.content.growing.lock();
         let ahead = growing.pieces.end.saturating_sub(growing.fastest());
@@ -291,7 +291,7 @@ impl ContentWriter {
         Poll::Pending
     }
 
-    /// Whether nobody reads; has the writer woken when the last reader leaves.
+    /// Whether there is no reader. If there is one, the writer is woken when the last one leaves.
     pub fn is_abandoned(&mut self, context: &Context<'_>) -> bool {
         let mut growing = self.content.growing.lock();
         growing.writer = Some(context.waker().clone());
@@ -312,14 +312,14 @@ impl Drop for ContentWriter {
     }
 }
 
-/// The same bytes, in memory that is not much larger than they are.
+/// The same bytes, in memory that is not much larger.
 fn without_slack(bytes: Bytes) -> Bytes {
     match bytes.try_into_mut() {
         Ok(owned) if owned.capacity() - owned.len() <= owned.len() / MAX_SLACK_DIVISOR => {
             owned.freeze()
         }
         Ok(owned) => Bytes::copy_from_slice(&owned),
-        // Others hold the same memory, of which nobody knows how much it is.
+        // Others share the memory, and its size is unknown.
         Err(shared) => Bytes::copy_from_slice(&shared),
     }
 }

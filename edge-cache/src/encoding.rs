@@ -26,7 +26,7 @@ const ZSTD_LEVEL: i32 = 3;
 /// Deflate's level, of 9: its default.
 const GZIP_LEVEL: u32 = 6;
 
-/// Compresses what arrives.
+/// A running compression.
 enum Encoder {
     Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
@@ -60,7 +60,7 @@ impl Encoder {
         }
     }
 
-    /// What has come out so far.
+    /// The output so far.
     fn take_output(&mut self) -> Bytes {
         let output = match self {
             Self::Brotli(encoder) => encoder.get_mut(),
@@ -79,10 +79,10 @@ impl Encoder {
     }
 }
 
-/// Why no more is compressed.
+/// The compression can't go on.
 struct Broken;
 
-/// Content to compress, and where it goes. Dropped before it has run, it breaks the compressed form.
+/// Content to compress, and its compressed form. If it is dropped before its end, the compressed form breaks.
 pub(crate) struct Encoding {
     source: ContentReader,
     target: ContentWriter,
@@ -103,7 +103,7 @@ impl Encoding {
             unflushed: false,
         };
         let compressed = poll_fn(|context| encoding.poll(context)).await;
-        // An encoder that writes to memory fails only for lack of it, and then breaks the content as well.
+        // An encoder that writes to memory fails only for lack of memory.
         if let (Ok(()), Ok(last)) = (compressed, encoding.encoder.finish()) {
             encoding.target.push(last);
             encoding.target.finish();
@@ -115,9 +115,9 @@ struct Running {
     encoder: Encoder,
     source: ContentReader,
     target: ContentWriter,
-    /// What has been read and not compressed yet.
+    /// Read, but not compressed yet.
     rest: Bytes,
-    /// Whether the encoder holds back what its reader could have.
+    /// Whether the encoder holds back output.
     unflushed: bool,
 }
 
@@ -129,7 +129,7 @@ impl Running {
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
                 Poll::Ready(Some(Ok(bytes))) => self.rest = bytes,
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Broken)),
-                // More may be long in coming, and what has come may be waited for.
+                // The next bytes may take long, and a client may wait for these.
                 Poll::Pending => {
                     return self
                         .flush()

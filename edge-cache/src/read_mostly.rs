@@ -1,12 +1,12 @@
-//! What all threads look at and few change: a look takes a lock of its thread, so that no two of them write to the same cache
-//! line. A change takes all of these locks.
+//! A lock for data that all threads read and few write. A reader locks one of several parts, so that threads seldom write
+//! to one cache line. A writer locks all parts.
 
 use std::sync::PoisonError;
 
 use crossbeam_utils::sync::{ShardedLock, ShardedLockReadGuard, ShardedLockWriteGuard};
 
-/// A lock for readers that are many and do not wait for one another. Who panics with it leaves what is in it as it is: all
-/// changes here are whole before anything can fail.
+/// A lock for many readers, which do not wait for each other. It ignores poison, since a change under it is complete before
+/// anything can panic.
 #[derive(Debug)]
 pub(crate) struct ReadMostly<T>(ShardedLock<T>);
 

@@ -1,6 +1,4 @@
-//! What the standards say, each rule a function without I/O or clock, in a file named after what it is about.
-//!
-//! Left to others: where responses are kept, and when the rules are asked.
+//! The rules of the standards. Each is a function without I/O or clock, in a file named after its subject.
 
 pub mod accept_encoding;
 pub mod age;
@@ -33,12 +31,12 @@ use std::time::Duration;
 use directives::ResponseDirectives;
 use freshness::FreshnessSource;
 
-/// What a response's fields say about reusing it, judged once, when it is stored, so that nothing is parsed on a hit.
+/// The rules for the reuse of a response. They are read from its fields when it is stored, so that a hit parses nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// How long it is fresh (RFC 9111 §4.2.1).
     pub freshness_lifetime: Duration,
-    /// Where that comes from.
+    /// The source of the lifetime.
     pub source: FreshnessSource,
     /// How long it may be used while it is validated once it is stale (RFC 5861 §3).
     pub stale_while_revalidate: Option<Duration>,
@@ -46,7 +44,7 @@ pub struct Policy {
     pub stale_if_error: Option<Duration>,
     /// Whether it is validated before each use (RFC 9111 §5.2.2.4, without field names).
     pub no_cache: bool,
-    /// Whether it is never used stale: `must-revalidate` or `proxy-revalidate` (RFC 9111 §5.2.2.2, §5.2.2.8).
+    /// Whether it is never used when stale: `must-revalidate` or `proxy-revalidate` (RFC 9111 §5.2.2.2, §5.2.2.8).
     pub must_revalidate: bool,
     /// Whether it has `s-maxage`, which implies the same unless it names a time to be used stale (RFC 9111 §5.2.2.10).
     pub has_s_maxage: bool,

@@ -1,4 +1,4 @@
-//! How requests were answered, counted.
+//! Counters of how requests were answered.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,21 +12,21 @@ use crate::rules::cache_status::{CacheOutcome, CacheStatus};
 pub struct Statistics {
     /// From the store, fresh or stale, without waiting for the origin.
     pub hits: u64,
-    /// By a forward, for lack of a stored response that could be used.
+    /// By a forward, because no stored response could be used.
     pub misses: u64,
-    /// From the store, after a forward showed that the stored response was still good.
+    /// From the store, after a validation.
     pub validated: u64,
-    /// From the store in place of a failure of the origin.
+    /// From the store, in place of an error of the origin.
     pub stale_on_error: u64,
     /// By another request's forward.
     pub collapsed: u64,
-    /// By a forward that the cache had no part in.
+    /// By a forward in which the cache had no part.
     pub bypassed: u64,
-    /// How often the shared level had something newer than what was in memory.
+    /// Lookups in the shared level that gave a newer response than memory.
     pub shared_hits: u64,
-    /// How often it had not.
+    /// Lookups that gave none.
     pub shared_misses: u64,
-    /// How often it failed or took too long.
+    /// Calls to the shared level that failed or took too long.
     pub shared_failures: u64,
 }
 
@@ -38,7 +38,7 @@ pub(crate) enum SharedOutcome {
     Failed,
 }
 
-/// The counters behind [`Statistics`]: a set for each thread, so that no two of them write to the same cache line.
+/// The counters of [`Statistics`], one set for each thread, so that no two threads write to one cache line.
 #[derive(Debug, Default)]
 pub(crate) struct Counters(ThreadLocal<CachePadded<Counts>>);
 

@@ -1,4 +1,4 @@
-//! What is kept of one exchange: immutable but for its content, which may still arrive, and its mark.
+//! A stored response. It does not change, except for its content, which may still arrive, and the mark of a soft purge.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use crate::rules::groups::{Groups, groups};
 use crate::rules::vary::VaryKey;
 use crate::{Content, Moment};
 
-/// A response to `GET`, as it is kept (RFC 9111 §3).
+/// A stored response to `GET` (RFC 9111 §3).
 ///
-/// Validation makes a new one that shares the content (§4.3.4), so a reader's stays as it was.
+/// Freshening makes a new one that shares the content (§4.3.4), so readers of the old one go on.
 #[derive(Debug)]
 pub struct StoredResponse {
-    /// The final status; 206 is kept as 200 with a partial [`Representation`].
+    /// The final status. A 206 is stored as 200 with a partial [`Representation`].
     pub status: StatusCode,
-    /// The fields, without those that §3.1 leaves out, without `Age`.
+    /// The fields, without those that §3.1 excludes and without `Age`.
     pub headers: HeaderMap,
     /// Which requests it answers (§4.1).
     pub vary: VaryKey,
-    /// What the fields say about storing and reusing it, judged once.
+    /// The rules for its reuse, read from the fields once.
     pub policy: Policy,
     /// When the request was sent (§4.2.3).
     pub request_time: Moment,
@@ -33,11 +33,11 @@ pub struct StoredResponse {
     pub response_time: Moment,
     /// Its age when it came (§4.2.3).
     pub corrected_initial_age: Duration,
-    /// What it is invalidated with (RFC 9875 §2, and its other spellings).
+    /// The groups by which it is invalidated (RFC 9875 §2, and its other spellings).
     pub groups: Groups,
     /// Its content.
     pub representation: Representation,
-    /// Whether its content may be compressed and is worth it.
+    /// Whether its content may be compressed, and gets smaller.
     pub is_compressible: bool,
     /// The compressed forms of its content.
     pub(crate) renditions: Arc<Renditions>,
@@ -48,11 +48,11 @@ pub struct StoredResponse {
 /// The content of a stored response, complete or in parts (RFC 9111 §3.3).
 #[derive(Clone, Debug)]
 pub enum Representation {
-    /// All of it, though some may still be arriving.
+    /// All of it; some may still arrive.
     Whole(Arc<Content>),
     /// Ranges of it, in ascending order, which neither overlap nor touch.
     Parts {
-        /// The length of the whole in bytes, which is always known.
+        /// The length of the whole, in bytes.
         complete_length: u64,
         /// Each part with the offset of its first byte.
         parts: Arc<[(u64, Arc<Content>)]>,
@@ -60,7 +60,7 @@ pub enum Representation {
 }
 
 impl StoredResponse {
-    /// A response that came at once, without compressed forms, in the groups that its fields name.
+    /// A response without delay, in the groups that its fields name.
     #[must_use]
     pub fn new(
         status: StatusCode,
@@ -86,7 +86,7 @@ impl StoredResponse {
         }
     }
 
-    /// Marks it stale: it is validated before it is used again, but still serves where stale responses may.
+    /// Marks it stale: it is validated before its next use, and still serves when the origin fails.
     pub(crate) fn mark_stale(&self) {
         self.purged.store(true, Ordering::Release);
     }
@@ -106,7 +106,7 @@ impl StoredResponse {
         }
     }
 
-    /// The length of the whole representation in bytes, where it is known yet.
+    /// The length of the whole representation in bytes, if known.
     #[must_use]
     pub fn complete_length(&self) -> Option<u64> {
         match &self.representation {

@@ -12,7 +12,7 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// The offset of the first byte that is still there.
+    /// The offset of the first byte that is not dropped.
     pub(super) fn start(&self) -> u64 {
         self.pieces.first().map_or(self.end, |(start, _)| *start)
     }
@@ -23,7 +23,7 @@ impl Pieces {
         self.pieces.push((start, bytes));
     }
 
-    /// Lets go of what lies wholly before `position`.
+    /// Drops the pieces that lie wholly before `position`.
     pub(super) fn forget_before(&mut self, position: u64) {
         let behind = self
             .pieces
@@ -31,7 +31,7 @@ impl Pieces {
         self.pieces.drain(..behind);
     }
 
-    /// The bytes from `position` on that lie in one piece, looked for from the piece `hint` on.
+    /// The bytes from `position` on that lie in one piece. The search begins with the piece `hint`.
     pub(super) fn at(&self, position: u64, hint: &mut usize) -> Option<Bytes> {
         let holds = |index: &usize| {
             self.pieces.get(*index).is_some_and(|(start, piece)| {
@@ -48,7 +48,7 @@ impl Pieces {
         Some(piece.slice(offset..))
     }
 
-    /// Short content in one piece; long content as it is, without room to spare.
+    /// Joins short content into one piece, and shrinks the list of long content.
     pub(super) fn compact(mut self) -> Self {
         if self.pieces.len() > 1 && self.end - self.start() <= MAX_SINGLE_PIECE_BYTES {
             let start = self.start();

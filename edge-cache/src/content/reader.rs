@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::pieces::Pieces;
 use super::{Content, ContentBroken};
 
-/// A reading end, which hands out the bytes of one range in order.
+/// A reading end of content: the bytes of one range in order.
 #[derive(Debug)]
 pub struct ContentReader {
     pub(super) content: Arc<Content>,
@@ -26,8 +26,8 @@ impl ContentReader {
     /// The next bytes; `None` at the end of the range or of the content.
     ///
     /// # Errors
-    /// [`ContentBroken`] when no more bytes come although the content is not complete, or when the reader was so slow that
-    /// its next bytes are gone.
+    /// [`ContentBroken`] if the content ended before it was complete, or if the reader was so slow that its next bytes are
+    /// gone.
     pub fn poll_next(
         &mut self,
         context: &Context<'_>,
@@ -40,7 +40,7 @@ impl ContentReader {
             return Poll::Ready(self.next_of(end));
         }
         let mut growing = content.growing.lock();
-        // It may have ended before the lock was there.
+        // It may have ended before the lock was taken.
         if let Some(end) = content.end.get() {
             return Poll::Ready(self.next_of(end));
         }
@@ -66,7 +66,7 @@ impl ContentReader {
         }
     }
 
-    /// All that is still to be read, if the content is complete and that lies in one piece.
+    /// All that is still to be read, if the content is complete and the rest lies in one piece.
     ///
     /// # Errors
     /// The reader as it was, if not.
@@ -83,7 +83,7 @@ impl ContentReader {
         }
     }
 
-    /// Whether [`Self::poll_next`] has no more to give, as far as is known.
+    /// Whether [`Self::poll_next`] is known to give no more.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
         self.position >= self.end
@@ -93,7 +93,7 @@ impl ContentReader {
                 .is_some_and(|end| self.position >= end)
     }
 
-    /// How many bytes are still to come, where that is known.
+    /// The bytes that are still to come, if known.
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
         let end = match self.content.length() {

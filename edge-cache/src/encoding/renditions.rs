@@ -8,7 +8,7 @@ use super::Encoding;
 use crate::content::Content;
 use crate::rules::accept_encoding::ContentCoding;
 
-/// The compressed forms that were asked for so far. Shared by all responses that share the content.
+/// The compressed forms that were asked for so far. Responses that share the content share them.
 #[derive(Debug, Default)]
 pub(crate) struct Renditions {
     made: Mutex<Vec<(ContentCoding, Arc<Content>)>>,
@@ -17,7 +17,7 @@ pub(crate) struct Renditions {
 impl Renditions {
     /// The form of `content` in `coding`, and the work that makes it if it was not asked for before.
     ///
-    /// `None` when the content can no longer be read from its beginning.
+    /// `None` if the content can no longer be read from its beginning.
     pub(crate) fn get(
         &self,
         coding: ContentCoding,
@@ -40,7 +40,7 @@ impl Renditions {
         Some((rendition, Some(encoding)))
     }
 
-    /// Bytes that they hold.
+    /// Their bytes.
     pub(crate) fn bytes(&self) -> u64 {
         let made = self.made.lock();
         made.iter().map(|(_, rendition)| rendition.received()).sum()

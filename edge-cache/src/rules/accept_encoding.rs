@@ -1,4 +1,4 @@
-//! Content codings: which one a client gets, and what is worth one (RFC 9110 §8.4.1, §12.5.3).
+//! Content codings: which one a client gets, and which content is compressed (RFC 9110 §8.4.1, §12.5.3).
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -19,7 +19,7 @@ pub enum ContentCoding {
 }
 
 impl ContentCoding {
-    /// All of them, what makes text smallest first.
+    /// All codings, the one that makes text smallest first.
     pub const ALL: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
 
     /// Its name in fields.

@@ -8,7 +8,7 @@ use super::dates::date;
 use super::directives::delta_seconds;
 use crate::Moment;
 
-/// The value of `Age`: the first member of the field. One that is no number is ignored (§5.1).
+/// The value of `Age`: the first member of the field. It is ignored if it is not a number (§5.1).
 ///
 /// Parameters are left out, as in structured fields, which `Age` is compatible with: so `7200;a=b` makes a response old.
 #[must_use]

@@ -21,13 +21,13 @@ pub enum ForwardReason {
     UriMiss,
     /// Responses are stored for the URI, but none that the request selects.
     VaryMiss,
-    /// Nothing stored could be used, for whatever reason.
+    /// No stored response could be used, for another reason.
     Miss,
     /// What is stored is fresh, but the request's directives do not accept it.
     Request,
     /// What is stored is stale.
     Stale,
-    /// Part of what is asked for is stored.
+    /// A part of the representation is stored.
     Partial,
 }
 
@@ -72,7 +72,7 @@ pub struct CacheStatus {
     pub forward_reason: Option<ForwardReason>,
     /// The status of the answer to the forwarded request (§2.3).
     pub forward_status: Option<StatusCode>,
-    /// How long what is stored is still fresh, in seconds; negative if it is stale (§2.4).
+    /// How long the response is still fresh, in seconds; negative if it is stale (§2.4).
     pub time_to_live: Option<i64>,
     /// Whether the response is stored (§2.5).
     pub stored: bool,
@@ -83,7 +83,7 @@ pub struct CacheStatus {
 }
 
 impl CacheStatus {
-    /// Answered from the store, with what is fresh for so many seconds.
+    /// A stored response that is fresh for so many seconds.
     #[must_use]
     pub fn hit(time_to_live: i64) -> Self {
         Self {
@@ -119,7 +119,7 @@ impl CacheStatus {
         }
     }
 
-    /// With what is stored in place of the answer, although it has been stale for so many seconds, a negative number.
+    /// With a stored response in place of the forwarded one. It has been stale for so many seconds, a negative number.
     #[must_use]
     pub fn stale(self, time_to_live: i64) -> Self {
         let time_to_live = Some(time_to_live);
@@ -264,7 +264,7 @@ impl Member {
     }
 }
 
-/// Text as a string of a structured field has it (RFC 9651 §4.1.6). What is no visible ASCII becomes a question mark.
+/// Text as a string of a structured field (RFC 9651 §4.1.6). Characters beyond visible ASCII become question marks.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

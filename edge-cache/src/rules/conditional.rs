@@ -22,7 +22,7 @@ pub fn is_for_the_origin(request: &HeaderMap) -> bool {
     request.contains_key(header::IF_MATCH) || request.contains_key(header::IF_UNMODIFIED_SINCE)
 }
 
-/// Whether the client of a `GET` or `HEAD` has what the response has, so that 304 answers it.
+/// Whether the client of a `GET` or `HEAD` has the representation already, so that 304 answers it.
 ///
 /// `received` is when the response came. It stands in for a date, and tells the century of short ones.
 #[must_use]
@@ -67,7 +67,7 @@ pub fn remove_preconditions(request: &mut HeaderMap) {
     }
 }
 
-/// Makes the fields of a response those of 304: without what describes content that is not sent (RFC 9110 §15.4.5).
+/// Makes the fields of a response those of 304: it removes those that describe content (RFC 9110 §15.4.5).
 pub fn keep_fields_of_not_modified(response: &mut HeaderMap) {
     const OF_CONTENT: [HeaderName; 8] = [
         header::ACCEPT_RANGES,

@@ -32,8 +32,8 @@ const MONTH_NAMES: [&str; 12] = [
 
 /// The date of a field, in one of the three formats of the standard. `now` tells which century a year of two digits is of.
 ///
-/// The format is taken strictly, but for upper and lower case (RFC 9111 §4.2) and which day of the week is named, since the
-/// rest says that. A field of several lines, and one in another time zone, has no date: what was meant is unknown.
+/// The format is strict, except for case (RFC 9111 §4.2) and the day of the week, which follows from the rest. A field of
+/// several lines and a date in another time zone are ambiguous, and give none.
 #[must_use]
 pub fn date(headers: &HeaderMap, name: &HeaderName, now: SystemTime) -> Option<SystemTime> {
     let mut lines = headers.get_all(name).iter();

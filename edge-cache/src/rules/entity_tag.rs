@@ -9,13 +9,13 @@ pub enum EntityTag<'a> {
     Strong(&'a [u8]),
     /// Equal ones stand for content that means the same.
     Weak(&'a [u8]),
-    /// What is not well formed. It is still compared with what looks exactly the same, as if it were weak: the origin has
-    /// made it, and whoever repeats it has what it belongs to.
+    /// Not well formed. It is compared as a weak one, character by character: the origin made it, and a client that repeats
+    /// it has the representation.
     Malformed(&'a [u8]),
 }
 
 impl<'a> EntityTag<'a> {
-    /// The entity tag of a response: that of `ETag`, unless it has several.
+    /// The entity tag of a response, unless it has several `ETag` fields.
     #[must_use]
     pub fn of(headers: &'a HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(header::ETAG).iter();
@@ -30,7 +30,7 @@ impl<'a> EntityTag<'a> {
         }
     }
 
-    /// The well-formed entity tag that a text begins with, and what follows.
+    /// The well-formed entity tag at the beginning of a text, and the rest of the text.
     fn first(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (is_weak, opaque) = match text.strip_prefix(b"W/") {
             Some(opaque) => (true, opaque),
@@ -82,7 +82,7 @@ fn is_etag_character(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)
 }
 
-/// The entity tags of a list, such as that of `If-None-Match`. What is not well formed reaches to the next comma.
+/// The entity tags of a list, such as `If-None-Match`. A malformed one ends at the next comma.
 pub fn entity_tags(line: &[u8]) -> impl Iterator<Item = EntityTag<'_>> {
     let mut rest = line;
     std::iter::from_fn(move || {

@@ -18,7 +18,7 @@ const HEURISTICALLY_CACHEABLE: [u16; 12] =
 pub struct NegativeCaching(pub Vec<(StatusCode, Duration)>);
 
 impl NegativeCaching {
-    /// How long responses of a status are kept; nothing for one that is no failure.
+    /// How long responses of a status are fresh; `None` if it is not an error.
     #[must_use]
     pub fn of(&self, status: StatusCode) -> Option<Duration> {
         let is_failure = status.is_client_error() || status.is_server_error();
@@ -48,7 +48,7 @@ pub enum FreshnessSource {
 }
 
 impl FreshnessSource {
-    /// Whether the response itself states its lifetime, which is then not assumed.
+    /// Whether the response states its lifetime itself, so that heuristics do not apply.
     #[must_use]
     pub fn is_explicit(self) -> bool {
         matches!(
@@ -120,7 +120,7 @@ fn explicit_expiration(facts: &FreshnessFacts<'_>) -> Option<(Duration, Freshnes
 
 /// The lifetime that may be assumed (§4.2.2), for statuses that allow it and what is marked `public`.
 ///
-/// Never for what sets a cookie: whether that is for one user or for all only the origin knows.
+/// None for a response that sets a cookie: only the origin knows whether it is for one user.
 fn heuristic_freshness(facts: &FreshnessFacts<'_>) -> Option<Duration> {
     let allowed = is_heuristically_cacheable(facts.status) || facts.directives.public;
     if !allowed || facts.headers.contains_key(header::SET_COOKIE) {

@@ -86,7 +86,7 @@ impl Groups {
         self.text.len() + size_of_val(&*self.ends)
     }
 
-    /// Whether these are no more groups, and none with a longer name, than are kept track of.
+    /// Whether they are within [`MAX_GROUPS`] and [`MAX_GROUP_BYTES`].
     #[must_use]
     pub fn are_bounded(&self) -> bool {
         self.count() <= MAX_GROUPS && self.iter().all(|name| name.len() <= MAX_GROUP_BYTES)
@@ -116,7 +116,7 @@ pub fn invalidated_groups(response: &HeaderMap) -> Vec<CacheGroup> {
     names.iter().map(|name| CacheGroup::new(name)).collect()
 }
 
-/// Bytes beyond ASCII are told apart as they are.
+/// Bytes beyond ASCII are compared unchanged.
 fn characters(name: &[u8]) -> Cow<'_, str> {
     match str::from_utf8(name) {
         Ok(name) if name.is_ascii() => Cow::Borrowed(name),

@@ -1,10 +1,10 @@
-//! What a change makes outdated (RFC 9111 §4.4).
+//! The URLs that a response to an unsafe request invalidates (RFC 9111 §4.4).
 
 use http::{HeaderMap, Method, StatusCode, header};
 
 use super::key::CacheKey;
 
-/// Whether a response shows that a request has changed something: its method is not known to be safe, and it is no error.
+/// Whether a response invalidates: the method is not known to be safe, and the status is not an error.
 #[must_use]
 pub fn invalidates(method: &Method, status: StatusCode) -> bool {
     !method.is_safe() && (status.is_success() || status.is_redirection())

@@ -1,4 +1,4 @@
-//! The cache key (RFC 9111 §2): what makes two requests ask for the same resource.
+//! The cache key (RFC 9111 §2). Requests with equal keys ask for the same resource.
 
 mod written;
 
@@ -9,11 +9,11 @@ use http::{Request, Uri, header};
 
 use crate::limits::MAX_KEY_BYTES;
 
-/// The target URI, in a form that is compared character by character. The method is not in it: `HEAD` is answered from
-/// what `GET` has brought.
+/// The target URI, in a form that is compared character by character. The method is not in it: a stored
+/// response to `GET` answers `HEAD` as well.
 ///
 /// Scheme and host are in lower case, and a port that is the scheme's own is left out (RFC 9110 §4.2.3). Path and query
-/// stay as they are, since an origin may tell apart whatever differs there: two resources never share a key.
+/// stay unchanged, since an origin may distinguish any difference there. So two resources never share a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CacheKey(Arc<str>);
 
@@ -136,7 +136,7 @@ impl CacheKey {
         Self::assembled(self.scheme(), self.authority(), &path)
     }
 
-    /// The key of what follows `//`: an authority, a path, a query.
+    /// The key of the text after `//`: an authority, a path, a query.
     fn of_authority(scheme: &str, rest: &str) -> Option<Self> {
         let is_http = ["http", "https"]
             .iter()
@@ -210,7 +210,7 @@ pub(super) fn without_default_port<'a>(scheme: &str, authority: &'a str) -> Opti
     }
 }
 
-/// A scheme, and what follows its colon.
+/// A scheme, and the text after its colon.
 fn split_scheme(reference: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = reference.split_once(':')?;
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);

@@ -1,5 +1,5 @@
-//! What holds of the rules for whatever arrives: each a function of bytes that panics where it does not. The tests call
-//! them with text that looks like fields, and the fuzz targets in `fuzz/` with whatever reaches new code.
+//! Properties that the rules keep for any input. Each is a function of bytes that panics if the rule breaks it. Tests call
+//! them with text like that of fields, and the fuzz targets in `fuzz/` with bytes that reach new code.
 
 mod fields;
 mod messages;

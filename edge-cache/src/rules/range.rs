@@ -1,4 +1,4 @@
-//! Ranges of a representation: asked for, described and answered (RFC 9110 §14, §13.1.5), and stored parts joined
+//! Ranges of a representation in requests and responses (RFC 9110 §14, §13.1.5). Combining parts is in `combine`
 //! (RFC 9111 §3.4).
 
 mod combine;
@@ -221,7 +221,7 @@ const OF_WHOLE_CONTENT: [HeaderName; 2] = [
     HeaderName::from_static("content-md5"),
 ];
 
-/// Makes the fields of a representation those of 416 (RFC 9110 §15.5.17), which is no answer to keep.
+/// Makes the fields of a representation those of 416 (RFC 9110 §15.5.17), which is not stored.
 pub fn set_unsatisfiable(headers: &mut HeaderMap, complete_length: u64) {
     const OF_REPRESENTATION: [HeaderName; 10] = [
         header::AGE,

@@ -163,7 +163,7 @@ impl<'a> Standing<'a> {
             .saturating_sub(self.policy.freshness_lifetime)
     }
 
-    /// RFC 9111 §5.2.1.1, which clients also send to reload what does not change (RFC 8246 §2).
+    /// RFC 9111 §5.2.1.1, which clients also send to reload an immutable response (RFC 8246 §2).
     fn is_young_enough(&self, request: &RequestDirectives) -> bool {
         request
             .max_age
@@ -189,7 +189,7 @@ impl<'a> Standing<'a> {
     fn stale_if_error(&self, request: &RequestDirectives) -> Option<Duration> {
         let both = self.policy.stale_if_error.zip(request.stale_if_error);
         let shorter = both.map(|(one, other)| one.min(other));
-        // The client alone can't lift what `s-maxage` implies (RFC 9111 §5.2.2.10).
+        // A client can't override `s-maxage`, which implies `proxy-revalidate` (RFC 9111 §5.2.2.10).
         let asked = request.stale_if_error.filter(|_| !self.policy.has_s_maxage);
         shorter.or(self.policy.stale_if_error).or(asked)
     }

@@ -1,4 +1,4 @@
-//! Whether a response may be stored (RFC 9111 §3), and what is then known of it.
+//! Whether a response may be stored (RFC 9111 §3), and the facts that are stored with it.
 
 mod config;
 mod guard;
@@ -48,7 +48,7 @@ pub struct Freshened {
     pub headers: HeaderMap,
     /// What is known of it.
     pub storable: Storable,
-    /// Whether it may stay stored: what freshened it may forbid that.
+    /// Whether it may stay stored: the newer response may forbid that.
     pub may_keep: Result<(), NoStoreReason>,
 }
 
@@ -86,7 +86,7 @@ pub fn may_store(
     Ok(judged.storable(status, vary.ok_or(NoStoreReason::Vary)?))
 }
 
-/// Whether a response may be stored as far as it alone says, whoever has asked for it.
+/// Whether a response may be stored, as far as its request has no say.
 ///
 /// # Errors
 /// Why it may not.
@@ -137,7 +137,7 @@ pub fn policy(head: &response::Parts, config: &StoringConfig, response_time: Mom
     Judged::new(head, config, response_time).policy
 }
 
-/// Whether the response to `POST` is also what `GET` would bring (RFC 9110 §9.3.3): it says so, and for how long.
+/// Whether a response to `POST` may be stored for `GET` (RFC 9110 §9.3.3): it says so, and for how long.
 #[must_use]
 pub fn is_also_for_get<B>(
     key: &CacheKey,

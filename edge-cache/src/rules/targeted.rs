@@ -1,4 +1,4 @@
-//! Targeted cache control (RFC 9213): fields such as `CDN-Cache-Control` that speak to one kind of cache.
+//! Targeted cache control (RFC 9213): fields such as `CDN-Cache-Control` for one kind of cache.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What the tests of the rules share.
+//! Helpers of the tests.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -1,4 +1,4 @@
-//! Validating what is stored, and freshening it (RFC 9111 §4.3.1, §4.3.3 to §4.3.5, §3.2).
+//! Validating and freshening stored responses (RFC 9111 §4.3.1, §4.3.3 to §4.3.5, §3.2).
 
 use std::time::{Duration, SystemTime};
 
@@ -8,9 +8,9 @@ use super::dates;
 use super::entity_tag::EntityTag;
 use super::fields::remove_hop_by_hop;
 
-/// Fields that a newer response does not update (RFC 9111 §3.2): `Content-Length` by rule, and those that describe the
-/// bytes that are stored, which this cache splits into ranges, joins and compresses by them. In a response without content
-/// a digest is that of no content.
+/// Fields that a newer response does not update (RFC 9111 §3.2): `Content-Length`, and those that describe the stored
+/// content, by which this cache cuts ranges, combines parts and compresses. A digest in a response without content is that
+/// of empty content.
 const NOT_UPDATED: [HeaderName; 5] = [
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,

@@ -16,7 +16,7 @@ const OF_RANGES: [HeaderName; 2] = [header::RANGE, header::IF_RANGE];
 
 /// The nominated fields of a stored response, with the values that its request had.
 ///
-/// Requests whose values differ in ways that mean nothing select the same response, which is what normalisation is for.
+/// Values are normalised, so that requests whose values differ only in form select the same response.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct VaryKey(Option<Arc<[Nominated]>>);
 
@@ -84,7 +84,7 @@ impl VaryKey {
         self.fields().iter().all(|field| field.matches(request))
     }
 
-    /// Whether a request selects the response but for the languages that it accepts.
+    /// Whether a request selects the response, if the languages that it accepts are ignored.
     #[must_use]
     pub fn matches_but_for_language(&self, request: &HeaderMap) -> bool {
         let is_language = |field: &Nominated| field.name == header::ACCEPT_LANGUAGE;

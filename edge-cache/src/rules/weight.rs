@@ -1,4 +1,4 @@
-//! What a client accepts, and how much it likes each (RFC 9110 §12.4.2).
+//! The weights in fields such as `Accept-Encoding` (RFC 9110 §12.4.2).
 
 use http::{HeaderMap, HeaderName};
 
@@ -7,7 +7,7 @@ use super::list;
 /// A weight in thousandths, from 0, which is not acceptable, to 1000.
 pub type Thousandths = u16;
 
-/// The weight of what names none.
+/// The weight of a member without one.
 pub const LARGEST_WEIGHT: Thousandths = 1000;
 
 /// The members of a field such as `Accept-Language`, in lower case, with their weights. Those with a weight that can't be

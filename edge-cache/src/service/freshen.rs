@@ -14,8 +14,7 @@ use crate::store::{Purge, PurgeMode};
 use crate::stored_response::StoredResponse;
 
 impl Cache {
-    /// Answers with a stored response that the origin has found to be good (RFC 9111 §4.3.4). `Err` if the origin meant
-    /// another.
+    /// Answers with the stored response that a 304 validates (RFC 9111 §4.3.4). `Err` if the 304 is about another one.
     pub(super) fn validated<B>(
         &self,
         mut forwarding: Forwarding,
@@ -49,8 +48,8 @@ impl Cache {
         Ok(answer)
     }
 
-    /// The stored response with the fields of a newer one, and its age. It takes the place of the stored one, unless the
-    /// newer one forbids that.
+    /// The stored response with the fields and the age of a newer one. It replaces the stored one, unless the newer one
+    /// forbids that.
     fn freshened(
         &self,
         forwarding: &Forwarding,
@@ -89,7 +88,7 @@ impl Cache {
         }
     }
 
-    /// A response to `HEAD` freshens what is stored, or shows that it is outdated (RFC 9111 §4.3.5).
+    /// Freshens the stored response with one to `HEAD`, or marks it stale if they differ (RFC 9111 §4.3.5).
     pub(super) fn learn_from_head<B>(&self, forwarding: &Forwarding, response: &Response<B>) {
         let Some(stored) = &forwarding.stale else {
             return;
@@ -108,7 +107,7 @@ impl Cache {
 /// A stored response with the fields of a newer one.
 struct Freshened {
     response: Arc<StoredResponse>,
-    /// The fields of the newer one that are for its own recipient only.
+    /// Fields of the newer one that are not stored.
     own: HeaderMap,
     /// Whether it is stored.
     is_kept: bool,

@@ -9,7 +9,7 @@ use crate::rules::storing::{self, NoStoreReason, Storable};
 use crate::time::Moment;
 
 impl Cache {
-    /// Whether a response may be stored as far as it alone says, and is wanted.
+    /// Whether a response may be stored, as far as its request has no say.
     pub(super) fn response_allows<B: Body>(
         &self,
         head: &response::Parts,
@@ -20,7 +20,7 @@ impl Cache {
         storing::response_allows(head, &self.config.storing, response_time)
     }
 
-    /// Whether the installation wants a response stored.
+    /// Whether a response is small enough, and the service behind wants it stored.
     fn is_wanted<B: Body>(&self, head: &response::Parts, body: &B) -> Result<(), NoStoreReason> {
         let too_large = body.size_hint().lower() > self.store.max_content_bytes();
         if too_large || head.extensions.get::<StoreOverride>().is_some() {
@@ -30,7 +30,7 @@ impl Cache {
         }
     }
 
-    /// What is to be stored of the response to a forwarded request.
+    /// Whether the response to a forwarded request may be stored, and how.
     pub(super) fn may_store<B: Body>(
         &self,
         forwarding: &Forwarding,

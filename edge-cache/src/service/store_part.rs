@@ -19,7 +19,7 @@ use crate::store::Put;
 use crate::stored_response::{Representation, StoredResponse};
 
 impl Cache {
-    /// Answers with part of a representation, and stores it when it is there (RFC 9111 §3.3).
+    /// Answers with a part, and stores it when it has arrived (RFC 9111 §3.3).
     pub(super) async fn store_part<B>(
         &self,
         forwarding: Forwarding,
@@ -69,8 +69,8 @@ impl Cache {
         }
     }
 
-    /// Stores a part that is there, together with the parts of the same representation that are stored already
-    /// (RFC 9111 §3.4). Returns what is stored.
+    /// Stores a part that has arrived, combined with the stored parts of the same representation (RFC 9111 §3.4). Returns
+    /// the stored response.
     pub(super) fn put_part(&self, arrived: ArrivingPart) -> Option<Arc<StoredResponse>> {
         let ArrivingPart {
             key,
@@ -87,13 +87,13 @@ impl Cache {
             let variants = self.store.get(&key);
             let mut others = variants.iter().flat_map(|variants| variants.iter());
             let same = others.find(|stored| stored.vary == response.vary);
-            // A whole that is stored is worth more than a part.
+            // A complete stored response stays.
             match same {
                 Some(stored) => range::combine(stored, response)?,
                 None => response,
             }
         } else {
-            // A part that is not what it says it is has no place among others, but is still what the origin answers.
+            // A part of another length than it says can't be combined. It still answers the same range request.
             response.representation = Representation::Whole(Arc::clone(part));
             response.status = StatusCode::PARTIAL_CONTENT;
             response.vary = same_range?;
@@ -103,8 +103,7 @@ impl Cache {
         (self.store.put(&key, &put, since) == Put::Stored).then_some(put)
     }
 
-    /// Joins a stored beginning with the rest, which the origin has sent (RFC 9111 §3.4). `Err` if they do not belong
-    /// together.
+    /// Combines a stored beginning with the rest, which the origin sends (RFC 9111 §3.4). `Err` if they can't be combined.
     pub(super) async fn completed<B>(
         &self,
         forwarding: Forwarding,

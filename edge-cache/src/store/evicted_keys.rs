@@ -66,6 +66,12 @@ impl EvictedKeys {
         known.map(std::mem::take).is_some()
     }
 
+    /// What it takes in memory, in bytes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<[EvictedKey; BUCKET]>()
+    }
+
     fn bucket(&self, hash: u64) -> usize {
         hash as u32 as usize & (self.buckets.len() - 1)
     }
@@ -89,6 +95,15 @@ mod tests {
         let recalled = (900..1000).filter(|number| evicted.recall(hash(*number)));
         assert!(recalled.count() > 90);
         assert!(!(0..1000).any(|number| evicted.recall(hash(number))));
+    }
+
+    #[test]
+    fn a_million_evicted_keys_take_no_more_memory_than_the_capacity() {
+        let mut evicted = EvictedKeys::default();
+        for number in 0..1_000_000 {
+            evicted.remember(hash(number), 1_000);
+        }
+        assert_eq!(evicted.bytes(), 256 * 64);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::hash::{BuildHasher, BuildHasherDefault};
 use foldhash::quality::RandomState;
 
 use super::s3_fifo::Hashed;
+#[cfg(test)]
+use super::s3_fifo::table_bytes;
 
 type Table<V> = HashMap<u64, V, BuildHasherDefault<Hashed>>;
 type Keys = HashSet<u64, BuildHasherDefault<Hashed>>;
@@ -71,6 +73,13 @@ impl GroupIndex {
         self.of_hashes(self.hash(group), origin)
     }
 
+    /// What it takes in memory, in bytes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let groups = self.groups.values().map(Group::bytes);
+        table_bytes::<(u64, Group)>(self.groups.capacity()) + groups.sum::<usize>()
+    }
+
     fn of_hashes(&self, group: u64, origin: Option<u64>) -> Vec<u64> {
         let group = self.groups.get(&group);
         group.map_or_else(Vec::new, |group| group.keys(origin))
@@ -78,6 +87,20 @@ impl GroupIndex {
 }
 
 impl Group {
+    /// What it takes in memory beside itself, in bytes.
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        let of_keys = |keys: &Keys| table_bytes::<u64>(keys.capacity());
+        match self {
+            Self::One { .. } => 0,
+            Self::OfOneOrigin { keys, .. } => size_of::<Keys>() + of_keys(keys),
+            Self::OfMany(origins) => {
+                let keys: usize = origins.values().map(of_keys).sum();
+                table_bytes::<(u64, Keys)>(origins.capacity()) + keys
+            }
+        }
+    }
+
     /// The keys of one origin, or of all origins.
     fn keys(&self, wanted: Option<u64>) -> Vec<u64> {
         let is_wanted = |origin: &u64| wanted.is_none_or(|wanted| wanted == *origin);

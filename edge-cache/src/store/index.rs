@@ -94,6 +94,13 @@ impl Index {
         self.paths.of(path, None)
     }
 
+    /// What it takes in memory without the text of the keys, in bytes. A node of the ordered keys is half full at least.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let keys = 2 * self.keys.len() * size_of::<InOrder>();
+        keys + self.groups.bytes() + self.paths.bytes()
+    }
+
     /// Empties it. Returns its content, which takes long to drop.
     pub(super) fn take(&mut self) -> impl Sized + use<> {
         (

@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_million_long_urls_take_no_more_than_the_bound() {
         let log = InvalidationLog::default();
-        let path = "x".repeat(2_000);
+        let path = "x".repeat(1_000);
         for number in 0..1_000_000_u32 {
             log.record(Purge::Path(format!("/{number}{path}").into()));
         }

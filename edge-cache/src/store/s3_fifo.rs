@@ -138,6 +138,17 @@ impl<V> S3Fifo<V> {
         }
     }
 
+    /// What nodes, tables and evicted keys take in memory, in bytes, without the values.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let node = size_of::<(u64, Entry<V>, *const (), *const ())>();
+        let lists = [&self.small, &self.main].map(|list| {
+            let len = list.entries.len();
+            len * node + table_bytes::<(*const (), *const ())>(len)
+        });
+        lists.into_iter().sum::<usize>() + self.evicted_keys.bytes()
+    }
+
     fn weight(&self) -> u64 {
         self.small.weight + self.main.weight
     }
@@ -250,6 +261,15 @@ impl<V> List<V> {
             self.weight = self.weight - entry.weight + weight;
             entry.weight = weight;
         }
+    }
+}
+
+/// What a hash table with room for so many places takes, in bytes: an eighth of them is free, and each has a control byte.
+#[cfg(test)]
+pub(super) fn table_bytes<T>(room: usize) -> usize {
+    match room {
+        0 => 0,
+        room => (room * 8 / 7).next_power_of_two() * (size_of::<T>() + 1),
     }
 }
 

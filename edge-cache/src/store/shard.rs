@@ -220,6 +220,12 @@ impl Shard {
         sum.add(self.slots.read().statistics());
     }
 
+    /// What its structures take in memory beside keys and responses, in bytes.
+    #[cfg(test)]
+    pub(super) fn structure_bytes(&self) -> usize {
+        self.index.lock().bytes() + self.slots.read().bytes()
+    }
+
     /// The variants under a key. It counts no use.
     fn variants(&self, hash: u64, key: &CacheKey) -> Option<Variants> {
         let slots = self.slots.read();

@@ -1,6 +1,7 @@
 //! The contract of the store.
 
 mod encoding;
+mod many;
 mod model;
 mod purges;
 mod room;

@@ -8,13 +8,13 @@ use crate::{Content, Representation, StoredResponse};
 
 /// Each key, in bytes: a node and a place in the table of a list, a place among the ordered keys and one among the paths,
 /// its share of the evicted keys, and what the allocator adds to each.
-const SLOT_BYTES: u64 = 240 + MEMBER_BYTES;
+pub(super) const SLOT_BYTES: u64 = 288;
 
 /// Each variant beside its fields and content: the response itself with its reference counts.
 const RESPONSE_BYTES: u64 = size_of::<StoredResponse>() as u64 + 2 * WORD;
 
-/// Each member of a group: its place in the index, with the free places of the tables.
-const MEMBER_BYTES: u64 = 48;
+/// Each member of a group: its place in the index, with the free places of a table that has just doubled.
+pub(super) const MEMBER_BYTES: u64 = 80;
 
 /// A place in the table of fields, and its place in the order of them.
 const FIELD_BYTES: u64 = 112;

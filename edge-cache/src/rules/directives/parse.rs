@@ -49,7 +49,7 @@ fn directive(member: &[u8]) -> Directive<'_> {
     }
 }
 
-/// A number of seconds (RFC 9111 §1.2.2): digits and nothing else. Larger numbers than can be told apart are the largest.
+/// A number of seconds (RFC 9111 §1.2.2): only digits. A number above [`MAX_DELTA_SECONDS`] counts as that.
 #[must_use]
 pub fn delta_seconds(text: &[u8]) -> Option<Duration> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
@@ -63,7 +63,7 @@ pub fn delta_seconds(text: &[u8]) -> Option<Duration> {
     Some(Duration::from_secs(seconds.min(MAX_DELTA_SECONDS)))
 }
 
-/// The seconds of an argument; what is no number makes a response stale, so it counts as zero (RFC 9111 §4.2.1).
+/// The seconds of an argument. One that is not a number makes a response stale, so it counts as zero (RFC 9111 §4.2.1).
 pub(super) fn seconds(argument: Option<&[u8]>) -> Duration {
     argument.and_then(delta_seconds).unwrap_or_default()
 }

@@ -1,7 +1,5 @@
-//! Cache keys of URLs as people write them: in the form in which clients send them.
-//!
-//! Scheme and host may be in upper case, a port may be the scheme's own, the path may have dot segments, and what cannot
-//! stand in a URL is percent-encoded (RFC 3986 §2.1), as clients do.
+//! Cache keys of URLs that people write. They are normalised as clients do: scheme and host become lower case, a default
+//! port and dot segments are removed, and characters that a URL can't have are percent-encoded (RFC 3986 §2.1).
 
 use std::fmt::Write as _;
 
@@ -10,7 +8,7 @@ use super::{CacheKey, split_query, split_scheme, without_default_port};
 use crate::limits::MAX_KEY_BYTES;
 
 impl CacheKey {
-    /// The key of a URL, without its fragment. `None` if it is no URL of HTTP or is longer than any key.
+    /// The key of a URL, without its fragment. `None` if it is not an HTTP URL, or is longer than any key.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {
         let url = url.split('#').next().unwrap_or_default();
@@ -44,7 +42,7 @@ impl CacheKey {
     }
 }
 
-/// The scheme, the authority, and what follows.
+/// The scheme, the authority, and the rest.
 fn split(url: &str) -> Option<(&str, &str, &str)> {
     let (scheme, rest) = split_scheme(url)?;
     let is_http = ["http", "https"]

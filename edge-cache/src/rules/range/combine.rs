@@ -1,4 +1,4 @@
-//! Joining parts of one representation (RFC 9111 §3.4).
+//! Combining parts of one representation (RFC 9111 §3.4).
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{Content, Representation, StoredResponse};
 /// Part of a content: the offset of its first byte, and its bytes.
 type Part = (u64, Arc<Content>);
 
-/// A newer part of a representation together with what is stored of it.
+/// A newer part of a representation, combined with the stored parts.
 ///
 /// They are joined only if the same strong validator shows that they belong together; else the newer one stands alone.
 /// `None` if nothing is gained by it, because all of the representation is stored.

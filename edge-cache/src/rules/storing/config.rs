@@ -1,4 +1,4 @@
-//! What an installation may choose about storing, where the standards leave a choice.
+//! The choices about storing that the standards leave to a cache.
 
 use http::HeaderName;
 

@@ -1,10 +1,8 @@
-//! Defence against cache poisoning: input of a request that may change its response but is not in the cache key, so that
-//! one client could choose what all others get.
+//! Defence against cache poisoning: a field of a request that may change the response, but is not in the cache key, lets one
+//! client choose the response of all others.
 //!
-//! Left to the server: to remove or rewrite what a client says about how it was reached. This is the second line, for
-//! what was forgotten there.
-//!
-//! Deception, the other way round, has no hold: nothing here depends on what a path looks like.
+//! The server removes or rewrites such fields first; this is the second line of defence. Cache deception is not a risk,
+//! since no rule depends on the form of a path.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 

@@ -1,4 +1,4 @@
-//! Field values in a form in which those that mean the same are the same (RFC 9111 §4.1), and never those that do not.
+//! Normal forms of field values: equal for some values that mean the same (RFC 9111 §4.1), and never for others.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, header};
 use crate::rules::list;
 use crate::rules::weight::{LARGEST_WEIGHT, weighted};
 
-/// Fields that are no lists, in which space around commas may mean something.
+/// Fields that are not lists, in which space around commas may have a meaning.
 const NO_LISTS: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::COOKIE,
@@ -45,7 +45,7 @@ pub(super) fn combined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<
 /// A value in its normal form, which is its own.
 pub(super) fn normalised(name: &HeaderName, value: &[u8]) -> Vec<u8> {
     let value = value.trim_ascii();
-    // With a quote that is not closed it can't be told what a comma means.
+    // After a quote that is not closed, a comma has no clear meaning.
     if NO_LISTS.contains(name) || !list::is_balanced(value) {
         return value.to_vec();
     }
@@ -54,7 +54,7 @@ pub(super) fn normalised(name: &HeaderName, value: &[u8]) -> Vec<u8> {
     {
         return members;
     }
-    // Members that are empty stay: to a field that is no list they may mean something.
+    // Empty members stay, since they may have a meaning in a field that is not a list.
     let members: Vec<_> = list::members_and_gaps(value).collect();
     members.join(&b',')
 }

@@ -1,4 +1,4 @@
-//! A shared level in memory, which fails and hangs as it is told, for tests.
+//! A shared level in memory for tests, which can fail and hang.
 
 use std::collections::HashMap;
 use std::future::{pending, poll_fn, ready};
