@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::content::ContentReader;
 use crate::encoding::Renditions;
+use crate::limits::MIN_COMPRESSED_BYTES;
 use crate::rules::Policy;
 use crate::rules::groups::{Groups, groups};
 use crate::rules::vary::VaryKey;
@@ -115,6 +116,12 @@ impl StoredResponse {
                 complete_length, ..
             } => Some(*complete_length),
         }
+    }
+
+    /// Whether its content is complete, and shorter than what is compressed.
+    pub(crate) fn is_short(&self) -> bool {
+        let length = self.complete_length();
+        length.is_some_and(|length| length < MIN_COMPRESSED_BYTES)
     }
 
     /// The content that has all bytes of a range, with the offset of its first byte.

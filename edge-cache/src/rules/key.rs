@@ -31,19 +31,16 @@ impl CacheKey {
     #[must_use]
     pub fn of_request<Q>(request: &Request<Q>) -> Option<Self> {
         let uri = request.uri();
-        let mut hosts = request.headers().get_all(header::HOST).iter();
-        let field = hosts.next().map(|host| host.to_str()).transpose().ok()?;
-        if hosts.next().is_some() {
-            return None;
-        }
-        let authority = match (uri.authority(), field) {
-            (Some(authority), Some(host)) if !host.eq_ignore_ascii_case(authority.as_str()) => {
-                return None;
-            }
-            (Some(authority), _) => authority.as_str(),
-            (None, field) => field?,
-        };
-        Self::of_parts(uri.scheme_str().unwrap_or("http"), authority, uri)
+        let scheme = uri.scheme_str().unwrap_or("http");
+        Self::of_parts(scheme, authority_of(request)?, uri)
+    }
+
+    /// The key of a request's target URI without its query, for a URI that may be too long.
+    #[must_use]
+    pub fn without_query<Q>(request: &Request<Q>) -> Option<Self> {
+        let uri = request.uri();
+        let scheme = uri.scheme_str().unwrap_or("http");
+        Self::assembled(scheme, authority_of(request)?, uri.path())
     }
 
     fn of_parts(scheme: &str, authority: &str, target: &Uri) -> Option<Self> {
@@ -170,6 +167,20 @@ impl CacheKey {
         let authority = self.0.find("://").map_or(0, |scheme| scheme + 3);
         let path = self.0[authority..].find('/');
         path.map_or(self.0.len(), |path| authority + path)
+    }
+}
+
+/// Host and port of a request. `None` if they are missing or contradict each other.
+fn authority_of<Q>(request: &Request<Q>) -> Option<&str> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let field = hosts.next().map(|host| host.to_str()).transpose().ok()?;
+    if hosts.next().is_some() {
+        return None;
+    }
+    match (request.uri().authority(), field) {
+        (Some(authority), Some(host)) if !host.eq_ignore_ascii_case(authority.as_str()) => None,
+        (Some(authority), _) => Some(authority.as_str()),
+        (None, field) => field,
     }
 }
 

@@ -7,6 +7,7 @@ use http_body::Body;
 
 use super::Cache;
 use super::answer::Answer;
+use super::invalidate::UnkeyedWrite;
 use super::upstream::Upstream;
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
@@ -51,7 +52,11 @@ impl Cache {
     where
         U: Upstream,
     {
+        let write = UnkeyedWrite::of(&request);
         let response = upstream.forward(request).await?;
+        if let Some(write) = write {
+            self.invalidate(&write.outdated(&response)).await;
+        }
         Ok(self.pass(response, CacheStatus::forwarded(reason)))
     }
 }

@@ -70,6 +70,7 @@ impl Cache {
         let (mut response, _) =
             self.stored_response(forwarding, head, freshened.storable, representation);
         response.renditions = Arc::clone(&stored.renditions);
+        response.is_compressible &= !response.is_short();
         let response = Arc::new(response);
         let key = &forwarding.keyed.key;
         let is_kept = freshened.may_keep.is_ok();

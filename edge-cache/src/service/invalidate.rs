@@ -62,6 +62,36 @@ impl Cache {
     }
 }
 
+/// An unsafe request whose URL has no key, because it is too long. Nothing is stored for it, but its response may name
+/// other URLs and groups.
+pub(super) struct UnkeyedWrite {
+    method: Method,
+    /// The URL without its query, to resolve what the response names.
+    base: CacheKey,
+}
+
+impl UnkeyedWrite {
+    /// `None` if the request is safe, or its URL is too long without the query as well.
+    pub(super) fn of<Q>(request: &Request<Q>) -> Option<Self> {
+        let method = request.method();
+        if method.is_safe() {
+            return None;
+        }
+        Some(Self {
+            method: method.clone(),
+            base: CacheKey::without_query(request)?,
+        })
+    }
+
+    /// What the response invalidates.
+    pub(super) fn outdated<B>(&self, response: &Response<B>) -> Vec<Purge> {
+        let mut outdated = outdated(&self.base, &self.method, response);
+        // The base itself was not changed.
+        outdated.retain(|purge| !matches!(purge, Purge::Url(key) if *key == self.base));
+        outdated
+    }
+}
+
 /// What the response to an unsafe request invalidates.
 fn outdated<B>(key: &CacheKey, method: &Method, response: &Response<B>) -> Vec<Purge> {
     if !invalidation::invalidates(method, response.status()) {

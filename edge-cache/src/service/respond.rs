@@ -201,7 +201,7 @@ impl Cache {
 /// The coding in which a client gets the content of a stored response, if it is compressed for this client.
 fn coding(request: &HeaderMap, stored: &StoredResponse) -> Option<ContentCoding> {
     let is_whole = matches!(stored.representation, Representation::Whole(_));
-    let may_be = stored.is_compressible && is_whole;
+    let may_be = stored.is_compressible && is_whole && !stored.is_short();
     may_be.then(|| accept_encoding::preferred(request))?
 }
 

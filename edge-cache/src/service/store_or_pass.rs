@@ -120,11 +120,15 @@ impl Cache {
     where
         B: Body<Data = Bytes>,
     {
-        let stored = Arc::new(stored);
+        let mut stored = Arc::new(stored);
         // Content without a reader would not be kept. The answer gets its own reader below.
         let first_reader = stored.reader(&(0..u64::MAX));
         // Most content is complete by now, and is then weighed only once.
         let arrived = arrival.take_what_is_there().await;
+        // Fields seldom say the length, so short text is recognised only now.
+        if let Some(stored) = Arc::get_mut(&mut stored) {
+            stored.is_compressible &= !stored.is_short();
+        }
         let key = forwarding.keyed.key.clone();
         if let Ok(end) = arrived {
             self.remember_excess(&key, end);

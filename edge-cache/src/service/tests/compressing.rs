@@ -93,6 +93,31 @@ fn a_304_after_a_validation_has_the_entity_tag_of_the_200_rfc_9110_15_4_5() {
 }
 
 #[test]
+fn text_of_less_than_a_kilobyte_is_not_compressed_whatever_its_fields_say() {
+    let harness = Harness::new();
+    harness.answer(200, &FIELDS, "x");
+    for _ in 0..2 {
+        let reply = harness.get("/", &[("accept-encoding", "br")]);
+        assert_eq!((reply.text(), reply.field("content-encoding")), ("x", ""));
+        assert_eq!(reply.field("etag"), "\"a\"");
+    }
+}
+
+#[test]
+fn short_text_is_answered_at_once_also_to_those_who_accept_codings() {
+    let harness = Harness::new();
+    harness.answer(200, &FIELDS, "x");
+    harness.get("/", &[]);
+    harness.answer(200, &FIELDS, &text());
+    harness.get("/long", &[]);
+    for (path, accepted, is_whole) in [("/", "br", true), ("/long", "br", false)] {
+        let fields = [("accept-encoding", accepted)];
+        let served = pollster::block_on(harness.begin("GET", path, &fields)).unwrap();
+        assert_eq!(served.response.into_body().into_whole().is_ok(), is_whole);
+    }
+}
+
+#[test]
 fn parts_are_those_of_the_content_as_it_is() {
     let harness = Harness::new();
     harness.answer(200, &FIELDS, &text());

@@ -259,3 +259,21 @@ fn followers_of_who_finds_it_in_the_level_get_it_too() {
     assert_eq!(other.forwards(), 0);
     assert_eq!(other.cache.statistics().shared_hits, 1);
 }
+
+#[test]
+fn a_write_with_a_url_too_long_for_a_key_invalidates_what_its_response_names() {
+    let long = format!("/write?{}", "x".repeat(9_000));
+    for (path, named) in [
+        ("/a", ("location", "/a")),
+        ("/b", ("cache-group-invalidation", "\"g\"")),
+    ] {
+        let (_, one, other) = two();
+        one.answer(200, &FRESH_OF_GROUP, "old");
+        one.get(path, &[]);
+        one.answer(204, &[named], "");
+        one.request("POST", &long, &[]);
+        one.answer(200, &[FRESH], "new");
+        assert_eq!(one.get(path, &[]).text(), "new", "{path}");
+        assert_eq!(other.get(path, &[]).text(), "new", "{path} of the level");
+    }
+}
