@@ -15,7 +15,7 @@ use edge_cache::store::StoreConfig;
 use edge_cache::{CacheConfig, Clock, ContentBroken, ForwardError, Moment};
 
 use crate::clock;
-use crate::failure::{Failure, Fault};
+use crate::failure::{Blame, Failure};
 use crate::limits::MIN_RESPONSES_OF_SHARD;
 use crate::observe::Metrics;
 use crate::settings;
@@ -103,7 +103,7 @@ impl From<ContentBroken> for Failure {
 impl ForwardError for Failure {
     /// Every fault but the client's: the function or the origin gave no response.
     fn is_disconnected(&self) -> bool {
-        self.problem().fault != Fault::Client
+        self.problem().blame != Blame::Client
     }
 }
 

@@ -1,5 +1,5 @@
-//! The command line: what can be asked for, what is said about it, and how the process ends.
-//! What is asked for is done by `serving`, `manifest` and the modules below.
+//! The command line: the commands, their output, and the exit code of the process.
+//! Reading manifests and serving apps is left to `manifest`, `serving` and the modules below them.
 
 use std::process::ExitCode;
 
@@ -15,18 +15,21 @@ mod dev;
 mod edge;
 mod error;
 mod event;
+pub mod limits;
 mod new;
+mod paths;
 mod selection;
 #[cfg(test)]
 mod tests;
 mod up;
+mod watch_pattern;
 
 use arguments::{Arguments, Command};
 use console::Console;
 use error::CommandError;
 
-/// Does what the process was asked for, and says how it went: 0 is fine, 1 means that the operation
-/// failed, 2 that the arguments, the manifest or the settings are wrong.
+/// Runs the command that the process was started with. The exit code is 0 if it succeeded, 1 if it failed, and 2 if
+/// the arguments, the manifest or the settings are wrong.
 #[must_use]
 pub fn run() -> ExitCode {
     // Ends the process itself on `--help` (0) and on wrong arguments (2).

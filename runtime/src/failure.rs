@@ -1,12 +1,12 @@
-//! Owns every way in which a request can fail, and what each one means to the client, the log and the metrics.
-//! Detecting a failure is left to the module that meets it; turning one into a response happens only here.
+//! Owns every way in which a request can fail, with its status, its problem type, and its name in logs and metrics.
+//! Other modules detect failures; only this one turns them into responses.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-/// How long a client should wait before it comes back when the server is full: long enough for a queue of
-/// ordinary requests to empty, short enough not to be noticed as an outage.
+/// Seconds that a client should wait before it retries when the server is full. Long enough for a queue of ordinary
+/// requests to empty, short enough not to be noticed as an outage.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// The methods that are served, as `Allow` lists them.
@@ -14,13 +14,13 @@ pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Why a request did not get the response of a function or of an origin.
 ///
-/// The messages name causes inside the platform. They go to the log; the client sees [`Problem`] only.
+/// The messages name causes inside the platform and go to the log. The client sees the [`Problem`] only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// No route of the app matches the path.
     #[error("no route matches the path")]
     NoRoute,
-    /// The method is one that a gateway must not hand on (`CONNECT`, `TRACE`).
+    /// A gateway must not forward the method (`CONNECT`, `TRACE`).
     #[error("the method is not served")]
     MethodNotAllowed,
     /// The request is malformed; `detail` says how, in words that the client may read.
@@ -29,7 +29,7 @@ pub enum Failure {
         /// What is malformed.
         detail: &'static str,
     },
-    /// The target is of a scheme that this connection is not of (RFC 9110 §7.4).
+    /// The scheme of the target differs from that of the connection (RFC 9110 §7.4).
     #[error("the scheme of the target is not that of the connection")]
     Misdirected,
     /// The content has a transfer coding besides `chunked` (RFC 9112 §6.1).
@@ -77,7 +77,7 @@ pub enum Failure {
     /// The guest asked for more memory than its component may have.
     #[error("the guest needs more memory than its limit")]
     MemoryExceeded,
-    /// The instances of all components together have all the memory that they may have.
+    /// The instances of all components together have used up their memory.
     #[error("the instances of all components have used up the memory that they share")]
     OutOfMemory,
     /// The component's waiting queue is full.
@@ -104,7 +104,7 @@ pub enum Failure {
     /// The origin cannot be reached for another reason.
     #[error("the origin cannot be reached")]
     OriginUnreachable,
-    /// The certificate of the origin is not one to trust for its name.
+    /// The certificate of the origin is not valid for its name.
     #[error("the certificate of the origin is not valid")]
     OriginCertificate,
     /// The origin does not speak TLS as this server does.
@@ -119,14 +119,14 @@ pub enum Failure {
     /// The origin closed the connection in the middle of its response.
     #[error("the origin closed the connection in the middle of its response")]
     OriginIncomplete,
-    /// What the origin sent is no HTTP response, or not one that is allowed there.
+    /// The origin sent no HTTP response, or one that is not allowed there.
     #[error("the origin does not speak HTTP as it should")]
     OriginMalformed,
     /// The head of the origin's response has too many fields or bytes.
     #[error("the head of the origin's response is too large")]
     OriginHeadersTooLarge,
-    /// The response that this one is read from broke off, which another request had asked for.
-    #[error("the response broke off that the cache was receiving")]
+    /// The request shared the response to another request, and that response broke off.
+    #[error("the response that the cache was receiving broke off")]
     ResponseBroken,
     /// A fault of the platform itself.
     #[error("internal error")]
@@ -145,15 +145,15 @@ pub struct Problem {
     /// The error type of `Proxy-Status` (RFC 9209 §2.3).
     pub proxy_error: &'static str,
     /// Who has to change something.
-    pub fault: Fault,
+    pub blame: Blame,
     /// Whether the same request may succeed later.
     pub retry: Retry,
 }
 
-/// Whose fault a failure is.
+/// Who has to change something so that the request succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The one who sent the request.
+pub enum Blame {
+    /// The client that sent the request.
     Client,
     /// The function.
     Guest,
@@ -190,10 +190,10 @@ impl Failure {
     /// What this failure means to the client, the log and the metrics.
     #[must_use]
     pub fn problem(&self) -> Problem {
-        use Fault::{Client, Guest, Load, Origin, Platform};
+        use Blame::{Client, Guest, Load, Origin, Platform};
         use Retry::{Later, Never};
         #[rustfmt::skip]
-        let (status, name, title, proxy_error, fault, retry) = match self {
+        let (status, name, title, proxy_error, blame, retry) = match self {
             Self::NoRoute => (404, "no-route", "Nothing is served at this path", "destination_not_found", Client, Never),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not served", "http_request_error", Client, Never),
             Self::BadRequest { .. } => (400, "bad-request", "The request is malformed", "http_request_error", Client, Never),
@@ -236,7 +236,7 @@ impl Failure {
             name,
             title,
             proxy_error,
-            fault,
+            blame,
             retry,
         }
     }

@@ -153,9 +153,6 @@ pub const MAX_CACHED_RESPONSE_DIVISOR: u64 = 8;
 /// others.
 pub const MIN_RESPONSES_OF_SHARD: u64 = 2;
 
-/// How long `terrace cache` waits for the admin listener, which answers at once if it answers at all.
-pub const ADMIN_CALL_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How much compiled code is kept, in bytes. Some hundred components, in all their versions of a few weeks. Beyond it
 /// the code that was used longest ago is removed, and compiled again should it be needed.
 pub const MAX_COMPILED_CODE_BYTES: u64 = 2048 * MIB;

@@ -163,6 +163,8 @@ pub struct Component {
     pub environment: Vec<(String, String)>,
     /// The files it may read.
     pub files: Vec<FileMount>,
+    /// The paths and globs that name these files, relative to the app's directory.
+    pub file_patterns: Vec<String>,
     /// The variables it may read, each made from application variables.
     pub variables: BTreeMap<String, Template>,
     /// The hosts it may reach; literal ones are known to be well-formed.

@@ -226,6 +226,14 @@ impl App {
         Running::start(self, "dev").await
     }
 
+    /// Starts it with `terrace dev` in its folder, without giving it up, as [`App::start_beside`].
+    ///
+    /// # Panics
+    /// When it does not get ready; the message shows what the process said.
+    pub async fn develop_beside(&self) -> Beside {
+        Beside::start(self.spawn("dev")).await
+    }
+
     /// Starts it although it should refuse, and waits for its end.
     ///
     /// # Panics

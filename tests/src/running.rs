@@ -203,7 +203,8 @@ impl Running {
 pub struct Beside {
     /// The process.
     pub process: Process,
-    http: String,
+    /// Where requests go: `http://ADDRESS`.
+    pub http: String,
     client: Client,
 }
 

@@ -1,11 +1,11 @@
-//! Promise: `terrace dev` swaps components in place, and no request notices.
+//! Promise: `terrace dev` follows everything that an app is made from, and swaps it in without a failed request.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use terrace_tests::contract::{EVENT_BUILD_FAILED, EVENT_SWAPPED};
-use terrace_tests::wait::until;
-use terrace_tests::{App, Running, guest};
+use terrace_tests::wait::{until, within};
+use terrace_tests::{Answer, App, Running, guest};
 
 const REQUESTS: usize = 10_000;
 const SWAPS: usize = 100;
@@ -194,6 +194,128 @@ async fn a_watched_folder_that_was_replaced_is_still_followed() {
     .await;
     swaps_after(&app, "a change where the link leads", || {
         make(&other, "faults-p2");
+    })
+    .await;
+}
+
+/// Writes a file aside and moves it into place, so that it is replaced and not changed.
+fn replace(file: &Path, text: &str) {
+    let aside = file.with_extension("new");
+    std::fs::write(&aside, text).expect("there is room");
+    std::fs::rename(aside, file).expect("there is room");
+}
+
+/// Waits until the function finds this text in that file.
+async fn until_read(get: impl AsyncFn(String) -> Answer, file: &str, text: &str) {
+    until(&format!("{file} with {text}"), async || {
+        let answer = get(format!("/files?read={file}")).await;
+        (answer.text() == text).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn mounted_files_that_come_go_or_are_replaced_are_seen_without_a_restart() {
+    let app = App::of("faults-p3").file("public/a.txt", "first");
+    let app = app.file("notes/one.txt", "one");
+    let app = app
+        .grant("files = [{ source = \"public\", destination = \"/\" }, \"notes/*.txt\"]")
+        .develop()
+        .await;
+    let folder = app.app().folder().to_owned();
+    let get = async |path: String| app.get(&path).await;
+    assert_eq!(get("/files?read=/a.txt".to_owned()).await.text(), "first");
+    replace(&folder.join("public/a.txt"), "second");
+    until_read(get, "/a.txt", "second").await;
+    std::fs::create_dir(folder.join("public/deep")).expect("there is room");
+    replace(&folder.join("public/deep/b.txt"), "new");
+    until_read(get, "/deep/b.txt", "new").await;
+    replace(&folder.join("notes/two.txt"), "two");
+    until_read(get, "/notes/two.txt", "two").await;
+    std::fs::remove_file(folder.join("public/a.txt")).expect("it is there");
+    until("the removed file is gone", async || {
+        let list = app.get("/files?list=/").await.expect(200).text();
+        (list == "deep\nnotes").then_some(())
+    })
+    .await;
+}
+
+/// An app whose build copies `text.txt` into a mounted folder.
+fn copying() -> App {
+    let script = "set -e\ncp text.txt copy.$$\nmv copy.$$ public/copied.txt\n";
+    let app = App::of("faults-p3").file("copy.sh", script);
+    let app = app.file("text.txt", "first").file("public/a.txt", "a");
+    app.grant("files = [{ source = \"public\", destination = \"/\" }]")
+        .section("[component.faults-p3.build]\ncommand = \"sh copy.sh\"\nwatch = [\"text.txt\"]")
+}
+
+#[tokio::test]
+async fn two_sessions_in_one_folder_both_follow_it() {
+    let app = copying();
+    let first = app.develop_beside().await;
+    let second = app.develop_beside().await;
+    for text in ["second", "third"] {
+        replace(&app.folder().join("text.txt"), text);
+        for session in [&first, &second] {
+            until_read(async |path| session.get(&path).await, "/copied.txt", text).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_session_at_the_same_address_is_refused_with_what_to_do() {
+    let app = copying();
+    let first = app.develop_beside().await;
+    let address = first.http.trim_start_matches("http://");
+    let arguments = ["dev", "--state-dir", "state", "--listen", address];
+    let ended = terrace_tests::process::run(app.folder(), &arguments).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.text);
+    assert!(ended.text.contains(address), "{}", ended.text);
+    assert!(ended.text.contains("--listen"), "{}", ended.text);
+}
+
+#[tokio::test]
+async fn a_build_that_fails_while_another_is_running_is_reported_and_stops_neither() {
+    let folder_of = |id: &str| format!("watch = [\"{id}.sh\"]\ncommand = \"sh {id}.sh\"");
+    let sections = ["slow", "other"].map(|id| format!("[component.{id}.build]\n{}", folder_of(id)));
+    let app = App::new().file("slow.sh", "").file("other.sh", "");
+    let app = app.component("slow", guest("faults-p3")).route("/slow/...");
+    let app = app.component("other", guest("faults-p3")).route("/...");
+    let app = app.section(&sections.join("\n")).develop().await;
+    let folder = app.app().folder().to_owned();
+    let log = &app.process.log;
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.join("gate"))
+        .status();
+    assert!(made.expect("mkfifo is there").success());
+    replace(
+        &folder.join("slow.sh"),
+        "echo at the gate > reached\nread line < gate\n",
+    );
+    until("the slow build", async || {
+        folder.join("reached").exists().then_some(())
+    })
+    .await;
+    replace(&folder.join("other.sh"), "echo the reason >&2\nexit 1\n");
+    // Opening it waits for the build to read it.
+    let gate = tokio::task::spawn_blocking(move || std::fs::write(folder.join("gate"), "go\n"));
+    within("the gate", gate)
+        .await
+        .expect("no panic")
+        .expect("the build reads it");
+    let failed = log
+        .event(EVENT_BUILD_FAILED, |event| event["component"] == "other")
+        .await;
+    assert!(
+        failed["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("the reason"))
+    );
+    app.get("/ok").await.expect(200);
+    let folder = app.app().folder();
+    replace(&folder.join("other.sh"), "echo mended > mended\n");
+    until("the mended build", async || {
+        folder.join("mended").exists().then_some(())
     })
     .await;
 }

@@ -1,90 +1,20 @@
-//! The commands and their arguments, as users write them. The texts here are what `--help` shows.
+//! The commands and their arguments. The comments on commands and arguments are the texts of `--help`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueHint};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::new::{Target, Template};
 use crate::edge::EdgeOptions;
 use crate::manifest::MANIFEST_FILE;
 use crate::serving::ServingOptions;
 use crate::settings::AdminAddress;
 
-/// How wide help is at most, in columns. Longer lines are hard to read, however wide the terminal is.
+mod examples;
+
+/// The greatest width of help, in columns. Longer lines are hard to read, however wide the terminal is.
 const HELP_WIDTH: usize = 100;
-
-const EXAMPLES: &str = "\
-Examples:
-  terrace new shop && cd shop      Make a project that builds, runs and tests at once
-  terrace dev                      Serve it, and swap components in when their sources change
-  terrace up --build               Build it once and serve it
-  terrace check                    Find everything that is wrong with it
-
-Exit codes:
-  0  fine
-  1  the operation failed
-  2  the arguments, the manifest or the settings are wrong";
-
-const NEW_EXAMPLES: &str = "\
-Examples:
-  terrace new shop
-  terrace new shop --dir services/shop";
-
-const BUILD_EXAMPLES: &str = "\
-Examples:
-  terrace build                    Build every component that has a build command
-  terrace build hello --verbose    Build one, and show what its compiler says";
-
-const UP_EXAMPLES: &str = "\
-Examples:
-  terrace up
-  terrace up --build --listen 0.0.0.0:8080
-  terrace up --from shop/spin.toml --only api,hello --variable api_key=secret
-  terrace up --listen 127.0.0.1:0 --json       A free port, reported as JSON";
-
-const DEV_EXAMPLES: &str = "\
-Examples:
-  terrace dev
-  terrace dev --only hello --listen 127.0.0.1:8080
-
-What is watched: the manifest, each component's WebAssembly file, and the files that its
-`[component.ID.build]` names in `watch` (for cargo without `watch`: `src/**` and `Cargo.toml`).";
-
-const EDGE_EXAMPLES: &str = "\
-Examples:
-  terrace edge --origin http://127.0.0.1:3000 --listen 0.0.0.0:80
-  terrace edge --config edge.toml              The origin is in `origins` of [edge]";
-
-const CACHE_EXAMPLES: &str = "\
-Examples:
-  terrace cache stats                          How much is stored, and how often it was of use
-  terrace cache purge --tag articles           Forget what responses call the group \"articles\"
-  terrace cache purge --all --admin 127.0.0.1:4001";
-
-const PURGE_EXAMPLES: &str = "\
-Examples:
-  terrace cache purge --tag article:7          By a name in Cache-Groups, Cache-Tag or Surrogate-Key
-  terrace cache purge --url http://example.com/a?b=c
-  terrace cache purge --prefix http://example.com/shop/ --soft
-  terrace cache purge --all";
-
-const STATS_EXAMPLES: &str = "\
-Examples:
-  terrace cache stats
-  terrace cache stats --json --admin 127.0.0.1:4001";
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  terrace check
-  terrace check --from shop/spin.toml --json   One JSON object per finding";
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  terrace completions bash > ~/.local/share/bash-completion/completions/terrace
-  terrace completions zsh > ~/.zfunc/_terrace
-  terrace completions fish > ~/.config/fish/completions/terrace.fish";
 
 /// Runs an app of HTTP functions compiled to WebAssembly, with their state, in one process.
 #[derive(Debug, Parser)]
@@ -92,7 +22,7 @@ Examples:
     name = "terrace",
     bin_name = "terrace",
     version,
-    after_help = EXAMPLES,
+    after_help = examples::TERRACE,
     arg_required_else_help = true,
     max_term_width = HELP_WIDTH
 )]
@@ -101,40 +31,40 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// What can be asked for.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a project that builds, runs and tests at once
-    #[command(after_help = NEW_EXAMPLES)]
+    #[command(after_help = examples::NEW)]
     New(NewArguments),
     /// Run the build command of each component
-    #[command(after_help = BUILD_EXAMPLES)]
+    #[command(after_help = examples::BUILD)]
     Build(BuildArguments),
     /// Serve the app; SIGTERM and Ctrl-C end it without cutting a request
-    #[command(after_help = UP_EXAMPLES)]
+    #[command(after_help = examples::UP)]
     Up(ServeArguments),
-    /// Build and serve the app; rebuild what changes and swap it in without a failed request
-    #[command(after_help = DEV_EXAMPLES)]
+    /// Build and serve the app; rebuild changed components and swap them in without a failed request
+    #[command(after_help = examples::DEV)]
     Dev(ServeArguments),
-    /// Serve what another HTTP server answers, its origin; SIGTERM and Ctrl-C end it without cutting a request
-    #[command(after_help = EDGE_EXAMPLES)]
+    /// Serve and cache another HTTP server, the origin; SIGTERM and Ctrl-C end it without cutting a request
+    #[command(after_help = examples::EDGE)]
     Edge(EdgeArguments),
-    /// See and purge the cache of a server that runs
-    #[command(after_help = CACHE_EXAMPLES)]
+    /// Show or purge the cache of a running server
+    #[command(after_help = examples::CACHE)]
     Cache {
         #[command(subcommand)]
         command: CacheCommand,
     },
     /// Find everything that is wrong with the manifest, the settings and the components
-    #[command(after_help = CHECK_EXAMPLES)]
+    #[command(after_help = examples::CHECK)]
     Check(CheckArguments),
     /// Print a script that completes these commands in a shell
-    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArguments),
 }
 
 impl Command {
-    /// Whether a program reads the output.
+    /// Whether the output is JSON.
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Build(arguments) => arguments.json,
@@ -147,21 +77,34 @@ impl Command {
     }
 }
 
-/// What `terrace new` takes.
+/// The arguments of `terrace new`.
 #[derive(Debug, Args)]
 pub(crate) struct NewArguments {
     /// The project's name: lower-case words joined by `-`, such as `user-api`
     pub(crate) name: String,
-    /// What the project begins with
+    /// The template to start from
     #[arg(long, value_enum, default_value_t = Template::HttpRust)]
     pub(crate) template: Template,
-    /// Where the project runs besides Terrace and Spin. Of a project that is there already, only the files for it are
-    /// added
+    /// A platform to support besides Terrace and Spin. An existing project gets only the files for that platform
     #[arg(long, value_enum)]
     pub(crate) target: Option<Target>,
-    /// The folder to make, which must be empty if it is there [default: NAME]
+    /// The folder to make; an existing one must be empty [default: NAME]
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
+}
+
+/// The templates of projects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Template {
+    /// An HTTP handler in Rust, with a test
+    HttpRust,
+}
+
+/// The platforms besides Terrace and Spin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// Cloudflare, by `wrangler`
+    Worker,
 }
 
 impl NewArguments {
@@ -171,7 +114,7 @@ impl NewArguments {
     }
 }
 
-/// Where the app is described.
+/// The argument that names the manifest.
 #[derive(Debug, Args)]
 pub(crate) struct ManifestArguments {
     /// The manifest, or the folder it is in
@@ -179,10 +122,10 @@ pub(crate) struct ManifestArguments {
     pub(crate) from: PathBuf,
 }
 
-/// How this installation runs the app, and with which values.
+/// The arguments for settings and variables.
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArguments {
-    /// The settings of this installation [default: terrace.toml beside the manifest, if it is there]
+    /// The settings of this installation [default: terrace.toml beside the manifest, if it exists]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
     /// The value of a variable; may be given several times
@@ -190,15 +133,15 @@ pub(crate) struct SettingsArguments {
     pub(crate) variables: Vec<String>,
 }
 
-/// What `terrace build` takes.
+/// The arguments of `terrace build`.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
     #[command(flatten)]
     pub(crate) manifest: ManifestArguments,
-    /// The components to build, with those that they are composed with [default: all that have a build command]
+    /// The components to build, with their dependencies [default: all that have a build command]
     #[arg(value_name = "COMPONENT")]
     pub(crate) components: Vec<String>,
-    /// Show what the build commands print, also when they succeed
+    /// Show the output of the build commands, also when they succeed
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// Print one JSON object per line
@@ -206,7 +149,7 @@ pub(crate) struct BuildArguments {
     pub(crate) json: bool,
 }
 
-/// What `terrace up` and `terrace dev` take.
+/// The arguments of `terrace up` and `terrace dev`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
     #[command(flatten)]
@@ -216,7 +159,7 @@ pub(crate) struct ServeArguments {
     /// Where to serve the app; port 0 takes a free one [default: 127.0.0.1:3000]
     #[arg(short, long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
-    /// Where to serve metrics and health; never a public address, or `off` for nowhere [default: 127.0.0.1:3001]
+    /// Where to serve metrics, health and the pages of the cache, out of reach of the public; `off` serves none [default: 127.0.0.1:3001]
     #[arg(long, value_name = "ADDRESS|off", value_parser = admin_address)]
     pub(crate) admin: Option<AdminAddress>,
     /// The folder that keeps databases and compiled components [default: .terrace beside the manifest]
@@ -234,7 +177,7 @@ pub(crate) struct ServeArguments {
 }
 
 impl ServeArguments {
-    /// The same as the server takes them.
+    /// The same as options of the server.
     pub(crate) fn options(&self) -> ServingOptions {
         ServingOptions {
             manifest: self.manifest.from.clone(),
@@ -249,22 +192,22 @@ impl ServeArguments {
     }
 }
 
-/// What `terrace edge` takes.
+/// The arguments of `terrace edge`.
 #[derive(Debug, Args)]
 pub(crate) struct EdgeArguments {
-    /// The server behind the edge, such as http://127.0.0.1:3000 [default: the one of terrace.toml]
+    /// The server behind the edge, such as http://127.0.0.1:3000 [default: `origins` of terrace.toml]
     #[arg(short, long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) origin: Option<String>,
-    /// The settings of this installation [default: terrace.toml, if it is there]
+    /// The settings of this installation [default: terrace.toml, if it exists]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
     /// Where to serve clients; port 0 takes a free one [default: 127.0.0.1:3000]
     #[arg(short, long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
-    /// Where to serve metrics and health; never a public address, or `off` for nowhere [default: 127.0.0.1:3001]
+    /// Where to serve metrics, health and the pages of the cache, out of reach of the public; `off` serves none [default: 127.0.0.1:3001]
     #[arg(long, value_name = "ADDRESS|off", value_parser = admin_address)]
     pub(crate) admin: Option<AdminAddress>,
-    /// The folder that the settings leave state to [default: .terrace]
+    /// The folder for state [default: .terrace]
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<PathBuf>,
     /// Print one JSON object per line
@@ -273,7 +216,7 @@ pub(crate) struct EdgeArguments {
 }
 
 impl EdgeArguments {
-    /// The same as the server takes them.
+    /// The same as options of the server.
     pub(crate) fn options(&self) -> EdgeOptions {
         EdgeOptions {
             origin: self.origin.clone(),
@@ -286,14 +229,14 @@ impl EdgeArguments {
     }
 }
 
-/// What can be asked of a cache.
+/// The commands for a cache.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheCommand {
     /// Remove stored responses, or mark them stale
-    #[command(after_help = PURGE_EXAMPLES)]
+    #[command(after_help = examples::PURGE)]
     Purge(PurgeArguments),
-    /// Show how much is stored, and how often it was of use
-    #[command(after_help = STATS_EXAMPLES)]
+    /// Show how much is stored, and how often it was used
+    #[command(after_help = examples::STATS)]
     Stats(AdminArguments),
 }
 
@@ -306,13 +249,13 @@ impl CacheCommand {
     }
 }
 
-/// Where the admin listener of a server is.
+/// The arguments that name the admin listener of a server.
 #[derive(Debug, Args)]
 pub(crate) struct AdminArguments {
-    /// The admin address of the server [default: the one of terrace.toml, else 127.0.0.1:3001]
+    /// The admin address of the server [default: `admin` of terrace.toml, else 127.0.0.1:3001]
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) admin: Option<SocketAddr>,
-    /// The settings of the server [default: terrace.toml, if it is there]
+    /// The settings of the server [default: terrace.toml, if it exists]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
     /// Print one JSON object per line
@@ -320,7 +263,7 @@ pub(crate) struct AdminArguments {
     pub(crate) json: bool,
 }
 
-/// What `terrace cache purge` takes: what to purge, in exactly one way.
+/// The arguments of `terrace cache purge`: exactly one of them names the responses.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true).args(["tag", "url", "prefix", "all"]))]
 pub(crate) struct PurgeArguments {
@@ -330,20 +273,20 @@ pub(crate) struct PurgeArguments {
     /// All variants of one URL, as clients write it
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) url: Option<String>,
-    /// All URLs that begin so
+    /// All URLs that begin with this text
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) prefix: Option<String>,
-    /// Everything
+    /// All stored responses
     #[arg(long)]
     pub(crate) all: bool,
-    /// Mark it stale: it is validated before it is used again, but still there when the origin is not
+    /// Mark the responses as stale: each is validated before its next use, and may be used while the origin is down
     #[arg(long)]
     pub(crate) soft: bool,
     #[command(flatten)]
     pub(crate) admin: AdminArguments,
 }
 
-/// What `terrace check` takes.
+/// The arguments of `terrace check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     #[command(flatten)]
@@ -356,7 +299,7 @@ pub(crate) struct CheckArguments {
 }
 
 impl CheckArguments {
-    /// The same as the server takes them.
+    /// The same as options of the server.
     pub(crate) fn options(&self) -> ServingOptions {
         ServingOptions {
             manifest: self.manifest.from.clone(),
@@ -368,7 +311,7 @@ impl CheckArguments {
     }
 }
 
-/// What `terrace completions` takes.
+/// The arguments of `terrace completions`.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArguments {
     /// The shell that reads the script

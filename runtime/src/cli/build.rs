@@ -1,5 +1,5 @@
-//! `terrace build`: runs the build commands of components, shows that it goes on, and what compilers say.
-//! Which command comes first is in `order`, what a component is built from in `inputs`.
+//! `terrace build`: runs the build commands of components, and shows progress and the compiler's output.
+//! `order` decides which component comes first, `inputs` which files it is built from.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::BuildArguments;
 use super::console::Console;
-use super::error::CommandError;
+use super::error::{BuildFailure, CommandError};
 use super::event::Event;
 use super::selection;
 use crate::clock;
 use crate::fault::Reason;
 use crate::manifest::{App, Build, Component};
 
-mod artefact;
+mod built_source;
 mod inputs;
 mod order;
 mod shell;
 mod toolchain;
 
-pub(crate) use inputs::{Inputs, parent, resolved_file, watch_unknown};
+pub(crate) use inputs::{Inputs, watch_unknown};
 pub(crate) use order::Order;
 use shell::Output;
 
 /// How often a spinner moves: often enough to look alive.
 const SPINNER_TICK: Duration = Duration::from_millis(100);
 
-/// Builds the components that are named and those that they are composed with, or all.
+/// Builds the named components and their dependencies, or all components.
 pub(crate) fn run(arguments: &BuildArguments, console: Console) -> Result<(), CommandError> {
     let app = App::load_unbuilt(&arguments.manifest.from)?;
     let components = selection::components(&app, "COMPONENT", &arguments.components)?;
@@ -42,35 +42,6 @@ pub(crate) fn run(arguments: &BuildArguments, console: Console) -> Result<(), Co
     Ok(builder.build_all(&components)?)
 }
 
-/// The build of a component failed.
-#[derive(Debug)]
-pub(crate) struct BuildFailure {
-    component: String,
-    reason: Reason,
-    /// What the commands printed, unless that was shown already.
-    output: String,
-}
-
-impl BuildFailure {
-    /// The same as something to tell: what the compiler said comes first.
-    pub(crate) fn event(&self) -> Event<'_> {
-        let component = &self.component;
-        let mut message = format!(
-            "{}\nterrace: building `{component}` failed: {}",
-            self.output.trim_end(),
-            self.reason.message
-        );
-        if let Some(suggestion) = &self.reason.suggestion {
-            message.push_str("\n    help: ");
-            message.push_str(suggestion);
-        }
-        Event::BuildFailed {
-            component,
-            message: message.trim_start_matches('\n').to_owned(),
-        }
-    }
-}
-
 /// Runs build commands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Builder {
@@ -80,7 +51,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// A builder that shows a spinner where a person watches, and else what the commands print.
+    /// A builder that shows a spinner on a terminal, and the output of the commands elsewhere.
     pub(crate) fn new(console: Console) -> Self {
         let captured = console.interactive() || console.json();
         Self {
@@ -93,14 +64,14 @@ impl Builder {
         }
     }
 
-    /// The same, showing all that the commands print.
+    /// The same, showing all output of the commands.
     fn verbose(mut self) -> Self {
         self.output = Output::Streamed;
         self.spinner = false;
         self
     }
 
-    /// The same without a spinner, for when other lines appear beside it.
+    /// The same without a spinner, for a terminal that shows other lines at the same time.
     pub(crate) fn without_spinner(mut self) -> Self {
         self.spinner = false;
         self
@@ -119,7 +90,7 @@ impl Builder {
     /// Builds a component, if it has a build command.
     ///
     /// # Errors
-    /// The command that failed, or that there is no WebAssembly afterwards.
+    /// A command failed, or there is no WebAssembly afterwards.
     pub(crate) fn build(&self, component: &Component) -> Result<(), BuildFailure> {
         let Some(build) = &component.build else {
             return Ok(());
@@ -158,7 +129,7 @@ impl Builder {
         spinner
     }
 
-    /// Runs the commands; an error comes with what they printed.
+    /// Runs the commands; an error comes with their output.
     fn run(
         &self,
         component: &Component,
@@ -170,7 +141,7 @@ impl Builder {
             let result = self.run_command(build, command, toolchain, &mut output);
             result.map_err(|reason| (reason, std::mem::take(&mut output)))?;
         }
-        artefact::check(&component.source).map_err(|reason| (reason, output))
+        built_source::check(&component.source).map_err(|reason| (reason, output))
     }
 
     fn run_command(
@@ -185,13 +156,13 @@ impl Builder {
             shell.env(toolchain::VARIABLE, toolchain);
         }
         if self.output == Output::Captured && self.console.coloured() {
-            // Cargo sees a pipe, but its words end on a terminal.
+            // Cargo sees a pipe, but its output will be shown on a terminal.
             shell.env("CARGO_TERM_COLOR", "always");
         }
         shell::run(shell, command, self.output, output)
     }
 
-    /// The toolchain to use instead of the active one, if need be. Who chose one is not second-guessed.
+    /// The toolchain to use instead of the active one, if need be. A choice of the manifest is left alone.
     fn toolchain(
         &self,
         component: &Component,

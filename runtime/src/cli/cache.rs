@@ -1,4 +1,5 @@
-//! `terrace cache`: speaks with the admin listener of a server that runs.
+//! `terrace cache`: calls the admin listener of a running server.
+//! The pages of the cache are in `crate::cache`.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,13 +13,13 @@ use super::arguments::{AdminArguments, CacheCommand, PurgeArguments};
 use super::console::Console;
 use super::error::CommandError;
 use super::event::Event;
+use super::limits::ADMIN_CALL_TIMEOUT;
 use crate::cache::{CacheStatistics, PURGE_PATH, PageError, PurgeRequest, Purged, STATISTICS_PATH};
 use crate::fault::Reason;
 use crate::http_client::{Client, ClientError, Connector, Protocols, Timeouts};
-use crate::limits::ADMIN_CALL_TIMEOUT;
 use crate::settings::{SETTINGS_FILE, STATE_DIRECTORY, Settings};
 
-/// Does what was asked of the cache.
+/// Runs a command for a cache.
 pub(crate) fn run(command: &CacheCommand, console: Console) -> Result<(), CommandError> {
     match command {
         CacheCommand::Purge(arguments) => purge(arguments, console),
@@ -69,7 +70,7 @@ fn address(arguments: &AdminArguments) -> Result<SocketAddr, CommandError> {
     })
 }
 
-/// Calls a page and reads what it answers.
+/// Calls a page and reads its answer.
 fn call<T: DeserializeOwned>(
     admin: SocketAddr,
     request: http::request::Builder,
@@ -119,9 +120,11 @@ fn read<T: DeserializeOwned>(
     Err(match serde_json::from_slice::<PageError>(content) {
         Ok(refusal) => failed(refusal.error),
         Err(_) => {
-            let what =
-                format!("what answers at {admin} is no admin listener of this version of Terrace");
-            let help = "name the admin address with `--admin`; it stands in the line that `terrace up` prints";
+            let what = format!(
+                "the server at {admin} is not an admin listener of this version of Terrace"
+            );
+            let help =
+                "name the admin address with `--admin`; `terrace up` prints it when it starts";
             CommandError::Failed(Reason::new(what).help(help))
         }
     })

@@ -1,4 +1,4 @@
-//! `terrace check`.
+//! `terrace check`. Finding the faults is left to `serving`.
 
 use super::arguments::CheckArguments;
 use super::console::Console;
@@ -6,7 +6,7 @@ use super::error::CommandError;
 use super::event::Event;
 use crate::manifest::App;
 
-/// Finds everything that is wrong with an app, all at once.
+/// Reports all faults of an app at once.
 pub(crate) fn run(arguments: &CheckArguments, console: Console) -> Result<(), CommandError> {
     crate::serving::check(&arguments.options())?;
     let app = App::load(&arguments.manifest.from)?;

@@ -1,5 +1,5 @@
-//! Where words go: results to standard output, everything else to standard error, and with `--json`
-//! every event to standard output, one object per line. What the words are is in `event`.
+//! Prints results to standard output and everything else to standard error. With `--json` all events go to standard
+//! output, one object per line. `event` has the texts.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -9,7 +9,7 @@ use super::event::Event;
 use crate::environment;
 use crate::fault::Style;
 
-/// The two outputs of the process, and what is known about their readers.
+/// The two outputs of the process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Console {
     json: bool,
@@ -18,7 +18,7 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// The console of this process; with `json`, a program reads it.
+    /// The console of this process, for a program if `json` is set.
     pub(crate) fn new(json: bool) -> Self {
         let terminal = io::stderr().is_terminal();
         Self {
@@ -31,12 +31,12 @@ impl Console {
         }
     }
 
-    /// Whether a program reads the output.
+    /// Whether events are printed as JSON.
     pub(crate) fn json(self) -> bool {
         self.json
     }
 
-    /// Whether a person watches, so that what is in progress can be shown in place.
+    /// Whether a terminal can show progress in place.
     pub(crate) fn interactive(self) -> bool {
         self.terminal && !self.json
     }
@@ -46,7 +46,7 @@ impl Console {
         self.style == Style::Coloured
     }
 
-    /// Tells what happened.
+    /// Prints an event.
     pub(crate) fn tell(self, event: &Event<'_>) {
         if self.json {
             match serde_json::to_string(event) {
@@ -60,7 +60,7 @@ impl Console {
         }
     }
 
-    /// Tells why a command failed.
+    /// Prints why a command failed.
     pub(crate) fn error(self, error: &CommandError) {
         match error {
             CommandError::Faults(faults) if self.json => {
@@ -73,7 +73,7 @@ impl Console {
     }
 }
 
-/// Writes a line to standard output. A reader that has gone away is no reason to fail.
+/// Writes a line to standard output. It is lost if the reader has gone away.
 pub(crate) fn print(line: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{line}");
 }

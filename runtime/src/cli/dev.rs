@@ -1,5 +1,5 @@
-//! `terrace dev`: serves the app, and takes up what changes. What a change asks for is in `project`, when it is
-//! looked at in `debounce`, and what is then done in `session`.
+//! `terrace dev`: serves the app and follows changes. `watcher` sees them, `debounce` collects them, `project` decides
+//! what each asks for, and `session` builds and swaps.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -25,7 +25,7 @@ use project::Project;
 use session::Session;
 use watcher::Watcher;
 
-/// Builds and serves an app until it is asked to end.
+/// Builds and serves an app until SIGTERM or Ctrl-C.
 pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), CommandError> {
     let project = Project::load(arguments)?;
     let (sender, changes) = mpsc::channel();
@@ -74,7 +74,7 @@ fn follow(
     Ok(())
 }
 
-/// The next changes that matter, once they have come to rest.
+/// The next changes that concern the project, once no file has changed for a moment.
 fn next(
     debounce: &mut Debounce,
     project: &Project,

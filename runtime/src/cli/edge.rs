@@ -6,7 +6,7 @@ use super::error::CommandError;
 use super::event::Event;
 use crate::edge::EdgeServing;
 
-/// Serves an origin until it is asked to end.
+/// Serves an origin until SIGTERM or Ctrl-C.
 pub(crate) fn run(arguments: &EdgeArguments, console: Console) -> Result<(), CommandError> {
     let serving = EdgeServing::start(&arguments.options())?;
     let origin = serving.origin().to_string();

@@ -1,4 +1,5 @@
-//! What can happen, as a sentence for people and as an object for programs.
+//! The events of all commands, each as a sentence for people and as a JSON object for programs.
+//! Where they are printed is left to `console`.
 
 use std::fmt;
 use std::path::Path;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
 
-/// Something worth telling.
+/// An event that a command reports.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum Event<'e> {
@@ -17,9 +18,9 @@ pub(crate) enum Event<'e> {
         /// The name of the app.
         #[serde(skip)]
         app: &'e str,
-        /// Where.
+        /// The URL for clients.
         http: String,
-        /// Where metrics and health are.
+        /// The URL of the admin listener.
         #[serde(skip_serializing_if = "Option::is_none")]
         admin: Option<String>,
     },
@@ -36,7 +37,7 @@ pub(crate) enum Event<'e> {
         component: &'e str,
         milliseconds: u128,
     },
-    /// A build failed. The message holds what the compiler said, if that was not shown already.
+    /// A build failed. The message contains the compiler's output, unless it was shown already.
     BuildFailed { component: &'e str, message: String },
     /// There was nothing to build.
     NothingToBuild,
@@ -45,11 +46,11 @@ pub(crate) enum Event<'e> {
         components: Vec<&'e str>,
         milliseconds: u128,
     },
-    /// New code could not be served, so that the old goes on.
+    /// New code could not be loaded. The old code goes on.
     SwapFailed { message: String },
-    /// The settings changed, which only a restart takes up.
+    /// The settings changed. Only a restart reads them again.
     RestartNeeded { file: &'e Path },
-    /// Changes of a component's sources go unseen.
+    /// The files that a component is built from are unknown, so `terrace dev` does not watch them.
     NotWatched { component: &'e str },
     /// `check` found nothing.
     Fine {
@@ -59,9 +60,9 @@ pub(crate) enum Event<'e> {
     },
     /// Stored responses were purged.
     Purged(&'e Purged),
-    /// What a cache tells about itself.
+    /// The statistics of a cache.
     CacheStatistics(&'e CacheStatistics),
-    /// Something that the user wrote is wrong.
+    /// A mistake of the user.
     Fault(&'e Fault),
     /// The command failed.
     Failed {
@@ -71,7 +72,7 @@ pub(crate) enum Event<'e> {
 }
 
 impl Event<'_> {
-    /// Whether this is what the command was run for, rather than news on the way.
+    /// Whether this is the result of a command, and not its progress.
     pub(crate) fn is_result(&self) -> bool {
         matches!(
             self,
@@ -128,7 +129,7 @@ impl fmt::Display for Event<'_> {
             }
             Self::NotWatched { component } => write!(
                 formatter,
-                "changes of {component} are not seen: name its sources in `watch` of [component.{component}.build]"
+                "changes of {component} are not noticed: name its sources in `watch` of [component.{component}.build]"
             ),
             Self::Fine {
                 manifest,
@@ -208,7 +209,7 @@ fn purged(formatter: &mut fmt::Formatter<'_>, Purged { purged, detail }: &Purged
     detail.try_for_each(|detail| write!(formatter, ": {detail}"))
 }
 
-/// A span as people read it: tenths of a second are what they notice.
+/// A span in tenths of a second.
 fn seconds(milliseconds: u128) -> String {
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }

@@ -1,23 +1,21 @@
-//! `terrace new`: a project that builds, runs and tests at once. What is in it is in `template`.
+//! `terrace new`: makes a project that builds, runs and tests at once. `template` has its files.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::arguments::NewArguments;
+use super::arguments::{NewArguments, Target};
 use super::console;
 use super::error::CommandError;
 use crate::fault::Reason;
+use crate::manifest::{App, MANIFEST_FILE};
 
 mod name;
 mod template;
 
 use template::ProjectFile;
-pub(crate) use template::{Target, Template};
 
-use crate::manifest::{App, MANIFEST_FILE};
-
-/// Makes a project, or adds a target to one that is there.
+/// Makes a project, or adds a target to an existing one.
 pub(crate) fn run(arguments: &NewArguments) -> Result<(), CommandError> {
     name::check(&arguments.name).map_err(|reason| CommandError::argument("NAME", reason))?;
     let folder = folder(arguments);
@@ -35,7 +33,7 @@ pub(crate) fn run(arguments: &NewArguments) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Where the project goes. A target of the project that one stands in goes there, and not to a new project inside.
+/// The folder of the project. A target for the project in the working directory goes there, and not into a new folder.
 fn folder(arguments: &NewArguments) -> &Path {
     let here = Path::new(".");
     let named = arguments.folder();
@@ -69,7 +67,7 @@ fn write_all(folder: &Path, files: &[ProjectFile]) -> Result<(), CommandError> {
     })
 }
 
-/// What a user does with a new project.
+/// The next steps, as the command prints them.
 fn next_steps(name: &str, folder: &Path, target: Option<Target>) -> String {
     let mut steps = Vec::new();
     if folder != Path::new(".") {
@@ -90,7 +88,7 @@ fn next_steps(name: &str, folder: &Path, target: Option<Target>) -> String {
     steps.join("\n")
 }
 
-/// A project goes where nothing is yet, so that nothing is overwritten.
+/// Checks that the folder is absent or empty, so that nothing is overwritten.
 fn check_free(folder: &Path) -> Result<(), Reason> {
     let entries = match fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),
@@ -106,14 +104,14 @@ fn check_free(folder: &Path) -> Result<(), Reason> {
     Err(Reason::new(message).help("choose another name, or another folder with `--dir`"))
 }
 
-/// What a target adds replaces nothing.
+/// Checks that none of the files exists, so that nothing is overwritten.
 fn check_absent(folder: &Path, files: &[ProjectFile]) -> Result<(), Reason> {
     let Some(there) = files.iter().find(|file| folder.join(&file.path).exists()) else {
         return Ok(());
     };
-    let message = format!("`{}` is there already", folder.join(&there.path).display());
+    let message = format!("`{}` exists already", folder.join(&there.path).display());
     Err(Reason::new(message)
-        .help("the target is part of the project; rename the file to have a new one"))
+        .help("the project has this target already; rename the file to get a new one"))
 }
 
 fn write(folder: &Path, files: &[ProjectFile]) -> Result<(), (PathBuf, io::Error)> {

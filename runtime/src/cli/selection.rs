@@ -1,13 +1,13 @@
-//! The components that a command is about.
+//! The components that a command line selects.
 
 use std::collections::BTreeSet;
 
-use super::build::resolved_file;
+use super::paths::resolved_file;
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::manifest::{App, Component};
 
-/// The components of those identifiers, which the user gave as the argument `name`, and those that they are composed
-/// with when they are loaded; all if there are none.
+/// The components of these identifiers, which are the argument `name`, and their dependencies; all components if there
+/// are no identifiers.
 pub(crate) fn components<'a>(
     app: &'a App,
     name: &str,
@@ -18,7 +18,7 @@ pub(crate) fn components<'a>(
     }
     ids.iter().try_for_each(|id| known(app, name, id))?;
     let is_named = |component: &&Component| ids.contains(&component.id);
-    // Of a dependency only the file is known, and only one level is composed.
+    // A dependency is known by its file. The dependencies of a dependency are not composed.
     let dependencies = app.components.iter().filter(is_named);
     let dependencies: BTreeSet<_> = dependencies
         .flat_map(|component| &component.dependencies)

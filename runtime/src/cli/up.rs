@@ -1,4 +1,4 @@
-//! `terrace up`, and what it has in common with `terrace dev`.
+//! `terrace up`, and the serving that it shares with `terrace dev`.
 
 use super::arguments::ServeArguments;
 use super::build::Builder;
@@ -9,7 +9,7 @@ use super::selection;
 use crate::manifest::App;
 use crate::serving::{Serving, StartError};
 
-/// Serves an app until it is asked to end.
+/// Serves an app until SIGTERM or Ctrl-C.
 pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), CommandError> {
     if arguments.build {
         let app = App::load_unbuilt(&arguments.manifest.from)?;
@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
     Ok(serve(console, serving)?)
 }
 
-/// Serves an app, and tells where once it answers.
+/// Serves an app, and prints its addresses once it answers.
 pub(crate) fn serve(console: Console, serving: Serving) -> Result<(), StartError> {
     let app = serving.app_name().to_owned();
     let http = format!("http://{}", serving.http());

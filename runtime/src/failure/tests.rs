@@ -1,6 +1,6 @@
 //! What clients see of failures.
 
-use super::{Failure, Fault, Retry};
+use super::{Blame, Failure, Retry};
 
 fn all() -> Vec<Failure> {
     vec![
@@ -89,7 +89,7 @@ fn client_faults_are_4xx_and_all_others_5xx() {
         let problem = failure.problem();
         assert_eq!(
             problem.status.is_client_error() || failure == Failure::CodingNotImplemented,
-            problem.fault == Fault::Client,
+            problem.blame == Blame::Client,
             "{failure}; RFC 9112 §6.1 wants 501 of a coding"
         );
     }

@@ -59,13 +59,15 @@ pub(super) fn component<'d>(
         dependencies.push(dependency);
         read.composed.extend(component.map(|place| (index, place)));
     }
+    let (files, file_patterns) = files::files(reader, table);
     read.component = Component {
         id: id.to_owned(),
         source,
         dependencies,
         description: table.string("description").unwrap_or_default().to_owned(),
         environment: table.string_map("environment"),
-        files: files::files(reader, table),
+        files,
+        file_patterns,
         variables: variables(reader, table),
         allowed_outbound_hosts: hosts(reader, table, &mut read.callees),
         key_value_stores: labels(reader, id, table, LabelKind::KeyValue),
@@ -86,6 +88,7 @@ fn unreadable<'d>(id: &str) -> ReadComponent<'d> {
         description: String::new(),
         environment: Vec::new(),
         files: Vec::new(),
+        file_patterns: Vec::new(),
         variables: BTreeMap::new(),
         allowed_outbound_hosts: Vec::new(),
         key_value_stores: Vec::new(),

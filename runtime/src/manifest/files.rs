@@ -13,13 +13,15 @@ use crate::fault::Reason;
 
 mod walk;
 
-/// The files of a component, sorted, each once. All entries lie in one tree, as Spin's loader lays them.
-pub(super) fn files(reader: &Reader<'_>, table: &Table<'_>) -> Vec<FileMount> {
+/// The files of a component, sorted, each once, and the paths and globs that name them. All entries lie in one tree,
+/// as Spin's loader lays them.
+pub(super) fn files(reader: &Reader<'_>, table: &Table<'_>) -> (Vec<FileMount>, Vec<String>) {
     let mut mounts = Mounts {
         reader,
         root: reader.directory.canonicalize().ok(),
         excluded: excluded(table),
         found: BTreeMap::new(),
+        patterns: Vec::new(),
     };
     let entries = table.get("files").and_then(|value| value.list());
     for entry in entries.unwrap_or_default() {
@@ -30,9 +32,8 @@ pub(super) fn files(reader: &Reader<'_>, table: &Table<'_>) -> Vec<FileMount> {
         }
     }
     let found = mounts.found.into_iter();
-    found
-        .map(|(guest, host)| FileMount { host, guest })
-        .collect()
+    let files = found.map(|(guest, host)| FileMount { host, guest });
+    (files.collect(), mounts.patterns)
 }
 
 fn excluded(table: &Table<'_>) -> Vec<Pattern> {
@@ -49,6 +50,7 @@ struct Mounts<'r> {
     excluded: Vec<Pattern>,
     /// What lies where in the component's tree.
     found: BTreeMap<String, PathBuf>,
+    patterns: Vec<String>,
 }
 
 impl Mounts<'_> {
@@ -66,6 +68,7 @@ impl Mounts<'_> {
         let (Some(text), Some(destination)) = (source.string(), destination) else {
             return;
         };
+        self.patterns.push(text.to_owned());
         let host = self.reader.directory.join(text);
         if !self.usable(&source, text, &host) {
             return;
@@ -79,6 +82,7 @@ impl Mounts<'_> {
 
     /// A file, a directory with all that is in it, or a glob; each file keeps its path.
     fn pattern(&mut self, place: &Value<'_>, text: &str) {
+        self.patterns.push(text.to_owned());
         let path = self.reader.directory.join(text);
         let is_glob = text.contains(['*', '?', '[']) && !path.exists();
         if is_glob {

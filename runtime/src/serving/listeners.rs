@@ -77,7 +77,8 @@ impl Listeners {
         let access_log = (config.log.access != AccessLog::Off).then(|| log.clone());
         let observer = Arc::new(Observer::new(Arc::clone(&metrics), access_log));
         let server_config = server_config(config, overrides.listen);
-        let server = Server::bind(server_config, observer, readiness.clone()).map_err(failed)?;
+        let server = Server::bind(server_config, observer, readiness.clone());
+        let server = server.map_err(|error| failed(format!("{error} (`--listen` names it)")))?;
         let admin_address = overrides
             .admin
             .map_or(config.listen.admin, AdminAddress::address);
@@ -90,7 +91,7 @@ impl Listeners {
             .transpose();
         Ok(Self {
             server,
-            admin: admin.map_err(failed)?,
+            admin: admin.map_err(|error| failed(format!("{error} (`--admin` names it)")))?,
             metrics,
             log,
             drain_timeout: config.limits.drain_timeout,

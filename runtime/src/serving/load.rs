@@ -125,7 +125,7 @@ fn only(mut app: App, ids: &[String]) -> Result<App, Faults> {
         ));
         Fault::new(
             &app.manifest,
-            reason.help(did_you_mean(id, &known, "component")),
+            reason.help(did_you_mean(id, &known, "components")),
         )
     });
     let faults = Faults(faults.collect());

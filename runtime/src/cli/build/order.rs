@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::inputs::{Inputs, resolved_file};
+use super::inputs::Inputs;
+use crate::cli::paths::resolved_file;
 use crate::manifest::Component;
 
 /// Components with each after those that it is built from. Where components are built from each other in a

@@ -1,4 +1,4 @@
-//! One build command, run by the shell.
+//! Runs one build command in a shell.
 
 use std::io::{self, Read};
 use std::process::{Command, ExitStatus, Stdio};
@@ -6,19 +6,19 @@ use std::process::{Command, ExitStatus, Stdio};
 use crate::fault::Reason;
 use crate::manifest::Build;
 
-/// What becomes of the words of a command.
+/// Where the output of a command goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
-    /// They are kept, to be shown if the command fails.
+    /// It is kept, and shown if the command fails.
     Captured,
-    /// They go to standard error as they come.
+    /// It goes to standard error at once.
     Streamed,
 }
 
-/// A command that is ready to run where the manifest says.
+/// A command that is ready to run in the `workdir` of the manifest.
 ///
 /// # Errors
-/// That place is not a directory.
+/// `workdir` is not a directory.
 pub(super) fn command(build: &Build, text: &str) -> Result<Command, Reason> {
     if !build.workdir.is_dir() {
         let message = format!("`{}` is not a directory", build.workdir.display());
@@ -33,10 +33,10 @@ pub(super) fn command(build: &Build, text: &str) -> Result<Command, Reason> {
     Ok(command)
 }
 
-/// Runs a command to its end; what it prints is added to `captured`, if it is to be kept.
+/// Runs a command to its end. Captured output is added to `captured`.
 ///
 /// # Errors
-/// The command cannot be run, or does not succeed.
+/// The command cannot be run, or fails.
 pub(super) fn run(
     command: Command,
     text: &str,
@@ -54,7 +54,7 @@ pub(super) fn run(
     }
 }
 
-/// Standard output is ours: a build command must not write between results that programs read.
+/// Standard output is for results that programs read, so the command writes to standard error.
 fn stream(mut command: Command) -> io::Result<ExitStatus> {
     command
         .stdout(io::stderr())
@@ -66,7 +66,7 @@ fn stream(mut command: Command) -> io::Result<ExitStatus> {
 fn capture(mut command: Command, captured: &mut String) -> io::Result<ExitStatus> {
     let (mut reader, writer) = io::pipe()?;
     let mut child = command.stdout(writer.try_clone()?).stderr(writer).spawn()?;
-    // It holds the writing ends of the pipe, which would never end.
+    // It holds the writing ends of the pipe. With them open, the reading would never end.
     drop(command);
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;

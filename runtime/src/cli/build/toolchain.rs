@@ -1,5 +1,5 @@
-//! Which Rust toolchain builds a guest. Where `rustup target add` cannot download, `cargo xtask setup`
-//! links a toolchain of its own that has the targets.
+//! Chooses the Rust toolchain that builds a guest. Where `rustup target add` cannot download, `cargo xtask setup`
+//! links a toolchain that has the targets.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,8 +12,8 @@ pub(super) const GUEST_TOOLCHAIN: &str = "terrace-guest";
 /// The environment variable that makes rustup use a toolchain.
 pub(super) const VARIABLE: &str = "RUSTUP_TOOLCHAIN";
 
-/// The WebAssembly target that a command builds for, if it is a cargo command that leaves the toolchain to us.
-/// Cargo may know the target from its own settings; then the path of what it makes names it.
+/// The WebAssembly target of a command; none if it is not a cargo command, or names its toolchain.
+/// If cargo knows the target from its own settings only, the path of the source names it.
 pub(super) fn guest_target(command: &str, source: &Path) -> Option<String> {
     let mut words = command.split_whitespace();
     if words.next() != Some("cargo") || words.clone().any(|word| word.starts_with('+')) {
@@ -29,10 +29,10 @@ fn target_in(word: &str) -> Option<String> {
     is_target.then(|| word.to_owned())
 }
 
-/// The toolchain to use instead of the active one: none if that has the target.
+/// The toolchain to use instead of the active one; none if the active one has the target.
 ///
 /// # Errors
-/// No toolchain has it.
+/// No toolchain has the target.
 pub(super) fn choose(
     target: &str,
     has_target: impl Fn(Option<&str>) -> bool,
@@ -50,8 +50,8 @@ pub(super) fn choose(
     Err(reason.help(help))
 }
 
-/// Whether a toolchain has the libraries of a target: the active one in that directory, or another.
-/// The compiler knows where they would be; it fails for a toolchain that is not there.
+/// Whether a toolchain has the libraries of a target. Without a name, the active toolchain of the directory is meant.
+/// The compiler prints their folder, and fails if the toolchain does not exist.
 pub(super) fn has_target(toolchain: Option<&str>, target: &str, directory: &Path) -> bool {
     let mut rustc = Command::new("rustc");
     rustc

@@ -1,27 +1,21 @@
-//! When changes are looked at: once nothing has changed for a moment, so that files are complete.
+//! Collects changes until no file has changed for a moment, so that files are complete.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long nothing must change. Longer than the pauses of a program that writes files one after the other,
-/// shorter than what a person notices.
-const QUIET: Duration = Duration::from_millis(50);
-
-/// How long changes wait at most. A file that is written again and again must not hold up the others; one that is
-/// caught half-written does not load, and the old code goes on until the rest is there.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::cli::limits::{CHANGES_QUIET_TIME, MAX_CHANGES_WAIT};
 
 /// What has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Changes {
     /// These files.
     Files(BTreeSet<PathBuf>),
-    /// Nobody knows: the operating system lost count.
+    /// Unknown files: the operating system lost count.
     Unknown,
 }
 
-/// Changes that have not come to rest yet.
+/// Changes that are still being collected.
 #[derive(Debug, Default)]
 pub(super) struct Debounce {
     waiting: Option<Waiting>,
@@ -35,7 +29,7 @@ struct Waiting {
 }
 
 impl Debounce {
-    /// Adds changes that were seen at `now`.
+    /// Adds changes seen at `now`.
     pub(super) fn note(&mut self, changes: Changes, now: Instant) {
         let waiting = self.waiting.get_or_insert_with(|| Waiting {
             first: now,
@@ -49,13 +43,13 @@ impl Debounce {
         }
     }
 
-    /// When the changes are to be looked at, if there are any.
+    /// When [`Self::take`] gives the changes, if there are any.
     pub(super) fn due(&self) -> Option<Instant> {
         let waiting = self.waiting.as_ref()?;
-        Some((waiting.last + QUIET).min(waiting.first + PATIENCE))
+        Some((waiting.last + CHANGES_QUIET_TIME).min(waiting.first + MAX_CHANGES_WAIT))
     }
 
-    /// The changes, if their time has come.
+    /// The changes, if it is time.
     pub(super) fn take(&mut self, now: Instant) -> Option<Changes> {
         let due = self.due().is_some_and(|due| due <= now);
         let waiting = self.waiting.take_if(|_| due)?;
@@ -76,11 +70,17 @@ mod tests {
         let start = crate::clock::now();
         let mut debounce = Debounce::default();
         debounce.note(files(&["a"]), start);
-        debounce.note(files(&["b", "a"]), start + QUIET / 2);
-        assert_eq!(debounce.due(), Some(start + QUIET / 2 + QUIET));
-        assert_eq!(debounce.take(start + QUIET), None);
-        assert_eq!(debounce.take(start + QUIET * 2), Some(files(&["a", "b"])));
-        assert_eq!(debounce.take(start + QUIET * 3), None);
+        debounce.note(files(&["b", "a"]), start + CHANGES_QUIET_TIME / 2);
+        assert_eq!(
+            debounce.due(),
+            Some(start + CHANGES_QUIET_TIME / 2 + CHANGES_QUIET_TIME)
+        );
+        assert_eq!(debounce.take(start + CHANGES_QUIET_TIME), None);
+        assert_eq!(
+            debounce.take(start + CHANGES_QUIET_TIME * 2),
+            Some(files(&["a", "b"]))
+        );
+        assert_eq!(debounce.take(start + CHANGES_QUIET_TIME * 3), None);
         assert_eq!(debounce.due(), None);
     }
 
@@ -91,9 +91,9 @@ mod tests {
         let mut now = start;
         while debounce.take(now).is_none() {
             debounce.note(files(&["log"]), now);
-            now += QUIET / 2;
+            now += CHANGES_QUIET_TIME / 2;
         }
-        assert_eq!(now, start + PATIENCE);
+        assert_eq!(now, start + MAX_CHANGES_WAIT);
     }
 
     #[test]
@@ -103,6 +103,9 @@ mod tests {
         debounce.note(files(&["a"]), start);
         debounce.note(Changes::Unknown, start);
         debounce.note(files(&["b"]), start);
-        assert_eq!(debounce.take(start + QUIET), Some(Changes::Unknown));
+        assert_eq!(
+            debounce.take(start + CHANGES_QUIET_TIME),
+            Some(Changes::Unknown)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What an app is made from, and what a change of a file asks for.
+//! The files that an app is made from, and what a change of one of them asks for.
+//! Doing it is left to `session`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,37 +10,44 @@ use notify::RecursiveMode;
 
 use super::debounce::Changes;
 use crate::cli::arguments::ServeArguments;
-use crate::cli::build::{Inputs, parent, resolved_file, watch_unknown};
+use crate::cli::build::{Inputs, watch_unknown};
+use crate::cli::paths::{parent, resolved, resolved_file};
 use crate::cli::selection;
+use crate::cli::watch_pattern::WatchPattern;
 use crate::fault::Faults;
 use crate::manifest::{App, Component};
-
-/// The settings that are read where no others are named.
-const SETTINGS_FILE: &str = "terrace.toml";
+use crate::settings::{SETTINGS_FILE, STATE_DIRECTORY};
 
 /// An app and the files that it is made from.
 #[derive(Debug)]
 pub(super) struct Project {
     /// The manifest as the user named it.
     from: PathBuf,
-    /// The components that are served; all if there are none.
+    /// The components that are served; empty if all are.
     only: Vec<String>,
     manifest: PathBuf,
     settings: PathBuf,
+    /// The state folder. It changes while the app is served, so its files are never followed.
+    state: PathBuf,
     parts: Vec<Part>,
 }
 
-/// A component that is served, or that one is composed with.
+/// A component that is served, or a dependency of one.
 #[derive(Debug)]
 struct Part {
     component: Component,
-    /// What it is loaded from: its own file, and those of its dependencies.
+    /// The files of WebAssembly: its own, and those of its dependencies.
     sources: Vec<PathBuf>,
+    /// The files that it is built from.
     inputs: Inputs,
+    /// The entries of `files` in the manifest.
+    mounts: Vec<WatchPattern>,
+    /// The files that these entries named when the manifest was read.
+    mounted: Vec<PathBuf>,
 }
 
-/// How the files of each component were when they were looked at.
-pub(super) type Stamps = BTreeMap<String, Vec<Option<Stamp>>>;
+/// The files that each component is loaded from, as they were at one moment.
+pub(super) type Stamps = BTreeMap<String, Vec<(PathBuf, Option<Stamp>)>>;
 
 /// When a file was written, and its length in bytes.
 type Stamp = (SystemTime, u64);
@@ -47,23 +55,37 @@ type Stamp = (SystemTime, u64);
 /// What changes ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// The manifest is to be read again.
+    /// Read the manifest again, and swap the app.
     pub(super) manifest: bool,
-    /// The settings changed.
+    /// Look again which files are mounted, and swap the app if they are others.
+    pub(super) mounts: bool,
+    /// Say that the settings changed.
     pub(super) settings: bool,
-    /// A folder that is watched, or one that leads to it, came, went or was replaced: watching begins anew.
+    /// Start to watch anew: a folder that is watched, or one that leads to it, came, went or was replaced.
     pub(super) folders: bool,
-    /// The components to be built.
+    /// Build these components.
     pub(super) build: BTreeSet<String>,
 }
 
 impl Part {
-    fn of(component: Component) -> Self {
+    fn of(component: Component, directory: &Path, state: &Path) -> Self {
+        let patterns = component.file_patterns.iter();
+        let mounts = patterns.filter_map(|text| WatchPattern::parse(directory, text));
+        let files = component.files.iter().filter(|file| file.host.is_file());
+        let files = files.map(|file| resolved_file(&file.host));
         Self {
             sources: sources(&component),
             inputs: Inputs::of(&component),
+            mounts: mounts.collect(),
+            mounted: files.filter(|file| !file.starts_with(state)).collect(),
             component,
         }
+    }
+
+    /// The bases of all patterns.
+    fn places(&self) -> impl Iterator<Item = &Path> {
+        let mounts = self.mounts.iter().flat_map(WatchPattern::places);
+        self.inputs.places().chain(mounts)
     }
 }
 
@@ -71,10 +93,10 @@ impl Project {
     /// The project that the arguments name.
     ///
     /// # Errors
-    /// Everything that is wrong with its manifest.
+    /// All faults of its manifest.
     pub(super) fn load(arguments: &ServeArguments) -> Result<Self, Faults> {
-        let from = &arguments.manifest.from;
-        let mut project = Self::read(from, &arguments.only)?;
+        let state = arguments.state_dir.as_deref().map(resolved);
+        let mut project = Self::read(&arguments.manifest.from, &arguments.only, state)?;
         if let Some(settings) = &arguments.settings.config {
             project.settings = resolved_file(settings);
         }
@@ -84,29 +106,34 @@ impl Project {
     /// The project as its manifest is now.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All faults of the manifest.
     pub(super) fn reload(&self) -> Result<Self, Faults> {
-        let mut project = Self::read(&self.from, &self.only)?;
+        let mut project = Self::read(&self.from, &self.only, Some(self.state.clone()))?;
         project.settings.clone_from(&self.settings);
         Ok(project)
     }
 
-    fn read(from: &Path, only: &[String]) -> Result<Self, Faults> {
+    fn read(from: &Path, only: &[String], state: Option<PathBuf>) -> Result<Self, Faults> {
         let app = App::load_unbuilt(from)?;
-        let components = selection::components(&app, "--only", only)?;
+        let state = state.unwrap_or_else(|| resolved(&app.directory.join(STATE_DIRECTORY)));
+        let components = selection::components(&app, "--only", only)?.into_iter();
+        let part = |component: &Component| Part::of(component.clone(), &app.directory, &state);
         Ok(Self {
             from: from.to_owned(),
             only: only.to_owned(),
-            parts: components.into_iter().cloned().map(Part::of).collect(),
+            parts: components.map(part).collect(),
             manifest: resolved_file(&app.manifest),
             settings: resolved_file(&app.directory.join(SETTINGS_FILE)),
+            state,
         })
     }
 
     /// Finds the files again: folders may have become links, and links may lead elsewhere.
     pub(super) fn resolve_again(&mut self) {
+        let directory = parent(&self.manifest);
         let parts = std::mem::take(&mut self.parts).into_iter();
-        self.parts = parts.map(|part| Part::of(part.component)).collect();
+        let part = |part: Part| Part::of(part.component, &directory, &self.state);
+        self.parts = parts.map(part).collect();
     }
 
     /// The file of the settings, whether it is there or not.
@@ -114,26 +141,26 @@ impl Project {
         &self.settings
     }
 
-    /// The components that are served, and those that they are composed with.
+    /// The components that are served, and their dependencies.
     pub(super) fn components(&self) -> Vec<&Component> {
         self.parts.iter().map(|part| &part.component).collect()
     }
 
-    /// The components whose manifest does not say what they are built from.
+    /// The components whose manifest does not name the files that they are built from.
     pub(super) fn unwatched(&self) -> impl Iterator<Item = &str> {
         let components = self.parts.iter().map(|part| &part.component);
         let unwatched = components.filter(|component| watch_unknown(component));
         unwatched.map(|component| component.id.as_str())
     }
 
-    /// The directories whose files matter.
+    /// The folders to watch.
     pub(super) fn roots(&self) -> BTreeMap<PathBuf, RecursiveMode> {
-        let files = [&self.manifest, &self.settings].into_iter();
-        let files = files.chain(self.parts.iter().flat_map(|part| &part.sources));
-        let mut roots: BTreeMap<_, _> = files
-            .map(|file| (parent(file), RecursiveMode::NonRecursive))
-            .collect();
-        for (root, mode) in self.parts.iter().flat_map(|part| part.inputs.roots()) {
+        let files = self
+            .files()
+            .map(|file| (parent(file), RecursiveMode::NonRecursive));
+        let mut roots: BTreeMap<_, _> = files.collect();
+        let inputs = self.parts.iter().flat_map(|part| part.inputs.roots());
+        for (root, mode) in inputs.chain(self.mounts().map(WatchPattern::root)) {
             let known = roots.entry(root).or_insert(mode);
             if mode == RecursiveMode::Recursive {
                 *known = mode;
@@ -147,16 +174,20 @@ impl Project {
         roots
     }
 
-    /// Everything that is watched, before it is known whether it is there.
-    fn places(&self) -> impl Iterator<Item = &Path> {
-        let inputs = self.parts.iter().flat_map(|part| part.inputs.places());
+    /// The files that are known by name.
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let sources = self.parts.iter().flat_map(|part| &part.sources);
-        let files = sources.chain([&self.manifest, &self.settings]);
-        inputs.chain(files.map(PathBuf::as_path))
+        sources.chain([&self.manifest, &self.settings])
     }
 
-    /// The folders that tell when a place comes, goes or is replaced: those above it, up to the first one that the
-    /// app's folder is in too. The system stops watching a folder that is removed, also if it is made again.
+    /// The files and folders that are watched, whether they are there or not.
+    fn places(&self) -> impl Iterator<Item = &Path> {
+        let patterns = self.parts.iter().flat_map(Part::places);
+        patterns.chain(self.files().map(PathBuf::as_path))
+    }
+
+    /// The folders above a place, up to the first that contains the app's folder as well. The system stops watching
+    /// a folder that is removed, even if it is made again; the folder above it shows that.
     fn folders_above<'p>(&'p self, place: &'p Path) -> impl Iterator<Item = &'p Path> {
         let app = self.manifest.parent().unwrap_or(&self.manifest);
         let mut above = place.ancestors().skip(1);
@@ -170,34 +201,41 @@ impl Project {
 
     /// Whether that path is a folder that is watched, or one above it.
     pub(super) fn is_above_a_place(&self, path: &Path) -> bool {
-        let is_file = self.manifest == path
-            || self.settings == path
-            || self
-                .parts
-                .iter()
-                .any(|part| part.sources.iter().any(|source| source == path));
+        let is_file = self.files().any(|file| file == path);
         !is_file && self.places().any(|place| place.starts_with(path))
     }
 
     /// Whether a change of that file asks for anything.
     pub(super) fn concerns(&self, path: &Path) -> bool {
-        let is_part = |part: &Part| {
-            part.sources.iter().any(|source| source == path) || part.inputs.contain(path)
-        };
-        path == self.manifest || path == self.settings || self.parts.iter().any(is_part)
+        let is_input = |part: &Part| part.inputs.contain(path);
+        self.files().any(|file| file == path)
+            || self.parts.iter().any(is_input)
+            || self.is_mounted(path)
     }
 
-    /// What changes ask for. A source that changed is found by its stamp.
+    /// Whether that path lies in a mounted folder, or where a glob of `files` may match. Reading the manifest again
+    /// shows whether it is mounted.
+    fn is_mounted(&self, path: &Path) -> bool {
+        !path.starts_with(&self.state) && self.mounts().any(|mount| mount.is_around(path))
+    }
+
+    fn mounts(&self) -> impl Iterator<Item = &WatchPattern> {
+        self.parts.iter().flat_map(|part| &part.mounts)
+    }
+
+    /// What changes ask for. The session finds a source that changed by its stamp.
     pub(super) fn plan(&self, changes: &Changes) -> Plan {
         match changes {
             Changes::Files(files) => Plan {
                 manifest: files.contains(&self.manifest),
+                mounts: files.iter().any(|file| self.changes_mounts(file)),
                 settings: files.contains(&self.settings),
                 folders: files.iter().any(|file| self.is_above_a_place(file)),
                 build: self.built_from(files),
             },
             Changes::Unknown => Plan {
                 manifest: true,
+                mounts: true,
                 settings: false,
                 folders: true,
                 build: self.ids(|part| part.component.build.is_some()),
@@ -205,8 +243,13 @@ impl Project {
         }
     }
 
-    /// The components that some of the files are inputs of. Sources are not: what is built from another
-    /// component is built with it.
+    fn changes_mounts(&self, path: &Path) -> bool {
+        let mut places = self.mounts().flat_map(WatchPattern::places);
+        self.is_mounted(path) || places.any(|place| place.starts_with(path))
+    }
+
+    /// The components that some of the files are inputs of. Sources do not count: a component that is built from
+    /// another one is built right after it.
     fn built_from(&self, files: &BTreeSet<PathBuf>) -> BTreeSet<String> {
         let sources: BTreeSet<_> = self.parts.iter().flat_map(|part| &part.sources).collect();
         let inputs: Vec<_> = files
@@ -220,7 +263,7 @@ impl Project {
         self.ids(|part| inputs.iter().any(|file| concern(part, file)))
     }
 
-    /// The components that are built in another way than in `earlier`, or were not there.
+    /// The components that are new since `earlier`, or are built in another way.
     pub(super) fn built_otherwise(&self, earlier: &Self) -> BTreeSet<String> {
         let same = |part: &Part| {
             let mut earlier = earlier.parts.iter().map(|part| &part.component);
@@ -237,9 +280,12 @@ impl Project {
         parts.map(|part| part.component.id.clone()).collect()
     }
 
-    /// How the sources are now.
+    /// How the files that components are loaded from are now.
     pub(super) fn stamps(&self) -> Stamps {
-        let stamps = |part: &Part| part.sources.iter().map(|source| stamp(source)).collect();
+        let stamps = |part: &Part| {
+            let files = part.sources.iter().chain(&part.mounted);
+            files.map(|file| (file.clone(), stamp(file))).collect()
+        };
         let parts = self.parts.iter();
         parts
             .map(|part| (part.component.id.clone(), stamps(part)))

@@ -1,4 +1,4 @@
-//! What is done about changes: builds, and the swap. Whatever fails, the last good build goes on serving.
+//! Builds and swaps what has changed. If that fails, the app goes on as it was.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -19,9 +19,9 @@ pub(super) struct Session {
     pub(super) builder: Builder,
     pub(super) project: Project,
     pub(super) watcher: Watcher,
-    /// How the sources were when they were loaded, or found to be no use. One that is otherwise now is new.
+    /// How the files of the components were when they were loaded, or when their build failed.
     pub(super) served: Stamps,
-    /// The components to be built as soon as the manifest is right.
+    /// The components to build as soon as the manifest is right.
     pub(super) pending: BTreeSet<String>,
     /// Loads the app and swaps it in.
     pub(super) reload: Box<dyn FnMut() -> Result<(), StartError> + Send>,
@@ -38,17 +38,17 @@ impl Session {
         }
         if plan.folders {
             self.project.resolve_again();
-            // Before the build, so that what changes during it is seen.
+            // Before the build, so that no change during it is missed.
             self.watch();
         }
-        if plan.manifest && !self.adopt_manifest() {
+        if (plan.manifest || plan.mounts) && !self.adopt_manifest() {
             return;
         }
         self.build();
         self.swap(plan.manifest);
     }
 
-    /// Reads the manifest again. Whether it is right.
+    /// Reads the manifest again, and says whether it is right.
     fn adopt_manifest(&mut self) -> bool {
         match self.project.reload() {
             Ok(project) => {
@@ -65,7 +65,7 @@ impl Session {
         }
     }
 
-    /// Builds what is pending, and all that is built from it. One failure does not keep the others back.
+    /// Builds the pending components, and those that are built from them. After a failure it goes on with the next.
     fn build(&mut self) {
         let pending = mem::take(&mut self.pending);
         if pending.is_empty() {
@@ -78,14 +78,14 @@ impl Session {
                 failed.push(component.id.clone());
             }
         }
-        // What they left behind, if anything, is not worth a try.
+        // Their files are not tried.
         let mut stamps = self.project.stamps();
         let left = |id| stamps.remove_entry(&id);
         self.served.extend(failed.into_iter().filter_map(left));
         self.watch();
     }
 
-    /// Swaps the app if one of its sources is not the one that is served, or if the manifest is another.
+    /// Swaps the app if a file of a component has changed since it was loaded, or if the manifest has.
     fn swap(&mut self, manifest: bool) {
         let found = self.project.stamps();
         let is_new = |id: &&String| self.served.get(*id) != found.get(*id);
@@ -105,7 +105,7 @@ impl Session {
         self.served = found;
     }
 
-    /// Watches what there is now: builds make directories, and manifests name others.
+    /// Watches the folders that there are now: builds make some, and the manifest may name others.
     pub(super) fn watch(&mut self) {
         if let Err(error) = self.watcher.restart(&self.project) {
             let reason = Reason::new(format!("changes may go unseen: {error}"));

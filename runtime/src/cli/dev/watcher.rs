@@ -1,4 +1,4 @@
-//! The files that the operating system watches for us.
+//! Has the operating system watch the files of a project, and picks the events that concern it.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
@@ -19,7 +19,7 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Watches all that a project is made from, and tells `events`.
+    /// Watches the folders of a project and sends what happens there to `events`.
     ///
     /// # Errors
     /// The operating system refuses, usually because other programs watch too much.
@@ -28,7 +28,7 @@ impl Watcher {
         Ok(Self { events, current })
     }
 
-    /// Watches anew, because directories have come or the project is another. On an error nothing changes.
+    /// Watches the folders that the project has now. On an error the earlier ones stay watched.
     ///
     /// # Errors
     /// The operating system refuses.
@@ -48,7 +48,7 @@ fn watch(project: &Project, events: Events) -> notify::Result<RecommendedWatcher
     Ok(watcher)
 }
 
-/// A directory may go away between two looks, as build directories do.
+/// A folder may go away between the check and the watching, as build folders do.
 fn tolerate_missing(result: notify::Result<()>) -> notify::Result<()> {
     match result {
         Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => Ok(()),
@@ -56,7 +56,7 @@ fn tolerate_missing(result: notify::Result<()>) -> notify::Result<()> {
     }
 }
 
-/// What an event says about the files that matter; nothing, if it does not concern them.
+/// The changes of an event that concern the project; none if there are no such.
 pub(super) fn changes(event: notify::Result<notify::Event>, project: &Project) -> Option<Changes> {
     let Ok(event) = event else {
         return Some(Changes::Unknown);
@@ -64,7 +64,7 @@ pub(super) fn changes(event: notify::Result<notify::Event>, project: &Project) -
     if event.need_rescan() {
         return Some(Changes::Unknown);
     }
-    // Builds read their inputs; if that counted, they would never end.
+    // Builds read their inputs. If reading counted, each build would start the next.
     if matches!(event.kind, EventKind::Access(_)) {
         return None;
     }

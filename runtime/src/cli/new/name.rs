@@ -1,10 +1,9 @@
-//! What a project may be called. The name becomes that of a crate, of a component and of the app, and has to be
-//! right for all three.
+//! Checks the name of a new project. A crate, a component and the app get this name, so it must be valid for all three.
 
+use crate::cli::limits::MAX_NAME_BYTES;
 use crate::fault::Reason;
 
-/// Words that Rust or cargo keep for themselves, of those that have the form of a name: the language's reserved
-/// words and the crates that are always there.
+/// Names that Rust or cargo reserve: the words of the language, and the crates that are always there.
 #[rustfmt::skip]
 const RESERVED: &[&str] = &[
     "abstract", "alloc", "as", "async", "await", "become", "box", "break", "const", "continue", "core", "crate",
@@ -14,14 +13,10 @@ const RESERVED: &[&str] = &[
     "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// How long a name may be, in bytes: what a label of a host name may have, because components are hosts
-/// (`NAME.spin.internal`).
-const MAX_NAME_BYTES: usize = 63;
-
-/// Whether a project can have that name.
+/// Checks a project's name.
 ///
 /// # Errors
-/// It cannot, and why.
+/// Why the name is not valid.
 pub(super) fn check(name: &str) -> Result<(), Reason> {
     if !is_words(name) {
         let message = format!("`{name}` cannot be a project's name");
@@ -49,7 +44,7 @@ fn is_words(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase()) && name.split('-').all(word)
 }
 
-/// The nearest name that would do, if there is one.
+/// The nearest valid name, if there is one.
 fn corrected(name: &str) -> Option<String> {
     let lower = name.to_ascii_lowercase();
     let words = lower.split(|character: char| !character.is_ascii_alphanumeric());

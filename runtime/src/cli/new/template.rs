@@ -1,20 +1,21 @@
-//! The files that a project begins with. They are in `runtime/templates/`, and part of this program; so is the
-//! source of the SDK, which links lead to from there. Where the files go is up to `new`.
+//! The files of a new project. They are in `runtime/templates/` and compiled into this program, with the SDK's source,
+//! to which links lead from there. `new` writes them.
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
 use include_dir::{Dir, File, include_dir};
+
+use crate::cli::arguments::{Target, Template};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// Cargo leaves a folder with a `Cargo.toml` out of the package around it, so here that file has one more suffix.
+/// The further suffix of `Cargo.toml` in templates. Cargo leaves folders with a `Cargo.toml` out of a package.
 const SUFFIX: &str = "tmpl";
 
-/// Where a project has the source of the SDK. The template's `Cargo.toml` names this folder.
+/// The folder of the SDK's source in a project. The template's `Cargo.toml` names it.
 const SDK_FOLDER: &str = "vendor/terrace-sdk";
 
-/// What the SDK's `Cargo.toml` inherits from its workspace, and cannot have outside of it.
+/// The lines of the SDK's `Cargo.toml` that are valid in its workspace only.
 const SDK_LINTS: &str = "\n[lints]\nworkspace = true\n";
 
 /// A file of a project.
@@ -22,19 +23,12 @@ const SDK_LINTS: &str = "\n[lints]\nworkspace = true\n";
 pub(super) struct ProjectFile {
     /// Its path in the project.
     pub(super) path: PathBuf,
-    /// What it holds.
+    /// Its content.
     pub(super) text: String,
 }
 
-/// What a project begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Template {
-    /// An HTTP handler in Rust, with a test
-    HttpRust,
-}
-
 impl Template {
-    /// Its files for a project of this name, with those of the SDK.
+    /// The files of a project of this name, with those of the SDK.
     pub(super) fn files(self, name: &str) -> Vec<ProjectFile> {
         let mut files = match self {
             Self::HttpRust => rendered("http-rust", name),
@@ -44,15 +38,8 @@ impl Template {
     }
 }
 
-/// Where a project runs besides Terrace and Spin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Target {
-    /// Cloudflare, by `wrangler`
-    Worker,
-}
-
 impl Target {
-    /// The files that it adds to a project of this name.
+    /// The files that this target adds to a project of this name.
     pub(super) fn files(self, name: &str) -> Vec<ProjectFile> {
         match self {
             Self::Worker => rendered("worker", name),
@@ -70,7 +57,7 @@ fn rendered(template: &str, name: &str) -> Vec<ProjectFile> {
     files
 }
 
-/// The source of the SDK as a crate that stands alone.
+/// The source of the SDK as a crate without a workspace.
 fn sdk() -> Vec<ProjectFile> {
     let mut files = folder("terrace-sdk");
     for file in &mut files {

@@ -3,6 +3,7 @@
 use tempfile::tempdir;
 
 use super::*;
+use crate::cli::arguments::Template;
 use crate::manifest;
 
 mod worker_build;
@@ -138,5 +139,5 @@ fn target_is_added_to_a_project_that_is_there_and_replaces_nothing() {
     let Err(CommandError::Faults(faults)) = again else {
         panic!("it is made twice");
     };
-    assert!(faults.to_string().contains("is there already"), "{faults}");
+    assert!(faults.to_string().contains("exists already"), "{faults}");
 }

@@ -10,7 +10,7 @@ fn project(components: &str, only: &[&str]) -> (tempfile::TempDir, PathBuf, Proj
     let directory = directory(components);
     let root = directory.path().canonicalize().unwrap();
     let only: Vec<_> = only.iter().map(|id| (*id).to_owned()).collect();
-    let project = Project::read(directory.path(), &only).unwrap();
+    let project = Project::read(directory.path(), &only, None).unwrap();
     (directory, root, project)
 }
 
@@ -144,4 +144,52 @@ fn the_folders_above_what_is_watched_are_watched_too() {
     for folder in [root.as_path(), root.parent().unwrap()] {
         assert_eq!(roots.get(folder), Some(&RecursiveMode::NonRecursive));
     }
+}
+
+/// A component with these entries of `files`.
+fn component_with_files(files: &str) -> String {
+    format!("[component.site]\nsource = 'site.wasm'\nfiles = {files}\n")
+}
+
+#[test]
+fn mounted_folders_and_globs_are_followed() {
+    let directory = directory(&component_with_files(
+        "['notes/*.txt', { source = 'public', destination = '/' }]",
+    ));
+    fs::create_dir_all(directory.path().join("public/deep")).unwrap();
+    let project = Project::read(directory.path(), &[], None).unwrap();
+    let root = directory.path().canonicalize().unwrap();
+    for path in ["public/new.txt", "public/deep/new.txt", "notes/new.txt"] {
+        assert!(project.concerns(&root.join(path)), "{path}");
+        let plan = project.plan(&changes(&root, &[path]));
+        assert!(plan.mounts && !plan.manifest && plan.build.is_empty());
+    }
+    assert!(!project.concerns(&root.join("other/new.txt")));
+    let roots = project.roots();
+    assert_eq!(roots[&root.join("public")], RecursiveMode::Recursive);
+    assert_eq!(roots[&root.join("notes")], RecursiveMode::NonRecursive);
+}
+
+#[test]
+fn state_in_a_mounted_folder_is_not_followed() {
+    let (directory, root, project) = project(&component_with_files("['.']"), &[]);
+    assert!(project.concerns(&root.join("new.txt")));
+    assert!(!project.concerns(&root.join(".terrace/databases/app.db")));
+    fs::create_dir(directory.path().join(".terrace")).unwrap();
+    fs::write(directory.path().join(".terrace/app.db"), "").unwrap();
+    let stamps = project.reload().unwrap().stamps();
+    let in_state = |(path, _): &(PathBuf, Option<Stamp>)| path.starts_with(&project.state);
+    assert!(!stamps["site"].iter().any(in_state), "{stamps:?}");
+    assert!(stamps["site"].len() > 1, "{stamps:?}");
+}
+
+#[test]
+fn stamps_tell_a_mounted_file_that_was_renamed() {
+    let directory = directory(&component_with_files("['public']"));
+    let public = directory.path().join("public");
+    fs::create_dir(&public).unwrap();
+    fs::write(public.join("a.txt"), "same").unwrap();
+    let project = Project::read(directory.path(), &[], None).unwrap();
+    fs::rename(public.join("a.txt"), public.join("b.txt")).unwrap();
+    assert_ne!(project.reload().unwrap().stamps(), project.stamps());
 }

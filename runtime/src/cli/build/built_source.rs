@@ -1,4 +1,5 @@
-//! What the build commands of a component are to leave behind: a WebAssembly file.
+//! Checks that the build commands of a component have written its WebAssembly file.
+//! Whether it can be served is judged when it is loaded.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,10 +10,10 @@ use crate::fault::Reason;
 /// The first bytes of every WebAssembly file.
 const MAGIC: &[u8] = b"\0asm";
 
-/// Whether a component's source is WebAssembly. Whether it can be served is judged when it is loaded.
+/// Checks that a component's source is WebAssembly.
 ///
 /// # Errors
-/// It is not, or not there.
+/// The file is absent or something else.
 pub(super) fn check(source: &Path) -> Result<(), Reason> {
     let wrong = match is_wasm(source) {
         Ok(true) => return Ok(()),

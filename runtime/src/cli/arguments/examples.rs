@@ -1,0 +1,73 @@
+//! The examples at the end of each `--help`.
+
+pub(super) const TERRACE: &str = "\
+Examples:
+  terrace new shop && cd shop      Make a project that builds, runs and tests at once
+  terrace dev                      Serve it, and swap in changed components
+  terrace up --build               Build it once and serve it
+  terrace check                    Find everything that is wrong with it
+
+Exit codes:
+  0  fine
+  1  the operation failed
+  2  the arguments, the manifest or the settings are wrong";
+
+pub(super) const NEW: &str = "\
+Examples:
+  terrace new shop
+  terrace new shop --dir services/shop";
+
+pub(super) const BUILD: &str = "\
+Examples:
+  terrace build                    Build every component that has a build command
+  terrace build hello --verbose    Build one, and show the output of its compiler";
+
+pub(super) const UP: &str = "\
+Examples:
+  terrace up
+  terrace up --build --listen 0.0.0.0:8080
+  terrace up --from shop/spin.toml --only api,hello --variable api_key=secret
+  terrace up --listen 127.0.0.1:0 --json       A free port, reported as JSON";
+
+pub(super) const DEV: &str = "\
+Examples:
+  terrace dev
+  terrace dev --only hello --listen 127.0.0.1:8080
+
+Watched are the manifest and, for each component, its WebAssembly file, the files and folders of
+`files`, and those of `watch` in `[component.ID.build]` (for cargo without `watch`: `src/**` and
+`Cargo.toml`).";
+
+pub(super) const EDGE: &str = "\
+Examples:
+  terrace edge --origin http://127.0.0.1:3000 --listen 0.0.0.0:80
+  terrace edge --config edge.toml              With the origin in `origins` of [edge]";
+
+pub(super) const CACHE: &str = "\
+Examples:
+  terrace cache stats                          How much is stored, and how often it was used
+  terrace cache purge --tag articles           Purge the responses of the group \"articles\"
+  terrace cache purge --all --admin 127.0.0.1:4001";
+
+pub(super) const PURGE: &str = "\
+Examples:
+  terrace cache purge --tag article:7          A name in Cache-Groups, Cache-Tag or Surrogate-Key
+  terrace cache purge --url http://example.com/a?b=c
+  terrace cache purge --prefix http://example.com/shop/ --soft
+  terrace cache purge --all";
+
+pub(super) const STATS: &str = "\
+Examples:
+  terrace cache stats
+  terrace cache stats --json --admin 127.0.0.1:4001";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  terrace check
+  terrace check --from shop/spin.toml --json   One JSON object per finding";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  terrace completions bash > ~/.local/share/bash-completion/completions/terrace
+  terrace completions zsh > ~/.zfunc/_terrace
+  terrace completions fish > ~/.config/fish/completions/terrace.fish";

@@ -1,0 +1,18 @@
+//! Owns the bounds of the commands. The modules that enforce them own the behaviour at the limit.
+
+use std::time::Duration;
+
+/// How long no file must change before `terrace dev` looks at the changes. Longer than the pauses of a program that
+/// writes files one after the other, shorter than a person notices.
+pub const CHANGES_QUIET_TIME: Duration = Duration::from_millis(50);
+
+/// How long `terrace dev` waits for quiet at most. A file that is written again and again must not hold up the others.
+/// A half-written component does not load; the old one goes on until the rest is there.
+pub const MAX_CHANGES_WAIT: Duration = Duration::from_secs(1);
+
+/// How long the name of a project may be, in bytes. Components are hosts (`NAME.spin.internal`), and a label of a host
+/// name has at most 63.
+pub const MAX_NAME_BYTES: usize = 63;
+
+/// How long `terrace cache` waits for the admin listener, which answers at once if it answers at all.
+pub const ADMIN_CALL_TIMEOUT: Duration = Duration::from_secs(10);
