@@ -1,8 +1,8 @@
-//! TOML files read key by key, with a place for everything, so that all faults are found in one pass.
-//! What the keys mean belongs to the readers of each file.
+//! Reads TOML files key by key and knows the place of everything, so that all faults are found in one pass.
+//! The readers of each file know what its keys mean.
 //!
-//! A [`Table`] knows the keys it was asked for; [`Table::finish`] reports all others. So there is
-//! no second list of keys that could differ from what is read.
+//! A [`Table`] remembers the keys that were read; [`Table::finish`] reports all others. So no second list of keys can
+//! differ from the keys that are read.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -48,7 +48,7 @@ impl Document {
     /// Parses the text.
     ///
     /// # Errors
-    /// All faults of syntax. Nothing else is worth reporting before they are mended.
+    /// All faults of syntax. Other faults cannot be found before these are mended.
     pub(crate) fn parse(&self) -> Result<Spanned<DeTable<'_>>, Faults> {
         let (table, errors) = DeTable::parse_recoverable(&self.source.text);
         let faults = errors.iter().map(|error| {
@@ -75,7 +75,7 @@ impl Document {
         self.source.position(span)
     }
 
-    /// The faults found so far, which are thereby taken.
+    /// Takes the faults found so far.
     pub(crate) fn take_faults(&self) -> Faults {
         Faults(self.faults.take())
     }

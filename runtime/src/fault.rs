@@ -1,5 +1,5 @@
-//! Faults of what a user wrote: what is wrong, where, and what to do about it.
-//! Finding them belongs to the readers (`manifest`, `settings`, `variables`), printing them to the command line.
+//! Mistakes of users: what is wrong, where, and what to do about it.
+//! `manifest`, `settings` and `variables` find them; the command line prints them.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,7 +13,7 @@ mod tests;
 
 pub use render::{Style, Styled};
 
-/// What is wrong with a text and what to do, before it is known where the text stands.
+/// What is wrong with a text and what to do about it, without the text's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     /// What is wrong, and why, in one sentence without a full stop.
@@ -158,7 +158,7 @@ impl Source {
     }
 }
 
-/// Everything that is wrong, so that a user mends it in one go. Never empty when it is an error.
+/// All faults, so that a user can mend them in one go. Never empty when it is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct Faults(pub Vec<Fault>);
@@ -197,10 +197,11 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// The candidate that a misspelt word most likely means, or none where nothing is near.
+/// The candidate that a misspelt word most likely means; none if no candidate is similar.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    // A third of the letters may be wrong: more makes guesses that help nobody.
-    let allowed = (word.chars().count() / 3).max(1);
+    // A third of the letters may be wrong, and never all: other guesses help nobody.
+    let letters = word.chars().count();
+    let allowed = (letters / 3).max(1).min(letters.saturating_sub(1));
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
@@ -209,7 +210,7 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// What to say about an unknown word: the nearest known one, else all of them.
+/// A suggestion for an unknown word: the nearest known one, or else all known ones.
 pub fn did_you_mean(word: &str, known: &[&str], kind: &str) -> String {
     match nearest(word, known.iter().copied()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),

@@ -1,5 +1,5 @@
-//! Durations and sizes as users write them: `30s`, `250ms`, `128MiB`.
-//! A bare number is refused, because nobody can tell its unit.
+//! Reads durations and sizes as users write them: `30s`, `250ms`, `128MiB`.
+//! A number without a unit is refused, because its unit would be a guess.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A TOML table that remembers which keys were asked for.
+//! A TOML table that remembers which keys were read.
 
 use std::cell::{Cell, RefCell};
 
@@ -79,7 +79,7 @@ impl<'d> Table<'d> {
         self.get(key)?.number(least, most)
     }
 
-    /// What a string means, if the key is there and its value can be read.
+    /// The meaning of a string, if the key is there and `parse` understands it.
     pub(crate) fn parsed<T>(
         &self,
         key: &'static str,
@@ -93,7 +93,7 @@ impl<'d> Table<'d> {
         self.get(key)?.table(name)
     }
 
-    /// All entries in the order of the file. Any key is welcome from then on.
+    /// All entries in the order of the file. From then on no key is unknown.
     pub(crate) fn entries(&self) -> Vec<Value<'d>> {
         self.open.set(true);
         let mut entries: Vec<_> = self
@@ -123,7 +123,7 @@ impl<'d> Table<'d> {
         entries.unwrap_or_default().into_iter().map(owned).collect()
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that was not read.
     pub(crate) fn finish(&self) {
         if self.open.get() {
             return;

@@ -62,6 +62,22 @@ fn each_wrong_type_is_reported_where_it_stands() {
 }
 
 #[test]
+fn a_number_in_place_of_text_comes_with_how_the_text_is_written() {
+    let found = check("timeout = 30", |table| {
+        table.parsed("timeout", crate::units::duration);
+    });
+    let help = "write a whole number above zero and a unit: `250ms`, `30s`, `5m` or `1h`";
+    assert_eq!(found, [format!("1:11 `30` is not a duration {help}")]);
+    let found = check("name = 30", |table| {
+        table.parsed("name", |name| Ok(name.to_owned()));
+    });
+    assert_eq!(
+        found,
+        ["1:8 `name` in the file must be a string, found a whole number "]
+    );
+}
+
+#[test]
 fn numbers_outside_their_range_are_reported() {
     let read = |table: Table<'_>| {
         table.get("n").and_then(|value| value.number(1, 10));

@@ -148,10 +148,19 @@ impl<'d> Value<'d> {
         strings.collect()
     }
 
-    /// What the string means; a failure is reported at the value.
+    /// The meaning of the string; a failure is reported at the value. For a number, as in `timeout = 30`, `parse` says
+    /// how the value is written.
     pub(crate) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, Reason>) -> Option<T> {
-        let text = self.string()?;
-        match parse(text) {
+        let number = match self.value.get_ref() {
+            DeValue::Integer(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let parsed = match &number {
+            Some(number) => parse(number),
+            None => parse(self.string()?),
+        };
+        match parsed {
+            Ok(_) if number.is_some() => self.wrong_type("a string"),
             Ok(value) => Some(value),
             Err(reason) => {
                 self.report(reason);
@@ -160,8 +169,8 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Where a table is shown: at its key, because a table without a header of its own, like
-    /// `component` in `[component.api]`, has no place.
+    /// The place of a table. A table without a header of its own, like `component` in `[component.api]`, has none;
+    /// messages point to its key.
     fn table_span(&self) -> Span {
         let span = self.value.span();
         if span.is_empty() {

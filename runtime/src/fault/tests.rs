@@ -93,6 +93,7 @@ fn only_near_words_are_suggested() {
     assert_eq!(nearest("rout", known), Some("route"));
     assert_eq!(nearest("componnent", known), Some("component"));
     assert_eq!(nearest("body", known), None);
+    assert_eq!(nearest("b", ["a"]), None);
     assert_eq!(
         did_you_mean("body", &known, "keys"),
         "the keys are `route`, `component`"

@@ -44,11 +44,12 @@ fn remote(value: &Value<'_>) -> Reason {
 fn missing(id: &str, text: &str, build: Option<&Build>) -> Reason {
     let reason = Reason::new(format!("`{text}`, the source of `{id}`, is not there"));
     match build {
-        Some(build) => {
+        // A build without a command is a fault of its own.
+        Some(build) if !build.command.is_empty() => {
             let command = build.command.join(" && ");
             reason.help(format!("run `terrace build`, which runs `{command}`"))
         }
-        None => reason
+        _ => reason
             .help("check the path, or add `[component.ID.build]` with the command that makes it"),
     }
 }

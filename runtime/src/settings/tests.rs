@@ -229,7 +229,7 @@ fn values_that_make_no_sense_are_refused() {
         "[listen]\ntrusted_proxies = ['10.0.0.0/33']",
         "not a network",
     );
-    check("[limits]\nheader_timeout = 10", "must be a string");
+    check("[limits]\nheader_timeout = 10", "`10` is not a duration");
     check("[limits]\nheader_bytes = '0B'", "is not a size");
     check("[limits]\nconnections = 0", "must be from 1");
     check("[log]\naccess = 'jsno'", "did you mean `json`?");
@@ -260,7 +260,7 @@ fn values_that_make_no_sense_are_refused() {
     check("[edge]\norigins = []", "is empty");
     check("[edge]\norigins = ['a']", "no scheme");
     check("[edge]\norigins = 'http://a'", "must be a list");
-    check("[edge]\nconnect_timeout = 1", "must be a string");
+    check("[edge]\nconnect_timeout = 1", "`1` is not a duration");
     check(
         "listen = { http = '127.0.0.1:9', admin = '127.0.0.1:9' }",
         "the same address",

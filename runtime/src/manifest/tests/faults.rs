@@ -88,7 +88,7 @@ fn a_value_of_the_wrong_type_says_what_is_expected() {
     );
     component("files = [1]", "must be a string");
     component("build.command = 1", "must be a string");
-    component("tool.terrace.timeout = 30", "must be a string");
+    component("tool.terrace.timeout = 30", "`30` is not a duration");
     one(
         &format!("{HEAD}{HELLO}[component]\nb = 1"),
         "must be a table",
