@@ -34,6 +34,12 @@ impl Connection {
         let _ = within("the sending of bytes", self.0.write_all(bytes.as_ref())).await;
     }
 
+    /// Sends these bytes again and again and reads nothing, until the other side cuts the connection.
+    pub async fn send_until_cut(mut self, bytes: impl AsRef<[u8]>) {
+        let sending = async { while self.0.write_all(bytes.as_ref()).await.is_ok() {} };
+        within("the cut of a connection", sending).await;
+    }
+
     /// Says that nothing more will be sent.
     pub async fn finish_sending(&mut self) {
         let _ = self.0.shutdown().await;

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use terrace_tests::client::{Answer, request, whole};
 use terrace_tests::contract::{CACHE, EVENT_REQUEST, exit, failure, metric};
+use terrace_tests::raw::{Connection, statuses};
 use terrace_tests::upstream::Upstream;
 use terrace_tests::{App, Running};
 
@@ -540,33 +541,42 @@ async fn what_is_stored_stands_in_for_an_origin_that_died() {
         .expect_problem(502, failure::ORIGIN_REFUSED);
 }
 
+/// All of them have the beginning of the response before the origin sends its end, so one response serves them all.
 #[tokio::test]
 async fn many_who_ask_for_the_same_ask_the_origin_once() {
+    let asked = Arc::new(AtomicU32::new(0));
     let (release, released) = tokio::sync::watch::channel(false);
-    let origin = Upstream::answering(move |_| {
-        let mut released = released.clone();
+    let count = Arc::clone(&asked);
+    let origin = Upstream::raw(move |mut connection: Connection| {
+        let (mut released, count) = (released.clone(), Arc::clone(&count));
         async move {
-            released
-                .wait_for(|released| *released)
-                .await
-                .expect("the test releases");
-            let response = Response::builder().header("cache-control", "max-age=60");
-            response.body(whole("same")).expect("a valid response")
+            connection.read_until("\r\n\r\n").await;
+            count.fetch_add(1, Ordering::SeqCst);
+            let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 9\r\n\r\n";
+            connection.send(format!("{head}begin")).await;
+            let released = released.wait_for(|released| *released).await;
+            released.expect("the test releases");
+            connection.send(" end").await;
         }
     });
     let origin = origin.await;
     let edge = App::edge(&origin.url).start().await;
-    let answers = async { terrace_tests::load::at_once(50, |_| edge.get("/")).await };
-    let releasing = async {
-        edge.until_metric("terrace_connections", &[], |open| open >= 50.0)
-            .await;
-        release.send(true).expect("the origin waits");
-    };
-    let (answers, ()) = tokio::join!(answers, releasing);
-    for answer in answers {
-        assert_eq!(answer.expect(200).text(), "same");
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        clients.push(Connection::open(&edge.http).await);
     }
-    assert_eq!(origin.seen().len(), 1);
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    }
+    for client in &mut clients {
+        let text = client.read_until("begin").await;
+        assert_eq!(statuses(&text), [200], "{text}");
+    }
+    release.send(true).expect("the origin waits");
+    for client in &mut clients {
+        assert_eq!(client.read_until("end").await, " end");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

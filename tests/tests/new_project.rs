@@ -8,9 +8,6 @@ use terrace_tests::process::{self, Process, workspace};
 
 const NAME: &str = "first-steps";
 
-/// The crates of this workspace that are made for a registry.
-const PUBLISHED: [&str; 1] = ["terrace-sdk"];
-
 /// Makes the project in `folder`.
 async fn make(folder: &Path) {
     let ended = process::run(folder, &["new", NAME, "--template", "http-rust"]).await;
@@ -68,18 +65,6 @@ async fn a_new_project_names_nothing_of_the_machine_that_built_the_program() {
         }
     }
     assert!(files > 30, "{files} files: the SDK is not among them");
-}
-
-/// What other people take from a registry.
-#[tokio::test]
-async fn the_crates_for_other_people_can_be_packaged() {
-    for package in PUBLISHED {
-        let arguments = ["package", "--no-verify", "--allow-dirty", "-p", package];
-        let output = cargo(workspace(), &arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{package}: {said}");
-        assert!(!said.contains("manifest has no description"), "{said}");
-    }
 }
 
 #[tokio::test]

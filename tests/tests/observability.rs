@@ -5,6 +5,7 @@ use terrace_tests::contract::{
     ACCESS_LOG_MEMBERS, EVENT_OUTPUT, EVENT_REQUEST, FAILURE, REQUEST_ID, REQUEST_ID_FIELD, STREAM,
     TEXT, failure, metric,
 };
+use terrace_tests::raw::{Connection, exchange};
 use terrace_tests::upstream::Upstream;
 use terrace_tests::{App, Running};
 
@@ -162,6 +163,41 @@ async fn health_is_on_the_admin_listener_only() {
     for path in ["/livez", "/readyz", "/metrics"] {
         app.get(path).await.expect(404);
     }
+}
+
+/// The admin listener writes to them for five seconds at most.
+#[tokio::test]
+async fn readers_of_admin_pages_that_stall_are_cut_and_hide_no_page() {
+    let app = App::of("faults-p3").start().await;
+    let mut stalled = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let connection = Connection::open(&app.admin).await;
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stalled.spawn(connection.send_until_cut(request));
+    }
+    app.admin("/readyz").await.expect(200);
+    assert_eq!(stalled.len(), 8);
+    stalled.join_all().await;
+    app.admin("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_response_with_trailers_is_logged_as_complete() {
+    let origin = Upstream::raw(async |mut connection: Connection| {
+        connection.read_until("\r\n\r\n").await;
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n";
+        connection.send(head).await;
+        connection.send("2\r\nok\r\n0\r\nx-sum: 1\r\n\r\n").await;
+    });
+    let origin = origin.await;
+    let edge = App::edge(&origin.url).start().await;
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: close, te\r\n\r\n";
+    let text = exchange(&edge.http, request).await;
+    assert!(text.ends_with("0\r\nx-sum: 1\r\n\r\n"), "{text}");
+    let line = edge.process.log.event(EVENT_REQUEST, |_| true).await;
+    assert_eq!(line["status"], 200, "{line}");
+    assert!(line[FAILURE].is_null(), "{line}");
+    assert_eq!(edge.metrics().await.sum(metric::FAILURES, &[]), 0.0);
 }
 
 #[tokio::test]
