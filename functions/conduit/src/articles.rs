@@ -1,4 +1,4 @@
-//! Articles: one at a time. Lists of them are in `list`, how they look in `view`.
+//! One article: making, reading, changing and deleting it. `list` has lists of articles, `view` their JSON.
 
 mod list;
 mod view;

@@ -1,4 +1,4 @@
-//! What caches may keep of the API, and what each write makes them forget (RFC 9111, RFC 9213, RFC 9875).
+//! Caching of responses, and the cache groups that each write invalidates (RFC 9111, RFC 9213, RFC 9875).
 //!
 //! Only what anybody sees is shared: reads without an `Authorization` field that succeed. Such a response says of what
 //! it is made, as groups, and the response to a write names the groups of what it has changed. docs/conduit-caching.md

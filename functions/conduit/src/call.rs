@@ -1,4 +1,4 @@
-//! One request on its way: who asks, what with, and the database.
+//! One request with its user, its content and the database.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Cross-origin requests: front ends are served from elsewhere.
+//! Cross-origin requests: front ends have an origin of their own.
 //!
 //! Any origin may call: the API knows its users by a token that scripts add themselves, never by a cookie
 //! that a browser would add for a foreign page.

@@ -1,4 +1,4 @@
-//! Why a request is not served, and what the client is told: `{"errors": {"field": ["reason"]}}`.
+//! Why a request fails, and the response that says so: `{"errors": {"field": ["reason"]}}`.
 //!
 //! Each reason becomes a status in one place, below.
 

@@ -1,4 +1,4 @@
-//! Favourites: which articles a user likes, and how many users like an article.
+//! Favourites: the articles that a user likes, and the number of users that like an article.
 
 use terrace_sdk::Response;
 use terrace_sdk::sql::{self, Statement};

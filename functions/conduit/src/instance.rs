@@ -1,4 +1,4 @@
-//! What an instance finds out once and keeps for all its requests.
+//! Values that an instance determines once and keeps for all its requests.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! The RealWorld API ("Conduit"): a blogging service with users, articles, comments, favourites and follows.
 //!
 //! A request passes the modules in the order below: [`cors`] answers browsers' questions, `routes` finds
-//! what is meant, `call` finds out who asks, and one module per noun does the work. How the API looks from
+//! the endpoint, `call` the user, and one module per noun does the work. How the API looks from
 //! outside is fixed by RealWorld's OpenAPI document; where its editions differ the newest is followed.
 
 pub mod cors;

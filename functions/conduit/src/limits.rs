@@ -1,4 +1,4 @@
-//! How much of everything there may be, and why.
+//! The limits of the API, with their reasons.
 
 /// The longest content of a request, in bytes. The longest article fits four times over; more is refused
 /// with 413 before it is held in memory.

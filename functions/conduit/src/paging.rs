@@ -1,4 +1,4 @@
-//! Which part of a list is asked for: `limit` and `offset`, or `before`.
+//! The requested part of a list: `limit` and `offset`, or `before`.
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Profiles: what users see of each other, and following.
+//! Profiles: the public data of users, and following them.
 
 use serde::Serialize;
 use terrace_sdk::sql::{self, Row, Rows, Statement};

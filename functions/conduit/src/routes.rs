@@ -1,4 +1,4 @@
-//! Which module answers which path and method.
+//! Leads each path and method to the module that answers it.
 
 use percent_encoding::percent_decode_str;
 use terrace_sdk::http::Method;

@@ -1,4 +1,4 @@
-//! The part of an article's URL that is made of its title.
+//! Slugs: the parts of articles' URLs that are made from their titles.
 
 /// What `/api/articles/feed` is taken for.
 const RESERVED: &str = "feed";

@@ -1,4 +1,4 @@
-//! Tags: how articles are found by subject, and how often each is used.
+//! Tags: finding articles by subject, and counting the uses of each tag.
 //!
 //! The functions that write give statements for the batch of the article they belong to.
 

@@ -1,4 +1,4 @@
-//! Judging the fields of a request, all of them before any is refused.
+//! Checks the fields of a request, and reports all faults at once.
 
 use crate::failure::{Failure, Invalid};
 use crate::limits::{

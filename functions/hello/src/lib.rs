@@ -1,4 +1,4 @@
-//! The smallest function: one sentence, whatever is asked.
+//! The smallest function: it answers every request with one sentence.
 
 /// Answers with a greeting as plain text.
 pub async fn handle() -> &'static str {

@@ -1,5 +1,5 @@
-//! The address that an article with some title has. How titles become parts of URLs is another component's to know,
-//! which `[component.ID.dependencies]` names: see `docs/composition.md`.
+//! Makes the permanent URL of an article from its title. Another component turns titles into parts of URLs;
+//! `[component.ID.dependencies]` names it: see `docs/composition.md`.
 
 use terrace_sdk::http::StatusCode;
 use terrace_sdk::{Body, Request, Response};

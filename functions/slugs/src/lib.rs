@@ -1,4 +1,4 @@
-//! Titles as parts of URLs: a component with a WIT world of its own, which functions are composed with.
+//! Turns titles into parts of URLs: a component with its own WIT world, which functions are composed with.
 
 #[allow(warnings, reason = "made by cargo-component")]
 mod bindings;

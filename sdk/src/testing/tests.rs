@@ -1,4 +1,4 @@
-//! The native host keeps to what the interfaces promise.
+//! The native host keeps the promises of the interfaces.
 
 use super::Host;
 use crate::sql::{Connection, Error, FromValue, Statement, Value};

@@ -1,4 +1,4 @@
-//! How articles are read and shown.
+//! Articles as the database has them, and as JSON.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -1,4 +1,4 @@
-//! What shared caches may keep, and what writes make them forget.
+//! Responses in shared caches, and their invalidation by writes.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What holds for all endpoints: methods, unknown routes, CORS, malformed content.
+//! The behaviour of all endpoints: methods, unknown routes, CORS, malformed content.
 
 use serde_json::json;
 use terrace_sdk::{Body, Request};

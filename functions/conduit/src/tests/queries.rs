@@ -1,4 +1,4 @@
-//! How the database is asked: how often, and with which index.
+//! The number of queries, and the indices that they use.
 
 use std::collections::BTreeSet;
 
