@@ -318,3 +318,24 @@ async fn variables_reach_only_the_component_that_has_them() {
         );
     }
 }
+
+/// Both drafts of `wasi:config` that guests in the field import.
+#[tokio::test]
+async fn variables_of_the_command_line_are_the_configuration_of_wasi() {
+    let app = App::of("capabilities-v2")
+        .section("[variables]\nplain = { default = \"red\" }\ntoken = { required = true }")
+        .grant("variables = { colour = \"dark {{ plain }}\", token = \"{{ token }}\" }")
+        .arguments(&["--variable", "token=t0ken", "--variable", "plain=blue"])
+        .start()
+        .await;
+    for draft in ["rc", "draft"] {
+        let get = async |key| app.get(&format!("/config/{draft}/{key}")).await;
+        assert_eq!(get("colour").await.expect(200).text(), "dark blue");
+        assert_eq!(get("token").await.expect(200).text(), "t0ken");
+        for unknown in ["plain", "NOT_A_NAME"] {
+            get(unknown).await.expect(404);
+        }
+        let all = app.get(&format!("/config/{draft}")).await.expect(200);
+        assert_eq!(all.json(), json!(["colour=dark blue", "token=t0ken"]));
+    }
+}

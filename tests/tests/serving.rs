@@ -294,3 +294,12 @@ static_response = { body = 'here' }
     let said = "the admin listener is off in the settings";
     assert!(ended.text.contains(said), "{}", ended.text);
 }
+
+/// The host replaces a function of `wasi:http` with its own, which takes the content from the start. So a small response
+/// takes one call of the guest; wasmtime's function would let this guest wait until its timeout.
+#[tokio::test]
+async fn content_is_taken_before_the_response_is_there() {
+    let app = App::of("faults-p3").start().await;
+    let answer = app.get("/written-first").await.expect(200);
+    assert_eq!(answer.text(), "written first");
+}

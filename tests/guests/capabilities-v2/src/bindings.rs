@@ -11,3 +11,5 @@
 wit_bindgen::generate!({ path: "wit", world: "capabilities", generate_all });
 
 pub(crate) use fermyon::spin::{key_value, sqlite, variables};
+pub(crate) use wasi::config0_2_0_draft_2024_09_27::store as config_draft;
+pub(crate) use wasi::config0_2_0_rc_1::store as config_rc;

@@ -1,4 +1,5 @@
-//! The handler: each capability through `fermyon:spin@2.0.0`, with the host's errors told apart.
+//! The handler: each capability through `fermyon:spin@2.0.0`, and variables through both drafts of `wasi:config` as well.
+//! The host's errors are told apart.
 
 use guest_support::capability::{self, Capability, KeyValue, Refusal};
 use guest_support::p2::{call, read_all, send};
@@ -8,7 +9,7 @@ use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 
 use crate::bindings::key_value::{self, Store};
 use crate::bindings::sqlite::{self, Connection, Value};
-use crate::bindings::variables;
+use crate::bindings::{config_draft, config_rc, variables};
 
 struct Capabilities;
 
@@ -49,8 +50,26 @@ fn answer(call: &Call, content: &[u8]) -> Result<Answer, Refusal> {
             capability::after_script(call);
             answer
         }
-        None => Ok(Answer::text(404, "this guest knows no such capability")),
+        None => Ok(configuration(call)
+            .unwrap_or_else(|| Answer::text(404, "this guest knows no such capability"))),
     }
+}
+
+/// `/config/DRAFT/KEY` for a variable, `/config/DRAFT` for all, through one of the drafts of `wasi:config`.
+fn configuration(call: &Call) -> Option<Answer> {
+    let value = |value: Option<String>| capability::value(value.map(String::into_bytes));
+    let all = |all: Vec<(String, String)>| {
+        let entries = all.into_iter().map(|(key, value)| format!("{key}={value}"));
+        capability::keys(entries.collect())
+    };
+    let failure = "the host has all variables at hand";
+    Some(match call.segments().as_slice() {
+        ["config", "rc"] => all(config_rc::get_all().expect(failure)),
+        ["config", "rc", key] => value(config_rc::get(key).expect(failure)),
+        ["config", "draft"] => all(config_draft::get_all().expect(failure)),
+        ["config", "draft", key] => value(config_draft::get(key).expect(failure)),
+        _ => return None,
+    })
 }
 
 fn key_value(

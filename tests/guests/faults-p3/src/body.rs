@@ -8,8 +8,9 @@ use guest_support::faults;
 use http_body_util::{BodyExt, StreamBody};
 use spin_sdk::http::BoxBody;
 use spin_sdk::http::body::IncomingBodyExt;
-use spin_sdk::wasip3::http::types::ErrorCode;
-use spin_sdk::wasip3::http_compat::IncomingRequestBody;
+use spin_sdk::wasip3;
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Response};
+use spin_sdk::wasip3::http_compat::{BodyWriter, IncomingRequestBody};
 
 type Piece = Result<Bytes, ErrorCode>;
 
@@ -38,6 +39,19 @@ pub(crate) fn of_length(length: u64) -> BoxBody {
         let size = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE.len());
         (size > 0).then(|| (Ok(Bytes::from_static(&PIECE[..size])), left - size as u64))
     }))
+}
+
+/// A response that is not made known before the host has taken its content.
+pub(crate) async fn written_first() -> Response {
+    let (mut writer, content, trailers) = BodyWriter::new();
+    let (response, _transmitted) = Response::new(Fields::new(), Some(content), trailers);
+    let written = writer.stream_writer.write_all(b"written first".to_vec());
+    assert!(written.await.is_empty(), "the host takes all");
+    drop(writer.stream_writer);
+    wasip3::spawn(async move {
+        let _ = writer.result_writer.write(Ok(None)).await;
+    });
+    response
 }
 
 /// The content of the request, with a pause before each piece.

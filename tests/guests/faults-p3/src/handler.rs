@@ -26,7 +26,12 @@ static MOST_IN_FLIGHT: AtomicU32 = AtomicU32::new(0);
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> Result<Response<BoxBody>, Error> {
-    match Behaviour::of(&call(&request)) {
+    let call = call(&request);
+    if call.segments() == ["written-first"] {
+        // The SDK hands on a response of `wasi:http` as it is, if it comes as an error.
+        return Err(body::written_first().await.into());
+    }
+    match Behaviour::of(&call) {
         Behaviour::Answer(answer) => Ok(response(answer)),
         Behaviour::Hang => sleep_then_answer(ETERNITY).await,
         Behaviour::Stuck => std::future::pending().await,
