@@ -1,5 +1,5 @@
-//! The bounds on instances that are alive at once, over all functions, and on the memory that they have together.
-//! It knows functions only as those that can end idle instances ([`Reclaim`]).
+//! The bounds on the number of instances and on their memory, over all functions.
+//! A function appears here only as a [`Reclaim`]: something that can end idle instances.
 
 mod memory_limiter;
 
@@ -15,28 +15,29 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use crate::failure::Failure;
 use crate::limits::MEMORY_WAIT;
 
-/// One permit for each instance that the engine has room for, and so many bytes of linear memory. When either is
-/// short, idle instances of every function are ended to make room, and so is each that becomes idle while somebody
-/// still waits.
+/// One permit for each instance that the engine has room for, and a number of bytes of linear memory.
+///
+/// If a caller has to wait for either, all idle instances of all functions end, and so does each instance that becomes idle
+/// during the wait.
 pub struct InstanceBudget {
     permits: Arc<Semaphore>,
     memory_limit: u64,
     memory_used: AtomicU64,
-    /// Rung when an instance gives memory back.
+    /// Notified when an instance gives memory back.
     memory_freed: Notify,
-    /// How many wait for a permit or for memory.
+    /// The number of callers that wait for a permit or for memory.
     waiting: AtomicUsize,
     holders: Mutex<Vec<Weak<dyn Reclaim>>>,
 }
 
-/// Whoever has instances that can be ended to make room for others.
+/// Has instances that can end to make room for others.
 pub trait Reclaim: Send + Sync {
-    /// Ends the instances that have nothing to do.
+    /// Ends the idle instances.
     fn end_idle_instances(&self);
 }
 
 impl InstanceBudget {
-    /// A budget of `instances` that have `memory_limit` bytes together.
+    /// A budget of `instances` instances with `memory_limit` bytes together.
     #[must_use]
     pub fn new(instances: u32, memory_limit: u64) -> Arc<Self> {
         Arc::new(Self {
@@ -49,14 +50,14 @@ impl InstanceBudget {
         })
     }
 
-    /// Asks `holder` from now on when instances or memory are short.
+    /// Adds a holder of instances, which is asked to end idle ones when instances or memory are short.
     pub(crate) fn register(&self, holder: Weak<dyn Reclaim>) {
         let mut holders = self.holders.lock();
         holders.retain(|holder| holder.strong_count() > 0);
         holders.push(holder);
     }
 
-    /// Takes the place of an instance, until `deadline`. Dropping the permit gives it back.
+    /// Takes a permit for an instance, or waits for one until `deadline`. Dropping the permit gives it back.
     pub(crate) async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
@@ -71,7 +72,7 @@ impl InstanceBudget {
         }
     }
 
-    /// Takes memory for a guest. If there is too little, waits for [`MEMORY_WAIT`] that instances end.
+    /// Takes memory for a guest. If there is too little, waits up to [`MEMORY_WAIT`] for instances to end.
     pub(crate) async fn take_memory(&self, bytes: u64) -> bool {
         if self.try_take_memory(bytes) {
             return true;
@@ -83,7 +84,7 @@ impl InstanceBudget {
         self.end_idle_instances();
         let taken = async {
             loop {
-                // Made before the look, so that nothing is given back unnoticed in between.
+                // Created before the attempt, so that it also notices memory that is given back during the attempt.
                 let freed = self.memory_freed.notified();
                 if self.try_take_memory(bytes) {
                     return;
@@ -104,7 +105,7 @@ impl InstanceBudget {
             .is_ok()
     }
 
-    /// Gives memory back, and wakes those that wait for some.
+    /// Gives memory back, and wakes those that wait for it.
     pub(crate) fn give_back_memory(&self, bytes: u64) {
         self.memory_used.fetch_sub(bytes, Ordering::Relaxed);
         self.memory_freed.notify_waiters();
@@ -115,7 +116,7 @@ impl InstanceBudget {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// How many instances can be made now.
+    /// The number of free permits.
     #[cfg(test)]
     pub(crate) fn free(&self) -> usize {
         self.permits.available_permits()
@@ -134,12 +135,12 @@ impl InstanceBudget {
     }
 }
 
-/// Counts one who waits, until dropped.
+/// Counts one caller that waits, until it is dropped.
 struct Shortage<'a>(&'a AtomicUsize);
 
 impl<'a> Shortage<'a> {
     fn begin(waiting: &'a AtomicUsize) -> Self {
-        // The locks of the pools order this before whatever an instance slot does with its pool after the sweep.
+        // Relaxed is enough: slots see this after `end_idle_instances` has locked their pools.
         waiting.fetch_add(1, Ordering::Relaxed);
         Self(waiting)
     }

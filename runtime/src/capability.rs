@@ -1,7 +1,7 @@
-//! What a guest may use beside WASI: variables, key-value stores and databases, each granted by the manifest.
+//! The capabilities beside WASI: variables, key-value stores and databases. The manifest grants each of them.
 //!
-//! One module for each capability holds what the versions of its interface share, and their bindings. The engines
-//! behind them live in the crate [`storage`]. The store that holds an instance's capabilities is `host`'s.
+//! Each capability is one module with the bindings to all versions of its interface. The crate [`storage`] has the
+//! engines. [`crate::host`] keeps an instance's capabilities and links the rest of the imports.
 
 mod current_request;
 mod key_value;
@@ -36,7 +36,7 @@ mod bindings {
     });
 }
 
-/// Adds the interfaces to the linker. `view` finds what they work on in the data of a store.
+/// Adds the interfaces to the linker. `view` gives them access to the data of a store.
 ///
 /// # Errors
 /// When two of the interfaces define the same name.
@@ -47,23 +47,23 @@ pub(crate) fn link<T: Send>(
     bindings::Capabilities::add_to_linker::<T, HasCapabilities>(linker, view)
 }
 
-/// What the interfaces work on: an instance's capabilities, and its handles on host objects.
+/// The part of a store's data that the interfaces use.
 pub(crate) struct CapabilitiesView<'a> {
     pub(crate) capabilities: &'a mut Capabilities,
     pub(crate) table: &'a mut ResourceTable,
 }
 
-/// The type by which the bindings know that they work on a [`CapabilitiesView`].
+/// Tells the generated bindings that they work on a [`CapabilitiesView`].
 struct HasCapabilities;
 
 impl HasData for HasCapabilities {
     type Data<'a> = CapabilitiesView<'a>;
 }
 
-/// What the manifest grants to one component.
+/// The capabilities that the manifest grants to one component.
 #[derive(Debug, Default)]
 pub struct Grants {
-    /// The variables that it may read.
+    /// The variables that it can read.
     pub variables: ComponentVariables,
     /// Key-value stores by label.
     pub key_value_stores: BTreeMap<String, kv::Store>,
@@ -71,7 +71,7 @@ pub struct Grants {
     pub databases: BTreeMap<String, sql::Database>,
 }
 
-/// The grants of a component, and what its instance has open.
+/// The grants of a component, and the sessions that its instance has open.
 pub struct Capabilities {
     grants: Arc<Grants>,
     request: CurrentRequest,
@@ -87,14 +87,13 @@ impl Capabilities {
         }
     }
 
-    /// A request begins, which must end by `deadline`. Until the last one ends, the instance's requests share the latest
-    /// of their deadlines.
+    /// Begins a request that must end by `deadline`. Requests that share the instance share the latest of their deadlines.
     pub(crate) fn begin_request(&mut self, deadline: Instant, context: Arc<RequestContext>) {
         let deadline = self.request.deadline.max(deadline);
         self.request = CurrentRequest::new(deadline, context);
     }
 
-    /// Rolls back what requests left open, once none is under way.
+    /// Rolls back open transactions. Called when no request is under way.
     pub(crate) fn end_request(&mut self) {
         self.request = CurrentRequest::none();
         self.sessions.roll_back();

@@ -1,5 +1,5 @@
-//! A component made one with its dependencies, before it is compiled. What the manifest may say of them is
-//! `manifest`'s; which of the host's interfaces a dependency gets, and what it gets instead, is `composition::grants`.
+//! Composes a component with its dependencies into one component, before it is compiled.
+//! [`crate::manifest`] reads the dependencies; [`grants`] decides about the host's interfaces that a dependency gets.
 
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, InstantiationArgumentError, NodeId, PackageId};
@@ -10,10 +10,10 @@ use crate::manifest::{App, Component, Dependency};
 
 mod grants;
 
-/// The component `wasm` with its dependencies in it, as a component without the imports that they satisfy.
+/// Composes the component `wasm` with its dependencies. The result lacks the imports that they satisfy.
 ///
 /// # Errors
-/// Everything that is wrong with a dependency, at its place in the manifest.
+/// All faults of the dependencies, with their places in the manifest.
 pub(crate) fn compose(app: &App, component: &Component, wasm: Vec<u8>) -> Result<Vec<u8>, Faults> {
     let fault = |reason: Reason| {
         let message = format!("component `{}`: {}", component.id, reason.message);
@@ -30,7 +30,7 @@ pub(crate) fn compose(app: &App, component: &Component, wasm: Vec<u8>) -> Result
     Ok(composer.finish().map_err(fault)?)
 }
 
-/// A composition under way.
+/// A composition in progress.
 struct Composer {
     graph: CompositionGraph,
     /// The component that is composed with its dependencies.
@@ -51,7 +51,7 @@ impl Composer {
         Ok(Self { graph, socket })
     }
 
-    /// Gives the component those imports that the dependency is for.
+    /// Connects the dependency to the imports that it is for.
     fn add(&mut self, dependency: &Dependency) -> Result<(), Reason> {
         let imports: Vec<_> = self
             .imports(self.socket)
@@ -98,7 +98,7 @@ impl Composer {
         })
     }
 
-    /// The composed component: what the component exports, made from it and all that it was given.
+    /// The composed component, with the exports of the original one.
     fn finish(mut self) -> Result<Vec<u8>, Reason> {
         let not_composed = |error: &dyn std::error::Error| {
             let source = error
@@ -144,7 +144,7 @@ impl Composer {
     }
 }
 
-/// Adds a component to the graph, under a name that nothing else in it has.
+/// Adds a component to the graph. The name must be unique in the graph.
 fn part(graph: &mut CompositionGraph, name: &str, wasm: Vec<u8>) -> Result<Part, Reason> {
     let package = Package::from_bytes(name, None, wasm, graph.types_mut())
         .map_err(|error| Reason::new(format!("`{name}` is damaged: {error:#}")))?;
@@ -155,8 +155,8 @@ fn part(graph: &mut CompositionGraph, name: &str, wasm: Vec<u8>) -> Result<Part,
     Ok(Part { package, instance })
 }
 
-/// Whether a dependency of that name is for an import: for all of a package's interfaces where it names none, and for
-/// all versions where it names none.
+/// Whether a dependency with this name is for an import. A name without an interface is for all interfaces of the package,
+/// and one without a version is for all versions.
 fn is_for(name: &str, import: &str) -> bool {
     let name = Name::parse(name);
     let import = Name::parse(import);
@@ -165,7 +165,7 @@ fn is_for(name: &str, import: &str) -> bool {
         && (name.version.is_none() || name.version == import.version)
 }
 
-/// `package/interface@version`, or a name without any of it.
+/// `package/interface@version`, where interface and version may be absent.
 struct Name<'n> {
     package: &'n str,
     interface: Option<&'n str>,

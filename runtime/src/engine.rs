@@ -1,7 +1,7 @@
-//! The WebAssembly engine: how components are compiled, kept, linked and checked before they serve.
+//! The WebAssembly engine: compiles, checks and links components, and keeps compiled code on disk.
 //!
-//! [`Engine`] is made once per process. [`Engine::load`] turns what [`read()`] found in a `.wasm` file into a [`Handler`], from which
-//! [`crate::function`] makes instances.
+//! There is one [`Engine`] per process. [`Engine::load`] turns the bytes of a component into a [`Handler`], and
+//! [`crate::function`] creates instances from it.
 
 mod compiled_cache;
 mod epoch;
@@ -21,12 +21,12 @@ use crate::limits;
 use compiled_cache::CompiledCache;
 use epoch::EpochTicker;
 
-/// What the engine must be able to hold, known once the manifest was read.
+/// The capacity of the engine, which follows from the manifest.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineSize {
-    /// Bytes of linear memory that the component with the largest limit may use.
+    /// The largest memory limit of a component, in bytes.
     pub memory: usize,
-    /// Instances that may be alive at once, over all components.
+    /// The number of instances at once, over all components.
     pub instances: u32,
 }
 
@@ -40,8 +40,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Builds the engine. `cache_directory` keeps compiled code between starts; without one, or where it can't be
-    /// written, components are compiled at each start.
+    /// Builds the engine. It keeps compiled code in `cache_directory`. Without a directory that can be written, it compiles
+    /// all components at each start.
     ///
     /// # Errors
     /// When the machine can't give the address space or threads that `size` asks for.
@@ -58,16 +58,16 @@ impl Engine {
         })
     }
 
-    /// Compiles or recalls, checks and links one component, which errors name after its file.
+    /// Compiles a component, or finds its compiled code, then checks and links it. Errors name the file.
     ///
     /// # Errors
-    /// A [`LoadError`] that says what was found in the component and what was expected.
+    /// A [`LoadError`] with the cause and the expected contents.
     pub fn load(&self, source: &Path, wasm: &[u8]) -> Result<Handler, LoadError> {
         let component = self.cache.component(&self.engine, source, wasm)?;
         handler::link(&self.linker, &component, source)
     }
 
-    /// The wasmtime engine that stores are made in.
+    /// The wasmtime engine, for new stores.
     #[must_use]
     pub fn inner(&self) -> &wasmtime::Engine {
         &self.engine
@@ -81,7 +81,7 @@ fn config(size: EngineSize) -> Config {
         .cranelift_opt_level(OptLevel::Speed)
         .wasm_component_model(true)
         .wasm_component_model_async(true)
-        // A busy guest yields to its worker at each tick, which is where its deadline is enforced.
+        // A busy guest yields to its worker at each tick; the worker then checks its deadline.
         .epoch_interruption(true)
         .memory_init_cow(true)
         // Names of guest functions in traps come from the name section; source lines would need the DWARF kept in memory.
@@ -92,7 +92,7 @@ fn config(size: EngineSize) -> Config {
     config
 }
 
-/// The pooling allocator: every instance gets memory that is mapped already, and gives it back clean.
+/// The pooling allocator: instances get memory that is already mapped, and it is cleared after use.
 fn pooling(size: EngineSize) -> PoolingAllocationConfig {
     let mut pooling = PoolingAllocationConfig::new();
     pooling

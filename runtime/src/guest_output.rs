@@ -1,4 +1,5 @@
-//! WASI's standard output and error, led into the log with the request's id.
+//! The standard output and error of guests, which go to the log with the request's id.
+//! [`crate::observe`] splits them into lines and bounds them.
 
 use std::io;
 use std::pin::Pin;
@@ -28,7 +29,7 @@ impl GuestOutput {
         ))))
     }
 
-    /// What is printed from now on is on behalf of `request_id`.
+    /// Output from now on belongs to `request_id`.
     pub(crate) fn begin_request(&self, request_id: &RequestId) {
         self.0.lock().begin_request(request_id.as_str());
     }
@@ -50,7 +51,7 @@ impl StdoutStream for GuestOutput {
     }
 }
 
-/// For WASI 0.3. The log takes or loses what it is given, and never waits.
+/// For WASI 0.3. The log never waits: it takes the output or drops it.
 impl AsyncWrite for GuestOutput {
     fn poll_write(
         self: Pin<&mut Self>,

@@ -1,5 +1,5 @@
-//! The host side of one instance: what its store holds, and what its guest may import.
-//! The interfaces of variables, key-value stores and databases are `capability`'s.
+//! The host side of an instance: the data of its store, and the interfaces that its guest can import.
+//! [`crate::capability`] has the interfaces of variables, key-value stores and databases.
 
 mod file_tree;
 mod response;
@@ -20,8 +20,7 @@ use crate::guest_output::GuestOutput;
 use crate::observe::{GuestStream, Log};
 use crate::outbound::{GuestCall, Outbound, OutboundHooks};
 
-/// Adds all that a component may import to the linker. Whether it may be used is decided at each call, by the
-/// component's grants.
+/// Adds all interfaces that a component can import to the linker. Each call then checks the component's grants.
 ///
 /// # Errors
 /// When two of the interfaces define the same name.
@@ -34,7 +33,7 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     capability::link(linker, Host::capabilities)
 }
 
-/// The data of a store: everything that a guest can reach.
+/// The data of a wasmtime store: everything that its guest can reach.
 pub struct Host {
     /// The bound on the guest's memory.
     pub memory: MemoryLimiter,
@@ -45,27 +44,27 @@ pub struct Host {
     http: WasiHttpCtx,
     hooks: OutboundHooks,
     outputs: [GuestOutput; 2],
-    /// Gives the place back to the budget when the store is dropped.
+    /// Returns the permit to the budget when the store is dropped.
     _permit: OwnedSemaphorePermit,
 }
 
 /// Makes the host side of each instance of one component.
 pub struct HostFactory {
-    /// The component's id, which tags what its guests print.
+    /// The component's id, for the log lines of its guests.
     pub component: Arc<str>,
-    /// Where its guests' output goes.
+    /// The log that gets the output of its guests.
     pub log: Log,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
-    /// The files that the guest may read, which it finds at `/`.
+    /// The files that the guest can read, at `/`.
     pub files: Option<FileTree>,
-    /// Bytes of memory that an instance may use.
+    /// Limit of an instance's memory, in bytes.
     pub memory: usize,
-    /// What the instances of all components share.
+    /// The budget that the instances of all components share.
     pub budget: Arc<InstanceBudget>,
-    /// What the manifest grants.
+    /// The capabilities that the manifest grants.
     pub grants: Arc<Grants>,
-    /// The way to other servers and to other components.
+    /// The servers and components that the guest can reach.
     pub outbound: Arc<Outbound>,
 }
 
@@ -73,7 +72,7 @@ impl HostFactory {
     /// The host side of a new instance.
     ///
     /// # Errors
-    /// When the folder of the files that the guest may read can't be opened.
+    /// When the folder of the guest's files can't be opened.
     pub fn host(&self, permit: OwnedSemaphorePermit) -> io::Result<Host> {
         let outputs = [GuestStream::Stdout, GuestStream::Stderr]
             .map(|stream| GuestOutput::new(&self.log, &self.component, stream));
@@ -99,7 +98,7 @@ impl HostFactory {
 }
 
 impl Host {
-    /// A request begins: what the guest prints and asks for from now on is on its behalf.
+    /// Begins a request. Output and calls of the guest belong to it from now on.
     pub fn begin_request(&mut self, call: GuestCall) {
         for output in &self.outputs {
             output.begin_request(&call.context.id);
@@ -109,7 +108,7 @@ impl Host {
         self.hooks.begin_request(call);
     }
 
-    /// The request has ended: what it left open is closed.
+    /// Ends the request: rolls back its open transactions.
     pub fn end_request(&mut self) {
         self.capabilities.end_request();
         self.memory.forget_refusal();

@@ -1,5 +1,5 @@
-//! The HTTP client behind every request that this process sends: a pool of connections, and a deadline for each wait.
-//! Whose request it is, and what its sender is told of a failure, is left to the callers.
+//! The HTTP client for all requests of this process: a pool of connections, and a timeout for each wait.
+//! The callers (guests' requests, the edge, the command line) choose the timeouts and translate the errors.
 
 mod connector;
 mod content;
@@ -29,30 +29,30 @@ pub(crate) use error::ClientError;
 use content::{GivenBack, SendingBody, SendingProgress};
 use counted::{Counted, Uses};
 
-/// How long each wait of an exchange may take.
+/// The limit of each wait during an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
-    /// Until there is a connection.
+    /// Until the connection is there.
     pub(crate) connect: Duration,
-    /// From then, or from the last piece of the request's content, until the head of the response.
+    /// From then, or from the last piece of the request's content, until the response's head.
     pub(crate) first_byte: Duration,
     /// Between two pieces of the response's content.
     pub(crate) between_bytes: Duration,
-    /// When the response must have ended, whatever moves.
+    /// The time by which the response must end, even if data still flows.
     pub(crate) deadline: Option<Instant>,
 }
 
-/// What a client may speak with servers that it reaches by TLS, which choose. With others it speaks HTTP/1.1.
+/// The protocols that a client offers over TLS. Without TLS it speaks HTTP/1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocols {
     /// HTTP/1.1 only.
     Http1,
-    /// HTTP/2 where the other server has it.
+    /// HTTP/2 if the server offers it.
     Http1AndHttp2,
 }
 
-/// Sends requests over connections that it keeps. Its connections belong to the runtime of the thread that uses it.
-/// Clones share them.
+/// Sends requests over a pool of connections, which clones share. The connections belong to the Tokio runtime of the thread
+/// that uses the client.
 pub(crate) struct Client<B> {
     pool: Pool<B>,
 }
@@ -72,7 +72,7 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// A client that makes its connections with `connector`.
+    /// A client that connects with `connector`.
     pub(crate) fn new(connector: Connector, protocols: Protocols) -> Self {
         let https = HttpsConnectorBuilder::new()
             .with_webpki_roots()
@@ -91,13 +91,13 @@ where
         Self { pool }
     }
 
-    /// Sends a request to the authority of its target URI, and returns the response as soon as its head is there.
+    /// Sends a request to the authority of its target URI. Returns when the response's head has arrived.
     ///
     /// Dropping the future, or the response's body before its end, closes the connection.
     ///
-    /// A kept connection may have been closed by the other side while the request was on its way. Then the request is
-    /// sent once more on another one, if none of it was sent, or if it is idempotent (RFC 9110 §9.2.2) and nothing of its
-    /// content was taken.
+    /// The other side may close a pooled connection just when a request is sent on it. Then the client sends the request
+    /// once more on another connection: if nothing of it was sent, or if it is idempotent (RFC 9110 §9.2.2) and its content
+    /// was not read.
     pub(crate) async fn send(
         &self,
         mut request: Request<B>,
@@ -130,14 +130,14 @@ where
         let request =
             request.map(|content| SendingBody::new(content, progress.clone(), given_back));
         let response = self.pool.request(request);
-        // The pool may connect on behalf of another request, so a connection is bounded by the client's own time; a
-        // shorter bound of this request adds to the wait for its first byte.
+        // The pool may share an attempt to connect between requests, so the connector has its own timeout. The timeout of
+        // this request counts towards the wait for the first byte.
         let patience = timeouts.connect.saturating_add(timeouts.first_byte);
         tokio::select! {
             outcome = response => outcome.inspect(|response| Uses::count(response.extensions())).map_err(Failed::from),
             () = overdue(&progress, patience) => Err(Failed { error: ClientError::ResponseTimeout, may_repeat: false }),
             () = passed(timeouts.deadline) => {
-                // Whoever was waited for is late.
+                // The side that the exchange waited for is late.
                 let error = if progress.waits_for_content() {
                     ClientError::RequestTimeout
                 } else {
@@ -149,7 +149,7 @@ where
     }
 }
 
-/// An attempt that came to nothing.
+/// A failed attempt.
 struct Failed {
     error: ClientError,
     may_repeat: bool,
@@ -166,7 +166,7 @@ impl From<LegacyError> for Failed {
     }
 }
 
-/// The head to send again, if the request may be.
+/// A copy of the head, if the request may be sent again.
 fn repeatable<B>(request: &Request<B>) -> Option<Parts> {
     request.method().is_idempotent().then(|| {
         let mut head = Request::new(()).into_parts().0;
@@ -178,7 +178,7 @@ fn repeatable<B>(request: &Request<B>) -> Option<Parts> {
     })
 }
 
-/// Waits until nothing was sent for as long as `patience`.
+/// Waits until nothing has been sent for `patience`.
 async fn overdue(progress: &SendingProgress, patience: Duration) {
     loop {
         let due = progress.last() + patience;
@@ -189,7 +189,7 @@ async fn overdue(progress: &SendingProgress, patience: Duration) {
     }
 }
 
-/// Waits for a deadline, if there is one.
+/// Waits for the deadline; for ever without one.
 async fn passed(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline.into()).await,

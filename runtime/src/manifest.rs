@@ -1,5 +1,5 @@
-//! The app as `spin.toml` (Spin manifest v2) describes it: plain data, judged in full.
-//! What this installation adds belongs to `settings`, the values of variables to `variables`.
+//! The app as `spin.toml` (Spin manifest v2) describes it: plain, validated data.
+//! [`crate::settings`] has the data of the installation, [`crate::variables`] the values of variables.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ mod trigger;
 
 pub(crate) use name::check_label;
 
-/// The file that is read where only a directory is named.
+/// The name of the manifest in a directory.
 pub const MANIFEST_FILE: &str = "spin.toml";
 
 /// An app, as its manifest describes it.
@@ -48,7 +48,7 @@ pub struct App {
     pub triggers: Vec<Trigger>,
     /// The application variables by name.
     pub variables: BTreeMap<String, Variable>,
-    /// Each label that a component names, for whoever knows which labels exist.
+    /// All labels that components name. The settings know which labels exist.
     pub labels: Vec<LabelUse>,
 }
 
@@ -61,8 +61,7 @@ impl App {
         Self::load_for(path, &[])
     }
 
-    /// The same for whoever uses some components only, or all if there are none: the source files of the others need not be
-    /// there.
+    /// The same for some components, or for all if the list is empty. The source files of the others need not exist.
     ///
     /// # Errors
     /// Everything else that is wrong with it.
@@ -70,7 +69,7 @@ impl App {
         Self::load_with(path, Artefacts::Present(components.to_vec()))
     }
 
-    /// The same before the app is built, when the files that a build makes need not be there.
+    /// The same before the app is built. The files that a build creates need not exist.
     ///
     /// # Errors
     /// Everything else that is wrong with it.
@@ -84,7 +83,7 @@ impl App {
         components.find(|(_, component)| component.id == id)
     }
 
-    /// The components that answer requests: all but those that are only there for others to be composed with.
+    /// The components that answer requests: all except those that exist only as dependencies.
     pub fn functions(&self) -> impl Iterator<Item = &Component> {
         let components = self.components.iter().enumerate();
         let is_function = |&(index, component): &(usize, &Component)| {
@@ -123,21 +122,21 @@ impl App {
     }
 }
 
-/// Whether the files that a build makes must be there.
+/// Whether the files that a build creates must exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Artefacts {
-    /// Those of these components, or of all if there are none.
+    /// Those of these components must, or all if the list is empty.
     Present(Vec<String>),
     ToBeBuilt,
 }
 
 impl Artefacts {
-    /// Whether anything must be there.
+    /// Whether any file must exist.
     fn are_present(&self) -> bool {
         matches!(self, Self::Present(_))
     }
 
-    /// Whether the source of a component must be there.
+    /// Whether the source of a component must exist.
     fn are_present_of(&self, component: &str) -> bool {
         match self {
             Self::Present(components) => {
@@ -148,16 +147,16 @@ impl Artefacts {
     }
 }
 
-/// A function and what it is granted.
+/// A component, its grants and its limits.
 #[derive(Debug, Clone)]
 pub struct Component {
-    /// What triggers and other components call it.
+    /// Its name for triggers and other components.
     pub id: String,
     /// The WebAssembly file.
     pub source: PathBuf,
-    /// What is composed with it to give it its imports.
+    /// The components that provide some of its imports.
     pub dependencies: Vec<Dependency>,
-    /// For people; empty if the manifest has none.
+    /// The description; empty if the manifest has none.
     pub description: String,
     /// Its environment variables.
     pub environment: Vec<(String, String)>,
@@ -175,31 +174,31 @@ pub struct Component {
     pub sqlite_databases: Vec<String>,
     /// How it is built, if the manifest says so.
     pub build: Option<Build>,
-    /// What bounds it.
+    /// Its limits.
     pub limits: ComponentLimits,
 }
 
-/// Another component, whose exports are what a component imports.
+/// Another component, which provides imports of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
     /// The imports that it is for: a name, or a package `a:b`, an interface `a:b/c`, each with a version or without.
     pub name: String,
     /// The WebAssembly file.
     pub source: PathBuf,
-    /// The export to take instead of the one that is called like the import.
+    /// The export to use if it has another name than the import.
     pub export: Option<String>,
-    /// Whether it may use what its component is granted.
+    /// Whether it may use the grants of its component.
     pub inherit: bool,
     /// Where it stands in the manifest.
     pub position: Position,
 }
 
-/// A file, or a directory without what is in it, in the tree that a component may read.
+/// A file, or a directory without its contents, in the tree that a component can read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileMount {
-    /// What is there.
+    /// The file on disk.
     pub host: PathBuf,
-    /// Where the component finds it: an absolute path with `/` between its parts.
+    /// Its path for the component: absolute, with `/` between its parts.
     pub guest: String,
 }
 
@@ -210,14 +209,13 @@ pub struct Build {
     pub command: Vec<String>,
     /// Where they run.
     pub workdir: PathBuf,
-    /// Globs, relative to `workdir`, of the files whose change asks for a new build.
+    /// Globs, relative to `workdir`, of the files that a build depends on.
     pub watch: Vec<String>,
     /// Environment variables of the commands.
     pub environment: Vec<(String, String)>,
 }
 
-/// What bounds a component, from `[component.ID.tool.terrace]`. The reasons for the defaults are
-/// in [`crate::limits`].
+/// The limits of a component, from `[component.ID.tool.terrace]`. [`crate::limits`] has the defaults and their reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentLimits {
     /// How long a request may take by the wall clock.
@@ -254,16 +252,16 @@ pub enum Reuse {
     },
 }
 
-/// What starts what.
+/// A trigger: a route, and the target that answers it.
 #[derive(Debug, Clone)]
 pub struct Trigger {
-    /// Which requests it answers.
+    /// The requests that it answers.
     pub route: Route,
-    /// What answers them.
+    /// The target that answers them.
     pub target: Target,
 }
 
-/// Which requests a trigger answers.
+/// The requests that a trigger answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// Those whose path matches.
@@ -272,7 +270,7 @@ pub enum Route {
     Private,
 }
 
-/// What answers a request.
+/// The target that answers a request.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// The component at this index of [`App::components`].
@@ -295,17 +293,17 @@ pub struct StaticResponse {
 /// A label in a component's grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelUse {
-    /// Which list it stands in.
+    /// The kind of list that it is in.
     pub kind: LabelKind,
     /// The label.
     pub label: String,
     /// The component that names it.
     pub component: String,
-    /// Where it stands in the manifest.
+    /// Its place in the manifest.
     pub position: Position,
 }
 
-/// What a label stands for.
+/// The kind of thing that a label names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabelKind {
     /// A key-value store, from `key_value_stores`.

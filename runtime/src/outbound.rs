@@ -1,5 +1,5 @@
-//! Requests that leave the process, and those that guests send to other components of the app and to the app itself.
-//! Which hosts a manifest grants is read by `grants`; what answers within the app is handed in as [`AppCalls`].
+//! Requests that guests send: to other servers, to other components of the app, and to the app itself.
+//! [`crate::grants`] reads the granted hosts, `http_client` sends, and an [`AppCalls`] answers within the app.
 
 mod hooks;
 mod networks;
@@ -20,36 +20,35 @@ use crate::grants::AllowedHosts;
 use crate::http_client::ConnectError;
 use crate::request::{RequestContext, WorkerId};
 
-/// The host by which an app calls itself.
+/// The host name with which an app calls itself.
 pub(crate) const OWN_HOST: &str = "self.alt";
 
-/// What one component may reach, and the way to the rest of its app.
+/// The servers and components that one component can reach.
 pub struct Outbound {
     /// The hosts that the manifest grants.
     pub allowed_hosts: AllowedHosts,
-    /// What no manifest can grant by a name.
+    /// Addresses that a grant of a name does not cover.
     pub networks: Arc<ProtectedNetworks>,
-    /// The app that the component is part of; set once the app is complete. Weak, because the app owns the component.
+    /// The component's app, set when the app is complete. Weak, because the app owns the component.
     pub app: Arc<OnceLock<Weak<dyn AppCalls>>>,
 }
 
-/// The call whose guest sends a request.
+/// The call that a guest works on. The guest's own requests are part of it.
 #[derive(Clone)]
 pub struct GuestCall {
-    /// The client's request, on whose behalf the call is.
+    /// The client's request, which caused the call.
     pub context: Arc<RequestContext>,
-    /// The worker that all of the call happens on.
+    /// The worker on which the whole call runs.
     pub worker: WorkerId,
-    /// When the call must have ended.
+    /// The time by which the call must end.
     pub deadline: Instant,
-    /// How many calls from component to component led here.
+    /// The number of calls from component to component before this one.
     pub depth: u32,
 }
 
-/// What answers requests that guests send within their app.
+/// Answers requests that guests send within their app.
 pub trait AppCalls: Send + Sync {
-    /// Answers a request that the guest of `caller` sends to the component called `id`, or without one to the app by its
-    /// routes.
+    /// Answers a request of the guest of `caller` to the component `id`. Without an `id`, the app's routes decide.
     fn call_within(
         self: Arc<Self>,
         caller: GuestCall,
@@ -58,11 +57,11 @@ pub trait AppCalls: Send + Sync {
     ) -> Answer;
 }
 
-/// The response to a call within the app, or what the calling guest is told of its failure.
+/// The response to a call within the app, or the error for the calling guest.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Response<WasiBody>, Error>> + Send>>;
 
 impl Outbound {
-    /// Whether the component may connect to `address`, which is one that the host of `target` has.
+    /// Whether the component may connect to `address`, an address of the host in `target`.
     fn judge(&self, target: &Uri, address: SocketAddr) -> Result<(), ConnectError> {
         let scheme = target.scheme_str().unwrap_or("http");
         let host = target.host().unwrap_or_default();

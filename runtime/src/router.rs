@@ -1,6 +1,7 @@
-//! Which trigger answers a path, and what its function is told about the route.
-//! Paths are compared as they came: nothing is decoded, and `//` and `/./` are kept, so that two
-//! resources are never taken for one. Only one `/` at the end may be missing or too many, as in Spin.
+//! Finds the trigger for a path, and tells its function about the route. The manifest decides which routes exist.
+//!
+//! Paths are compared without decoding, and `//` and `/./` stay, so that two resources are never mixed up. One `/` at the
+//! end makes no difference, as in Spin.
 
 mod headers;
 mod pattern;
@@ -58,7 +59,7 @@ impl<'r, 'p> RouteMatch<'r, 'p> {
         &self.route.raw
     }
 
-    /// What the wildcard stands for, with the `/` in front; empty without a wildcard.
+    /// The part of the path that the wildcard matches, with its leading `/`; empty without a wildcard.
     pub fn path_info(&self) -> &'p str {
         if !self.route.wildcard {
             return "";
@@ -70,7 +71,7 @@ impl<'r, 'p> RouteMatch<'r, 'p> {
             .map_or("", |(at, _)| &self.path[at..])
     }
 
-    /// What the parameters stand for, each with the field that tells it.
+    /// The values of the parameters, each with the header field for it.
     fn parameters(&self) -> impl Iterator<Item = (&'r http::HeaderName, &'p str)> {
         let path = self.path;
         self.route.parameters.iter().map(move |(segment, name)| {

@@ -1,4 +1,5 @@
-//! The databases and key-value stores of an installation, by label.
+//! Opens and closes the databases and key-value stores of an installation, and finds them by label.
+//! The engines are those of the crate [`storage`].
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -13,7 +14,7 @@ use crate::limits::{STATE_CLOSE_TIMEOUT, STATE_OPEN_TIMEOUT};
 use crate::manifest::{App, LabelKind};
 use crate::settings::{Config, Engine};
 
-/// Every database and store that the app may be granted, open.
+/// The open databases and stores.
 #[derive(Default)]
 pub struct State {
     opened: Mutex<Opened>,
@@ -23,17 +24,17 @@ pub struct State {
 struct Opened {
     databases: BTreeMap<String, sql::Database>,
     stores: BTreeMap<String, kv::Store>,
-    /// The files behind the databases. Labels that name one file share its writer, so that they wait in one queue.
+    /// Databases by file. Labels with the same file share its database, and with it one queue of writes.
     database_files: BTreeMap<PathBuf, sql::Database>,
-    /// The files behind the stores, which several labels may share.
+    /// Stores by file. Several labels may share a file.
     store_files: BTreeMap<PathBuf, kv::Stores>,
 }
 
 impl State {
-    /// Opens what the components of `app` name and is not open yet. The labels are known to be configured.
+    /// Opens the databases and stores of `app` that are not open yet. All labels are configured: the settings were checked.
     ///
     /// # Errors
-    /// The first file that can't be opened, with the reason. What was open stays open.
+    /// The first file that can't be opened, with the reason. Files that were open stay open.
     pub fn open(&self, config: &Config, app: &App) -> Result<(), OpenError> {
         let mut opened = self.opened.lock();
         for used in &app.labels {
@@ -57,8 +58,8 @@ impl State {
         self.opened.lock().stores.get(label).cloned()
     }
 
-    /// Closes all databases and stores at once. Nothing that was acknowledged is lost where that fails or takes longer
-    /// than [`STATE_CLOSE_TIMEOUT`].
+    /// Closes all databases and stores at the same time, within [`STATE_CLOSE_TIMEOUT`]. If that fails, acknowledged writes
+    /// are still on disk.
     pub async fn close(&self) {
         let deadline = clock::now() + STATE_CLOSE_TIMEOUT;
         let (databases, stores) = self.opened.lock().files();

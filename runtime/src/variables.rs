@@ -1,6 +1,7 @@
-//! The values of application variables, and what of them each component may read.
-//! Where a value comes from, strongest first: `--variable`, `[variables]` in `terrace.toml`,
-//! `SPIN_VARIABLE_NAME` in the environment, the same in `.env` beside the manifest, the default.
+//! Finds the values of application variables, and renders the templates of components with them.
+//!
+//! Sources, strongest first: `--variable`, `[variables]` in `terrace.toml`, `SPIN_VARIABLE_NAME` in the environment, the
+//! same in `.env` beside the manifest, the default. The manifest declares the variables and templates.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,7 +25,7 @@ pub use template::Template;
 /// An application variable. What `Debug` prints has no value in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Its value where nothing else gives one; absent means that one must be given.
+    /// The value if no source has one. Without a default, a source must have one.
     pub default: Option<String>,
     /// Whether its value must not be shown.
     pub secret: bool,
@@ -45,7 +46,7 @@ impl fmt::Debug for Variable {
 /// The variables that an app declares, by name.
 type Declared = BTreeMap<String, Variable>;
 
-/// What an installation says about variables.
+/// The values that an installation gives to variables.
 #[derive(Default)]
 pub struct VariableSources {
     /// The `--variable` arguments, as given: `name=value`, `name=@file`, `@file.toml` or `@file.json`.
@@ -93,7 +94,7 @@ impl Variables {
         faults.or(Self { values })
     }
 
-    /// What a component may read, by the templates of its `variables`.
+    /// The variables that a component can read, rendered from the templates of its `variables`.
     pub fn for_component(&self, templates: &BTreeMap<String, Template>) -> ComponentVariables {
         let templates = templates.iter();
         let values = templates.map(|(name, template)| (name.clone(), self.render(template)));
@@ -102,10 +103,10 @@ impl Variables {
         }
     }
 
-    /// The hosts that `component` may reach, by the templates of its `allowed_outbound_hosts`.
+    /// The hosts that `component` may reach, rendered from the templates of its `allowed_outbound_hosts`.
     ///
     /// # Errors
-    /// A grant that the values make one that cannot be given.
+    /// A grant that is not valid with these values.
     pub fn allowed_hosts(
         &self,
         component: &str,
@@ -141,7 +142,7 @@ impl ComponentVariables {
     /// The value of a variable.
     ///
     /// # Errors
-    /// The component has no such variable, or nothing can be called that.
+    /// The component has no such variable, or the name is not valid.
     pub fn get(&self, name: &str) -> Result<&str, LookupError> {
         match self.values.get(name) {
             Some(value) => Ok(value),
@@ -164,13 +165,13 @@ impl fmt::Debug for ComponentVariables {
     }
 }
 
-/// Why a component is not given a variable. The guest is at fault; trying again changes nothing.
+/// Why a component does not get a variable. The guest is to blame; a retry does not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
     /// The component's `variables` has no such name.
     #[error("no variable `{0}` in the component's `variables`")]
     Undefined(String),
-    /// No variable can have the name.
+    /// The name is not valid.
     #[error("`{0}` cannot be a variable's name")]
     InvalidName(String),
 }

@@ -1,5 +1,5 @@
-//! Owns the memory of one instance: how much it may have, how much it has, and why it was refused more.
-//! The memory of all instances together is [`InstanceBudget`]'s.
+//! The memory of one instance: its limit, its use, and the reason of a refusal.
+//! [`InstanceBudget`] bounds the memory of all instances together.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::limits::MAX_TABLE_ELEMENTS;
 /// Bytes of one element of a table: a reference.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 
-/// Bounds the linear memories of one instance, all together, and each of its tables. Both count as memory of all
+/// Bounds the sum of an instance's linear memories, and each of its tables. Both count towards the memory of all
 /// instances.
 pub struct MemoryLimiter {
     limit: usize,
     used: usize,
-    /// Bytes of tables. They are few, and bounded by [`MAX_TABLE_ELEMENTS`] instead of by the limit.
+    /// Bytes of tables. [`MAX_TABLE_ELEMENTS`] bounds them, not the limit.
     tables: usize,
-    /// Bytes that were allowed last, which the system may still refuse.
+    /// Bytes of the last growth that was allowed. The system may still refuse it.
     allowed: usize,
     refusal: Option<MemoryRefusal>,
     budget: Arc<InstanceBudget>,
@@ -27,14 +27,14 @@ pub struct MemoryLimiter {
 /// Why a guest was refused memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryRefusal {
-    /// It has all that its component may have.
+    /// It has reached the limit of its component.
     OwnLimit,
-    /// The instances of all components together have all that there is.
+    /// The instances of all components have used up their memory.
     NoneLeft,
 }
 
 impl MemoryLimiter {
-    /// A limiter for an instance that may have `limit` bytes, taken from the memory of all in `budget`.
+    /// A limiter for an instance with at most `limit` bytes, which it takes from `budget`.
     #[must_use]
     pub fn new(limit: usize, budget: Arc<InstanceBudget>) -> Self {
         Self {
@@ -47,18 +47,18 @@ impl MemoryLimiter {
         }
     }
 
-    /// Why the guest was refused memory, if it was since the last request ended.
+    /// The reason of the last refusal since the last request ended.
     #[must_use]
     pub fn refusal(&self) -> Option<MemoryRefusal> {
         self.refusal
     }
 
-    /// The next request begins without the refusals of those before it.
+    /// Forgets the refusals of earlier requests.
     pub fn forget_refusal(&mut self) {
         self.refusal = None;
     }
 
-    /// Bytes of linear memory that the instance has.
+    /// Bytes of the instance's linear memory.
     #[must_use]
     pub fn used(&self) -> usize {
         self.used
@@ -78,7 +78,7 @@ impl MemoryLimiter {
 }
 
 impl MemoryLimiter {
-    /// The system refused what was allowed, so the instance does not have it. Gives how many bytes that are.
+    /// Gives back the last growth, which the system has refused. Returns its bytes.
     fn take_back(&mut self, error: &wasmtime::Error) -> usize {
         let allowed = std::mem::take(&mut self.allowed);
         if allowed > 0 {
@@ -97,7 +97,7 @@ impl Drop for MemoryLimiter {
     }
 }
 
-/// Asynchronous, because a guest waits a moment for memory that other instances are about to give back.
+/// Asynchronous, because a guest waits a moment for memory of other instances that are about to end.
 #[wasmtime_wasi::async_trait]
 impl ResourceLimiterAsync for MemoryLimiter {
     async fn memory_growing(
@@ -107,7 +107,7 @@ impl ResourceLimiterAsync for MemoryLimiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         self.allowed = 0;
-        // What the memory's own type forbids will not happen, so it must not be counted.
+        // The memory's own type forbids this growth, so it must not be counted.
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }

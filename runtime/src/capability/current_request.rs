@@ -1,5 +1,5 @@
-//! On whose behalf a guest uses its capabilities: until when, and where failures of engines are reported.
-//! What the guest is told is left to each capability.
+//! The request for which a guest uses its capabilities: it gives the deadline and gets reports of engines that fail.
+//! Each capability converts the errors for its guest.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,10 +9,10 @@ use storage::EngineFailure;
 use crate::clock;
 use crate::request::RequestContext;
 
-/// On whose behalf a guest uses its capabilities.
+/// The request for which a guest uses its capabilities.
 #[derive(Clone)]
 pub(super) struct CurrentRequest {
-    /// When the requests that the instance works on must all have ended.
+    /// The latest deadline of the instance's current requests.
     pub(super) deadline: Instant,
     /// Absent between requests.
     context: Option<Arc<RequestContext>>,
@@ -26,7 +26,7 @@ impl CurrentRequest {
         }
     }
 
-    /// Between requests: whatever the guest asks for is too late.
+    /// No request: every call is past its deadline.
     pub(super) fn none() -> Self {
         Self {
             deadline: clock::now(),
@@ -34,8 +34,8 @@ impl CurrentRequest {
         }
     }
 
-    /// Awaits a call of an engine. If the engine fails, or has not answered when the request ends at its deadline, that
-    /// is reported: the guest may make of it whatever it likes, or learns nothing of it.
+    /// Awaits a call to an engine. Reports it to the request if the engine fails or does not answer before the deadline,
+    /// because the guest may hide an error from the client.
     pub(super) async fn observe<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>>,
@@ -57,7 +57,7 @@ impl CurrentRequest {
     }
 }
 
-/// A call that the engine has not answered. Dropped after the deadline, the engine was too slow for the request.
+/// A call that the engine has not answered. If it is dropped after the deadline, the engine was too slow.
 struct Unanswered<'r>(Option<&'r CurrentRequest>);
 
 impl<'r> Unanswered<'r> {

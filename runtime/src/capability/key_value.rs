@@ -1,4 +1,5 @@
-//! Key-value stores: `spin:key-value@3` and `fermyon:spin/key-value@2`.
+//! Key-value stores: the bindings to `spin:key-value@3` and `fermyon:spin/key-value@2`.
+//! Stores, values and limits are those of [`storage::kv`].
 
 use storage::kv::{Error, Store};
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
@@ -13,7 +14,7 @@ use super::{Capabilities, CapabilitiesView, HasCapabilities};
 struct AccessDenied;
 
 impl Capabilities {
-    /// The store, if the component may use it. A label that is granted is defined: the app would not have started.
+    /// The store, if the manifest grants it. A granted label has a store: otherwise the app would not have started.
     fn key_value_store(&self, label: &str) -> Result<Store, AccessDenied> {
         let store = self.grants.key_value_stores.get(label);
         store.cloned().ok_or(AccessDenied)
@@ -21,7 +22,7 @@ impl Capabilities {
 }
 
 impl CurrentRequest {
-    /// The result of a call as the guest gets it.
+    /// Awaits a call, reports a failure of the engine, and converts the error for the guest.
     async fn ask<T, E: From<Error>>(
         &self,
         call: impl Future<Output = Result<T, Error>>,
@@ -79,7 +80,7 @@ impl From<Error> for v2::Error {
 
 type Access<T> = Accessor<T, HasCapabilities>;
 
-/// Looks the store up without keeping the guest's store from running other tasks.
+/// Finds the store, and releases the wasmtime store, so that the guest's other tasks can run during the call.
 fn look_up<T>(
     accessor: &Access<T>,
     store: &Resource<Store>,

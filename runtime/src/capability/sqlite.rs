@@ -1,4 +1,5 @@
-//! Databases: `spin:sqlite@3.1` and `fermyon:spin/sqlite@2`.
+//! Databases: the bindings to `spin:sqlite@3.1` and `fermyon:spin/sqlite@2`.
+//! Statements and transactions are those of [`storage::sql`].
 
 use std::sync::{Arc, Weak};
 
@@ -34,7 +35,7 @@ impl Connection {
 #[derive(Clone, Copy)]
 struct AccessDenied;
 
-/// The sessions that an instance has open. A guest that is reused may keep one beyond its request, in a static.
+/// The sessions that an instance has open. A reused guest may keep one in a static after its request.
 #[derive(Default)]
 pub(super) struct OpenSessions(Vec<Weak<Mutex<Session>>>);
 
@@ -44,11 +45,11 @@ impl OpenSessions {
         self.0.push(Arc::downgrade(session));
     }
 
-    /// Ends the transaction of each session that has one. The guest finds its session outside of one.
+    /// Rolls back the open transaction of each session.
     pub(super) fn roll_back(&mut self) {
         self.0.retain(|session| session.strong_count() > 0);
         for session in self.0.iter().filter_map(Weak::upgrade) {
-            // A session that is locked runs a statement whose request has not ended.
+            // A locked session runs a statement of a request that has not ended.
             if let Ok(mut session) = session.try_lock() {
                 session.roll_back();
             }
@@ -72,7 +73,7 @@ impl CapabilitiesView<'_> {
         let Capabilities {
             grants, sessions, ..
         } = &mut *self.capabilities;
-        // A label that is granted is defined: the app would not have started.
+        // A granted label has a database: otherwise the app would not have started.
         let Some(database) = grants.databases.get(name) else {
             return Ok(Err(AccessDenied));
         };
@@ -87,7 +88,7 @@ impl CapabilitiesView<'_> {
     }
 }
 
-/// The types of the two versions differ in name only.
+/// The types of the two versions differ only in their names.
 macro_rules! conversions {
     ($version:ident) => {
         impl From<AccessDenied> for $version::Error {
@@ -247,7 +248,7 @@ type RowStream = (
     FutureReader<Result<(), v3::Error>>,
 );
 
-/// Rows as a stream. They are all there already: a statement that is left half-read would keep its database busy.
+/// Rows as a stream. All of them have been read: a half-read statement would block its database.
 fn row_stream<T: 'static>(
     mut access: wasmtime::component::Access<'_, T, HasCapabilities>,
     rows: Rows,

@@ -1,4 +1,5 @@
-//! Variables: `spin:variables@3`, `fermyon:spin/variables@2`, and `wasi:config/store` in both of its drafts.
+//! Variables: the bindings to `spin:variables@3`, `fermyon:spin/variables@2` and both drafts of `wasi:config/store`.
+//! Names and values are those of [`crate::variables`].
 
 use wasmtime::component::Accessor;
 
@@ -48,11 +49,11 @@ impl v2::Host for CapabilitiesView<'_> {
     }
 }
 
-/// The two drafts differ in their version only.
+/// The two drafts differ only in their version.
 macro_rules! configuration {
     ($draft:ident) => {
         impl $draft::Host for CapabilitiesView<'_> {
-            /// As on Spin, a key that can't be a variable's name is one that is not there.
+            /// As on Spin, a key that is no valid name of a variable counts as absent.
             async fn get(
                 &mut self,
                 key: String,

@@ -1,6 +1,6 @@
-//! What of the host a dependency gets. Without `inherit` that is what grants nothing: clocks, random numbers, output.
-//! Files and environment, which languages ask for whether they need them or not, are there and empty; an import of
-//! anything else is refused when the app is loaded, rather than at some call.
+//! The host's interfaces that a dependency gets. Without `inherit` it gets only interfaces that give access to nothing:
+//! clocks, random numbers, output. Files and environment exist but are empty, because most languages import them in any
+//! case. All other imports are refused when the app is loaded. Composing is the parent's.
 
 use wac_graph::CompositionGraph;
 
@@ -8,7 +8,7 @@ use super::{Part, part};
 use crate::fault::Reason;
 use crate::manifest::Dependency;
 
-/// The interfaces that give access to nothing. Types alone do not: what they are of must come from somewhere.
+/// Interfaces that give access to nothing. A type alone gives none: its values must come from another interface.
 const HARMLESS: [&str; 13] = [
     "wasi:cli/exit",
     "wasi:cli/stderr",
@@ -25,29 +25,29 @@ const HARMLESS: [&str; 13] = [
     "wasi:sockets/network",
 ];
 
-/// The packages all of whose interfaces give access to nothing.
+/// Packages whose interfaces all give access to nothing.
 const HARMLESS_PACKAGES: [&str; 3] = ["wasi:clocks/", "wasi:io/", "wasi:random/"];
 
-/// The interfaces that have an empty one in their place, as text.
+/// Interfaces that an empty one replaces, and the replacement as text.
 const EMPTY: [(&str, &str); 2] = [
     ("wasi:cli/environment", include_str!("no_environment.wat")),
     ("wasi:filesystem/preopens", include_str!("no_files.wat")),
 ];
 
-/// The export of what stands in an interface's place.
+/// The export of a replacement.
 const INSTEAD: &str = "instead";
 
-/// Whether an import is for the host to give.
+/// Whether the import is an interface of the host.
 pub(super) fn is_the_hosts(import: &str) -> bool {
     ["wasi:", "spin:", "fermyon:"]
         .iter()
         .any(|namespace| import.starts_with(namespace))
 }
 
-/// Takes from a dependency what it does not inherit.
+/// Replaces or refuses the imports that a dependency does not inherit.
 ///
 /// # Errors
-/// An import that nobody may or can give it.
+/// An import that the dependency may not have.
 pub(super) fn restrict(
     graph: &mut CompositionGraph,
     plug: Part,

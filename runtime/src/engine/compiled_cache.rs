@@ -1,12 +1,12 @@
-//! Compiled code, kept between starts and shared by all processes that use the same folder.
+//! Compiled code on disk. It lasts between starts, and all processes with the same folder share it.
 //!
-//! Compiled code is native code: running a file that somebody else made would give them this process. So a file
-//! counts only if the digest beside it was made with a key that lies, readable by its owner alone, in the same
-//! folder (keyed BLAKE3). A file that is damaged, cut short, or copied from elsewhere is compiled anew.
+//! Compiled code is native code: whoever can choose the file controls the process. So each file has a digest (keyed BLAKE3)
+//! whose key is in the same folder and readable only by its owner. If the digest does not match, because the file is
+//! damaged, incomplete or foreign, the component is compiled again.
 //!
-//! Processes need no lock: files are put in place whole and under their final name, and a file that another process
-//! removes stays readable to those that have it open or mapped. The time of the digest says when the code was used last;
-//! code that was not used for long, or that is too much, is removed.
+//! Processes need no lock: a file gets its final name when it is complete, and a removed file stays readable for processes
+//! that have it open or mapped. The modification time of the digest is the last use of the code. [`prune`] removes old code
+//! and code beyond a total size.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::hash::{Hash, Hasher};
@@ -26,12 +26,12 @@ use prune::{DIGEST, prune};
 mod files;
 mod prune;
 
-/// The folder is for its owner's eyes and hands.
+/// Only the owner can read or change the folder.
 const OWNER_ONLY: u32 = 0o700;
-/// The name of the file that holds the key.
+/// The file with the key.
 const KEY_FILE: &str = "key";
 
-/// A folder of compiled components, or none, when every component is compiled at each start.
+/// A folder of compiled components. Without a folder, every component is compiled at each start.
 pub(super) struct CompiledCache {
     folder: Option<Folder>,
     compatibility: blake3::Hash,
@@ -43,7 +43,7 @@ struct Folder {
 }
 
 impl CompiledCache {
-    /// Opens the cache. A folder that can't be used is reported in the log and done without.
+    /// Opens the cache. A folder that can't be used is logged, and the cache works without it.
     pub(super) fn open(path: Option<&Path>, engine: &Engine) -> Self {
         let mut hasher = DigestHasher(blake3::Hasher::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -63,7 +63,7 @@ impl CompiledCache {
         }
     }
 
-    /// The component `wasm`, which `source` is named for, recalled if it was compiled before.
+    /// The compiled component of `wasm`, from disk if it was compiled before. Messages name `source`.
     pub(super) fn component(
         &self,
         engine: &Engine,
@@ -101,7 +101,7 @@ impl Folder {
             .recursive(true)
             .mode(OWNER_ONLY)
             .create(path)?;
-        // Also where somebody else has made the folder.
+        // The folder may have existed before, with other permissions.
         fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY))?;
         let key = read_or_make_key(&path.join(KEY_FILE))?;
         prune(path, clock::time_of_day());
@@ -137,13 +137,13 @@ impl Folder {
             );
             return None;
         }
-        // The code is used all the same if that can't be noted; then it is removed too early and compiled again.
+        // If this fails, the code is only pruned and compiled again too early.
         let _ = digest.set_modified(clock::time_of_day());
         deserialize(engine, &code)
     }
 
-    /// Writes the code before its digest, each under another name first: a reader never sees half a file, and a
-    /// digest never stands beside code that is not there.
+    /// Writes the code before its digest, each under a temporary name first. A reader never sees half a file, nor a digest
+    /// without its code.
     fn keep(&self, component: &Component, name: &str) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
         let digest = keyed_digest(&self.key, code.as_slice())?;
@@ -178,7 +178,7 @@ fn keyed_digest(key: &[u8; blake3::KEY_LEN], reader: impl Read) -> io::Result<bl
         .finalize())
 }
 
-/// The key of the folder. Of several processes that make one at the same time, all get the one that came first.
+/// The key of the folder. If several processes create one at the same time, all of them get the first.
 fn read_or_make_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
     if let Some(key) = read_key(path) {
         return Ok(key);
@@ -186,7 +186,7 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
     let mut key = [0; blake3::KEY_LEN];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     match put_new(path, &key) {
-        // Either another process was faster, or what is there is no key.
+        // Another process was faster, or the existing file is not a key.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => return made.map(|()| key),
     }
@@ -201,7 +201,7 @@ fn read_key(path: &Path) -> Option<[u8; blake3::KEY_LEN]> {
     fs::read(path).ok()?.try_into().ok()
 }
 
-/// Feeds what wasmtime hashes for compatibility into a digest that is the same in every process.
+/// Hashes wasmtime's compatibility data with a digest that is the same in every process.
 struct DigestHasher(blake3::Hasher);
 
 impl Hasher for DigestHasher {

@@ -1,4 +1,5 @@
-//! The clock that lets a worker take back its thread from a busy guest.
+//! Advances the engine's epoch, at whose ticks a busy guest yields its thread to the worker.
+//! The deadlines themselves are watched by [`crate::function`].
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What a `.wasm` file must be to serve HTTP, and the linked result.
+//! Checks that a component can serve HTTP, and links it to the host.
+//! [`imports`] finds the imports that are missing.
 
 use std::fmt;
 use std::fs;
@@ -20,7 +21,7 @@ const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 const HANDLER_0_2: &str = "wasi:http/incoming-handler@0.2.";
 const HANDLER_0_3: &str = "wasi:http/handler@0.3.";
 
-/// What a component may import, for who imports something else.
+/// The interfaces on offer, for the message about an unknown import.
 const OFFERED: &str = "offered are WASI 0.2 and 0.3, wasi:http, wasi:config/store, and Spin's variables, key-value \
      stores and SQLite";
 
@@ -28,8 +29,7 @@ const OFFERED: &str = "offered are WASI 0.2 and 0.3, wasi:http, wasi:config/stor
 pub struct Handler {
     /// The linked component, with its interface version.
     pub pre: ProxyPre<Host>,
-    /// Whether one instance may serve further requests: the contract of `wasi:http` 0.3; an instance of 0.2 is
-    /// used once.
+    /// Whether an instance may serve several requests. `wasi:http` 0.3 allows it; an instance of 0.2 serves one.
     pub reusable: bool,
 }
 

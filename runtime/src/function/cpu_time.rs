@@ -1,8 +1,8 @@
-//! Owns how the processor time of a guest is measured: by the clock of its thread, so that nobody is charged for the
-//! time in which others have the processor.
+//! Measures the CPU time of a guest with the clock of its thread, so that a guest does not pay for other threads.
+//! [`super::watch`] compares it with the limit.
 //!
-//! That clock costs a system call, which is much beside a small request. So it is read only where a poll took long;
-//! a shorter one is charged by the wall clock, which is never less.
+//! Reading that clock is a system call, which is expensive compared with a small request. So only long polls read it. A
+//! short poll counts by the wall clock, which is never less.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -34,10 +34,10 @@ impl Reading {
     }
 }
 
-/// Measures one poll of a guest, which begins and ends on one thread.
+/// Measures one poll of a guest. A poll begins and ends on the same thread.
 pub(super) struct Stopwatch {
     started: Instant,
-    /// Not older than [`INTERVAL`] at the start, so that at most this much of other work is charged to a long poll.
+    /// At most [`INTERVAL`] old at the start, so that a long poll is charged for at most this much of other work.
     last: Reading,
 }
 
@@ -52,7 +52,7 @@ impl Stopwatch {
         }
     }
 
-    /// The time now, and the processor time that was spent.
+    /// The time now, and the CPU time since the start.
     pub(super) fn stop(self) -> (Instant, Duration) {
         let now = clock::now();
         let elapsed = now.saturating_duration_since(self.started);

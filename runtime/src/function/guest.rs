@@ -1,5 +1,5 @@
-//! Owns the guest's side of an instance: which calls it works on, and when it has no work left.
-//! All of it happens inside [`wasmtime::Store::run_concurrent`]; what the guest must not do is [`super::watch`]'s.
+//! Calls the guest inside [`wasmtime::Store::run_concurrent`]: takes jobs, runs them, and waits until their work is done.
+//! [`super::watch`] enforces the limits from outside.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -22,19 +22,19 @@ use super::instance_slot::InstanceSlot;
 use crate::failure::Failure;
 use crate::host::Host;
 
-/// An instance, and the calls that it works on.
+/// A running instance.
 #[derive(Clone, Copy)]
 pub(super) struct Guest<'a> {
     pub(super) accessor: &'a Accessor<Host>,
     pub(super) function: &'a Function,
     pub(super) slot: &'a Arc<InstanceSlot>,
     pub(super) proxy: &'a Proxy,
-    /// Rung when no call has work left.
+    /// Notified when no call has work left.
     pub(super) idle: &'a Notify,
 }
 
 impl Guest<'_> {
-    /// Takes jobs and works on them until no more come.
+    /// Runs jobs until no more come.
     pub(super) async fn serve(self, jobs: mpsc::Receiver<Job>, first: Job) -> wasmtime::Result<()> {
         first.state.context.set_instance_reused(false);
         if self.slot.is_shared() {
@@ -44,7 +44,7 @@ impl Guest<'_> {
         }
     }
 
-    /// Works on one job after the other, so that no call pays for keeping several apart.
+    /// Runs one job after the other, without the cost of managing several calls.
     async fn serve_in_turn(
         self,
         mut jobs: mpsc::Receiver<Job>,
@@ -90,7 +90,7 @@ impl Guest<'_> {
         self.function.metrics.count_instance_reused();
     }
 
-    /// Calls the guest's handler once and sees its work to the end.
+    /// Calls the guest's handler once and waits until its work is done.
     async fn run(self, job: Job) -> wasmtime::Result<()> {
         let Job {
             request,
@@ -109,7 +109,7 @@ impl Guest<'_> {
             )
         })?;
         if !self.slot.is_shared() {
-            one_turn().await;
+            one_poll().await;
         }
         let answered = prepared
             .run(self.accessor, self.expiration(state.deadline))
@@ -123,11 +123,11 @@ impl Guest<'_> {
         Ok(())
     }
 
-    /// Waits for what the guest does after its response: the rest of a streamed body, work that it started.
+    /// Waits for the guest's work after its response: the rest of a streamed body, and tasks that it has spawned.
     ///
-    /// Where calls share the instance, nobody can tell whose work goes on. So each of them counts as running until
-    /// none has work left, or until its deadline; then the instance takes no further calls, and ends with the last.
-    /// The call gives its place in the queue to another as soon as it has answered.
+    /// If calls share the instance, the work cannot be attributed to one of them. So each call counts as running until none
+    /// has work left, or until its deadline. At a deadline the instance takes no further calls and ends with the last one.
+    /// A call that has answered gives its permit back at once.
     async fn all_done_or_late(
         self,
         permit: OwnedSemaphorePermit,
@@ -142,7 +142,7 @@ impl Guest<'_> {
         match timeout_at(state.deadline.into(), self.all_done()).await {
             Ok(()) => self.end_request(),
             Err(_elapsed) => {
-                // If its content goes on, it is cut when the instance ends.
+                // Content that still streams is cut when the instance ends.
                 state.fail(Failure::DeadlineExceeded);
                 self.slot.retire();
             }
@@ -150,7 +150,7 @@ impl Guest<'_> {
         None
     }
 
-    /// What the guest left open is closed, now that no request of this instance has work left.
+    /// Closes sessions that the guest left open. Called when no request of the instance has work left.
     fn end_request(self) {
         let memory = self.accessor.with(|mut access| {
             let host = access.data_mut();
@@ -160,8 +160,8 @@ impl Guest<'_> {
         self.function.metrics.note_memory(memory as u64);
     }
 
-    /// Where several calls share the instance, the one that is late must end without the others. A call that is
-    /// alone is ended with its instance, by [`super::watch`].
+    /// If several calls share the instance, a late one must end without the others. If not, [`super::watch`] ends the whole
+    /// instance.
     async fn expiration(self, deadline: Instant) {
         if self.slot.is_shared() {
             sleep_until(deadline.into()).await;
@@ -177,16 +177,16 @@ impl Guest<'_> {
         }
         let told = pin!(self.idle.notified());
         select(idle, told).await;
-        // wasmtime wakes the one who asked last; that one wakes the others.
+        // wasmtime wakes only the last caller, which wakes the others here.
         self.idle.notify_waiters();
     }
 }
 
-/// Lets the instance's loop go on once, without being woken: it polls what it runs again after each piece of work,
-/// and a call that was prepared is one.
+/// Returns `Pending` once without registering a waker. wasmtime's event loop polls this task again after each piece of work,
+/// and a prepared call is such a piece.
 ///
-/// So most guests have answered before anyone waits for the answer, and nothing has to wake the driver for it.
-async fn one_turn() {
+/// So most guests have answered before the host waits for the answer, and no wake-up of the driver is needed.
+async fn one_poll() {
     let mut has_passed = false;
     poll_fn(|_| {
         if std::mem::replace(&mut has_passed, true) {

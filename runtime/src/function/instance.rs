@@ -1,8 +1,8 @@
-//! The driver of one instance: a task on the instance's worker that owns the store and runs the guest.
+//! The driver of an instance: a task on the instance's worker that owns the store and runs the guest.
 //!
-//! The guest's work happens inside [`wasmtime::Store::run_concurrent`] (`guest`). Deadlines, processor time and
-//! cancellation are watched from outside of it (`watch`), because a guest that computes without a pause keeps all that
-//! is inside from running; it does yield to the outside at each tick of the epoch.
+//! [`super::guest`] runs inside [`wasmtime::Store::run_concurrent`]. [`super::watch`] checks deadlines, CPU time and
+//! cancellation outside of it, because a guest that computes without a pause blocks everything inside. Such a guest
+//! yields to the outside at each tick of the epoch.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -27,7 +27,7 @@ use crate::budget::MemoryRefusal;
 use crate::failure::Failure;
 use crate::host::Host;
 
-/// Runs one instance from its first job until it is retired, has served its share, or ended early.
+/// Runs an instance from its first job until it is retired, has served its number of requests, or ends early.
 pub(super) async fn drive(
     function: Arc<Function>,
     slot: Arc<InstanceSlot>,
@@ -39,14 +39,13 @@ pub(super) async fn drive(
         Err(failure) => Err(failure),
     };
     slot.retire();
-    // The calls' channels have closed by now, but those who wait on them share this thread: they look for the reason
-    // only after this.
+    // The calls' channels are closed, but their receivers run on this thread: they look for the reason only after this.
     if let Err(failure) = ended {
         slot.with_calls(|calls| calls.iter().for_each(|call| call.fail(failure.clone())));
     }
 }
 
-/// Makes the instance, unless its first call is given up meanwhile.
+/// Creates the instance, unless the client of its first call leaves before.
 async fn instantiate_for(
     function: &Function,
     call: &CallState,
@@ -58,7 +57,7 @@ async fn instantiate_for(
     }
 }
 
-/// Makes the store and the instance in it.
+/// Creates the store and the instance in it.
 async fn instantiate(
     function: &Function,
     deadline: Instant,
@@ -118,13 +117,13 @@ async fn serve_until_end(
     }
 }
 
-/// Why an instance ended while it could have gone on.
+/// Why an instance ended early.
 enum InstanceEnd {
-    /// A call went over a limit, or its client went away.
+    /// A call exceeded a limit, or its client left.
     Limit(Failure),
     /// The guest trapped, or a host call failed.
     Trap(wasmtime::Error),
-    /// The guest called `exit` and said that all is well.
+    /// The guest called `exit` with success.
     Exit,
 }
 
@@ -137,8 +136,8 @@ impl From<wasmtime::Error> for InstanceEnd {
     }
 }
 
-/// Keeps the store of a guest that has exited until its answers were taken: the content that it finished is whole,
-/// and only as long as the store lives can that be told from content that breaks off.
+/// Keeps the store of a guest that has exited until its responses have been read. Without the store, finished content looks
+/// like content that broke off.
 async fn until_taken(slot: &InstanceSlot) -> Result<(), Failure> {
     slot.retire();
     let calls = slot.with_calls(<[_]>::to_vec);
@@ -150,7 +149,7 @@ async fn until_taken(slot: &InstanceSlot) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Drives the guest, and charges and watches it from outside.
+/// Polls the guest, charges its CPU time, and watches its limits.
 async fn supervise(
     function: &Function,
     slot: &Arc<InstanceSlot>,
@@ -191,7 +190,7 @@ async fn supervise(
     .await
 }
 
-/// A guest that runs out of memory traps in its own allocator, so the limit is the cause where it was met.
+/// The cause of a trap. A guest without memory traps in its own allocator, so a refusal of memory is the cause.
 fn cause_of_trap(store: &Store<Host>, error: &wasmtime::Error) -> Failure {
     match store.data().memory.refusal() {
         Some(MemoryRefusal::OwnLimit) => Failure::MemoryExceeded,

@@ -1,4 +1,5 @@
-//! A guest's response body on its way to the client.
+//! The content of a guest's response: collected if it is small, else streamed to the client.
+//! The call's state ([`super::call`]) knows why a guest ended.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,15 +16,15 @@ use crate::failure::Failure;
 use crate::limits::{SMALL_BODY_BYTES, SMALL_BODY_YIELDS};
 use crate::request::ResponseBody;
 
-/// Waits a moment for the end of the body, so that a small response leaves in one write, with its length known.
+/// Waits a moment for the end of the body, so that a small response leaves in one write with a known length.
 ///
-/// The moment is counted in turns of this worker, not in time: the guest's driver gets [`SMALL_BODY_YIELDS`] turns.
+/// The moment is no time span: the task yields up to [`SMALL_BODY_YIELDS`] times, so that the guest's driver can run.
 ///
-/// A body that nobody wants (the request was `HEAD`) gets the same moment and is dropped then: the guest may have
-/// announced a length that it does not send, and need not be ended for that.
+/// If the body is not wanted (a response to `HEAD`), it gets the same moment and is then dropped without an end of the guest,
+/// which may have announced a length that it does not send.
 ///
 /// # Errors
-/// The failure that ended the guest meanwhile; nothing has been sent, so it can still be reported.
+/// The failure that ended the guest in that moment. Nothing has been sent, so the client can get it.
 pub(super) async fn collect_small(
     response: Response<WasiBody>,
     mut cancel: CancelOnDrop,
@@ -74,7 +75,7 @@ pub(super) async fn collect_small(
     Ok(Response::from_parts(parts, body.into()))
 }
 
-/// Why the body broke. A guest that was ended breaks it as well; the cause is then why it was ended.
+/// Why the body broke off. If the guest was ended, that is the cause.
 fn failure_of(state: &CallState, error: &Error) -> Failure {
     let cause = state.ended_by().cloned();
     cause.unwrap_or_else(|| call::guest_failed(error))
@@ -98,13 +99,13 @@ fn joined(start: Bytes, more: Bytes) -> Bytes {
     both.freeze()
 }
 
-/// A body that is streamed: what came already, then the rest. Dropped before its end, it cancels the guest.
+/// A streamed body: the part that has arrived, then the rest. Dropping it before its end cancels the guest.
 pub(super) struct GuestBody {
     start: Bytes,
     next: Option<Frame<Bytes>>,
     body: WasiBody,
-    /// Bytes that are still to come, where the guest has announced the length. The client takes no more than these,
-    /// and does not ask whether there are more.
+    /// Bytes that are still to come, if the guest has announced the length. The client reads no more than these, and does
+    /// not ask for the end.
     announced: Option<u64>,
     cancel: CancelOnDrop,
 }
@@ -135,7 +136,7 @@ impl GuestBody {
         };
         Poll::Ready(match frame {
             Some(frame) => Some(frame.map_err(|error| failure_of(&self.cancel.state, &error))),
-            // A guest that was ended has closed its stream as well: only the call's state tells that from a proper end.
+            // An ended guest also closes its stream. Only the call's state distinguishes that from a proper end.
             None => self.cancel.state.ended_by().cloned().map(Err),
         })
     }
@@ -159,7 +160,7 @@ impl Body for GuestBody {
         if let Some(Ok(frame)) = &frame {
             self.account(frame);
         }
-        // Nobody asks for anything after a trailer section.
+        // Hyper does not poll after a trailer section.
         let is_last = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
         if frame.is_none() || is_last || self.is_end_stream() {
             self.cancel.disarm();

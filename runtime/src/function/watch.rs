@@ -1,5 +1,5 @@
-//! Owns the limits of a running instance, watched from outside of it: the deadlines of its calls, their processor time,
-//! and whether their clients are still there. How processor time is measured is [`super::cpu_time`]'s.
+//! Enforces the limits of a running instance from outside: the deadlines of its calls, their CPU time, and whether their
+//! clients are still there. [`super::cpu_time`] measures the CPU time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use crate::failure::Failure;
 use crate::limits::DEADLINE_GRACE;
 
 pin_project_lite::pin_project! {
-    /// Ends an instance whose call is late, uses too much processor time, or has lost its client.
+    /// Watches the calls of an instance. Ends it if a call is late, uses too much CPU time, or has lost its client.
     pub(super) struct Watch<'a> {
         slot: &'a Arc<InstanceSlot>,
         cpu_limit: Duration,
-        // Set to the deadline of some call; looked at again when it rings, so that a request costs no timer.
+        // Set to the deadline of some call, and checked when it fires, so that a request needs no timer of its own.
         #[pin]
         alarm: Sleep,
     }
 }
 
 impl<'a> Watch<'a> {
-    /// Watches the calls of `slot`, of which the first must end by `deadline`.
+    /// Watches the calls of `slot`. The first must end by `deadline`.
     pub(super) fn new(slot: &'a Arc<InstanceSlot>, cpu_limit: Duration, deadline: Instant) -> Self {
         Self {
             slot,
@@ -35,7 +35,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The limit that a call has gone over; nothing, as long as all keep to theirs.
+    /// Ready with the limit that a call has exceeded.
     pub(super) fn poll(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -84,7 +84,7 @@ fn judge(
     let mut earliest: Option<Instant> = None;
     for call in calls {
         call.wake_on_cancel(context.waker());
-        // Where calls share the instance, a lost client ends none of them.
+        // If calls share the instance, a lost client ends none of them.
         if call.is_cancelled() && !slot.is_shared() {
             return Verdict::End(Failure::ClientDisconnected);
         }

@@ -1,5 +1,5 @@
-//! Owns the files that one component may read: laid out as one tree, as Spin's loader does, in a folder of their own.
-//! Which files those are is the manifest's.
+//! The files that one component can read, copied or linked into one folder as Spin's loader does.
+//! The manifest decides which files these are.
 
 use std::fs;
 use std::io;
@@ -14,10 +14,10 @@ pub struct FileTree {
 }
 
 impl FileTree {
-    /// Lays the files out below `root`, which must not be there yet.
+    /// Creates the files below `root`, which must not exist yet.
     ///
-    /// A file has the same content on disk as its source where the file system can link them, and is copied
-    /// elsewhere. A source that is replaced later is read as it was.
+    /// A file is a hard link to its source if the file system allows that, else a copy. A source that is replaced later
+    /// keeps its old content here.
     ///
     /// # Errors
     /// The first path that can't be made, with the reason.
@@ -32,7 +32,7 @@ impl FileTree {
         Ok(tree)
     }
 
-    /// Where the guest's `/` lies.
+    /// The folder that is the guest's `/`.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.root
@@ -46,7 +46,7 @@ impl FileTree {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        // A link to a symbolic link would be one, and lead nowhere from here.
+        // A hard link to a symbolic link would be a symbolic link with a wrong target.
         let source = mount.host.canonicalize()?;
         fs::hard_link(&source, &path).or_else(|_| fs::copy(&source, &path).map(drop))
     }

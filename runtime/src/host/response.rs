@@ -1,5 +1,5 @@
-//! Owns how a guest of `wasi:http` 0.3 makes a response: its content is taken over at once.
-//! What a response is, and all else of the interface, is left to wasmtime.
+//! The host's own `response.new` of `wasi:http` 0.3, which reads the content at once.
+//! The rest of the interface is wasmtime's.
 
 use futures::channel::oneshot;
 use wasmtime::component::{Access, FutureReader, Linker, Resource, StreamReader};
@@ -12,25 +12,25 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use super::Host;
 
-/// What the guest passes: fields, content, and the trailers that end it.
+/// The arguments: fields, content, and trailers.
 type Parts = (
     Resource<Fields>,
     Option<StreamReader<u8>>,
     FutureReader<Result<Option<Resource<Trailers>>, ErrorCode>>,
 );
 
-/// What it gets back: the response, and how its transmission ended.
+/// The results: the response, and a future for the outcome of its transmission.
 type Made = (Resource<Response>, FutureReader<Result<(), ErrorCode>>);
 
-/// The function that is replaced, and the interface that wasmtime links it in.
+/// The interface and the function that this module replaces.
 const INTERFACE: &str = "wasi:http/types@0.3.0";
 const FUNCTION: &str = "[static]response.new";
 
 /// Replaces wasmtime's `[static]response.new`.
 ///
 /// # Errors
-/// When wasmtime has linked no such function. A linker makes the interfaces that it is asked for, so that another version
-/// of wasmtime could otherwise leave the replacement without effect.
+/// When wasmtime has not linked such a function. A linker creates any interface that it is asked for, so without this check
+/// a new version of wasmtime could make the replacement useless.
 pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     if define(linker).is_ok() {
         return Err(wasmtime::format_err!(
@@ -50,11 +50,12 @@ fn define(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     })
 }
 
-/// Has the host read the content from the start, and not only once the guest has returned the response.
+/// Makes the host read the content from the start. wasmtime's function starts only when the guest has returned the
+/// response.
 ///
-/// Whatever a guest writes into a stream that nobody reads makes its task wait, and a wait costs a turn of the
-/// instance's loop, a switch of stacks and a call of the guest. Read from the start, a small response takes one call
-/// of the guest in all. As ever the host holds one chunk and the guest waits with the next until that has been taken.
+/// A guest that writes into a stream without a reader has to wait. Each wait costs a poll of the instance, a switch of
+/// stacks and a call into the guest. With a reader from the start, a small response takes a single call into the guest.
+/// The host still holds one chunk at most, and the guest waits before it writes the next.
 fn new(
     mut store: StoreContextMut<'_, Host>,
     (fields, content, trailers): Parts,
@@ -66,14 +67,14 @@ fn new(
     let transmission = async {
         match receiver.await {
             Ok(transmission) => transmission.await,
-            // The response was dropped, so nothing went wrong with it.
+            // The response was dropped, so its transmission did not fail.
             Err(oneshot::Canceled) => Ok(()),
         }
     };
     let response = response.into_http(&mut store, transmission)?;
     let http = store.data_mut().http();
     let (response, transmission) = Response::from_http(http.hooks, response);
-    // The receiver is gone only if the guest does not ask.
+    // The receiver is gone if the guest does not wait for the outcome.
     let _ = sender.send(transmission);
     Ok((http.table.push(response)?, transmitted))
 }

@@ -1,5 +1,5 @@
-//! Owns how a connection to another server begins: its name is resolved once, each address is judged, and only those that
-//! may be reached are connected to. So no second look-up comes between the judgement and the connection.
+//! Connects to other servers: resolves the name once, judges each address, and connects to the allowed ones.
+//! There is no second look-up, so a name cannot change its address after the judgement. [`Judge`] is the callers'.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -24,24 +24,24 @@ pub(crate) type Lookup = fn(String, u16) -> Looked;
 /// The addresses of a host, when they are found.
 pub(crate) type Looked = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
-/// Decides whether an address, which the host of the URI has, may be connected to.
+/// Decides whether a connection to an address of the URI's host is allowed.
 pub(crate) type Judge = Arc<dyn Fn(&Uri, SocketAddr) -> Result<(), ConnectError> + Send + Sync>;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why no connection was tried.
+/// Why the client did not try to connect.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
     /// The host has no address.
     #[error("the name cannot be resolved")]
     Unresolved(#[source] io::Error),
-    /// The addresses were not found in time.
+    /// The look-up took too long.
     #[error("resolving the name took too long")]
     ResolvingTimeout,
     /// Nothing grants the address.
     #[error("the address is not granted")]
     Denied,
-    /// The address is in a network that is protected whatever is granted.
+    /// The address is in a protected network, which grants do not change.
     #[error("the address is in a protected network")]
     Prohibited,
 }
@@ -49,10 +49,10 @@ pub(crate) enum ConnectError {
 /// Connects to servers.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    /// The time for the look-up, and again for the connection.
+    /// The limit of the look-up, and of the connection after it.
     pub(crate) timeout: Duration,
     pub(crate) lookup: Lookup,
-    /// Without one, every address may be connected to.
+    /// Without a judge, all addresses are allowed.
     pub(crate) judge: Option<Judge>,
 }
 
@@ -75,7 +75,7 @@ impl Connector {
         Ok(http.call(target).await?)
     }
 
-    /// The addresses of the target's host that may be connected to.
+    /// The allowed addresses of the target's host.
     async fn allowed(&self, target: &Uri) -> Result<Vec<SocketAddr>, ConnectError> {
         let mut refused = None;
         let mut addresses = self.addresses(target).await?;
@@ -130,7 +130,7 @@ pub(crate) fn system_lookup(host: String, port: u16) -> Looked {
     Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
 }
 
-/// Addresses that are known already, as a resolver.
+/// A resolver that returns known addresses.
 #[derive(Clone)]
 struct Found(Vec<SocketAddr>);
 

@@ -1,4 +1,5 @@
-//! Content on its way out and in, and how long it may stand still.
+//! The content of requests and responses, with timeouts between their pieces.
+//! [`super::Timeouts`] has the values.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::time::{Sleep, sleep_until};
 use super::ClientError;
 use crate::clock;
 
-/// When a request was last seen to move.
+/// The time when a request last sent something.
 #[derive(Clone, Debug)]
 pub(super) struct SendingProgress {
     begun: Instant,
@@ -36,7 +37,7 @@ impl SendingProgress {
         self.begun + Duration::from_millis(self.milliseconds.load(Ordering::Relaxed))
     }
 
-    /// Whether the rest of the content is what the request waits for.
+    /// Whether the request waits for more of its content.
     pub(super) fn waits_for_content(&self) -> bool {
         self.waits_for_content.load(Ordering::Relaxed)
     }
@@ -48,7 +49,7 @@ impl SendingProgress {
     }
 }
 
-/// Where content comes back to that was not begun when its connection was given up.
+/// Gets content back that was not read before its connection failed.
 pub(super) struct GivenBack<B>(Arc<Mutex<Option<B>>>);
 
 impl<B> GivenBack<B> {
@@ -61,12 +62,12 @@ impl<B> GivenBack<B> {
     }
 }
 
-/// The content of a request. It notes each piece that is taken, so that a long upload is no late response.
+/// The content of a request. It notes the time of each piece, so that a long upload does not count as a late response.
 pub(super) struct SendingBody<B> {
-    /// It is there until this is dropped.
+    /// `None` only during drop.
     content: Option<B>,
     progress: SendingProgress,
-    /// Where it goes if this is dropped before a piece was taken.
+    /// Gets the content if this is dropped before the first piece was read.
     give_back: Option<Arc<Mutex<Option<B>>>>,
 }
 
@@ -122,7 +123,7 @@ impl<B: Body + Unpin> Body for SendingBody<B> {
 }
 
 pin_project_lite::pin_project! {
-    /// The content of a response, which must keep coming.
+    /// The content of a response, with a timeout between its pieces.
     pub(crate) struct ReceivedBody {
         #[pin]
         content: Incoming,

@@ -1,4 +1,5 @@
-//! Connections that know how often they were used: only a used one can have been closed as a request was on its way.
+//! Connections that count their responses. Only a connection that was used before can be closed by the other side just when
+//! a request is sent on it; [`super::Client`] decides about the second attempt.
 
 use std::io;
 use std::pin::Pin;
@@ -11,19 +12,19 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tower_service::Service;
 
-/// The responses that came over one connection.
+/// The number of responses on one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Uses(Arc<AtomicU32>);
 
 impl Uses {
-    /// Counts the response that carries these extensions.
+    /// Counts the response with these extensions.
     pub(super) fn count(extensions: &Extensions) {
         if let Some(uses) = extensions.get::<Self>() {
             uses.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Whether any response came over that connection.
+    /// Whether the connection has had a response.
     pub(super) fn any(connection: &Connected) -> bool {
         let mut extensions = Extensions::new();
         connection.get_extras(&mut extensions);
@@ -33,7 +34,7 @@ impl Uses {
     }
 }
 
-/// Makes connections that count.
+/// Connects, and wraps each connection in a [`CountedStream`].
 #[derive(Clone, Debug)]
 pub(super) struct Counted<C>(C);
 
@@ -66,7 +67,7 @@ where
     }
 }
 
-/// A connection that counts.
+/// A connection that counts its responses.
 pub(super) struct CountedStream<S> {
     stream: S,
     uses: Uses,

@@ -1,4 +1,5 @@
-//! Why a request to another server came to nothing, in the words of RFC 9209 §2.3.
+//! The errors of the client, with the names of RFC 9209 §2.3.
+//! Each caller translates them for its own clients.
 
 use std::error::Error;
 use std::io;
@@ -28,10 +29,10 @@ pub(crate) enum ClientError {
     /// It cannot be reached for another reason.
     #[error("the other server cannot be reached")]
     DestinationUnavailable,
-    /// Its certificate is not one to trust for its name.
+    /// Its certificate is not valid for its name.
     #[error("the certificate of the other server is not valid")]
     TlsCertificateError,
-    /// It does not speak TLS as we do.
+    /// It shares no version or cipher of TLS with this server.
     #[error("the other server and this one cannot agree on TLS")]
     TlsProtocolError,
     /// It closed the connection before any of the response had come.
@@ -46,19 +47,19 @@ pub(crate) enum ClientError {
     /// It closed the connection in the middle of the content.
     #[error("the other server closed the connection in the middle of its response")]
     ResponseIncomplete,
-    /// What it sent is no HTTP.
+    /// It sent something that is not HTTP.
     #[error("the other server does not speak HTTP as it should")]
     HttpProtocolError,
     /// The head of its response has more fields or bytes than are taken.
     #[error("the head of the other server's response is too large")]
     HeadersTooLarge,
-    /// The content of the request could not be had. Whose it is knows why.
+    /// The request's own content failed. Its owner knows the reason.
     #[error("the content of the request ended early")]
     RequestContent,
 }
 
 impl ClientError {
-    /// Why content that had begun does not go on.
+    /// The error of content that broke off.
     pub(super) fn of_content(error: &hyper::Error) -> Self {
         if error.is_parse() || cause::<io::Error>(error).is_some_and(is_malformed) {
             Self::HttpProtocolError
@@ -105,7 +106,7 @@ impl ClientError {
         if error.is_parse_too_large() {
             return Self::HeadersTooLarge;
         }
-        // The connection broke, or its task was gone with it.
+        // The connection broke, or its task ended.
         let is_broken = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
         match cause::<io::Error>(error) {
             _ if is_broken => Self::ConnectionTerminated,
@@ -127,7 +128,7 @@ impl From<&LegacyError> for ClientError {
     }
 }
 
-/// What hyper calls content that it cannot read.
+/// Whether the error is hyper's for content that it cannot parse.
 fn is_malformed(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -140,13 +141,13 @@ fn cause<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// All that led to an error, the nearest first.
+/// The sources of an error, the nearest first.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(error.source(), |cause| next_cause(*cause))
 }
 
 fn next_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
-    // An I/O error does not count what it wraps as its source.
+    // `source` of an I/O error skips the error that it wraps.
     match error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref)

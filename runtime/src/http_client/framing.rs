@@ -1,5 +1,5 @@
-//! Owns what the head of a response says about its length. The content is delimited by hyper; here the fields are made to
-//! say the same, so that nobody further down frames it in another way.
+//! Checks and corrects the framing fields of a response's head, so that the next reader frames the content as hyper did.
+//! Hyper delimits the content itself.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Response, StatusCode};
@@ -10,10 +10,10 @@ use super::ClientError;
 const CODINGS_NOT_DECODED: [&[u8]; 5] =
     [b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip"];
 
-/// Removes `Content-Length` where it does not count, and makes one of several (RFC 9112 §6.3).
+/// Removes a `Content-Length` without effect, and merges equal ones (RFC 9112 §6.3).
 ///
 /// # Errors
-/// When the length is said in a way that two readers could understand differently.
+/// When two readers could understand the length differently.
 pub(super) fn settle<B>(response: &mut Response<B>) -> Result<(), ClientError> {
     let status = response.status();
     let headers = response.headers_mut();
@@ -48,7 +48,7 @@ fn is_decoded(headers: &HeaderMap) -> bool {
             .any(|name| first.eq_ignore_ascii_case(name))
 }
 
-/// The one length that all of the fields say.
+/// The length in which all fields agree.
 fn length(headers: &HeaderMap) -> Option<u64> {
     let mut lengths = elements(headers, &CONTENT_LENGTH).map(digits);
     let length = lengths.next()??;

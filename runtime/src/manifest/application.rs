@@ -1,4 +1,4 @@
-//! `spin_manifest_version`, `[application]` and `[variables]`.
+//! Reads `spin_manifest_version`, `[application]` and `[variables]`.
 
 use crate::document::{Table, Value};
 use crate::fault::Reason;
@@ -45,7 +45,7 @@ pub(super) fn details(root: &Table<'_>) -> (String, String) {
     let version = table.string("version").unwrap_or_default().to_owned();
     table.string("description");
     table.strings("authors");
-    // What other programs read: where the app is meant to run, and their own settings.
+    // These keys are for other programs.
     table.get("targets");
     table.get("tool");
     trigger_settings(&table);

@@ -1,4 +1,4 @@
-//! `[component.ID.build]`.
+//! Reads `[component.ID.build]`. Running the build is the command line's.
 
 use super::Build;
 use super::reader::Reader;

@@ -1,4 +1,5 @@
-//! Judges what needs all components and triggers to be known: identifiers, references to components, routes.
+//! Checks that need all components and triggers: identifiers, references to components, routes.
+//! The modules for the parts check everything else.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `[component.ID]`, and the same as an inline table within a trigger.
+//! Reads `[component.ID]`, and components that are inline in a trigger.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use crate::fault::{Reason, did_you_mean};
 use crate::grants::Grant;
 use crate::variables::{Template, check_name};
 
-/// A component with what can only be checked when all are known.
+/// A component, with the references that are checked when all components are known.
 pub(super) struct ReadComponent<'d> {
     /// The component.
     pub(super) component: Component,
     /// The identifiers that its grants name, each with the grant's place.
     pub(super) callees: Vec<(String, Value<'d>)>,
-    /// The identifiers that its dependencies name: which of them, and the identifier's place.
+    /// The identifiers that its dependencies name: the index of the dependency, and the identifier's place.
     pub(super) composed: Vec<(usize, Value<'d>)>,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn components<'d>(reader: &mut Reader<'d>, root: &Table<'d>) -> Vec<R
             entry.report_key(reason);
         }
         let name = format!("[component.{}]", entry.key());
-        // A component that is not a table is kept by name, so that its triggers are not blamed.
+        // A component that is not a table is kept by name, so that triggers that name it get no fault.
         components.push(match entry.table(name) {
             Some(table) => component(reader, entry.key(), &table),
             None => unreadable(entry.key()),
@@ -189,7 +189,7 @@ fn labels(reader: &mut Reader<'_>, id: &str, table: &Table<'_>, kind: LabelKind)
     labels
 }
 
-/// Keys that Spin has and this version cannot honour, and those that concern other programs.
+/// Reports keys of Spin that are not supported, and accepts keys of other programs.
 fn unsupported(table: &Table<'_>) {
     table.get("targets");
     table.get("profile");

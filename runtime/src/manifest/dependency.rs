@@ -1,4 +1,4 @@
-//! `[component.ID.dependencies]`: which other component gives what one imports.
+//! Reads `[component.ID.dependencies]`: the components that provide imports. Composing is [`crate::composition`]'s.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,8 @@ use crate::fault::Reason;
 /// The forms that are supported.
 const FORMS: &str = "write `{ path = \"path/of/the.wasm\" }`, or `{ component = \"id\" }`";
 
-/// The dependencies in the order of the manifest. Which files those are that name a component is known only once
-/// [`super::check::dependencies`] has seen them all.
+/// The dependencies in the order of the manifest. A dependency that names a component gets its file later, from
+/// [`super::check::dependencies`].
 pub(super) fn dependencies<'d>(
     reader: &Reader<'d>,
     table: &Table<'d>,
@@ -74,7 +74,7 @@ fn refused<T>(entry: &Value<'_>, from: &str) -> Option<T> {
     None
 }
 
-/// What `inherit_configuration` says: Spin plans a list of what is inherited, which nothing can honour yet.
+/// The value of `inherit_configuration`. Spin plans lists of inherited grants, which are not supported.
 fn inherits(table: &Table<'_>) -> Option<bool> {
     let value = table.get("inherit_configuration")?;
     if value.is_list() {

@@ -1,4 +1,4 @@
-//! `files` and `exclude_files`: what a component may read, looked up once when the app is loaded.
+//! Reads `files` and `exclude_files`, and finds the files when the app is loaded. Copying them is [`crate::host`]'s.
 
 use std::collections::BTreeMap;
 use std::fs;

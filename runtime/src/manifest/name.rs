@@ -1,4 +1,4 @@
-//! What components and labels may be called.
+//! The valid names of components and labels.
 
 use crate::fault::Reason;
 

@@ -1,4 +1,4 @@
-//! The manifest from top to bottom.
+//! Reads a manifest from top to bottom. Each of its tables has a module of its own.
 
 use std::path::{Path, PathBuf};
 

@@ -1,14 +1,14 @@
-//! What the parts of a manifest need of the whole while they are read, and what they add to it.
+//! The state that the modules for parts of a manifest share while they read it.
 
 use std::path::PathBuf;
 
 use super::{Artefacts, LabelUse};
 
-/// What every part of the manifest is read with.
+/// The state of reading a manifest.
 pub(super) struct Reader<'d> {
-    /// What paths are relative to.
+    /// The directory to which paths are relative.
     pub(super) directory: PathBuf,
-    /// Whether built files must be there.
+    /// Whether built files must exist.
     pub(super) artefacts: Artefacts,
     /// The application variables, which templates may name.
     pub(super) variables: Vec<&'d str>,

@@ -1,4 +1,4 @@
-//! The WebAssembly file of a component.
+//! Reads the `source` of a component: its WebAssembly file.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `[component.ID.tool.terrace]`: what bounds a component. The tables of other tools are theirs.
+//! Reads `[component.ID.tool.terrace]`: the limits of a component. Tables of other tools are ignored.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::limits::{
 };
 use crate::units::{duration, size};
 
-/// The limits of a component about which the manifest says nothing.
+/// The limits of a component without such a table.
 pub(super) fn defaults() -> ComponentLimits {
     ComponentLimits {
         timeout: DEFAULT_TIMEOUT,

@@ -1,4 +1,4 @@
-//! `[[trigger.http]]`.
+//! Reads `[[trigger.http]]`. Parsing routes is the router's.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};

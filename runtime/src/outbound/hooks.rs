@@ -1,4 +1,5 @@
-//! What happens when a guest sends a request: the grant is checked, then the request goes where its authority says.
+//! wasmtime calls these hooks when a guest sends a request. They check the grant and choose the destination.
+//! [`super::send`] sends requests to other servers.
 
 use std::sync::Arc;
 
@@ -21,13 +22,13 @@ pub struct OutboundHooks {
     caller: Option<GuestCall>,
 }
 
-/// Where a request goes.
+/// The destination of a request.
 enum Destination {
     /// Another component of the app.
     Component(String),
     /// The app itself, by its routes.
     OwnApp,
-    /// A server.
+    /// Another server.
     Elsewhere,
 }
 
@@ -43,13 +44,13 @@ impl OutboundHooks {
         self.caller = Some(caller);
     }
 
-    /// Where the request goes, if the component may send it there.
+    /// The destination of the request, if the component may send to it.
     fn destination(&self, request: &Request<WasiBody>) -> wasmtime_wasi_http::Result<Destination> {
         let scheme = request.uri().scheme_str().unwrap_or("http");
         let Some(authority) = request.uri().authority() else {
             return self.own_app(scheme);
         };
-        // Spin knows the second name; the first is the one that grants have.
+        // The second name is Spin's; the first is the one in grants.
         if ["self", OWN_HOST]
             .iter()
             .any(|own| authority.host().eq_ignore_ascii_case(own))
@@ -57,7 +58,7 @@ impl OutboundHooks {
             return self.own_app(scheme);
         }
         let allowed = &self.outbound.allowed_hosts;
-        // A name that only its address can be granted by is judged once more, when it is resolved.
+        // If the grants name addresses only, the name is judged again when it is resolved.
         if !allowed.may_allow(scheme, authority.host(), authority.port_u16()) {
             tracing::warn!(
                 "a request to {scheme}://{authority} was denied; \
@@ -102,7 +103,7 @@ async fn send_within(
 }
 
 impl WasiHttpHooks for OutboundHooks {
-    // The default makes a new filter for each field.
+    // The default creates a new filter for each field.
     fn is_forbidden_header(&mut self, name: &http::HeaderName) -> bool {
         DEFAULT_FORBIDDEN_HEADERS.contains(name)
     }
@@ -111,7 +112,7 @@ impl WasiHttpHooks for OutboundHooks {
         Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name))
     }
 
-    // A guest may name no scheme within its app only; https is the safer guess for all others.
+    // Within its app a guest may leave out the scheme. For all other targets https is the safer guess.
     fn default_scheme(&mut self) -> Option<Scheme> {
         Some(Scheme::HTTPS)
     }

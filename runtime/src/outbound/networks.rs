@@ -1,5 +1,5 @@
-//! Owns which addresses guests do not reach whatever the manifest says of their names: networks that the settings block,
-//! and the listeners of this process.
+//! Addresses that guests cannot reach by a name or a wildcard: networks that the settings block, and the listeners of this
+//! process. [`crate::grants`] has the manifest's side of the decision.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -37,7 +37,7 @@ impl ProtectedNetworks {
     }
 }
 
-/// Whether connections to `address` stay on this machine. The system itself knows: only its own addresses can be bound.
+/// Whether connections to `address` stay on this machine. The test is a bind: a machine can bind only its own addresses.
 fn is_of_this_machine(mut address: SocketAddr) -> bool {
     let ip = address.ip().to_canonical();
     if ip.is_loopback() || ip.is_unspecified() {

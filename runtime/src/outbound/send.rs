@@ -1,4 +1,5 @@
-//! Requests of guests to other servers: their options become deadlines, and what goes wrong an error of `wasi:http`.
+//! Sends requests of guests to other servers. Options become timeouts, and failures become errors of `wasi:http`.
+//! The connections are those of [`crate::http_client`].
 
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
@@ -17,8 +18,8 @@ type Sent = (
 );
 
 thread_local! {
-    /// One client for each component and worker: its connections belong to the worker's reactor, and what one component
-    /// may connect to, another one may not.
+    /// One client for each component and worker. Connections belong to the worker's reactor, and components must not share
+    /// them, because their grants differ.
     static CLIENTS: RefCell<Vec<(Weak<Outbound>, Client<WasiBody>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -29,7 +30,7 @@ fn client(outbound: &Arc<Outbound>) -> Client<WasiBody> {
         if let Some((_, client)) = clients.iter().find(is_its) {
             return client.clone();
         }
-        // A component of an app that was swapped takes its connections with it.
+        // The connections of components that are gone go too.
         clients.retain(|(owner, _)| owner.strong_count() > 0);
         let owner = Arc::downgrade(outbound);
         let judge = Weak::clone(&owner);
@@ -46,13 +47,13 @@ fn client(outbound: &Arc<Outbound>) -> Client<WasiBody> {
     })
 }
 
-/// Sends a request to another server and returns its response as soon as its head is there.
+/// Sends a request to another server. Returns when the head of the response has arrived.
 pub(super) async fn send(
     outbound: Arc<Outbound>,
     mut request: Request<WasiBody>,
     options: Option<RequestOptions>,
 ) -> wasmtime_wasi_http::Result<Sent> {
-    // The client writes HTTP/1.1's Host from the target URI, and needs none for HTTP/2.
+    // The client derives HTTP/1.1's Host from the target URI; HTTP/2 needs none.
     request.headers_mut().remove(header::HOST);
     let response = client(&outbound).send(request, timeouts(options)).await;
     let response = response.map_err(wasi_error)?;
@@ -72,7 +73,7 @@ fn timeouts(options: Option<RequestOptions>) -> Timeouts {
     }
 }
 
-/// What a guest is told of a failed request.
+/// The error that the guest gets for a failed request.
 fn wasi_error(error: ClientError) -> Error {
     match error {
         ClientError::DnsError => Error::DnsError {

@@ -1,12 +1,12 @@
-//! The `spin-*` header fields, by which a function learns its route.
-//! None of them is ever taken from outside.
+//! The `spin-*` header fields that tell a function its route.
+//! They are removed from requests of clients.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::RouteMatch;
 use super::pattern::{RoutePattern, Segment};
 
-/// What all names of the runtime's own fields begin with.
+/// The prefix of the runtime's own fields.
 const RESERVED: &str = "spin-";
 
 const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
@@ -18,13 +18,13 @@ const BASE_PATH: HeaderName = HeaderName::from_static("spin-base-path");
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 const ROOT: HeaderValue = HeaderValue::from_static("/");
 
-/// How many fields every request gets, for the space they need.
+/// The number of fields that every request gets, to reserve space.
 const FIELDS: usize = 5;
 
-/// How many more a request from a client gets: its URL, its client, its id and its trace.
+/// The number of other fields that a client's request gets: its URL, its client, its id and its trace.
 const OTHER_FIELDS: usize = 4;
 
-/// What is known of a route before any request: made once, because it is needed for each.
+/// The fields of a route that are the same for all its requests.
 #[derive(Debug)]
 pub(super) struct RouteHeaders {
     pub(super) trigger: usize,
@@ -34,7 +34,8 @@ pub(super) struct RouteHeaders {
     pub(super) depth: usize,
     /// The index of the segment of each parameter, and the field that it goes to.
     pub(super) parameters: Vec<(usize, HeaderName)>,
-    /// These as text, of which each request gets a copy: values that all workers have are counted in one place.
+    /// Text instead of `HeaderValue`: each request gets a copy, because a shared value has a reference count that all workers
+    /// would write.
     matched: String,
     component: String,
 }
@@ -69,19 +70,19 @@ fn parameters(segments: &[Segment]) -> Vec<(usize, HeaderName)> {
             "spin-path-match-{}",
             name.to_ascii_lowercase().replace('_', "-")
         );
-        // A pattern's names are letters, digits and dashes, which every header name may have.
+        // A parameter's name has only letters, digits and dashes, so this is a valid header name.
         Some((index, HeaderName::try_from(name).ok()?))
     });
     named.collect()
 }
 
-/// A field value. What a path may hold is allowed in one, but for DEL, which becomes nothing.
+/// A field value. All bytes of a path are allowed in it, except DEL, which gives an empty value.
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_bytes(text.as_bytes()).unwrap_or(EMPTY)
 }
 
 impl RouteMatch<'_, '_> {
-    /// Tells the function about its route. Fields of these names that were there are replaced.
+    /// Tells the function about its route. Replaces existing fields with these names.
     pub fn insert_headers(&self, headers: &mut HeaderMap) {
         headers.reserve(FIELDS + OTHER_FIELDS + self.route.parameters.len());
         headers.insert(
@@ -102,7 +103,7 @@ impl RouteMatch<'_, '_> {
     }
 }
 
-/// The same for a call from another component, which is as if the route were `/...`.
+/// The same for a call from another component, as if the route were `/...`.
 pub fn insert_internal_headers(path: &str, headers: &mut HeaderMap) {
     const EVERYTHING: HeaderValue = HeaderValue::from_static("/...");
     headers.insert(PATH_INFO, value(path));
@@ -112,10 +113,10 @@ pub fn insert_internal_headers(path: &str, headers: &mut HeaderMap) {
     headers.insert(BASE_PATH, ROOT);
 }
 
-/// Removes every `spin-*` field, whatever a client wrote there.
+/// Removes all `spin-*` fields of a client's request.
 pub fn strip_reserved_headers(headers: &mut HeaderMap) {
     let reserved = |name: &&HeaderName| name.as_str().starts_with(RESERVED);
-    // Most requests have none, and then nothing is allocated.
+    // Does not allocate for the usual request without such fields.
     let found: Vec<_> = headers.keys().filter(reserved).cloned().collect();
     for name in found {
         headers.remove(name);

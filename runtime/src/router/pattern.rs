@@ -1,11 +1,11 @@
-//! How a route is written: `/exact`, `/users/:id`, `/assets/...`.
+//! Parses and compares routes: `/exact`, `/users/:id`, `/assets/...`. Matching is [`super::tree`]'s.
 
 use crate::fault::Reason;
 
-/// What begins the paths that the runtime answers itself.
+/// The prefix of paths that the runtime answers itself.
 pub const RESERVED_PREFIX: &str = "/.well-known/spin/";
 
-/// A route as judged: literal and named segments, and whether anything may follow.
+/// A valid route: literal and named segments, and possibly a wildcard at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutePattern {
     raw: String,
@@ -23,10 +23,10 @@ pub enum Segment {
 }
 
 impl RoutePattern {
-    /// Reads a route. A missing `/` in front is added, one at the end is taken off, as Spin does.
+    /// Parses a route. Like Spin, it adds a missing `/` at the start and removes one at the end.
     ///
     /// # Errors
-    /// Says which part is wrong and how it is written.
+    /// The part that is wrong, and the right way to write it.
     pub fn parse(raw: &str) -> Result<Self, Reason> {
         let prefix = raw.strip_suffix("/...").or_else(|| raw.strip_suffix("/*"));
         let wildcard = prefix.is_some();
@@ -112,7 +112,7 @@ fn parse_segment(text: &str) -> Result<Segment, Reason> {
         let help = "a wildcard is the last segment: `/assets/...`";
         return Err(Reason::new(format!("`{text}` in the middle of a route")).help(help));
     }
-    // What cannot stand in the path of a request could never match.
+    // A byte that no request's path can contain would never match.
     match text.bytes().find(|byte| !is_path_byte(*byte)) {
         Some(_) => {
             let help = "write it as it stands in a URL, percent-encoded";
@@ -133,7 +133,7 @@ fn check_names(segments: &[Segment]) -> Result<(), Reason> {
         let Segment::Parameter(name) = segment else {
             continue;
         };
-        // Names become header names, in which case and the kind of dash are lost.
+        // Names become header names, which lose case and the difference between `-` and `_`.
         let folded = name.to_ascii_lowercase().replace('_', "-");
         if seen.contains(&folded) {
             let message = format!("the parameter `:{name}` stands twice in the route");

@@ -1,5 +1,5 @@
-//! The routes by their segments.
-//! Finding visits each node at most once, so its cost is bounded whatever the path.
+//! The routes as a tree of segments. A search visits each node at most once, so its cost is bounded.
+//! Parsing routes is [`super::pattern`]'s.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Adds a route under a number of the caller's.
+    /// Adds a route. `route` is the caller's number for it.
     pub(super) fn insert(&mut self, pattern: &RoutePattern, route: usize) {
         let node = pattern.segments().iter().fold(self, Self::child);
         let end = if pattern.is_wildcard() {

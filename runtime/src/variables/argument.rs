@@ -1,4 +1,4 @@
-//! The `--variable` arguments.
+//! Parses the `--variable` arguments.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::document::{Document, Value};
 use crate::fault::{Fault, Faults, Reason, Source};
 
-/// What faults of arguments are named after.
+/// The name of the argument in faults.
 const ARGUMENT: &str = "--variable";
 
 type Values = BTreeMap<String, String>;
@@ -28,7 +28,7 @@ fn read_one(argument: &str) -> Result<Values, Faults> {
     if let Some(file) = argument.strip_prefix('@') {
         return read_values(Path::new(file));
     }
-    // The value may be a secret, so an argument that is wrong is not repeated.
+    // The value may be a secret, so the message does not repeat the argument.
     let Some((name, value)) = argument.split_once('=') else {
         let help = "write `name=value`, `name=@file`, `@file.toml` or `@file.json`";
         return Err(Fault::new(ARGUMENT, Reason::new("an argument has no `=`").help(help)).into());
@@ -63,7 +63,7 @@ fn read_toml(source: Source) -> Result<Values, Faults> {
     document.take_faults().or(values)
 }
 
-/// The lines hold values, which may be secrets.
+/// Removes the lines, whose values may be secrets.
 fn without_excerpts(faults: Faults) -> Faults {
     Faults(faults.0.into_iter().map(Fault::without_excerpt).collect())
 }

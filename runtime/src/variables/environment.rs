@@ -1,4 +1,4 @@
-//! Variables in the environment and in the `.env` file beside the manifest, which is read as Spin reads it.
+//! Finds variables in the environment, and in the `.env` file beside the manifest, which is parsed as Spin does.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use crate::fault::{Fault, Faults, Reason, Source};
 
-/// What the names of variables begin with in the environment, as in Spin.
+/// The prefix of variables in the environment, as in Spin.
 const PREFIX: &str = "SPIN_VARIABLE_";
 
-/// What a variable is called in the environment.
+/// The name of a variable in the environment.
 pub(super) fn name_of(variable: &str) -> String {
     format!("{PREFIX}{}", variable.to_ascii_uppercase())
 }
 
-/// The variables among what the environment holds, as `std::env::vars_os` gives it. Values that are
-/// not UTF-8 cannot be passed to a guest and count as absent.
+/// The variables in an environment, as from `std::env::vars_os`. Values that are not UTF-8 cannot go to a guest and count as
+/// absent.
 pub fn from_environment(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> BTreeMap<String, String> {
@@ -26,7 +26,7 @@ pub fn from_environment(
     variables.collect()
 }
 
-/// The variables in a `.env` file; none if there is no such file. Names of other programs are passed over.
+/// The variables in a `.env` file; none if there is no file. Other names are ignored.
 pub(super) fn read_file(path: &Path, faults: &mut Faults) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     if !path.exists() {
@@ -59,8 +59,8 @@ pub(super) fn read_file(path: &Path, faults: &mut Faults) -> BTreeMap<String, St
     values
 }
 
-/// The fault of a value or line with that text, somewhere after `read` bytes: dotenvy does not say where. It may hold
-/// a secret, so it is not shown.
+/// The fault of a line with this text. dotenvy gives no position, so the text is searched after `read` bytes. The fault does
+/// not show it, because it may be a secret.
 fn unreadable(source: &Source, read: usize, text: &str) -> Fault {
     let start = read + source.text[read..].find(text).unwrap_or(0);
     let help = "write `NAME=value`, or `NAME=\"a value\"` for one with spaces or of several lines";

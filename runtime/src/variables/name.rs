@@ -1,4 +1,4 @@
-//! What a variable may be called.
+//! The valid names of variables.
 
 use crate::fault::Reason;
 

@@ -1,5 +1,5 @@
-//! Strings with `{{ variable }}` in them.
-//! Which variables there are, and their values, belong to the caller.
+//! Parses and renders strings with `{{ variable }}` in them.
+//! The caller knows the variables and their values.
 
 use std::fmt;
 
@@ -55,7 +55,7 @@ impl Template {
         self.variables().next().is_none()
     }
 
-    /// The string with each variable replaced by what `value` says; where that is nothing, by nothing.
+    /// The string with the values of its variables. A variable without a value becomes empty.
     pub fn render<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
         let parts = self.parts.iter().map(|part| match part {
             Part::Literal(text) => text.as_str(),

@@ -1,4 +1,5 @@
-//! Owns how files come to be in the folder of compiled code: whole, and for their owner alone.
+//! Writes the files of compiled code: complete at once, and only for their owner.
+//! Their contents are the parent's.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -8,19 +9,19 @@ use std::path::{Path, PathBuf};
 /// The extension of a file that is being written.
 pub(super) const UNFINISHED: &str = "new";
 
-/// Puts `bytes` at `path` in one step, in place of what is there.
+/// Writes `bytes` to `path` in one step, and replaces a file that exists.
 pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = Unfinished::write(path, bytes)?;
     fs::rename(&unfinished.0, path)
 }
 
-/// Puts `bytes` at `path` in one step, unless something is there.
+/// Writes `bytes` to `path` in one step, unless a file exists.
 pub(super) fn put_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = Unfinished::write(path, bytes)?;
     fs::hard_link(&unfinished.0, path)
 }
 
-/// A file under a name that nobody else has, removed on drop if it has not got another name.
+/// A file with a unique name, removed on drop.
 struct Unfinished(PathBuf);
 
 impl Unfinished {
@@ -41,7 +42,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // Nothing is left to remove where it was renamed.
+        // Fails if the file was renamed.
         let _ = fs::remove_file(&self.0);
     }
 }

@@ -1,5 +1,5 @@
-//! Owns which compiled code is removed: what was not used for long, then what was used longest ago, until the rest is
-//! not too much. What a process has mapped stays usable to it.
+//! Removes compiled code: first code that was not used for long, then the least recently used until the rest is within the
+//! limit. A process can still use code that it has mapped. Writing is [`super::files`]'s.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use crate::limits::{MAX_COMPILED_CODE_AGE_DAYS, MAX_COMPILED_CODE_BYTES, UNFINIS
 
 /// The extension of compiled code.
 pub(super) const CODE: &str = "cwasm";
-/// The extension of the digest that vouches for code, and whose time says when the code was used last.
+/// The extension of the code's digest. Its modification time is the last use of the code.
 pub(super) const DIGEST: &str = "blake3";
 
 const MAX_AGE: Duration = Duration::from_hours(24 * MAX_COMPILED_CODE_AGE_DAYS);
@@ -24,7 +24,7 @@ struct Code {
     used: SystemTime,
 }
 
-/// Removes what is too old or too much. What can't be looked at or removed is left for the next time.
+/// Removes code that is too old or beyond the limit. If a file can't be examined or removed, the next run tries again.
 pub(super) fn prune(folder: &Path, now: SystemTime) {
     let mut codes = match survey(folder, now) {
         Ok(codes) => codes,
@@ -46,12 +46,12 @@ pub(super) fn prune(folder: &Path, now: SystemTime) {
     }
 }
 
-/// The code in the folder. Files that a killed process did not finish are removed on the way.
+/// The code in the folder. Also removes unfinished files of killed processes.
 fn survey(folder: &Path, now: SystemTime) -> io::Result<Vec<Code>> {
     let mut codes = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        // A file that is gone by now was removed by another process.
+        // Another process has removed the file.
         let Ok(metadata) = path.metadata() else {
             continue;
         };
@@ -59,7 +59,7 @@ fn survey(folder: &Path, now: SystemTime) -> io::Result<Vec<Code>> {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some(CODE) => {
                 let digest = path.with_extension(DIGEST).metadata();
-                // Without a digest it was written just now, or never will be used.
+                // Without a digest the code was written just now, or is never used.
                 let used = digest.and_then(|digest| digest.modified());
                 codes.push(Code {
                     path,
@@ -80,7 +80,7 @@ fn is_older(time: SystemTime, age: Duration, now: SystemTime) -> bool {
     now.duration_since(time).is_ok_and(|passed| passed > age)
 }
 
-/// The digest goes first: without it nobody uses the code.
+/// Removes the digest first: code without a digest is not used.
 fn remove(code: &Path) {
     for path in [&code.with_extension(DIGEST), code] {
         match fs::remove_file(path) {

@@ -1,18 +1,18 @@
-//! Finds all imports of a component that the host does not offer. wasmtime names the first only.
+//! Finds all imports of a component that the host does not offer. wasmtime reports only the first.
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceType};
 
 use crate::host::Host;
 
-/// Stands for a resource that nobody makes.
+/// A placeholder for a resource that is never created.
 struct Absent;
 
-/// The imports that `linker` has nothing for, in order, each with the reason where it is not just absent.
+/// The imports that `linker` cannot satisfy, sorted. An interface that differs from the host's has a reason.
 pub(super) fn missing(linker: &Linker<Host>, component: &Component) -> Vec<String> {
     let component_type = component.component_type();
     let mut imports: Vec<_> = component_type.imports(linker.engine()).collect();
-    // One after the other is found by giving the component what it lacks; nothing of it is ever called.
+    // Each round defines the import that is missing, so that wasmtime reports the next one. None is ever called.
     let mut linker = linker.clone();
     linker.allow_shadowing(true);
     let mut missing = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn missing(linker: &Linker<Host>, component: &Component) -> Vec<Strin
     missing
 }
 
-/// The import, with the reason if the host offers one of that name that is different.
+/// The import, with the reason if the host has another interface with that name.
 fn named(name: &str, error: &wasmtime::Error) -> String {
     let cause = error.root_cause().to_string();
     if cause.ends_with("implementation is missing") {
