@@ -12,6 +12,41 @@
 //! - [`Content`]: a body that many readers read while it still arrives.
 //! - [`StoredResponse`]: one stored response.
 //! - [`limits`]: every bound, with its unit and reason.
+//!
+//! ```
+//! use std::{pin::Pin, sync::Arc};
+//!
+//! use edge_cache::{Cache, CacheBody, Lookup, Upstream};
+//! use http::{Request, Response};
+//!
+//! type Work = Pin<Box<dyn Future<Output = ()>>>;
+//!
+//! async fn serve<U>(
+//!     cache: &Arc<Cache>,
+//!     request: Request<U::Content>,
+//!     upstream: U,
+//!     spawn: impl Fn(Work),
+//! ) -> Result<Response<CacheBody<U::Body>>, U::Error>
+//! where
+//!     U: Upstream<Content: 'static, Body: 'static, Error: 'static> + 'static,
+//! {
+//!     match cache.lookup(request) {
+//!         Lookup::Hit(response, _) => Ok(response),
+//!         Lookup::Bypass(bypass, request) => {
+//!             let response = upstream.forward(request).await?;
+//!             let (response, _) = cache.bypassed(&bypass, response);
+//!             Ok(response.map(CacheBody::forwarded))
+//!         }
+//!         Lookup::Forward(pending) => {
+//!             let served = pending.forward(upstream).await?;
+//!             if let Some(work) = served.background {
+//!                 spawn(Box::pin(work));
+//!             }
+//!             Ok(served.response)
+//!         }
+//!     }
+//! }
+//! ```
 
 mod collapse;
 mod content;

@@ -38,9 +38,9 @@ impl ContentCoding {
         HeaderValue::from_static(self.as_str())
     }
 
-    /// How much a client likes it; not at all if it does not name it.
+    /// The weight that a client gives it; zero if it does not name it.
     ///
-    /// `*` says that others can be decoded as well, and is sent by clients that can't.
+    /// `*` does not count, since clients send it that can't decode every coding.
     fn weight(self, accepted: &[(String, Thousandths)]) -> Thousandths {
         let is_it = |name: &str| name == self.as_str() || (self == Self::Gzip && name == "x-gzip");
         let named = accepted.iter().find(|(name, _)| is_it(name));
@@ -48,9 +48,9 @@ impl ContentCoding {
     }
 }
 
-/// The coding that a client likes best; `None` if it likes none better than the content as it is.
+/// The coding that a client prefers; `None` if it prefers the content without a coding.
 ///
-/// Of codings that are liked the same, the one that makes text smallest.
+/// Of codings with equal weights, the one that makes text smallest.
 #[must_use]
 pub fn preferred(request: &HeaderMap) -> Option<ContentCoding> {
     if !request.contains_key(header::ACCEPT_ENCODING) {
@@ -58,7 +58,7 @@ pub fn preferred(request: &HeaderMap) -> Option<ContentCoding> {
     }
     let accepted = accepted(request, &header::ACCEPT_ENCODING);
     let identity = accepted.iter().find(|(name, _)| name == "identity");
-    // Without being named the content as it is will do, but any coding that is named is better.
+    // Without `identity`, a coding that is named comes first.
     let least = identity.map_or(0, |(_, weight)| *weight);
     let weighted = ContentCoding::ALL.map(|coding| (coding, coding.weight(&accepted)));
     let most = weighted
@@ -72,21 +72,20 @@ pub fn preferred(request: &HeaderMap) -> Option<ContentCoding> {
         .map(|(coding, _)| coding)
 }
 
-/// Whether content with these fields may be put into a coding and is worth it: it is text, in no coding yet, and nothing
-/// says that it is to stay as it is.
+/// Whether content with these fields is compressed: it is text, has no coding yet, and no field forbids it.
 #[must_use]
 pub fn is_compressible(response: &HeaderMap, policy: &Policy) -> bool {
     const AS_IT_IS: [HeaderName; 6] = [
         header::CONTENT_ENCODING,
         header::CONTENT_RANGE,
-        // Digests of the content as it is (RFC 9530).
+        // Digests of the content (RFC 9530).
         HeaderName::from_static("content-digest"),
         HeaderName::from_static("repr-digest"),
         HeaderName::from_static("digest"),
         HeaderName::from_static("content-md5"),
     ];
     let is_free = AS_IT_IS.iter().all(|name| !response.contains_key(name));
-    // `Cache-Control` says it to all, also where a targeted field says something else to this cache.
+    // `no-transform` in `Cache-Control` is for all recipients, even if a targeted field says otherwise to this cache.
     let may_be_transformed =
         !policy.no_transform && !ResponseDirectives::parse(response).no_transform;
     is_free && may_be_transformed && has_text(response) && !is_short(response)
@@ -108,7 +107,7 @@ fn has_text(response: &HeaderMap) -> bool {
     is_text(&media_type.trim().to_ascii_lowercase())
 }
 
-/// Whether a media type is of text, or of something that is as easily made smaller.
+/// Whether a media type is text, or compresses like text.
 fn is_text(media_type: &str) -> bool {
     const OTHERS: [&str; 13] = [
         "application/javascript",
@@ -125,7 +124,7 @@ fn is_text(media_type: &str) -> bool {
         "font/ttf",
         "image/bmp",
     ];
-    // Events have to arrive one by one.
+    // Events must not wait for each other.
     (media_type.starts_with("text/") && media_type != "text/event-stream")
         || ["+json", "+xml", "+yaml"]
             .iter()
@@ -133,7 +132,7 @@ fn is_text(media_type: &str) -> bool {
         || OTHERS.contains(&media_type)
 }
 
-/// Makes a strong entity tag weak: content in another coding has other bytes, and means the same (RFC 9110 §8.8.1).
+/// Makes a strong entity tag weak: content in another coding has other bytes with the same meaning (RFC 9110 §8.8.1).
 pub fn weaken_validators(headers: &mut HeaderMap) {
     let Some(tag) = headers.get(header::ETAG) else {
         return;
@@ -147,8 +146,7 @@ pub fn weaken_validators(headers: &mut HeaderMap) {
     }
 }
 
-/// Says that a response has been chosen by `Accept-Encoding`, which has to stand in it whichever coding was chosen
-/// (RFC 9110 §12.5.5).
+/// Adds `Accept-Encoding` to `Vary`, which every response of a resource with several codings needs (RFC 9110 §12.5.5).
 pub fn vary_on_coding(headers: &mut HeaderMap) {
     let lines = headers.get_all(header::VARY).iter();
     let says_so = |name: &[u8]| name == b"*" || name.eq_ignore_ascii_case(b"accept-encoding");

@@ -10,7 +10,7 @@ use crate::Moment;
 
 /// The value of `Age`: the first member of the field. It is ignored if it is not a number (§5.1).
 ///
-/// Parameters are left out, as in structured fields, which `Age` is compatible with: so `7200;a=b` makes a response old.
+/// Parameters are ignored, as in structured fields, which `Age` is compatible with. So `7200;a=b` is 7200.
 #[must_use]
 pub fn age_value(headers: &HeaderMap) -> Option<Duration> {
     let line = headers.get(header::AGE)?.as_bytes();
@@ -18,7 +18,7 @@ pub fn age_value(headers: &HeaderMap) -> Option<Duration> {
     delta_seconds(first.trim_ascii())
 }
 
-/// When the response was made, by its origin's clock; by ours if it does not say (RFC 9110 §6.6.1).
+/// When the response was made, by `Date`, or by this clock if there is none (RFC 9110 §6.6.1).
 #[must_use]
 pub fn date_value(headers: &HeaderMap, response_time: Moment) -> SystemTime {
     date(headers, &header::DATE, response_time.wall).unwrap_or(response_time.wall)

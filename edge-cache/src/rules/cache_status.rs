@@ -23,9 +23,9 @@ pub enum ForwardReason {
     VaryMiss,
     /// No stored response could be used, for another reason.
     Miss,
-    /// What is stored is fresh, but the request's directives do not accept it.
+    /// The stored response is fresh, but the request's directives do not accept it.
     Request,
-    /// What is stored is stale.
+    /// The stored response is stale.
     Stale,
     /// A part of the representation is stored.
     Partial,
@@ -55,13 +55,13 @@ pub enum CacheOutcome {
     Hit,
     /// By another request's forward.
     Collapsed,
-    /// From the store in place of a failure of the origin.
+    /// From the store, in place of an error of the origin.
     StaleOnError,
-    /// From the store, after a forward showed that the stored response was still good.
+    /// From the store, after a validation.
     Validated,
-    /// By a forward that the cache had no part in.
+    /// By a forward in which the cache had no part.
     Bypassed,
-    /// By a forward, for lack of a stored response that could be used.
+    /// By a forward, because no stored response could be used.
     Miss,
 }
 
@@ -173,7 +173,7 @@ impl CacheStatus {
         }
     }
 
-    /// Whether the origin found the stored response to be good.
+    /// Whether the origin validated the stored response.
     fn is_validation(&self) -> bool {
         self.forward_status == Some(StatusCode::NOT_MODIFIED) && self.stored
     }
@@ -220,8 +220,8 @@ impl CacheStatus {
     }
 }
 
-/// A member that is being written: each response has one, so it is put together without the formatter, which takes several
-/// times as long. What does not fit is left out as a whole.
+/// A member that is written piece by piece. Every response has one, and the formatter takes several times as long. A piece
+/// that does not fit is left out.
 struct Member {
     bytes: [u8; MAX_MEMBER_BYTES],
     length: usize,

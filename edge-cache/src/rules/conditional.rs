@@ -1,4 +1,4 @@
-//! A client's preconditions, judged against a response (RFC 9111 §4.3.2, RFC 9110 §13).
+//! Evaluates preconditions against a response (RFC 9111 §4.3.2, RFC 9110 §13).
 
 use std::time::SystemTime;
 
@@ -16,7 +16,7 @@ const PRECONDITIONS: [HeaderName; 5] = [
     header::IF_UNMODIFIED_SINCE,
 ];
 
-/// Whether a request has a precondition that only the origin can judge (RFC 9111 §4.3.2): it has to be forwarded as it is.
+/// Whether a request has a precondition that only the origin can evaluate (RFC 9111 §4.3.2): it is forwarded unchanged.
 #[must_use]
 pub fn is_for_the_origin(request: &HeaderMap) -> bool {
     request.contains_key(header::IF_MATCH) || request.contains_key(header::IF_UNMODIFIED_SINCE)
@@ -24,10 +24,10 @@ pub fn is_for_the_origin(request: &HeaderMap) -> bool {
 
 /// Whether the client of a `GET` or `HEAD` has the representation already, so that 304 answers it.
 ///
-/// `received` is when the response came. It stands in for a date, and tells the century of short ones.
+/// `received` is when the response came. It replaces a missing date, and decides the century of a year with two digits.
 #[must_use]
 pub fn is_not_modified(request: &HeaderMap, response: &HeaderMap, received: SystemTime) -> bool {
-    // `If-None-Match` takes precedence, even where it can't be read (RFC 9110 §13.2.2).
+    // `If-None-Match` takes precedence, even if it can't be read (RFC 9110 §13.2.2).
     if request.contains_key(header::IF_NONE_MATCH) {
         return !if_none_match(request, response);
     }
@@ -47,9 +47,9 @@ pub fn if_none_match(request: &HeaderMap, response: &HeaderMap) -> bool {
     !lines.any(|line| matches(line.as_bytes()))
 }
 
-/// Whether `If-Modified-Since` holds: the response is newer than its date, or that is none (RFC 9110 §13.1.3).
+/// Whether `If-Modified-Since` holds: the response is newer than its date, or the date is invalid (RFC 9110 §13.1.3).
 ///
-/// A response that does not say when it was last modified may have been when it was made (RFC 9111 §4.3.2).
+/// Without `Last-Modified`, the response may have been modified when it was made (RFC 9111 §4.3.2).
 #[must_use]
 pub fn if_modified_since(request: &HeaderMap, response: &HeaderMap, received: SystemTime) -> bool {
     let Some(since) = date(request, &header::IF_MODIFIED_SINCE, received) else {
@@ -82,7 +82,7 @@ pub fn keep_fields_of_not_modified(response: &mut HeaderMap) {
     for name in &OF_CONTENT {
         response.remove(name);
     }
-    // Only for clients that have nothing better to compare.
+    // Only clients without an entity tag need it.
     if response.contains_key(header::ETAG) {
         response.remove(header::LAST_MODIFIED);
     }

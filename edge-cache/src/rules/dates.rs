@@ -12,7 +12,7 @@ const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
 /// A year of the calendar, on average.
 const SECONDS_OF_YEAR: i64 = 31_556_952;
 
-/// How far ahead a date with a year of two digits may seem to lie before it is taken for a past one: fifty years
+/// How far in the future a date with a year of two digits may be: fifty years. A later one is in the past
 /// (RFC 9110 §5.6.7).
 const SECONDS_AHEAD: i64 = 50 * SECONDS_OF_YEAR;
 
@@ -30,7 +30,7 @@ const MONTH_NAMES: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
 
-/// The date of a field, in one of the three formats of the standard. `now` tells which century a year of two digits is of.
+/// The date of a field, in one of the three formats of the standard. `now` decides the century of a year of two digits.
 ///
 /// The format is strict, except for case (RFC 9111 §4.2) and the day of the week, which follows from the rest. A field of
 /// several lines and a date in another time zone are ambiguous, and give none.
@@ -44,7 +44,7 @@ pub fn date(headers: &HeaderMap, name: &HeaderName, now: SystemTime) -> Option<S
     parse(line.as_bytes(), now)
 }
 
-/// The date that a text is.
+/// The date of a text.
 #[must_use]
 pub fn parse(text: &[u8], now: SystemTime) -> Option<SystemTime> {
     let mut buffer = [0; LONGEST_DATE_BYTES];
@@ -63,7 +63,7 @@ pub fn parse(text: &[u8], now: SystemTime) -> Option<SystemTime> {
     }
 }
 
-/// The text of a date, in the format that senders use. A date outside the years that it can express is the nearest one.
+/// The text of a date, in the format for senders. A year that it can't express becomes the nearest one.
 #[must_use]
 pub fn print(date: SystemTime) -> HeaderValue {
     /// The end of the year 9999.
@@ -186,7 +186,7 @@ fn month(name: &str) -> Option<i64> {
     found.map(|(number, _)| number)
 }
 
-/// `08:49:37`; there are seconds with the number 60.
+/// `08:49:37`; the second may be 60.
 fn seconds_of_day(time: &str) -> Option<i64> {
     let (hour, rest) = time.split_at_checked(2)?;
     let (minute, second) = rest.strip_prefix(':')?.split_at_checked(2)?;

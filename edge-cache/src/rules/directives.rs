@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, header};
 pub use parse::delta_seconds;
 use parse::{directives, least, most, seconds};
 
-/// Which fields of a response a directive is about.
+/// The fields of a response to which a directive applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Qualified {
     /// The directive is not there.
@@ -72,8 +72,8 @@ pub struct RequestDirectives {
 }
 
 impl Qualified {
-    /// Takes in one more directive: without field names it is about all of the response, which is the most restrictive, and
-    /// so is one whose names can't be read.
+    /// Adds a directive. Without field names, or with names that can't be read, it applies to all of the response, which is
+    /// the most restrictive.
     fn add(&mut self, argument: Option<&[u8]>) {
         let names = argument.and_then(field_names).unwrap_or_default();
         match self {
@@ -84,13 +84,13 @@ impl Qualified {
         }
     }
 
-    /// Whether it is about the whole response.
+    /// Whether it applies to the whole response.
     #[must_use]
     pub fn is_all(&self) -> bool {
         *self == Self::All
     }
 
-    /// The names of the fields that it is about, if it is not about all.
+    /// The names of the fields that it applies to, unless it applies to all.
     #[must_use]
     pub fn fields(&self) -> &[HeaderName] {
         match self {
@@ -108,8 +108,7 @@ fn field_names(list: &[u8]) -> Option<Vec<HeaderName>> {
 }
 
 impl ResponseDirectives {
-    /// What `Cache-Control` says. Of directives that conflict all are taken in, so that the most restrictive one counts
-    /// (RFC 9111 §4.2.1).
+    /// The directives of `Cache-Control`. Of conflicting ones the most restrictive counts (RFC 9111 §4.2.1).
     #[must_use]
     pub fn parse(headers: &HeaderMap) -> Self {
         let mut parsed = Self::default();
@@ -119,7 +118,7 @@ impl ResponseDirectives {
         parsed
     }
 
-    /// Takes in one more directive; one that is not known says nothing (§5.2.3).
+    /// Adds a directive; an unknown one is ignored (§5.2.3).
     pub(super) fn add(&mut self, name: &[u8], argument: Option<&[u8]>) {
         let mut lower_case = [0; LONGEST_NAME.len()];
         let Some(lower_case) = to_lower_case(name, &mut lower_case) else {
@@ -145,7 +144,7 @@ impl ResponseDirectives {
 }
 
 impl RequestDirectives {
-    /// What `Cache-Control` says, or `Pragma` where that is missing. Allocates nothing but for escapes in arguments.
+    /// The directives of `Cache-Control`, or of `Pragma` if that is missing. It allocates only for escapes in arguments.
     #[must_use]
     pub fn parse(headers: &HeaderMap) -> Self {
         let mut parsed = Self::default();
@@ -180,10 +179,10 @@ impl RequestDirectives {
     }
 }
 
-/// The longest name of a directive that is known.
+/// The longest known name of a directive.
 const LONGEST_NAME: &str = "stale-while-revalidate";
 
-/// A name in lower case; `None` if it is longer than any that is known.
+/// A name in lower case; `None` if it is longer than any known one.
 fn to_lower_case<'a>(name: &[u8], buffer: &'a mut [u8; LONGEST_NAME.len()]) -> Option<&'a [u8]> {
     let lower_case = buffer.get_mut(..name.len())?;
     lower_case.copy_from_slice(name);

@@ -5,9 +5,9 @@ use http::{HeaderMap, header};
 /// An entity tag as it stands in a field, its text with the quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntityTag<'a> {
-    /// Equal ones stand for the same bytes.
+    /// Equal ones mean equal bytes.
     Strong(&'a [u8]),
-    /// Equal ones stand for content that means the same.
+    /// Equal ones mean equivalent content.
     Weak(&'a [u8]),
     /// Not well formed. It is compared as a weak one, character by character: the origin made it, and a client that repeats
     /// it has the representation.
@@ -58,7 +58,7 @@ impl<'a> EntityTag<'a> {
         matches!((self, other), (Self::Strong(one), Self::Strong(other)) if one == other)
     }
 
-    /// Whether both are the same, however strong they are.
+    /// Whether both are the same, weak or strong.
     #[must_use]
     pub fn equals_weakly(self, other: Self) -> bool {
         match (self, other) {
@@ -70,7 +70,7 @@ impl<'a> EntityTag<'a> {
         }
     }
 
-    /// Whether equal ones stand for the same bytes.
+    /// Whether it is strong.
     #[must_use]
     pub fn is_strong(self) -> bool {
         matches!(self, Self::Strong(_))

@@ -5,8 +5,7 @@ use http::{HeaderMap, HeaderName, header};
 use super::{dates, list};
 use crate::Moment;
 
-/// Fields that are about one connection, whether `Connection` lists them or not. `Trailer` is among them because trailers
-/// are not kept.
+/// Hop-by-hop fields, even if `Connection` does not list them. `Trailer` is among them because trailers are not stored.
 const HOP_BY_HOP: [HeaderName; 10] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -20,8 +19,8 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     header::UPGRADE,
 ];
 
-/// Fields that `Connection` does not remove although it lists them: they are meant for all recipients (RFC 9110 §7.6.1), and
-/// without them a message would mean something else to those behind the cache than to the cache.
+/// Fields that stay even if `Connection` lists them: they are for all recipients (RFC 9110 §7.6.1), and without them the
+/// cache and the next recipient would understand a message differently.
 const END_TO_END: [HeaderName; 16] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
@@ -41,9 +40,9 @@ const END_TO_END: [HeaderName; 16] = [
     header::VARY,
 ];
 
-/// Removes the fields that are about one connection (RFC 9110 §7.6.1).
+/// Removes hop-by-hop fields (RFC 9110 §7.6.1).
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // One pass over the names there are: most messages have none of these, and looking each up would cost a hash of each.
+    // One pass over the names: most messages have none of these, and each look-up would cost a hash.
     let is_hop_by_hop = |name: &&HeaderName| HOP_BY_HOP.contains(name);
     let there: Vec<HeaderName> = headers.keys().filter(is_hop_by_hop).cloned().collect();
     if there.contains(&header::CONNECTION) {
@@ -56,7 +55,7 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// The fields that `Connection` lists, without those that it can't mean.
+/// The fields that `Connection` lists, without [`END_TO_END`].
 fn listed_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let lines = headers.get_all(header::CONNECTION).iter();
     let names = lines.flat_map(|line| list::members(line.as_bytes()));
@@ -64,8 +63,8 @@ fn listed_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     names.filter(|name| !END_TO_END.contains(name)).collect()
 }
 
-/// The fields of a response that are stored: not those of one connection, not `Age`, which is kept as a number, and not
-/// those `excluded` by a qualified directive (RFC 9111 §3.1, §5.2.2.4, §5.2.2.7). A response without a date gets one
+/// The fields of a response that are stored: without hop-by-hop fields, without `Age`, which is stored as a number, and
+/// without those `excluded` by a qualified directive (RFC 9111 §3.1, §5.2.2.4, §5.2.2.7). A response without a date gets one
 /// (RFC 9110 §6.6.1).
 #[must_use]
 pub fn stored_fields(
@@ -84,7 +83,7 @@ pub fn stored_fields(
     headers
 }
 
-/// The fields that are `excluded` from storage, which only the response's own recipient gets.
+/// The fields that are `excluded` from storage, for the response's own recipient.
 #[must_use]
 pub fn excluded_fields(headers: &HeaderMap, excluded: &[HeaderName]) -> HeaderMap {
     let fields = headers.iter().filter(|(name, _)| excluded.contains(name));

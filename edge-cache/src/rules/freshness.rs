@@ -12,8 +12,8 @@ use crate::limits::{HEURISTIC_DIVISOR, MAX_DELTA_SECONDS, MAX_HEURISTIC_FRESHNES
 const HEURISTICALLY_CACHEABLE: [u16; 12] =
     [200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501];
 
-/// How long responses of a status are kept that say nothing about it: the heuristics of an installation (RFC 9111 §4.2.2),
-/// for failures only.
+/// How long errors without an explicit lifetime are fresh, by status: a heuristic (RFC 9111 §4.2.2) that the operator
+/// chooses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NegativeCaching(pub Vec<(StatusCode, Duration)>);
 
@@ -30,7 +30,7 @@ impl NegativeCaching {
 /// Where a freshness lifetime comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FreshnessSource {
-    /// Nothing says that it is fresh at all.
+    /// There is none.
     #[default]
     None,
     /// A targeted field (RFC 9213).
@@ -43,7 +43,7 @@ pub enum FreshnessSource {
     Expires,
     /// `Last-Modified`.
     Heuristic,
-    /// The installation's choice for failures.
+    /// The operator's choice for errors.
     Negative,
 }
 
@@ -58,7 +58,7 @@ impl FreshnessSource {
     }
 }
 
-/// What a freshness lifetime follows from.
+/// The input for a freshness lifetime.
 #[derive(Clone, Copy, Debug)]
 pub struct FreshnessFacts<'a> {
     /// The status.
@@ -71,7 +71,7 @@ pub struct FreshnessFacts<'a> {
     pub is_targeted: bool,
     /// When the response was made (RFC 9111 §4.2.3).
     pub date_value: SystemTime,
-    /// When it came, which tells the century of short dates.
+    /// When it came. It decides the century of dates with two digits for the year.
     pub response_time: SystemTime,
 }
 
@@ -93,7 +93,7 @@ pub fn freshness_lifetime(
     }
 }
 
-/// The lifetime that the response states (§4.2.1). Values that can't be read state that it is stale.
+/// The explicit lifetime (§4.2.1). A value that can't be read makes the response stale.
 fn explicit_expiration(facts: &FreshnessFacts<'_>) -> Option<(Duration, FreshnessSource)> {
     let ResponseDirectives {
         s_maxage, max_age, ..
@@ -118,7 +118,7 @@ fn explicit_expiration(facts: &FreshnessFacts<'_>) -> Option<(Duration, Freshnes
     Some((lifetime, FreshnessSource::Expires))
 }
 
-/// The lifetime that may be assumed (§4.2.2), for statuses that allow it and what is marked `public`.
+/// The heuristic lifetime (§4.2.2), for statuses that allow it and for `public`.
 ///
 /// None for a response that sets a cookie: only the origin knows whether it is for one user.
 fn heuristic_freshness(facts: &FreshnessFacts<'_>) -> Option<Duration> {
@@ -137,7 +137,7 @@ pub fn is_heuristically_cacheable(status: StatusCode) -> bool {
     HEURISTICALLY_CACHEABLE.contains(&status.as_u16())
 }
 
-/// Whether a response says anything about how it is to be cached, or for whom it is.
+/// Whether a response says anything about caching, or about whom it is for.
 fn says_something(facts: &FreshnessFacts<'_>) -> bool {
     let fields = [
         header::CACHE_CONTROL,

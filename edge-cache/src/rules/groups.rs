@@ -36,8 +36,8 @@ impl CacheGroup {
 
 /// The groups that a response is in, each once, in order. Cloning is cheap.
 ///
-/// Their names are one text, since a response may be in hundreds, and as many pieces of memory cost more than all else that
-/// is done to store it.
+/// The names are one text. A response may be in hundreds of groups, and an allocation for each would cost more than all
+/// other work to store it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups {
     text: Arc<str>,
@@ -80,7 +80,7 @@ impl Groups {
         self.iter().any(|name| name == group.as_str())
     }
 
-    /// What they take in memory, in bytes.
+    /// The memory that they take, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.text.len() + size_of_val(&*self.ends)
@@ -129,9 +129,9 @@ fn strings(field: &[u8]) -> Vec<Cow<'_, str>> {
     plain_strings(field).unwrap_or_else(|| parsed_strings(field).unwrap_or_default())
 }
 
-/// The strings of a list that has nothing but strings without escapes, one space behind each comma, as nearly all are
-/// written; `None` if it is anything else. It takes a tenth of the time that a parser of all structured fields takes,
-/// which for a list of twenty groups was as long as all else that is asked of a response before it is stored.
+/// The strings of a list in its usual form: only strings without escapes, and one space after each comma. `None` for any
+/// other list. It takes a tenth of the time of the general parser, which took half of the time to judge a response in twenty
+/// groups.
 fn plain_strings(field: &[u8]) -> Option<Vec<Cow<'_, str>>> {
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
     let mut rest = str::from_utf8(field).ok()?;
@@ -148,7 +148,7 @@ fn plain_strings(field: &[u8]) -> Option<Vec<Cow<'_, str>>> {
     }
 }
 
-/// The same as the standard's own algorithm has it (RFC 9651 §4.2).
+/// The strings of any list, by the algorithm of RFC 9651 §4.2.
 fn parsed_strings(field: &[u8]) -> Option<Vec<Cow<'_, str>>> {
     let list: List = Parser::new(field).parse().ok()?;
     let strings = list.into_iter().map(|member| match member {

@@ -115,7 +115,7 @@ impl CacheKey {
         &self.0[self.path_start()..]
     }
 
-    /// The key of a URI that a response to a request for this one refers to (RFC 3986 §5). `None` if that is no HTTP URI.
+    /// The key of a URI reference in a response to this key's request (RFC 3986 §5). `None` if it is not an HTTP URI.
     #[must_use]
     pub fn resolve(&self, reference: &str) -> Option<Self> {
         let reference = reference.split('#').next().unwrap_or_default();
@@ -144,7 +144,7 @@ impl CacheKey {
         is_http.then(|| Self::assembled(&scheme.to_ascii_lowercase(), &rest[..end], &path))?
     }
 
-    /// The path and query that a reference without authority means.
+    /// The path and query of a reference without authority, resolved.
     fn resolved_path(&self, reference: &str) -> String {
         let (own_path, own_query) = split_query(self.path_and_query());
         match split_query(reference) {
@@ -190,11 +190,10 @@ impl Borrow<str> for CacheKey {
     }
 }
 
-/// The longest key that is put together on the stack, in bytes: nearly all are shorter, and no larger array need be
-/// cleared.
+/// The longest key that is built on the stack, in bytes. Nearly all are shorter, and a larger array would have to be cleared.
 const SHORT_KEY_BYTES: usize = 256;
 
-/// An authority without the port that its scheme implies. `None` if it has no host, user information, or what is neither.
+/// An authority without the default port of its scheme. `None` if it has no host, has user information, or is invalid.
 pub(super) fn without_default_port<'a>(scheme: &str, authority: &'a str) -> Option<&'a str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
     let (host, port) = match authority.strip_prefix('[') {

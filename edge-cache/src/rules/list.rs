@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The members of one line, without the space around them and without the empty ones.
 ///
-/// A quote that is never closed is an ordinary character: else it would hide all that follows, such as `no-store`.
+/// A quote that is never closed is an ordinary character. Otherwise it would hide the rest, such as `no-store`.
 pub(super) fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     Members { rest: Some(line) }.filter(|member| !member.is_empty())
 }

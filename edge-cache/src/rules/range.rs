@@ -13,21 +13,21 @@ use super::validation::strong_last_modified;
 
 pub use combine::{beginning_that_fits, combine, whole_headers};
 
-/// What a request for part of a representation gets.
+/// The answer to a range request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeOutcome {
-    /// All of it: the request asks for no range, or for one in a way that is not understood (RFC 9110 §14.2).
+    /// All of the representation: there is no range, or one that is not understood (RFC 9110 §14.2).
     Whole,
-    /// These bytes, of which there is one at least.
+    /// These bytes, at least one.
     Part(Range<u64>),
-    /// Nothing: it has no such bytes.
+    /// 416: there are no such bytes.
     Unsatisfiable,
 }
 
-/// The one range that a request asks for.
+/// A single range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteRange {
-    /// From a byte on, to another one, which belongs to it, or to the end.
+    /// From a byte to another one, inclusive, or to the end.
     From(u64, Option<u64>),
     /// So many bytes at the end.
     Last(u64),
@@ -84,7 +84,7 @@ fn position(digits: &str) -> Option<u64> {
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
-/// What of a representation with these fields and this length a request asks for.
+/// What a request asks for of a representation with these fields and this length.
 #[must_use]
 pub fn requested(
     method: &Method,
@@ -92,7 +92,7 @@ pub fn requested(
     stored: &HeaderMap,
     complete_length: u64,
 ) -> RangeOutcome {
-    // Of other methods a range means nothing (RFC 9110 §14.2).
+    // With other methods a range has no meaning (RFC 9110 §14.2).
     if *method != Method::GET || !if_range(request, stored) {
         return RangeOutcome::Whole;
     }
@@ -129,7 +129,7 @@ pub fn if_range(request: &HeaderMap, stored: &HeaderMap) -> bool {
     })
 }
 
-/// What `Content-Range` says of the content of a 206 (RFC 9110 §14.4).
+/// The range in `Content-Range` of a 206 (RFC 9110 §14.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentRange {
     /// The offset of the first byte.
@@ -182,7 +182,7 @@ pub fn content_range(response: &HeaderMap) -> Option<ContentRange> {
     (unit.eq_ignore_ascii_case("bytes") && is_consistent).then_some(parsed)
 }
 
-/// Makes a request ask for the bytes from `offset` on of the representation that is stored, and for all of another one
+/// Makes a request ask for the bytes from `offset` on if the representation is the stored one, and else for all of it
 /// (RFC 9110 §13.1.5).
 pub fn ask_from(request: &mut HeaderMap, offset: u64, stored: &HeaderMap) {
     let range = HeaderValue::try_from(format!("bytes={offset}-"));
@@ -210,7 +210,7 @@ pub fn set_part(headers: &mut HeaderMap, part: &Range<u64>, complete_length: u64
         header::CONTENT_LENGTH,
         HeaderValue::from(part.end.saturating_sub(part.start)),
     );
-    // A digest of the whole content is none of its part (RFC 9530 §2).
+    // A digest of all content is wrong for a part (RFC 9530 §2).
     for name in OF_WHOLE_CONTENT {
         headers.remove(name);
     }

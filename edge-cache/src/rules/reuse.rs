@@ -10,7 +10,7 @@ use super::cache_status::ForwardReason;
 use super::directives::RequestDirectives;
 use crate::{Moment, StoredResponse};
 
-/// What may be done with a stored response.
+/// Whether a stored response answers a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reuse {
     /// It is fresh, and fresh enough for the client.
@@ -23,25 +23,25 @@ pub enum Reuse {
     Forward(ForwardReason),
 }
 
-/// A stored response at one moment.
+/// A stored response with its age at one moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing<'a> {
-    /// What its fields say.
+pub struct AgedResponse<'a> {
+    /// The rules of its fields.
     pub policy: &'a Policy,
-    /// How old it is.
+    /// Its age.
     pub current_age: Duration,
     /// Whether a soft purge has marked it stale.
     pub is_marked_stale: bool,
 }
 
-/// What may be done with a stored response that a request selects.
+/// Whether a stored response answers a request that selects it.
 #[must_use]
 pub fn may_reuse(stored: &StoredResponse, request: &RequestDirectives, now: Moment) -> Reuse {
-    Standing::of(stored, now).may_reuse(request)
+    AgedResponse::of(stored, now).may_reuse(request)
 }
 
-/// Whether a stored response may stand in for an answer with this status (RFC 5861 §4): the origin, or the client, has
-/// to have said so.
+/// Whether a stored response may be served in place of one with this status (RFC 5861 §4). The origin or the client has to
+/// allow it.
 #[must_use]
 pub fn may_serve_stale_on_error(
     stored: &StoredResponse,
@@ -49,11 +49,11 @@ pub fn may_serve_stale_on_error(
     status: StatusCode,
     now: Moment,
 ) -> bool {
-    Standing::of(stored, now).may_stand_in_for(status, request)
+    AgedResponse::of(stored, now).may_replace_error(status, request)
 }
 
-/// Whether a stored response may be used when the origin can't be reached (RFC 9111 §4.2.4), for at most `limit` after it
-/// has become stale if it does not say how long itself.
+/// Whether a stored response may be served when the origin can't be reached (RFC 9111 §4.2.4). It may have been stale for
+/// `limit`, unless it says how long itself.
 #[must_use]
 pub fn may_serve_stale_when_disconnected(
     stored: &StoredResponse,
@@ -61,17 +61,17 @@ pub fn may_serve_stale_when_disconnected(
     now: Moment,
     limit: Duration,
 ) -> bool {
-    Standing::of(stored, now).may_stand_in_when_disconnected(request, limit)
+    AgedResponse::of(stored, now).may_serve_when_disconnected(request, limit)
 }
 
 /// How long it is still fresh, in seconds; negative if it is stale (RFC 9211 §2.4).
 #[must_use]
 pub fn time_to_live(stored: &StoredResponse, now: Moment) -> i64 {
-    Standing::of(stored, now).time_to_live()
+    AgedResponse::of(stored, now).time_to_live()
 }
 
-impl<'a> Standing<'a> {
-    /// Where a stored response stands now.
+impl<'a> AgedResponse<'a> {
+    /// A stored response now.
     #[must_use]
     pub fn of(stored: &'a StoredResponse, now: Moment) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// What may be done with it.
+    /// Whether it answers a request.
     #[must_use]
     pub fn may_reuse(&self, request: &RequestDirectives) -> Reuse {
         if self.policy.no_cache {
@@ -119,9 +119,9 @@ impl<'a> Standing<'a> {
         Reuse::Forward(ForwardReason::Stale)
     }
 
-    /// Whether it may stand in for an answer with this status.
+    /// Whether it may be served in place of a response with this status.
     #[must_use]
-    pub fn may_stand_in_for(&self, status: StatusCode, request: &RequestDirectives) -> bool {
+    pub fn may_replace_error(&self, status: StatusCode, request: &RequestDirectives) -> bool {
         let is_failure = matches!(status.as_u16(), 500 | 502 | 503 | 504);
         is_failure
             && self.is_usable_stale(request)
@@ -130,9 +130,9 @@ impl<'a> Standing<'a> {
                 .is_some_and(|window| self.staleness() <= window)
     }
 
-    /// Whether it may be used when the origin can't be reached.
+    /// Whether it may be served when the origin can't be reached.
     #[must_use]
-    pub fn may_stand_in_when_disconnected(
+    pub fn may_serve_when_disconnected(
         &self,
         request: &RequestDirectives,
         limit: Duration,
@@ -185,7 +185,7 @@ impl<'a> Standing<'a> {
         !request.no_cache && !self.must_validate()
     }
 
-    /// How long it may stand in for failures: the shorter time, if both the origin and the client name one.
+    /// How stale it may be to replace an error: the shorter time, if both the origin and the client name one.
     fn stale_if_error(&self, request: &RequestDirectives) -> Option<Duration> {
         let both = self.policy.stale_if_error.zip(request.stale_if_error);
         let shorter = both.map(|(one, other)| one.min(other));
@@ -194,13 +194,13 @@ impl<'a> Standing<'a> {
         shorter.or(self.policy.stale_if_error).or(asked)
     }
 
-    /// Whether nothing but validation makes it usable once it is stale (RFC 9111 §5.2.2.2, §5.2.2.4, §5.2.2.8).
+    /// Whether it must not be served stale (RFC 9111 §5.2.2.2, §5.2.2.4, §5.2.2.8).
     fn must_validate(&self) -> bool {
         self.policy.must_revalidate || self.policy.no_cache
     }
 
-    /// The same, with `s-maxage`, which implies it (RFC 9111 §5.2.2.10) unless the response says otherwise itself with
-    /// `stale-while-revalidate` or `stale-if-error`: those would mean nothing beside it.
+    /// The same, or `s-maxage`, which implies it (RFC 9111 §5.2.2.10). `stale-while-revalidate` and `stale-if-error` override
+    /// that, since they would have no effect otherwise.
     fn forbids_stale(&self) -> bool {
         self.must_validate() || self.policy.has_s_maxage
     }

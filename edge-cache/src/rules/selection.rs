@@ -29,7 +29,7 @@ pub fn select<'a>(
 
 /// The language that a request prefers to all others (RFC 9110 §12.5.4), if there is one.
 ///
-/// A response in it is what the origin would have chosen whatever else the client accepts.
+/// The origin would have chosen a response in it for any other preferences of the client.
 fn preferred_language(request: &HeaderMap) -> Option<String> {
     let languages = accepted(request, &header::ACCEPT_LANGUAGE);
     let most = languages

@@ -26,14 +26,14 @@ pub use config::{SetCookie, StoringConfig};
 pub use guard::{has_content, steers_the_origin};
 pub use reason::NoStoreReason;
 
-/// What is known of a response that may be stored.
+/// The facts that are stored with a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storable {
-    /// The status that it is stored with: a part is stored as part of a 200.
+    /// The status that it is stored with. A part is stored as part of a 200.
     pub status: StatusCode,
     /// Which requests it answers.
     pub vary: VaryKey,
-    /// What its fields say about reusing it.
+    /// The rules for its reuse.
     pub policy: Policy,
     /// The fields that are not stored with it, because qualified directives name them.
     pub excluded: Vec<HeaderName>,
@@ -44,9 +44,9 @@ pub struct Storable {
 /// A stored response whose fields a newer one has freshened.
 #[derive(Clone, Debug)]
 pub struct Freshened {
-    /// Its fields, with those that are not stored.
+    /// Its fields, including those that are not stored.
     pub headers: HeaderMap,
-    /// What is known of it.
+    /// The facts that are stored with it.
     pub storable: Storable,
     /// Whether it may stay stored: the newer response may forbid that.
     pub may_keep: Result<(), NoStoreReason>,
@@ -98,7 +98,7 @@ pub fn response_allows(
     Judged::for_all(head, config, response_time).map(drop)
 }
 
-/// A stored response that the response to a request for its validation, or to `HEAD`, has freshened (RFC 9111 §4.3.4).
+/// Freshens a stored response with a 304 or a response to `HEAD` (RFC 9111 §4.3.4).
 #[must_use]
 pub fn freshened(
     request: &request::Parts,
@@ -131,7 +131,7 @@ pub fn freshened(
     }
 }
 
-/// What the fields of a response say about reusing it, to a cache that keeps it already.
+/// The rules for the reuse of a response that is stored already.
 #[must_use]
 pub fn policy(head: &response::Parts, config: &StoringConfig, response_time: Moment) -> Policy {
     Judged::new(head, config, response_time).policy
@@ -160,14 +160,14 @@ fn content_location(target: &CacheKey, response: &HeaderMap) -> Option<CacheKey>
     target.resolve(location.to_str().ok()?)
 }
 
-/// What a response's fields say, whoever has asked for it.
+/// What a response's fields say, for any request.
 struct Judged {
     directives: ResponseDirectives,
-    /// Whether a targeted field says them.
+    /// Whether they come from a targeted field.
     is_targeted: bool,
     policy: Policy,
     excluded: Vec<HeaderName>,
-    /// None before it has been found that it may be stored.
+    /// `None` until it is found that the response may be stored.
     groups: Groups,
 }
 
@@ -195,7 +195,7 @@ impl Judged {
         }
     }
 
-    /// The same of a response that may be stored, whoever asks for it.
+    /// The same for a response that may be stored, for any request.
     fn for_all(
         head: &response::Parts,
         config: &StoringConfig,
@@ -267,7 +267,7 @@ impl Judged {
     }
 }
 
-/// The status that a response is stored with: a part that says which it is, as part of a 200.
+/// The status that a response is stored with: 200 for a part with `Content-Range`.
 fn stored_status(head: &response::Parts) -> StatusCode {
     if head.status == StatusCode::PARTIAL_CONTENT && content_range(&head.headers).is_some() {
         StatusCode::OK
@@ -276,10 +276,10 @@ fn stored_status(head: &response::Parts) -> StatusCode {
     }
 }
 
-/// The status is final, means something by itself, and is understood where it has to be (RFC 9111 §3, §5.2.2.3).
+/// The status is final, does not depend on the request, and is understood if it has to be (RFC 9111 §3, §5.2.2.3).
 fn status_allows(status: StatusCode, directives: &ResponseDirectives) -> Result<(), NoStoreReason> {
     let allows = match status.as_u16() {
-        // What they mean hangs on the request's preconditions and range.
+        // Their meaning depends on the request's preconditions and range.
         ..200 | 304 | 412 | 416 => false,
         other => !directives.must_understand || is_understood(other),
     };
@@ -290,7 +290,7 @@ fn status_allows(status: StatusCode, directives: &ResponseDirectives) -> Result<
     }
 }
 
-/// The final statuses of RFC 9110 §15, and those of RFC 6585 and RFC 7725, which ask nothing special of a cache.
+/// The final statuses of RFC 9110 §15, and those of RFC 6585 and RFC 7725, which have no special rules for caches.
 fn is_understood(status: u16) -> bool {
     matches!(
         status,
@@ -300,7 +300,7 @@ fn is_understood(status: u16) -> bool {
 
 /// No directive forbids it (RFC 9111 §3, §5.2.2.3, §5.2.2.5, §5.2.2.7).
 fn directives_allow(directives: &ResponseDirectives) -> Result<(), NoStoreReason> {
-    // What has to be understood has been, and then says with `no-store` what others shall do (§5.2.2.3).
+    // With `must-understand`, `no-store` is for caches that do not understand the status (§5.2.2.3).
     if directives.no_store && !directives.must_understand {
         return Err(NoStoreReason::NoStore);
     }
@@ -310,7 +310,7 @@ fn directives_allow(directives: &ResponseDirectives) -> Result<(), NoStoreReason
     Ok(())
 }
 
-/// A response to a request with `Authorization` says that it is for others too (RFC 9111 §3.5).
+/// A response to a request with `Authorization` has to allow it (RFC 9111 §3.5).
 fn authorization_allows(
     request: &HeaderMap,
     directives: &ResponseDirectives,
@@ -322,7 +322,7 @@ fn authorization_allows(
     Ok(())
 }
 
-/// A response to a request with cookies is not taken to be for others by heuristics: it has to say something itself.
+/// A response to a request with cookies has to allow it. Heuristics are not enough.
 fn cookies_allow(request: &HeaderMap, judged: &Judged) -> Result<(), NoStoreReason> {
     let ResponseDirectives {
         public, no_cache, ..
@@ -351,9 +351,9 @@ fn is_permitted(
     }
 }
 
-/// There is a way in which it may be used again: while it is fresh, stale, or once it is validated.
+/// The response may be reused: while it is fresh, stale, or after a validation.
 ///
-/// Of a response that says nothing it is not known that it is for others, and so it is not validated for them.
+/// A response without any directive may be for one client, so it is not validated for others.
 fn is_reusable(
     head: &response::Parts,
     directives: &ResponseDirectives,

@@ -7,8 +7,8 @@ use sfv::{BareItem, Dictionary, ListEntry, Parser};
 
 use super::directives::ResponseDirectives;
 
-/// What the first targeted field of the list says that is there and valid (RFC 9213 §2.2). It then counts in place of
-/// `Cache-Control` and `Expires`.
+/// The directives of the first field of the list that is present and valid (RFC 9213 §2.2). They replace `Cache-Control` and
+/// `Expires`.
 #[must_use]
 pub fn targeted_directives(
     headers: &HeaderMap,
@@ -44,10 +44,10 @@ pub(super) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Co
     Some(field)
 }
 
-/// Takes in one member, without its parameters.
+/// Adds one member, without its parameters.
 ///
-/// A value of another type than the directive's is one that can't be read: a time is over, and of what forbids something
-/// all is forbidden.
+/// A value of the wrong type can't be read. It then counts as the strictest one: zero for a time, and everything for a
+/// prohibition.
 fn add(directives: &mut ResponseDirectives, name: &str, member: &ListEntry) {
     const UNREADABLE: Option<&[u8]> = Some(b"");
     let value = match member {

@@ -19,17 +19,17 @@ const NOT_UPDATED: [HeaderName; 5] = [
     HeaderName::from_static("content-md5"),
 ];
 
-/// How much older than its response `Last-Modified` must be to be a strong validator (RFC 9110 §8.8.2.2): a second, in which
-/// a resource may change twice.
+/// How much older than its response `Last-Modified` must be to be a strong validator: a resource may change twice in a
+/// second (RFC 9110 §8.8.2.2).
 const STRONG_AFTER: Duration = Duration::from_secs(1);
 
-/// Whether a response has something to validate it by.
+/// Whether a response has a validator.
 #[must_use]
 pub fn has_validator(stored: &HeaderMap) -> bool {
     EntityTag::of(stored).is_some() || last_modified(stored).is_some()
 }
 
-/// Makes a request ask whether the stored response is still good (RFC 9111 §4.3.1).
+/// Makes a request validate the stored response (RFC 9111 §4.3.1).
 pub fn add_validators(request: &mut HeaderMap, stored: &HeaderMap) {
     if EntityTag::of(stored).is_some()
         && let Some(tag) = stored.get(header::ETAG)
@@ -48,9 +48,9 @@ fn last_modified(headers: &HeaderMap) -> Option<&http::HeaderValue> {
     lines.next().is_none().then_some(line)
 }
 
-/// Whether a 304 means the stored response that was asked about (RFC 9111 §4.3.4).
+/// Whether a 304 selects the stored response that was to be validated (RFC 9111 §4.3.4).
 ///
-/// One without validators means it, because no other was asked about.
+/// A 304 without validators does, since the request named no other.
 #[must_use]
 pub fn is_selected(stored: &HeaderMap, not_modified: &HeaderMap) -> bool {
     if let Some(newer) = EntityTag::of(not_modified) {
@@ -71,7 +71,7 @@ pub fn is_selected(stored: &HeaderMap, not_modified: &HeaderMap) -> bool {
 
 /// The fields of a stored response, updated from a newer one (RFC 9111 §3.2, §4.3.4).
 ///
-/// `Age` and `Date` are the newer one's, since its age counts from now on.
+/// `Age` and `Date` are those of the newer one, whose age counts from now on.
 #[must_use]
 pub fn freshen(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
     let mut newer = newer.clone();
@@ -90,8 +90,7 @@ pub fn freshen(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
     freshened
 }
 
-/// Whether a response to `HEAD` shows that the stored one is still good, so that it freshens it; else that is stale
-/// (RFC 9111 §4.3.5).
+/// Whether a response to `HEAD` freshens the stored one. If not, the stored one is stale (RFC 9111 §4.3.5).
 #[must_use]
 pub fn head_freshens(stored: &HeaderMap, head: &HeaderMap) -> bool {
     let same =
@@ -101,7 +100,7 @@ pub fn head_freshens(stored: &HeaderMap, head: &HeaderMap) -> bool {
         .all(same)
 }
 
-/// What shows that two responses have the same bytes: equal strong validators (RFC 9110 §8.8.1).
+/// Whether two responses have equal strong validators, and so the same bytes (RFC 9110 §8.8.1).
 #[must_use]
 pub fn same_strong_validator(one: &HeaderMap, other: &HeaderMap) -> bool {
     match (EntityTag::of(one), EntityTag::of(other)) {
@@ -118,7 +117,7 @@ pub fn same_strong_validator(one: &HeaderMap, other: &HeaderMap) -> bool {
 #[must_use]
 pub fn strong_last_modified(headers: &HeaderMap) -> Option<&http::HeaderValue> {
     let value = last_modified(headers)?;
-    // What the time is only matters to short dates, and those of this century are then none.
+    // The time only decides the century of short dates.
     let modified = dates::date(headers, &header::LAST_MODIFIED, SystemTime::UNIX_EPOCH)?;
     let made = dates::date(headers, &header::DATE, SystemTime::UNIX_EPOCH)?;
     made.duration_since(modified)

@@ -28,8 +28,8 @@ struct Nominated {
     value: Option<Value>,
 }
 
-/// A value in its normal form, and as it came if that is another: most clients send it as others do, so that nothing need
-/// be normalised to see that it matches.
+/// A value in its normal form, and as it was sent if that differs: most clients send the same text, so it matches without
+/// normalisation.
 #[derive(Debug)]
 struct Value {
     normal: Box<[u8]>,
@@ -52,14 +52,14 @@ impl Hash for Nominated {
 }
 
 impl VaryKey {
-    /// The key of a response to a request with these fields. `None` if no other request selects it: `Vary` has a `*`, or
-    /// can't be read, or names too much.
+    /// The key of a response to a request with these fields. `None` if `Vary` has a `*`, can't be read, or names too many
+    /// fields.
     #[must_use]
     pub fn new(request: &HeaderMap, response: &HeaderMap) -> Option<Self> {
         Self::of_names(request, nominated_fields(response)?)
     }
 
-    /// The key of a response to a request for ranges that answers no other request than one for the same ranges.
+    /// The key of a response that answers only requests for the same ranges.
     #[must_use]
     pub fn of_same_range(request: &HeaderMap, response: &HeaderMap) -> Option<Self> {
         let mut names = nominated_fields(response)?;
@@ -95,8 +95,8 @@ impl VaryKey {
                 .all(|field| is_language(field) || field.matches(request))
     }
 
-    /// The key of the same response once the fields of a newer one, to this request, have freshened it: the same, unless
-    /// that nominates other fields (RFC 9111 §4.3.4).
+    /// The key after the response was freshened by a newer one to this request. It changes only if the newer one nominates
+    /// other fields (RFC 9111 §4.3.4).
     #[must_use]
     pub fn freshened(&self, request: &HeaderMap, newer: &HeaderMap) -> Option<Self> {
         if !newer.contains_key(header::VARY) {
@@ -104,7 +104,7 @@ impl VaryKey {
         }
         let own: Vec<_> = self.fields().iter().map(|field| &field.name).collect();
         let mut names = nominated_fields(newer)?;
-        // An answer to the same ranges only remains one.
+        // It still answers only requests for the same ranges.
         if own.contains(&&header::RANGE) {
             names.extend(OF_RANGES);
             names = in_order(names);
@@ -121,7 +121,7 @@ impl VaryKey {
         self.fields().is_empty()
     }
 
-    /// Bytes that it takes besides its own size.
+    /// The bytes that it takes beside its own size.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let bytes =
@@ -178,7 +178,7 @@ impl Nominated {
 }
 
 impl Value {
-    /// The value in a request; `None` if it is too long to be kept.
+    /// The value in a request; `None` if it is too long to be stored.
     #[expect(
         clippy::option_option,
         reason = "too long and not there are different things"
@@ -196,8 +196,7 @@ impl Value {
     }
 }
 
-/// The names in `Vary` (RFC 9110 §12.5.5), in order and each once; `None` if there is a `*` among them, or something that
-/// is no name, or too many.
+/// The names in `Vary` (RFC 9110 §12.5.5), in order and each once; `None` if there is a `*`, an invalid name, or too many.
 fn nominated_fields(response: &HeaderMap) -> Option<Vec<HeaderName>> {
     let lines = response.get_all(header::VARY).iter();
     let names = lines.flat_map(|line| list::members(line.as_bytes()));

@@ -54,8 +54,8 @@ impl<B> CacheBody<B> {
         Self { source }
     }
 
-    /// Content that is not stored.
-    pub(crate) fn forwarded(body: B) -> Self {
+    /// The content of a forwarded response that is not stored.
+    pub fn forwarded(body: B) -> Self {
         let source = Source::Origin { body };
         Self { source }
     }

@@ -1,4 +1,4 @@
-//! What operators see of the cache: a word for each request, and figures.
+//! The figures of the cache for operators, and the word for each request in log and metrics.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::EdgeCache;
 use crate::observe::CacheFigures;
 
-/// The word for a request that failed, for which nothing stored could stand in.
+/// The word for a request that failed, without a stored response in place of the failure.
 pub(super) const FAILED: &str = "failed";
 
-/// How the cache took part in an answer, in one word: for the log, and as a label of `terrace_cache_requests_total`.
+/// How the cache took part in a response, in one word: for the log, and as a label of `terrace_cache_requests_total`.
 pub(super) fn result(status: &CacheStatus) -> &'static str {
     match status.outcome() {
         CacheOutcome::Hit => "hit",
@@ -26,11 +26,11 @@ pub(super) fn result(status: &CacheStatus) -> &'static str {
 /// The figures of `terrace cache stats`.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct CacheStatistics {
-    /// Keys under which something is stored.
+    /// Keys with stored responses.
     entries: u64,
-    /// What all of it takes, in bytes.
+    /// The memory that they take, in bytes.
     stored_bytes: u64,
-    /// The most that it may take, in bytes.
+    /// The most memory that they may take, in bytes.
     capacity_bytes: u64,
     hits: u64,
     misses: u64,
@@ -38,7 +38,7 @@ pub(crate) struct CacheStatistics {
     stale: u64,
     collapsed: u64,
     bypassed: u64,
-    /// Of the requests for something that can be stored, the part that was not forwarded; absent before the first.
+    /// Hits as a fraction of the requests in which the cache had a part; absent before the first.
     hit_ratio: Option<f64>,
     insertions: u64,
     refused: u64,

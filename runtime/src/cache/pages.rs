@@ -1,4 +1,4 @@
-//! The pages of the admin listener by which operators see and purge the cache.
+//! The purge API and the figures of the cache, as pages of the admin listener.
 
 use std::sync::Arc;
 
@@ -13,44 +13,44 @@ use super::EdgeCache;
 use crate::request::ResponseBody;
 use crate::server::AdminPage;
 
-/// The page that purges.
+/// The page for purges.
 pub(crate) const PURGE_PATH: &str = "/cache/purge";
 /// The page with the figures.
 pub(crate) const STATISTICS_PATH: &str = "/cache/stats";
 
-/// Why a purge met no response.
+/// The detail of a purge that met no response.
 const NOTHING_STORED: &str = "nothing was stored there";
 
-/// The pages of the cache; without one they say so.
+/// The pages of the cache. Without a cache they answer 404.
 pub(crate) struct CachePages(Option<EdgeCache>);
 
-/// What a purge is asked for: one of the first four.
+/// The target of a purge: exactly one of the first four fields.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PurgeRequest {
-    /// The group of that name, of every host.
+    /// The group of this name, of every host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tag: Option<String>,
     /// All variants of one URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
-    /// All URLs that begin so.
+    /// All URLs with this prefix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) prefix: Option<String>,
     /// Everything.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) all: bool,
-    /// Whether it is marked stale instead of being removed.
+    /// Whether responses are marked stale instead of removed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) soft: bool,
 }
 
-/// What became of a purge.
+/// The outcome of a purge.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Purged {
     /// How many responses it met.
     pub(crate) purged: u64,
-    /// Said where it met none: a mistyped name is no success.
+    /// Present if it met none, since a mistyped name is not a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) detail: Option<String>,
 }
@@ -62,7 +62,7 @@ impl Purged {
     }
 }
 
-/// Why a page could not do what it was asked for.
+/// The answer of a page to a request that it refuses.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct PageError {
     /// What is wrong, and what to do.
@@ -79,7 +79,7 @@ impl CachePages {
         if *request.method() != Method::POST {
             return not_allowed("POST");
         }
-        // A page of the web can have a browser send any other type to this address, but not this one (Fetch §2.2.2).
+        // A web page can make a browser send other types to this address, but not this one (Fetch §2.2.2).
         let content_type = request.headers().get(header::CONTENT_TYPE);
         if content_type.is_none_or(|value| value.as_bytes() != b"application/json") {
             let what = "send JSON, with `Content-Type: application/json`";
@@ -99,7 +99,7 @@ impl CachePages {
 }
 
 impl CachePages {
-    /// The pages, for the admin listener.
+    /// Its pages for the admin listener.
     pub(crate) fn pages(self) -> Vec<AdminPage> {
         let pages = Arc::new(self);
         let page = |path| {
@@ -125,7 +125,7 @@ impl CachePages {
 }
 
 impl PurgeRequest {
-    /// What is meant.
+    /// The target.
     ///
     /// # Errors
     /// What is wrong with it, and what to do.
@@ -165,7 +165,7 @@ fn key(url: &str) -> Result<CacheKey, String> {
     })
 }
 
-/// The beginning of keys that is meant by a prefix.
+/// The prefix of keys for the beginning of a URL.
 fn normalised(prefix: &str) -> Result<String, String> {
     CacheKey::parse_prefix(prefix).ok_or_else(|| {
         format!(

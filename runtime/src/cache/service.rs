@@ -90,7 +90,7 @@ impl<S: InnerService> CachedService<S> {
 }
 
 impl<S: InnerService + Routed> Parts<S> {
-    /// The answer to a request that bypasses the cache: the response of the inner service, which the cache is shown.
+    /// The answer to a request that bypasses the cache. The cache sees the response of the inner service.
     async fn bypass(
         self: Rc<Self>,
         bypass: Bypass,
@@ -234,7 +234,7 @@ impl<S> Parts<S> {
 /// A request that may change a resource.
 struct Change {
     method: Method,
-    /// The key of the resource; `None` if it has none, such as a URL that is too long.
+    /// The key of the resource. For a URL that is too long it is that of the path, which invalidates more than was changed.
     key: Option<CacheKey>,
 }
 
@@ -243,7 +243,7 @@ impl Change {
         let method = request.method();
         (!method.is_safe()).then(|| Self {
             method: method.clone(),
-            key: CacheKey::of_request(request),
+            key: CacheKey::of_request(request).or_else(|| CacheKey::without_query(request)),
         })
     }
 }

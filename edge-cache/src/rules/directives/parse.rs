@@ -27,7 +27,7 @@ pub(super) fn directives<'a>(
         .map(directive)
 }
 
-/// A directive whose argument is not well formed keeps it as it is, so that it is not taken for one without an argument.
+/// A malformed argument stays as it is, so that the directive does not count as one without an argument.
 fn directive(member: &[u8]) -> Directive<'_> {
     let Some(equals) = member.iter().position(|byte| *byte == b'=') else {
         return Directive {
@@ -36,7 +36,7 @@ fn directive(member: &[u8]) -> Directive<'_> {
         };
     };
     let (name, argument) = (&member[..equals], &member[equals + 1..]);
-    // Space around `=` is not allowed. The name is still taken, because most directives forbid something.
+    // Space around `=` is not allowed. The name still counts, because most directives forbid something.
     let well_formed = name.trim_ascii_end() == name;
     let argument = match list::unquoted(argument) {
         Some(text) if well_formed => text,

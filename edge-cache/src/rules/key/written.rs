@@ -16,10 +16,10 @@ impl CacheKey {
         Self::of_authority(scheme, &format!("{authority}{}", encoded(path)))
     }
 
-    /// The text with which the keys begin that are meant by the beginning of a URL. `None` if no key begins so.
+    /// The prefix of keys for the beginning of a URL. `None` if no key can have it.
     ///
-    /// It reaches at least to the end of the host: `http://example.com` would mean `http://example.com.invalid/` as well.
-    /// An unfinished last segment stays as it is.
+    /// It includes the whole host, since `http://example.com` would include `http://example.com.invalid/`. An incomplete
+    /// last segment stays unchanged.
     #[must_use]
     pub fn parse_prefix(prefix: &str) -> Option<String> {
         let (scheme, authority, path) = split(prefix)?;

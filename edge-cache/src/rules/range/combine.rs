@@ -15,13 +15,13 @@ type Part = (u64, Arc<Content>);
 
 /// A newer part of a representation, combined with the stored parts.
 ///
-/// They are joined only if the same strong validator shows that they belong together; else the newer one stands alone.
-/// `None` if nothing is gained by it, because all of the representation is stored.
+/// Parts are combined only if they have the same strong validator; otherwise the newer part replaces the older ones.
+/// `None` if all of the representation is stored already.
 #[must_use]
 pub fn combine(stored: &StoredResponse, newer: StoredResponse) -> Option<StoredResponse> {
     let is_same = same_strong_validator(&stored.headers, &newer.headers);
     let (older_parts, older_length) = match &stored.representation {
-        // What is still arriving was asked for just now.
+        // Content that still arrives is as new.
         Representation::Whole(content) if is_same || content.length().is_none() => return None,
         Representation::Whole(_) => return Some(newer),
         Representation::Parts { .. } if !is_same => return Some(newer),
@@ -108,7 +108,7 @@ fn pieces(parts: &[Part]) -> Option<Vec<(u64, Bytes)>> {
     Some(pieces)
 }
 
-/// What of some bytes is not among these pieces, which are in order.
+/// The gaps that some pieces, which are in order, leave in a range.
 fn uncovered(mut start: u64, mut bytes: Bytes, pieces: &[(u64, Bytes)]) -> Vec<(u64, Bytes)> {
     let mut left = Vec::new();
     for (piece_start, piece) in pieces {
@@ -164,8 +164,8 @@ pub fn beginning_that_fits<'a>(
     (fits && *start == 0 && beginning.length() == Some(offset)).then_some(beginning)
 }
 
-/// The fields of a whole that a stored beginning and its rest make: those of the rest, and of the beginning what that lacks
-/// (RFC 9111 §3.4).
+/// The fields of a representation that is combined of a stored beginning and its rest: those of the rest, then further ones
+/// of the beginning (RFC 9111 §3.4).
 #[must_use]
 pub fn whole_headers(stored: &StoredResponse, rest: &HeaderMap) -> HeaderMap {
     let headers = freshen(&stored.headers, rest);
@@ -198,7 +198,7 @@ mod tests {
         String::from_utf8(bytes.concat()).unwrap()
     }
 
-    /// The parts of what two make, or the whole at offset 0.
+    /// The parts after combining two, or the whole at offset 0.
     fn combined(one: &StoredResponse, other: StoredResponse) -> Vec<(u64, String)> {
         match combine(one, other).unwrap().representation {
             Representation::Whole(content) => vec![(0, text(&content))],

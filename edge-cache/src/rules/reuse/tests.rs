@@ -18,8 +18,8 @@ fn policy(response: &str) -> Policy {
     Policy::new(&directives, lifetime, FreshnessSource::MaxAge)
 }
 
-fn standing(policy: &Policy, age: u64) -> Standing<'_> {
-    Standing {
+fn aged(policy: &Policy, age: u64) -> AgedResponse<'_> {
+    AgedResponse {
         policy,
         current_age: Duration::from_secs(age),
         is_marked_stale: false,
@@ -32,7 +32,7 @@ fn request(request: &str) -> RequestDirectives {
 
 /// What may be done with a response of this age, with its `Cache-Control` and that of the request.
 fn at(age: u64, response: &str, asked: &str) -> Reuse {
-    standing(&policy(response), age).may_reuse(&request(asked))
+    aged(&policy(response), age).may_reuse(&request(asked))
 }
 
 #[test]
@@ -113,21 +113,21 @@ fn what_is_immutable_is_validated_only_if_that_is_necessary_rfc_8246_2() {
 #[test]
 fn a_response_that_is_marked_stale_is_validated_however_young() {
     let policy = policy("max-age=60");
-    let marked = Standing {
+    let marked = AgedResponse {
         is_marked_stale: true,
-        ..standing(&policy, 1)
+        ..aged(&policy, 1)
     };
     assert_eq!(marked.may_reuse(&request("")), STALE);
-    assert!(marked.may_stand_in_when_disconnected(&request(""), Duration::from_secs(10)));
+    assert!(marked.may_serve_when_disconnected(&request(""), Duration::from_secs(10)));
 }
 
 /// Whether it stands in for a failure with 503, and for an origin that can't be reached, within ten seconds.
 fn on_error(age: u64, response: &str, asked: &str) -> (bool, bool) {
     let (policy, asked) = (policy(response), request(asked));
-    let standing = standing(&policy, age);
+    let aged = aged(&policy, age);
     (
-        standing.may_stand_in_for(StatusCode::SERVICE_UNAVAILABLE, &asked),
-        standing.may_stand_in_when_disconnected(&asked, Duration::from_secs(10)),
+        aged.may_replace_error(StatusCode::SERVICE_UNAVAILABLE, &asked),
+        aged.may_serve_when_disconnected(&asked, Duration::from_secs(10)),
     )
 }
 
@@ -163,7 +163,7 @@ fn a_stale_response_stands_in_for_a_failure_where_it_was_said_so_rfc_5861_4() {
     );
     for status in [404, 501, 505] {
         let status = StatusCode::from_u16(status).unwrap();
-        assert!(!standing(&policy("stale-if-error=30"), 1).may_stand_in_for(status, &request("")));
+        assert!(!aged(&policy("stale-if-error=30"), 1).may_replace_error(status, &request("")));
     }
 }
 
@@ -188,6 +188,6 @@ fn a_stale_response_stands_in_for_an_origin_that_cant_be_reached_rfc_9111_4_2_4(
 #[test]
 fn the_time_to_live_of_a_stale_response_is_negative_rfc_9211_2_4() {
     let policy = policy("max-age=60");
-    assert_eq!(standing(&policy, 20).time_to_live(), 40);
-    assert_eq!(standing(&policy, 65).time_to_live(), -5);
+    assert_eq!(aged(&policy, 20).time_to_live(), 40);
+    assert_eq!(aged(&policy, 65).time_to_live(), -5);
 }

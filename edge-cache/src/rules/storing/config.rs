@@ -4,12 +4,12 @@ use http::HeaderName;
 
 use crate::rules::freshness::NegativeCaching;
 
-/// What an installation may choose about storing, where the standards leave a choice.
+/// Which responses are stored, as far as the standards leave a choice.
 #[derive(Clone, Debug)]
 pub struct StoringConfig {
     /// The targeted fields that are obeyed, the most specific first (RFC 9213 §2.2).
     pub target_list: Box<[HeaderName]>,
-    /// How long failures are stored that do not say it.
+    /// How long errors without an explicit lifetime are fresh.
     pub negative_caching: NegativeCaching,
     /// Whether responses with `Set-Cookie` are stored.
     pub set_cookie: SetCookie,
@@ -21,12 +21,12 @@ pub enum SetCookie {
     /// Only if it says that it is for all clients: with `public`, `s-maxage` or a targeted field.
     #[default]
     IfForAll,
-    /// As any other response: RFC 9111 §7.3 allows it.
+    /// Like any other response: RFC 9111 §7.3 allows it.
     Store,
 }
 
 impl Default for StoringConfig {
-    /// Obeys `CDN-Cache-Control` (RFC 9213 §3.1), and stores no failure that does not ask for it.
+    /// Obeys `CDN-Cache-Control` (RFC 9213 §3.1), and stores errors only with an explicit lifetime.
     fn default() -> Self {
         Self {
             target_list: [HeaderName::from_static("cdn-cache-control")].into(),

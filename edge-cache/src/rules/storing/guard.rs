@@ -8,17 +8,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::rules::key::{CacheKey, without_default_port};
 
-/// Whether a request asks the origin to take it for another one than its cache key says: with a field from which
-/// frameworks read host, scheme, port, path or method, and whose value is not that of the key.
+/// Whether a request has a field from which frameworks read host, scheme, port, path or method, and whose value contradicts
+/// the cache key.
 #[must_use]
 pub fn steers_the_origin(request: &HeaderMap, key: &CacheKey) -> bool {
-    // One look at the names: most requests have none of these, and looking each up would cost a hash of each.
+    // One pass over the names: most requests have none of these, and each look-up would cost a hash.
     let may_steer = |name: &HeaderName| matches!(name.as_str().as_bytes(), [b'x' | b'f', ..]);
     let mut fields = request.iter().filter(|(name, _)| may_steer(name));
     fields.any(|(name, value)| contradicts(name.as_str(), value, key))
 }
 
-/// Whether a field says something about the request that is not what its key says.
+/// Whether a field contradicts the cache key.
 fn contradicts(name: &str, value: &HeaderValue, key: &CacheKey) -> bool {
     let value = value.to_str().unwrap_or_default().trim_ascii();
     let agrees = match name {
@@ -69,7 +69,7 @@ fn is_forwarded_as(hop: &str, key: &CacheKey) -> bool {
     })
 }
 
-/// Whether a request has content, which means nothing with `GET` (RFC 9110 §9.3.1) but which some origins heed.
+/// Whether a request has content, which has no meaning with `GET` (RFC 9110 §9.3.1), but some origins use it.
 #[must_use]
 pub fn has_content(request: &HeaderMap) -> bool {
     let lengths = request.get_all(header::CONTENT_LENGTH).iter();

@@ -3,13 +3,13 @@
 /// Why a response is not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoStoreReason {
-    /// The request's method is none whose responses are stored (RFC 9111 §3).
+    /// Responses to the request's method are not stored (RFC 9111 §3).
     Method,
     /// The request has `no-store` (RFC 9111 §5.2.1.5).
     RequestNoStore,
-    /// The request has something that may change the response and is not in the cache key.
+    /// A field of the request may change the response and is not in the cache key.
     UnkeyedInput,
-    /// The status is not final, not understood (RFC 9111 §3, §5.2.2.3), or means nothing by itself.
+    /// The status is not final, not understood (RFC 9111 §3, §5.2.2.3), or depends on the request.
     Status,
     /// The response has `no-store` (RFC 9111 §5.2.2.5).
     NoStore,
@@ -23,11 +23,11 @@ pub enum NoStoreReason {
     SetCookie,
     /// The response has `Vary: *`, or one that can't be read or names too much (RFC 9111 §4.1).
     Vary,
-    /// Nothing says that it may be used again, now or after validation.
+    /// It could never be reused, with or without a validation.
     NotReusable,
-    /// It is in more groups than are kept track of, or in one with too long a name.
+    /// It is in too many groups, or in one with a name that is too long.
     TooManyGroups,
-    /// The installation does not want it: it is too large, or its route is not cached.
+    /// It is too large, or the service behind the cache does not want it stored.
     NotWanted,
 }
 
@@ -52,8 +52,8 @@ impl NoStoreReason {
         }
     }
 
-    /// Whether the next response for this URI will probably not be stored either, so that requests need not wait for one
-    /// another: the reason lies in the resource, not in the request or in a failure.
+    /// Whether the next response for this URI is unlikely to be stored as well, because the reason is in the resource, not in
+    /// the request or in an error. Requests for it do not wait for each other.
     #[must_use]
     pub fn is_lasting(self) -> bool {
         match self {

@@ -42,7 +42,7 @@ pub(super) fn combined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<
     Some(all)
 }
 
-/// A value in its normal form, which is its own.
+/// The normal form of a value. A normal form is its own.
 pub(super) fn normalised(name: &HeaderName, value: &[u8]) -> Vec<u8> {
     let value = value.trim_ascii();
     // After a quote that is not closed, a comma has no clear meaning.

@@ -1,4 +1,4 @@
-//! What operators may ask of the pages, and what they are told.
+//! Requests of operators, and the answers of the pages.
 
 use std::num::NonZeroUsize;
 
@@ -89,7 +89,7 @@ fn a_purge_that_is_not_understood_is_explained() {
     }
 }
 
-/// A browser sends such a request to any address, for any page of the web (Fetch §2.2.2).
+/// A web page can make a browser send such a request to any address (Fetch §2.2.2).
 #[test]
 fn a_purge_without_the_type_of_json_is_refused() {
     for content_type in [
