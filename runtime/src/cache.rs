@@ -3,7 +3,7 @@
 
 mod figures;
 mod pages;
-mod service;
+mod stage;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::settings;
 
 pub(crate) use figures::CacheStatistics;
 pub(crate) use pages::{CachePages, PURGE_PATH, PageError, PurgeRequest, Purged, STATISTICS_PATH};
-pub(crate) use service::{CachedService, GroupScope, Routed};
+pub(crate) use stage::{CacheStage, GroupScope, Lookup, NextStage};
 
 /// The name in `Cache-Status` (RFC 9211 §2).
 pub(crate) const NAME: &str = "terrace";

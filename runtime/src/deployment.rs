@@ -1,4 +1,4 @@
-//! The app as it runs: routes, and the functions behind them. Swapped as a whole when the app changes.
+//! Owns the app as it runs: its routes, and the functions behind them. When it is swapped for another is left to `serving`.
 
 mod guest_request;
 mod loader;
@@ -9,7 +9,6 @@ pub use loader::{Files, Loader, Rendered, handler};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use edge_cache::StoreOverride;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -47,53 +46,53 @@ enum Target {
     Static(StaticResponse),
 }
 
+/// What the route of a request leads to.
+pub enum Routed<'a> {
+    /// A response that is there already.
+    Response(Response<ResponseBody>),
+    /// A function, and its call.
+    Function(&'a Arc<Function>, Request<WasiBody>, Arc<CallState>),
+}
+
 impl Deployment {
-    /// Answers a client's request.
+    /// Finds what answers a client's request. A function gets it in the shape that its guest sees.
     ///
     /// # Errors
-    /// Any [`Failure`] that prevents a response from beginning.
-    pub async fn serve(
+    /// No route leads anywhere, or the request cannot be given to the function.
+    pub fn route(
         &self,
         worker: WorkerId,
         request: Request<RequestBody>,
         context: Arc<RequestContext>,
-    ) -> Result<Response<ResponseBody>, Failure> {
+    ) -> Result<Routed<'_>, Failure> {
         context.enter(Stage::Route);
         // Cheap: the text is shared.
         let target = request.uri().clone();
         if let Some(page) = target.path().strip_prefix(RESERVED_PREFIX) {
-            return self.well_known(page);
+            return self.well_known(page).map(Routed::Response);
         }
         if target.path() == SERVER_WIDE {
-            return Ok(methods());
+            return Ok(Routed::Response(methods()));
         }
         let found = self.router.find(target.path()).ok_or(Failure::NoRoute)?;
         let trigger = &self.triggers[found.trigger()];
         context.set_route(&trigger.metrics[worker.0]);
         match &trigger.target {
-            Target::Static(response) => Ok(static_response(response)),
+            Target::Static(response) => Ok(Routed::Response(static_response(response))),
             Target::Function(function) => {
-                let request = guest_request::from_client(
-                    request,
-                    &found,
-                    &context,
-                    function.limits.request_body,
-                )?;
+                let limits = &function.limits;
+                let limit = limits.request_body;
+                let request = guest_request::from_client(request, &found, &context, limit)?;
                 // From now: a request that waited in the cache has its whole time still.
-                let deadline = clock::now() + function.limits.timeout;
-                let call = CallState::new(context, worker, deadline);
-                let mut response = function.call(request, call).await?;
-                if !function.limits.cache {
-                    response.extensions_mut().insert(StoreOverride::Never);
-                }
-                Ok(response)
+                let call = CallState::new(context, worker, clock::now(), limits.timeout);
+                Ok(Routed::Function(function, request, call))
             }
         }
     }
 
     /// The index of the route that a path takes.
     #[must_use]
-    pub fn route(&self, path: &str) -> Option<usize> {
+    pub fn route_index(&self, path: &str) -> Option<usize> {
         self.router.find(path).map(|route| route.trigger())
     }
 
@@ -132,7 +131,7 @@ impl Deployment {
         };
         let limit = function.limits.request_body;
         let request = guest_request::from_within(request, route.as_ref(), &caller.context, limit)?;
-        let state = CallState::nested(caller, clock::now() + function.limits.timeout);
+        let state = CallState::nested(caller, clock::now(), function.limits.timeout);
         function
             .call(request, state)
             .await

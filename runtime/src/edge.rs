@@ -1,7 +1,7 @@
-//! `terrace edge`: a reverse proxy in front of an origin, on the same server as the app of `terrace up`.
+//! Owns the origin of `terrace edge`: what is sent to it, and what its answers become for the client.
+//! The order of an edge's stages is left to `serving`.
 
 mod message;
-mod origin_service;
-mod serving;
+mod origin_client;
 
-pub use serving::{EdgeOptions, EdgeServing};
+pub(crate) use origin_client::OriginClient;

@@ -148,9 +148,16 @@ impl Function {
     ) -> Result<Response<ResponseBody>, Failure> {
         let deadline = state.deadline;
         let is_wanted = request.method() != Method::HEAD;
-        state.context.enter(Stage::Admit);
-        let permit = self.admission.admit(deadline, &self.metrics).await?;
-        state.context.enter(Stage::Run);
+        state.context.enter_at(Stage::Admit, state.begun);
+        let permit = if let Some(permit) = self.admission.admit_at_once() {
+            // Most calls: what has not waited needs no second look at the clock.
+            state.context.enter_at(Stage::Run, state.begun);
+            permit
+        } else {
+            let permit = self.admission.admit(deadline, &self.metrics).await?;
+            state.context.enter(Stage::Run);
+            permit
+        };
         let (reply, response) = oneshot::channel();
         let cancel = CancelOnDrop::new(Arc::clone(&state));
         self.place(Job {

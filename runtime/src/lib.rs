@@ -8,7 +8,7 @@ pub mod clock;
 mod composition;
 pub mod deployment;
 mod document;
-pub mod edge;
+mod edge;
 pub mod engine;
 mod environment;
 pub mod failure;

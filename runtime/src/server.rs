@@ -1,5 +1,5 @@
-//! Owns the public HTTP/1.1 listener: threads, connections, and a request's way up to the inner service.
-//! What answers a request (routes, functions) is left to that service.
+//! Owns the public HTTP/1.1 listener: threads, connections, and the stages of a request that concern its client.
+//! The order of all stages, and what answers a request, is left to a [`Pipeline`].
 
 mod acceptor;
 mod admin;
@@ -7,16 +7,12 @@ mod background;
 mod connection;
 mod drain;
 mod exchange;
-mod guard;
-mod interim;
 pub mod limits;
 mod message;
-mod phase;
 mod refusal;
 mod sanitise;
 mod signals;
-mod socket;
-mod stack;
+mod stages;
 mod worker;
 mod workers;
 mod write_timeout;
@@ -26,19 +22,22 @@ use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use http::Response;
 use tokio::sync::watch;
 
 pub use admin::{Admin, AdminConfig, AdminPage, AdminThread};
 pub use background::Background;
+pub use connection::Arrival;
 pub use drain::Readiness;
+pub use exchange::{Exchange, ExchangeBody};
 pub(crate) use message::SERVER_WIDE;
 pub use sanitise::TrustedProxies;
 pub(crate) use sanitise::remove_hop_by_hop;
 pub use signals::Signals;
-pub use stack::InnerService;
+pub use stages::ServerStages;
+pub use worker::PipelineParts;
 
 use crate::observe::Observer;
-use crate::request::WorkerId;
 use crate::settings::ServerLimits;
 use acceptor::Acceptor;
 use limits::CUT_TIMEOUT;
@@ -56,6 +55,16 @@ pub struct ServerConfig {
     pub limits: ServerLimits,
     /// The proxies whose forwarding fields are believed.
     pub trusted_proxies: TrustedProxies,
+}
+
+/// The stages of a request, from its arrival to its response, on one worker thread. `serving/pipeline.rs` has those of
+/// `terrace up` and of `terrace edge`.
+///
+/// Neither a pipeline nor its futures leave their thread, so both may hold what is not `Send`. Dropping a future, as
+/// happens when the client is gone, cancels the request with all that works on it.
+pub trait Pipeline: 'static {
+    /// Answers one request. It takes `&self`, so that no request waits for another one to begin.
+    fn answer(&self, arrival: Arrival) -> impl Future<Output = Response<ExchangeBody>>;
 }
 
 /// A listener that is bound and does not accept yet.
@@ -84,8 +93,8 @@ pub enum ServeError {
     /// A worker thread could not be started, for lack of memory, threads or file descriptors.
     #[error("cannot start a worker thread: {0}; raise the limits of the process (`ulimit -a`)")]
     Worker(#[source] io::Error),
-    /// The inner service of a worker could not be made.
-    #[error("a worker thread ended while it made its service")]
+    /// The pipeline of a worker could not be made.
+    #[error("a worker thread ended while it made its pipeline")]
     Factory,
     /// Requests were still unanswered at the end of the drain timeout, or at the second signal.
     #[error(
@@ -124,8 +133,8 @@ impl Server {
         self.address
     }
 
-    /// Serves until it is told to end, with one inner service per worker thread, made on that thread by
-    /// `factory`. What the services spawn in the background is waited for like a request.
+    /// Serves until it is told to end, with one pipeline per worker thread, made on that thread by `factory`. What
+    /// pipelines spawn in the background is waited for like a request.
     ///
     /// `ready` is called once requests are answered. `next_signal` is awaited twice. At the first signal the server drains:
     /// it accepts nothing more and answers what it has accepted. At the drain timeout or at the second signal it cuts what
@@ -135,15 +144,15 @@ impl Server {
     /// # Errors
     ///
     /// When the threads or the listener cannot be set up, or the drain did not finish.
-    pub async fn run<F, S>(
+    pub async fn run<F, P>(
         self,
         factory: F,
         ready: impl FnOnce(),
         mut next_signal: impl AsyncFnMut(),
     ) -> Result<(), ServeError>
     where
-        F: Fn(WorkerId, Background) -> S + Send + Sync + 'static,
-        S: InnerService,
+        F: Fn(PipelineParts) -> P + Send + Sync + 'static,
+        P: Pipeline,
     {
         let (abort, aborted) = watch::channel(false);
         let parts = WorkerParts {

@@ -243,3 +243,8 @@ impl Config {
         }
     }
 }
+
+/// Why a key of a later version is refused.
+fn not_yet(what: &str) -> Reason {
+    Reason::new(format!("this version of Terrace does not have {what} yet")).help("remove it")
+}

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use crate::edge::EdgeOptions;
 use crate::manifest::MANIFEST_FILE;
-use crate::serving::ServingOptions;
+use crate::serving::{EdgeOptions, ServingOptions};
 use crate::settings::AdminAddress;
 
 mod examples;

@@ -1,4 +1,4 @@
-//! `terrace up`, and the serving that it shares with `terrace dev`.
+//! `terrace up`, and the serving that it shares with `terrace dev` and `terrace edge`.
 
 use super::arguments::ServeArguments;
 use super::build::Builder;
@@ -16,13 +16,13 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
         let components = selection::components(&app, "--only", &arguments.only)?;
         Builder::new(console).build_all(&components)?;
     }
-    let serving = Serving::start(arguments.options())?;
+    let (serving, _) = Serving::up(arguments.options())?;
     Ok(serve(console, serving)?)
 }
 
-/// Serves an app, and prints its addresses once it answers.
+/// Serves, and prints the addresses once requests are answered.
 pub(crate) fn serve(console: Console, serving: Serving) -> Result<(), StartError> {
-    let app = serving.app_name().to_owned();
+    let app = serving.name().to_owned();
     let http = format!("http://{}", serving.http());
     let admin = serving.admin().map(|address| format!("http://{address}"));
     serving.run(|| {

@@ -29,7 +29,7 @@ fn deployment(functions: BTreeMap<String, Arc<Function>>) -> Deployment {
 fn at_depth(depth: u32) -> Arc<CallState> {
     let first = call_within(Duration::from_secs(20));
     (0..depth).fold(first, |call, _| {
-        CallState::nested(&call.caller(), call.deadline)
+        CallState::nested(&call.caller(), call.begun, Duration::from_secs(20))
     })
 }
 
@@ -65,9 +65,9 @@ async fn a_component_or_route_that_is_not_there_is_not_found() {
 #[test]
 fn a_nested_call_has_no_more_time_than_its_caller() {
     let caller = call_within(Duration::from_secs(1));
-    let nested = CallState::nested(&caller.caller(), caller.deadline + Duration::from_secs(1));
+    let nested = CallState::nested(&caller.caller(), caller.begun, Duration::from_secs(2));
     assert_eq!(nested.deadline, caller.deadline);
-    let hurried = CallState::nested(&caller.caller(), caller.deadline - Duration::from_millis(1));
+    let hurried = CallState::nested(&caller.caller(), caller.begun, Duration::from_millis(999));
     assert!(hurried.deadline < caller.deadline);
     assert_eq!(hurried.depth, 1);
 }

@@ -32,7 +32,7 @@ pub(super) enum ToOrigin {
 pub(super) fn towards_origin(
     request: Request<RequestBody>,
     origin: &Origin,
-    context: Option<&RequestContext>,
+    context: &RequestContext,
 ) -> Result<ToOrigin, Failure> {
     let (mut head, content) = request.into_parts();
     if head.method == Method::OPTIONS && is_last_hop(&mut head.headers) {
@@ -45,9 +45,7 @@ pub(super) fn towards_origin(
     // can be sent on, and that is when the server tells the client to continue (RFC 9110 §10.1.1).
     head.headers.remove(header::EXPECT);
     head.headers.append(VIA, via(head.version));
-    if let Some(context) = context {
-        tell_client(&mut head.headers, context);
-    }
+    tell_client(&mut head.headers, context);
     Ok(ToOrigin::Forward(Request::from_parts(head, content)))
 }
 

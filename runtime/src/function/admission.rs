@@ -25,13 +25,18 @@ impl Admission {
         }
     }
 
+    /// A place, if there is one now.
+    pub(super) fn admit_at_once(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
     /// Waits for a place, until `deadline`; refuses at once when the queue is full.
     pub(super) async fn admit(
         &self,
         deadline: Instant,
         metrics: &ComponentMetrics,
     ) -> Result<OwnedSemaphorePermit, Failure> {
-        if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
+        if let Some(permit) = self.admit_at_once() {
             return Ok(permit);
         }
         let _waiting = self.enqueue(metrics)?;

@@ -19,6 +19,8 @@ use crate::request::{RequestContext, WorkerId};
 
 /// What the two sides of a call know of each other.
 pub struct CallState {
+    /// When the function was called.
+    pub begun: Instant,
     /// When the request must have ended.
     pub deadline: Instant,
     /// The client's request, on whose behalf this call is.
@@ -41,22 +43,24 @@ pub struct CallState {
 }
 
 impl CallState {
-    /// A client's call, which must end by `deadline`.
+    /// A client's call, which begins at `now` and must end in `timeout`.
     #[must_use]
-    pub fn new(context: Arc<RequestContext>, worker: WorkerId, deadline: Instant) -> Arc<Self> {
-        Arc::new(Self::at_depth(context, worker, deadline, 0))
+    pub fn new(
+        context: Arc<RequestContext>,
+        worker: WorkerId,
+        now: Instant,
+        timeout: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self::at_depth(context, worker, now, now + timeout, 0))
     }
 
     /// A call that the guest of `caller` makes. It can't last longer than that one.
     #[must_use]
-    pub fn nested(caller: &GuestCall, deadline: Instant) -> Arc<Self> {
-        let deadline = deadline.min(caller.deadline);
-        Arc::new(Self::at_depth(
-            Arc::clone(&caller.context),
-            caller.worker,
-            deadline,
-            caller.depth + 1,
-        ))
+    pub fn nested(caller: &GuestCall, now: Instant, timeout: Duration) -> Arc<Self> {
+        let deadline = caller.deadline.min(now + timeout);
+        let context = Arc::clone(&caller.context);
+        let depth = caller.depth + 1;
+        Arc::new(Self::at_depth(context, caller.worker, now, deadline, depth))
     }
 
     /// This call, as the sender of requests.
@@ -73,10 +77,12 @@ impl CallState {
     fn at_depth(
         context: Arc<RequestContext>,
         worker: WorkerId,
+        begun: Instant,
         deadline: Instant,
         depth: u32,
     ) -> Self {
         Self {
+            begun,
             deadline,
             context,
             worker,

@@ -45,7 +45,7 @@ impl InstanceSlot {
                 jobs: Some(jobs),
                 calls: Vec::with_capacity(1),
                 taken: 0,
-                idle_since: clock::now(),
+                idle_since: job.state.begun,
             }),
             concurrent: reuse.concurrent,
             requests: reuse.requests,
@@ -83,12 +83,14 @@ impl InstanceSlot {
         let mut slot_state = self.state.lock();
         let was_full = slot_state.calls.len() >= self.concurrent;
         slot_state.calls.retain(|call| !Arc::ptr_eq(call, state));
-        slot_state.idle_since = clock::now();
         let is_idle = slot_state.calls.is_empty();
         if function.is_retired() || is_idle && function.budget.is_short() {
             slot_state.jobs = None;
-        } else if was_full && slot_state.is_open(self) {
-            pool.push(Arc::clone(self));
+        } else if slot_state.is_open(self) {
+            slot_state.idle_since = clock::now();
+            if was_full {
+                pool.push(Arc::clone(self));
+            }
         }
     }
 

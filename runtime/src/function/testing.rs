@@ -164,7 +164,7 @@ pub(crate) fn context() -> Arc<RequestContext> {
 
 /// A call that must end in `timeout`.
 pub(crate) fn call_within(timeout: Duration) -> Arc<CallState> {
-    CallState::new(context(), WORKER, clock::now() + timeout)
+    CallState::new(context(), WORKER, clock::now(), timeout)
 }
 
 /// A request without content.

@@ -65,12 +65,17 @@ impl Stage {
 }
 
 impl StageTimes {
+    /// Whether the request has come to `stage`.
+    pub(crate) fn has(&self, stage: Stage) -> bool {
+        self.0[stage as usize].load(Ordering::Relaxed) > 0
+    }
+
     /// Notes that a request that arrived at `received` comes to `stage` at `now`.
     pub(crate) fn enter(&self, stage: Stage, received: Instant, now: Instant) {
-        let offset = &self.0[stage as usize];
-        if offset.load(Ordering::Relaxed) == 0 {
+        if !self.has(stage) {
             // Zero stands for a stage that was not reached.
-            offset.store(nanoseconds(now, received).max(1), Ordering::Relaxed);
+            let offset = nanoseconds(now, received).max(1);
+            self.0[stage as usize].store(offset, Ordering::Relaxed);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Owns what is known about one request: its id, client and trace, and what became of it.
 //! Finding these facts is left to the stages of a request; telling them to `observe` is left to the exchange.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,9 @@ pub struct RequestContext {
     storage_calls: AtomicU32,
     interim: Interim,
     stages: StageTimes,
-    /// Whether the client has its response or has left: a route that is found later is not counted for it.
-    ended: AtomicBool,
+    /// When the client had its response or had left, in nanoseconds from its arrival; zero until then. A route that is
+    /// found later is not counted for it.
+    ended: AtomicU64,
     instance: AtomicU8,
     cpu_nanoseconds: AtomicU64,
 }
@@ -63,7 +64,7 @@ impl RequestContext {
             storage_calls: AtomicU32::new(0),
             interim: Interim::default(),
             stages: StageTimes::default(),
-            ended: AtomicBool::new(false),
+            ended: AtomicU64::new(0),
             instance: AtomicU8::new(INSTANCE_NONE),
             cpu_nanoseconds: AtomicU64::new(0),
         }
@@ -93,7 +94,7 @@ impl RequestContext {
     pub fn set_route(&self, route: &Arc<RouteMetrics>) {
         // A second route can only come from a guest calling another one; the first is the client's.
         let is_first = self.route.set(Arc::clone(route)).is_ok();
-        if is_first && self.is_of_client() && !self.ended.load(Ordering::Relaxed) {
+        if is_first && self.is_of_client() && self.ended().is_none() {
             route.component().begin_request();
         }
     }
@@ -103,17 +104,32 @@ impl RequestContext {
         matches!(self.caller, Caller::Client(_))
     }
 
-    /// Reports that the request is over. Its route, if it had one by then.
-    pub(crate) fn end(&self) -> Option<&Arc<RouteMetrics>> {
-        self.ended.store(true, Ordering::Relaxed);
+    /// Reports that the request is over at `now`. Its route, if it had one by then.
+    pub(crate) fn end(&self, now: Instant) -> Option<&Arc<RouteMetrics>> {
+        let lasted = now.saturating_duration_since(self.received).as_nanos();
+        let lasted = u64::try_from(lasted).unwrap_or(u64::MAX).max(1);
+        self.ended.store(lasted, Ordering::Relaxed);
         self.route
             .get()
             .inspect(|route| route.component().end_request())
     }
 
-    /// Reports that the request comes to `stage`. Only the first time counts.
+    /// When the request was over, if it is.
+    pub(crate) fn ended(&self) -> Option<Instant> {
+        let lasted = self.ended.load(Ordering::Relaxed);
+        (lasted > 0).then(|| self.received + Duration::from_nanos(lasted))
+    }
+
+    /// Reports that the request comes to `stage` now. Only the first time counts, and costs a look at the clock.
     pub fn enter(&self, stage: Stage) {
-        self.stages.enter(stage, self.received, clock::now());
+        if !self.stages.has(stage) {
+            self.enter_at(stage, clock::now());
+        }
+    }
+
+    /// The same, for who has looked at the clock already.
+    pub fn enter_at(&self, stage: Stage, now: Instant) {
+        self.stages.enter(stage, self.received, now);
     }
 
     /// When the request came to each of its stages.

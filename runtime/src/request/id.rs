@@ -18,9 +18,7 @@ const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 #[derive(Clone, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
-/// A source of random numbers that are unlikely ever to repeat, and that nobody should rely on being secret.
-///
-/// One per worker thread: nothing is shared, so nothing is waited for.
+/// A source of random numbers that are unlikely ever to repeat. They are not secret. Each worker thread has its own.
 #[derive(Debug)]
 pub struct IdSource {
     state: Cell<u64>,

@@ -9,10 +9,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::ServerConfig;
+use super::connection::close;
 use super::drain::Readiness;
 use super::limits::{ACCEPT_PAUSE, MAX_REFUSALS_IN_FLIGHT, WORKER_RESTART_PAUSE};
 use super::refusal::Refusal;
-use super::socket::close;
 use super::workers::{Threads, Workers};
 use crate::failure::Failure;
 use crate::observe::Observer;

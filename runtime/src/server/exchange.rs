@@ -2,7 +2,6 @@
 //! is handed over or the client is gone; its end, however it comes about, is recorded exactly once.
 
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -11,7 +10,6 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 
-use super::phase::ConnectionPhase;
 use super::sanitise::remove_hop_by_hop;
 use crate::clock;
 use crate::failure::Failure;
@@ -24,20 +22,19 @@ const PROXY_STATUS: &str = "proxy-status";
 
 /// One request and its response. Dropping it ends it; dropped early, it counts as given up by the client.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub struct Exchange {
     context: Arc<RequestContext>,
     method: Method,
     target_uri: Uri,
     status: Option<StatusCode>,
     sent_bytes: u64,
     complete: bool,
-    phase: Rc<ConnectionPhase>,
     observer: Arc<Observer>,
 }
 
 /// The content of a response together with its exchange, which ends with it.
 #[derive(Debug)]
-pub(crate) struct ExchangeBody {
+pub struct ExchangeBody {
     content: ResponseBody,
     exchange: Exchange,
 }
@@ -46,7 +43,6 @@ impl Exchange {
     pub(crate) fn begin(
         context: Arc<RequestContext>,
         head: &Parts,
-        phase: Rc<ConnectionPhase>,
         observer: Arc<Observer>,
     ) -> Self {
         Self {
@@ -56,23 +52,23 @@ impl Exchange {
             status: None,
             sent_bytes: 0,
             complete: false,
-            phase,
             observer,
         }
     }
 
     /// The request.
-    pub(crate) fn context(&self) -> &RequestContext {
+    #[must_use]
+    pub fn context(&self) -> &Arc<RequestContext> {
         &self.context
     }
 
-    /// Turns what the inner service answered into the response that the client gets, after which the
-    /// connection closes if it `is_last`.
-    pub(crate) fn respond(
+    /// Turns the outcome of a request into the response that the client gets.
+    #[must_use]
+    pub fn respond(
         mut self,
         outcome: Result<Response<ResponseBody>, Failure>,
-        is_last: bool,
     ) -> Response<ExchangeBody> {
+        self.context.interim().close();
         self.context.enter(Stage::Respond);
         let outcome = self.prefer_content_failure(outcome).and_then(require_final);
         let response = outcome.unwrap_or_else(|failure| self.failure_response(failure));
@@ -83,10 +79,6 @@ impl Exchange {
         self.remove_false_length(&mut head.headers, &content);
         head.headers
             .insert(X_REQUEST_ID.clone(), self.context.id.to_header_value());
-        if is_last {
-            head.headers
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         Response::from_parts(
             head,
             ExchangeBody {
@@ -163,7 +155,8 @@ impl Exchange {
     fn record(&self) {
         let now = clock::now();
         if !self.complete {
-            self.context.fail(self.phase.why_cut());
+            // Unless the connection knows better: that the client has stopped reading.
+            self.context.fail(Failure::ClientDisconnected);
         }
         let context = &self.context;
         let duration = now.saturating_duration_since(context.received);
@@ -173,7 +166,7 @@ impl Exchange {
             client: context.caller.client().ip(),
             method: &self.method,
             path: self.target_uri.path(),
-            route: context.end(),
+            route: context.end(now),
             status: self.status,
             sent_bytes: self.sent_bytes,
             duration,
@@ -184,7 +177,6 @@ impl Exchange {
             storage_failure: context.storage_failure(),
             failure: context.failure(),
         });
-        self.phase.end_exchange(now);
     }
 }
 

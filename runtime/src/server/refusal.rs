@@ -1,9 +1,8 @@
 //! Owns the responses that are written without hyper, on connections where no request could be read.
 //! What they say is left to [`Failure`].
 
+use edge_cache::rules::dates;
 use http::{HeaderValue, Response, header};
-use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
 
 use crate::clock;
 use crate::failure::Failure;
@@ -33,20 +32,9 @@ impl Refusal {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         headers.insert(header::CONTENT_LENGTH, length.into());
         headers.insert(X_REQUEST_ID.clone(), self.id.to_header_value());
-        if let Some(date) = date() {
-            headers.insert(header::DATE, date);
-        }
+        headers.insert(header::DATE, dates::print(clock::time_of_day()));
         encode(&response)
     }
-}
-
-/// The time as RFC 9110 §5.6.7 wants it; `None` on a machine whose clock is far beyond every calendar.
-fn date() -> Option<HeaderValue> {
-    let now = Timestamp::try_from(clock::time_of_day()).ok()?;
-    let date = DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&now)
-        .ok()?;
-    HeaderValue::try_from(date).ok()
 }
 
 fn encode(response: &Response<bytes::Bytes>) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! A real server on a free port with an inner service made for the test, and clients that write raw bytes.
+//! A real server on a free port with a function that answers in the place of an app, and clients that write raw bytes.
 
 mod admin;
 mod bind;
@@ -19,10 +19,12 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt;
-use hyper::service::service_fn;
 use tokio::sync::mpsc;
 
-use super::{Readiness, ServeError, Server, ServerConfig, TrustedProxies};
+use super::{
+    Arrival, ExchangeBody, Pipeline, PipelineParts, Readiness, ServeError, Server, ServerConfig,
+    ServerStages, TrustedProxies,
+};
 use crate::clock;
 use crate::failure::Failure;
 use crate::observe::{Metrics, Observer};
@@ -31,6 +33,37 @@ use crate::settings::{DEFAULT_TRUSTED_FIELDS, ServerLimits};
 use client::{Client, PATIENCE};
 
 type Outcome = Result<Response<ResponseBody>, Failure>;
+
+/// The server's own stages around a function that answers.
+pub(super) struct TestPipeline<F> {
+    stages: ServerStages,
+    answer: F,
+}
+
+impl<F> TestPipeline<F> {
+    pub(super) fn new(parts: PipelineParts, answer: F) -> Self {
+        let stages = parts.stages;
+        Self { stages, answer }
+    }
+}
+
+impl<F, A> Pipeline for TestPipeline<F>
+where
+    F: Fn(Request<RequestBody>) -> A + 'static,
+    A: Future<Output = Outcome>,
+{
+    async fn answer(&self, arrival: Arrival) -> Response<ExchangeBody> {
+        let (exchange, accepted) = self.stages.accept(arrival);
+        let outcome = match accepted {
+            Ok(request) => {
+                let context = exchange.context();
+                (self.answer)(self.stages.limit(request, context, clock::now())).await
+            }
+            Err(failure) => Err(failure),
+        };
+        exchange.respond(outcome)
+    }
+}
 
 /// A running server; dropping it ends it at once.
 struct TestServer {
@@ -42,7 +75,7 @@ struct TestServer {
 }
 
 impl TestServer {
-    fn start<F, A>(limits: ServerLimits, trusted_proxies: &[&str], inner: F) -> Self
+    fn start<F, A>(limits: ServerLimits, trusted_proxies: &[&str], answer: F) -> Self
     where
         F: Fn(Request<RequestBody>) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Outcome> + 'static,
@@ -70,7 +103,7 @@ impl TestServer {
                 .enable_all()
                 .build()
                 .unwrap();
-            let factory = move |_, _| service_fn(inner.clone());
+            let factory = move |parts| TestPipeline::new(parts, answer.clone());
             runtime.block_on(server.run(
                 factory,
                 || (),

@@ -1,4 +1,4 @@
-//! Owns one worker thread: its runtime, its inner service and the connections handed to it.
+//! Owns one worker thread: its runtime, its pipeline and the connections handed to it.
 //! Everything a request needs happens on this thread, so no step of it waits for another one to wake.
 
 use std::io;
@@ -7,18 +7,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hyper::server::conn::http1;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::ServerConfig;
 use super::background::Background;
-use super::connection;
-use super::drain::DrainSignal;
-use super::stack::{InnerService, Stack};
+use super::connection::Connections;
+use super::stages::ServerStages;
+use super::{Pipeline, ServerConfig};
 use crate::observe::Observer;
-use crate::request::{IdSource, WorkerId};
+use crate::request::WorkerId;
 
 /// A worker as the acceptor sees it. Dropping it drains the worker.
 #[derive(Debug)]
@@ -46,6 +44,17 @@ pub(crate) struct WorkerParts {
     pub(crate) abort: watch::Receiver<bool>,
 }
 
+/// What a worker gives the pipeline that is made for it.
+#[derive(Debug)]
+pub struct PipelineParts {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The stages that the server does itself.
+    pub stages: ServerStages,
+    /// Where work goes that outlives its request.
+    pub background: Background,
+}
+
 #[derive(Debug)]
 struct Accepted {
     stream: TcpStream,
@@ -61,15 +70,15 @@ struct Open {
 }
 
 impl Worker {
-    /// Starts a worker thread whose inner service `factory` makes.
-    pub(crate) fn start<F, S>(
+    /// Starts a worker thread whose pipeline `factory` makes.
+    pub(crate) fn start<F, P>(
         id: WorkerId,
         factory: Arc<F>,
         parts: WorkerParts,
     ) -> io::Result<(Self, WorkerThread)>
     where
-        F: Fn(WorkerId, Background) -> S + Send + Sync + 'static,
-        S: InnerService,
+        F: Fn(PipelineParts) -> P + Send + Sync + 'static,
+        P: Pipeline,
     {
         let (connections, accepted) = mpsc::unbounded_channel();
         let (report, ready) = oneshot::channel();
@@ -125,15 +134,15 @@ impl Drop for Open {
     }
 }
 
-fn run<F, S>(
+fn run<F, P>(
     id: WorkerId,
     factory: &F,
     parts: WorkerParts,
     accepted: mpsc::UnboundedReceiver<Accepted>,
     report: oneshot::Sender<io::Result<()>>,
 ) where
-    F: Fn(WorkerId, Background) -> S,
-    S: InnerService,
+    F: Fn(PipelineParts) -> P,
+    P: Pipeline,
 {
     let runtime = match Builder::new_current_thread()
         .enable_all()
@@ -146,24 +155,24 @@ fn run<F, S>(
         }
     };
     runtime.block_on(async move {
-        let protocol = Rc::new(connection::protocol(&parts.config.limits));
         let WorkerParts {
             config,
             observer,
             mut abort,
         } = parts;
+        // One of its own: references to one that all workers have would be counted in one place, which cores take from
+        // one another.
+        let observer = Arc::new(Observer::clone(&observer));
         let background = Background::default();
-        let stack = Rc::new(Stack {
-            inner: factory(id, background.clone()),
-            ids: IdSource::from_system(),
-            config,
-            // One of its own: references to one that all workers have would be counted in one place, which cores take from
-            // one another.
-            observer: Arc::new(Observer::clone(&observer)),
+        let pipeline = factory(PipelineParts {
+            worker: id,
+            stages: ServerStages::new(Arc::clone(&config), Arc::clone(&observer)),
+            background: background.clone(),
         });
+        let connections = Rc::new(Connections::new(pipeline, config, observer));
         let _ = report.send(Ok(()));
         tokio::select! {
-            () = serve(accepted, protocol, stack, background) => {}
+            () = serve(accepted, connections, background) => {}
             _ = abort.wait_for(|abort| *abort) => {}
         }
     });
@@ -172,21 +181,17 @@ fn run<F, S>(
 }
 
 /// Serves connections until no more come, all are closed, and what they have left to do is done.
-async fn serve<S>(
+async fn serve<P: Pipeline>(
     mut accepted: mpsc::UnboundedReceiver<Accepted>,
-    protocol: Rc<http1::Builder>,
-    stack: Rc<Stack<S>>,
+    connections: Rc<Connections<P>>,
     background: Background,
-) where
-    S: InnerService,
-{
-    let drain = Rc::new(DrainSignal::default());
+) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
             next = accepted.recv() => match next {
                 Some(next) => {
-                    open.spawn_local(serve_one(next, Rc::clone(&protocol), Rc::clone(&stack), Rc::clone(&drain)));
+                    open.spawn_local(serve_one(next, Rc::clone(&connections)));
                 }
                 None => break,
             },
@@ -194,23 +199,16 @@ async fn serve<S>(
             Some(_) = open.join_next() => {}
         }
     }
-    drain.begin();
+    connections.drain();
     while open.join_next().await.is_some() {}
     background.finished().await;
 }
 
-async fn serve_one<S>(
-    accepted: Accepted,
-    protocol: Rc<http1::Builder>,
-    stack: Rc<Stack<S>>,
-    drain: Rc<DrainSignal>,
-) where
-    S: InnerService,
-{
+async fn serve_one<P: Pipeline>(accepted: Accepted, connections: Rc<Connections<P>>) {
     let Accepted { stream, peer, open } = accepted;
     // Registering fails only when the process is out of memory for it; the connection is then dropped.
     if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-        connection::serve(stream, peer, protocol, stack, drain).await;
+        connections.serve(stream, peer).await;
     }
     drop(open);
 }

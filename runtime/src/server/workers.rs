@@ -13,11 +13,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::ServeError;
-use super::background::Background;
 use super::limits::WORKER_START_TIMEOUT;
-use super::stack::InnerService;
-use super::worker::{Worker, WorkerParts, WorkerThread};
+use super::worker::{PipelineParts, Worker, WorkerParts, WorkerThread};
+use super::{Pipeline, ServeError};
 use crate::observe::Observer;
 use crate::request::WorkerId;
 
@@ -49,15 +47,15 @@ impl fmt::Debug for Workers {
 }
 
 impl Workers {
-    /// Starts `count` workers, each with an inner service that `factory` makes on its thread, and waits for them.
-    pub(crate) async fn start<F, S>(
+    /// Starts `count` workers, each with a pipeline that `factory` makes on its thread, and waits for them.
+    pub(crate) async fn start<F, P>(
         count: NonZeroUsize,
         factory: F,
         parts: WorkerParts,
     ) -> Result<Self, ServeError>
     where
-        F: Fn(WorkerId, Background) -> S + Send + Sync + 'static,
-        S: InnerService,
+        F: Fn(PipelineParts) -> P + Send + Sync + 'static,
+        P: Pipeline,
     {
         let factory = Arc::new(factory);
         let observer = Arc::clone(&parts.observer);

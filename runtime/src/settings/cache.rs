@@ -6,8 +6,7 @@ use edge_cache::limits::{DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED
 use edge_cache::rules::storing::SetCookie;
 use http::{HeaderName, StatusCode};
 
-use super::Cache;
-use super::read::not_yet;
+use super::{Cache, not_yet};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 use crate::limits::{MAX_CACHED_RESPONSE_DIVISOR, MIN_CACHE_MEMORY};

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{AccessLog, Config, Log, LogLevel, ServerLimits, cache, edge, listen, outbound, store};
+use super::{
+    AccessLog, Config, Log, LogLevel, ServerLimits, cache, edge, listen, not_yet, outbound, store,
+};
 use crate::document::Table;
 use crate::fault::{Reason, did_you_mean};
 use crate::limits::DEFAULT_INSTANCE_MEMORY;
@@ -44,11 +46,6 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
     runtime.iter().for_each(Table::finish);
     root.finish();
     config
-}
-
-/// Why a key of a later version is refused.
-pub(super) fn not_yet(what: &str) -> Reason {
-    Reason::new(format!("this version of Terrace does not have {what} yet")).help("remove it")
 }
 
 fn limits(root: &Table<'_>) -> ServerLimits {

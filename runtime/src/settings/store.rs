@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::read::not_yet;
-use super::{DEFAULT_LABEL, Engine, same_file};
+use super::{DEFAULT_LABEL, Engine, not_yet, same_file};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 use crate::manifest::check_label;

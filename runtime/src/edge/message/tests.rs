@@ -16,7 +16,7 @@ fn context(client: &str) -> RequestContext {
 fn to_origin(request: http::request::Builder, client: &str) -> Result<ToOrigin, Failure> {
     let request = request.body(RequestBody::default()).unwrap();
     let origin = Origin::parse("http://10.0.0.2:3000").unwrap();
-    towards_origin(request, &origin, Some(&context(client)))
+    towards_origin(request, &origin, &context(client))
 }
 
 fn forwarded(request: http::request::Builder) -> Request<RequestBody> {

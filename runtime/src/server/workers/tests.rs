@@ -3,13 +3,13 @@
 use std::net::TcpListener;
 
 use http::{Request, Response};
-use hyper::service::service_fn;
 use tokio::sync::watch;
 
 use super::*;
 use crate::failure::Failure;
 use crate::observe::Metrics;
 use crate::request::{RequestBody, ResponseBody};
+use crate::server::tests::TestPipeline;
 use crate::server::{ServerConfig, TrustedProxies};
 use crate::settings::ServerLimits;
 
@@ -32,7 +32,7 @@ async fn two() -> (Workers, watch::Sender<bool>, watch::Sender<bool>) {
         observer: Arc::new(Observer::new(Arc::new(Metrics::new()), None)),
         abort,
     };
-    let factory = |_: WorkerId, _: Background| service_fn(empty);
+    let factory = |parts: PipelineParts| TestPipeline::new(parts, empty);
     let workers = Workers::start(count, factory, parts.clone()).await;
     let mut workers = workers.unwrap();
     let (end_first, abort) = watch::channel(false);

@@ -1,46 +1,34 @@
-//! Reading what the user wrote, and opening what it names.
+//! Owns what a user wrote: reads manifest, settings and variables, and judges all of it before anything is built from it.
+//! Opening what they name is left to `open`.
 
 use std::collections::BTreeMap;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::listeners::Listeners;
-use super::{ServingOptions, StartError, failed};
-use crate::budget::InstanceBudget;
-use crate::deployment::{self, Files, Loader, Rendered};
-use crate::engine::{Engine, EngineSize};
+use super::{EdgeOptions, ServingOptions};
+use crate::deployment::Rendered;
 use crate::environment;
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
-use crate::limits::{DEFAULT_MEMORY, MAX_INSTANCES};
 use crate::manifest::{App, Target};
-use crate::outbound::ProtectedNetworks;
-use crate::settings::{Config, SETTINGS_FILE, STATE_DIRECTORY, Settings};
-use crate::state::State;
+use crate::settings::{Config, Origin, SETTINGS_FILE, STATE_DIRECTORY, Settings};
 use crate::variables::{VariableSources, Variables, from_environment};
 
-/// What the user wrote, read and judged.
-pub(super) struct Reading {
+/// What the user wrote about an app.
+pub(super) struct AppInputs {
     pub(super) app: App,
     pub(super) config: Config,
     pub(super) state_directory: PathBuf,
     variables: Variables,
 }
 
-impl Reading {
+impl AppInputs {
     /// Reads manifest and settings, and collects everything that is wrong in either of them.
-    pub(super) fn new(options: &ServingOptions) -> Result<Self, Faults> {
+    pub(super) fn read(options: &ServingOptions) -> Result<Self, Faults> {
         let folder = manifest_folder(&options.manifest);
         let state_directory = options
             .state_dir
             .clone()
             .unwrap_or_else(|| folder.join(STATE_DIRECTORY));
-        let settings = match &options.config {
-            Some(file) => Settings::read(file),
-            None => Settings::read_if_present(&folder.join(SETTINGS_FILE)),
-        };
-        let config = settings.and_then(|settings| settings.judge(&state_directory));
+        let config = config(options.config.as_deref(), &folder, &state_directory);
         let app = App::load_for(&options.manifest, &options.only)
             .and_then(|app| only(app, &options.only));
         let (mut app, config) = both(app, config)?;
@@ -85,6 +73,45 @@ impl Reading {
         }
         faults.or(all)
     }
+}
+
+/// What the user wrote about an edge.
+pub(super) struct EdgeInputs {
+    pub(super) config: Config,
+    pub(super) origin: Origin,
+}
+
+impl EdgeInputs {
+    /// Reads the settings, and the origin from them or from the command line.
+    pub(super) fn read(options: &EdgeOptions) -> Result<Self, Faults> {
+        let state_directory = options.state_dir.as_deref();
+        let state_directory = state_directory.unwrap_or(Path::new(STATE_DIRECTORY));
+        let config = config(options.config.as_deref(), Path::new(""), state_directory)?;
+        let origin = origin(options, &config)?;
+        Ok(Self { config, origin })
+    }
+}
+
+/// The settings of a file, or of the one in `folder` if there is one.
+fn config(file: Option<&Path>, folder: &Path, state_directory: &Path) -> Result<Config, Faults> {
+    let settings = match file {
+        Some(file) => Settings::read(file),
+        None => Settings::read_if_present(&folder.join(SETTINGS_FILE)),
+    };
+    settings?.judge(state_directory)
+}
+
+/// The one origin, from the command line or from the settings.
+fn origin(options: &EdgeOptions, config: &Config) -> Result<Origin, Faults> {
+    if let Some(text) = &options.origin {
+        return Origin::parse(text).map_err(|reason| Fault::new("--origin", reason).into());
+    }
+    config.edge.origin.clone().ok_or_else(|| {
+        let help =
+            "name it with `--origin URL`, or with `origins = [\"URL\"]` in [edge] of terrace.toml";
+        let reason = Reason::new("the edge has no origin").help(help);
+        Fault::new("--origin", reason).into()
+    })
 }
 
 /// The folder of the manifest, to which the files of an installation are relative.
@@ -147,83 +174,6 @@ fn only(mut app: App, ids: &[String]) -> Result<App, Faults> {
         .retain(|component| ids.contains(&component.id));
     app.labels.retain(|used| ids.contains(&used.component));
     faults.or(app)
-}
-
-/// The engine that the app needs; without a folder, compiled code is not kept.
-pub(super) fn engine(reading: &Reading, cache: Option<&Path>) -> wasmtime::Result<Engine> {
-    let largest = reading
-        .app
-        .components
-        .iter()
-        .map(|component| component.limits.memory)
-        .max();
-    let memory = largest.unwrap_or(0).max(DEFAULT_MEMORY);
-    let size = EngineSize {
-        memory: usize::try_from(memory).unwrap_or(usize::MAX),
-        instances: MAX_INSTANCES,
-    };
-    Engine::new(size, cache)
-}
-
-pub(super) fn fault(reading: &Reading, error: &wasmtime::Error) -> Faults {
-    Faults(vec![Fault::new(
-        &reading.app.manifest,
-        Reason::new(format!("{error:#}")),
-    )])
-}
-
-/// Loads each component and throws it away.
-pub(super) fn check_components(engine: &Engine, reading: &Reading) -> Result<(), Faults> {
-    let mut faults = reading.rendered().err().unwrap_or_default();
-    for component in reading.app.functions() {
-        if let Err(found) = deployment::handler(engine, &reading.app, component) {
-            faults.0.extend(found.0);
-        }
-    }
-    faults.or(())
-}
-
-/// Opens the state and makes the engine.
-pub(super) fn loader(reading: &Reading, listeners: &Listeners) -> Result<Loader, StartError> {
-    let directory = &reading.state_directory;
-    make_state_directory(directory)?;
-    let state = State::default();
-    state.open(&reading.config, &reading.app).map_err(failed)?;
-    let engine = engine(reading, Some(&reading.config.cache_directory)).map_err(failed)?;
-    Ok(Loader {
-        engine,
-        budget: InstanceBudget::new(MAX_INSTANCES, reading.config.instance_memory),
-        state,
-        files: Files::in_state_directory(directory).map_err(|error| {
-            failed(format!(
-                "files can't be laid out in {}: {error}",
-                directory.display()
-            ))
-        })?,
-        metrics: Arc::clone(listeners.metrics()),
-        log: listeners.log().clone(),
-        networks: Arc::new(ProtectedNetworks::new(
-            reading.config.blocked_networks.clone(),
-            [Some(listeners.http()), listeners.admin()]
-                .into_iter()
-                .flatten(),
-        )),
-        workers: reading.config.listen.workers.get(),
-    })
-}
-
-fn make_state_directory(directory: &Path) -> Result<(), StartError> {
-    // It will hold what users trusted the app with, so it is its owner's only.
-    let made = DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory);
-    made.map_err(|error| {
-        failed(format!(
-            "the state folder {} can't be made: {error}; choose another with --state-dir",
-            directory.display()
-        ))
-    })
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use http::{Uri, header};
 use httparse::{Request, Status};
 
 use self::chunks::Chunks;
-use super::limits::MAX_TARGET_BYTES;
 use crate::failure::Failure;
+use crate::server::limits::MAX_TARGET_BYTES;
 use crate::settings::ServerLimits;
 use crate::settings::limits::HEADER_COUNT_CEILING;
 

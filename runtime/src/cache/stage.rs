@@ -1,34 +1,32 @@
-//! The cache in front of the service of a worker: a hit is answered here, and any other request goes on to the inner
-//! service. How the cache decides is in `edge-cache`.
+//! Owns the stage `cache` of a worker's requests: looks for a stored response, and stores the responses of the next stage.
+//! The behaviour of a cache is left to the crate `edge-cache`, the order of the stages to the pipeline.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{self, Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use edge_cache::rules::cache_status::CacheStatus;
 use edge_cache::rules::key::CacheKey;
 use edge_cache::rules::{groups, invalidation};
 use edge_cache::store::{Purge, PurgeMode};
-use edge_cache::{Bypass, CacheBody, Lookup, Pending, Route, Upstream};
-use futures::future::Either;
+use edge_cache::{CacheBody, Route, Upstream};
+use futures::future::LocalBoxFuture;
 use http::header::TRANSFER_ENCODING;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::service::Service;
 
 use super::{EdgeCache, figures};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics, Stage};
 use crate::request::{RequestBody, RequestContext, ResponseBody};
-use crate::server::{Background, InnerService};
+use crate::server::Background;
 
-/// The component to which requests are counted that the cache answers.
+/// The label `component` of requests that the cache has answered.
 const COMPONENT: &str = "cache";
 
 /// The hosts for which a response invalidates groups and paths.
@@ -40,122 +38,177 @@ pub(crate) enum GroupScope {
     AllHosts,
 }
 
-/// A service that knows the route of a request before it is called.
-pub(crate) trait Routed {
-    /// The route, if there is one.
+/// A response, or the failure that came instead.
+type Outcome = Result<Response<ResponseBody>, Failure>;
+
+/// The stage behind the cache. The cache may call it several times for one request, and also when the client has its
+/// response.
+pub(crate) trait NextStage: 'static {
+    /// Answers a request.
+    fn answer(
+        &self,
+        request: Request<RequestBody>,
+        context: Arc<RequestContext>,
+    ) -> impl Future<Output = Outcome>;
+
+    /// The route that a request for `target` takes, where that is known.
     fn route(&self, target: &Uri) -> Option<Route>;
 }
 
-/// The answer to a request.
-type Outcome = Result<Response<ResponseBody>, Failure>;
-
-/// A service with a cache in front of it, or without one.
-pub(crate) enum CachedService<S> {
-    /// The settings want a cache.
-    Cached(Rc<Parts<S>>),
-    /// The settings want none.
-    Uncached(S),
+/// The cache on one worker.
+pub(crate) struct CacheStage {
+    /// None if the settings want no cache.
+    parts: Option<Rc<Parts>>,
 }
 
-pub(crate) struct Parts<S> {
-    inner: S,
+struct Parts {
     cache: EdgeCache,
     scope: GroupScope,
     background: Background,
-    /// Of requests that the cache answered.
+    /// Of requests that the cache has answered.
     metrics: Arc<RouteMetrics>,
 }
 
-impl<S: InnerService> CachedService<S> {
-    /// Puts `cache`, if there is one, before the `inner` service of a worker.
+/// The result of a lookup.
+pub(crate) enum Lookup {
+    /// A stored response.
+    Hit(Response<ResponseBody>),
+    /// The next stage answers the request as it is: nothing is stored, and most likely the response cannot be stored.
+    Bypass(Bypass, Request<RequestBody>),
+    /// The next stage is called, or the response of another request that asked for the same is used.
+    Forward(Pending),
+}
+
+/// A request that goes past the cache.
+pub(crate) struct Bypass(Option<(Rc<Parts>, edge_cache::Bypass)>);
+
+/// A request that is to be forwarded.
+pub(crate) struct Pending {
+    parts: Rc<Parts>,
+    pending: edge_cache::Pending<RequestBody, ReportingBody>,
+    is_safe: bool,
+    context: Arc<RequestContext>,
+}
+
+impl CacheStage {
+    /// The stage of a worker, whose `background` it uses.
     pub(crate) fn new(
-        inner: S,
-        cache: Option<EdgeCache>,
+        cache: Option<&EdgeCache>,
         scope: GroupScope,
         background: Background,
         metrics: &Metrics,
     ) -> Self {
-        let Some(cache) = cache else {
-            return Self::Uncached(inner);
-        };
-        let parts = Parts {
-            inner,
-            cache,
+        let parts = cache.map(|cache| Parts {
+            cache: cache.clone(),
             scope,
             background,
             metrics: metrics.route(&metrics.component(COMPONENT), ""),
+        });
+        Self {
+            parts: parts.map(Rc::new),
+        }
+    }
+
+    /// Looks for a stored response. Never waits.
+    pub(crate) fn lookup(
+        &self,
+        mut request: Request<RequestBody>,
+        context: &Arc<RequestContext>,
+        now: Instant,
+    ) -> Lookup {
+        let Some(parts) = &self.parts else {
+            return Lookup::Bypass(Bypass(None), request);
         };
-        Self::Cached(Rc::new(parts))
+        context.enter_at(Stage::Cache, now);
+        mark_content(&mut request);
+        let is_safe = request.method().is_safe();
+        match parts.cache.0.lookup(request) {
+            edge_cache::Lookup::Hit(response, status) => {
+                parts.tell(context, &status);
+                Lookup::Hit(response.map(content))
+            }
+            edge_cache::Lookup::Bypass(bypass, request) => {
+                Lookup::Bypass(Bypass(Some((Rc::clone(parts), bypass))), request)
+            }
+            edge_cache::Lookup::Forward(pending) => Lookup::Forward(Pending {
+                parts: Rc::clone(parts),
+                pending,
+                is_safe,
+                context: Arc::clone(context),
+            }),
+        }
     }
 }
 
-impl<S: InnerService + Routed> Parts<S> {
-    /// The answer to a request that bypasses the cache. The cache sees the response of the inner service.
-    async fn bypass(
-        self: Rc<Self>,
-        bypass: Bypass,
-        response: S::Future,
-        context: Arc<RequestContext>,
-    ) -> Outcome {
-        let response = response.await;
-        let response = response.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
-        let (response, status) = self.cache.0.bypassed(&bypass, response);
+impl Bypass {
+    /// Adds `Cache-Status` to the response, and notes whether the next one like it may be stored.
+    pub(crate) fn respond(self, outcome: Outcome, context: &RequestContext) -> Outcome {
+        let Some((parts, bypass)) = self.0 else {
+            return outcome;
+        };
+        let response = outcome.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
+        let (response, status) = parts.cache.0.bypassed(&bypass, response);
         context.set_cache_result(figures::result(&status));
         Ok(response)
     }
+}
 
-    async fn forward(
-        self: Rc<Self>,
-        pending: Pending<RequestBody, ReportingBody>,
-        context: Arc<RequestContext>,
-    ) -> Outcome {
+impl Pending {
+    /// Calls the `next` stage, or waits for another request that asked for the same.
+    pub(crate) fn forward<N: NextStage>(self, next: Rc<N>) -> LocalBoxFuture<'static, Outcome> {
+        let (is_safe, background) = (self.is_safe, self.parts.background.clone());
+        let answer = self.answer(next);
+        if is_safe {
+            return Box::pin(answer);
+        }
+        // A change goes on when its client leaves: it may have been made, and its response says what to invalidate.
+        let change = background.spawn(answer);
+        Box::pin(async move { change.await.unwrap_or(Err(Failure::Internal)) })
+    }
+
+    async fn answer<N: NextStage>(self, next: Rc<N>) -> Outcome {
+        let Self { parts, context, .. } = self;
         let exchange = Rc::new(Exchange {
-            parts: Rc::clone(&self),
+            parts: Rc::clone(&parts),
+            next,
             context: Arc::clone(&context),
             answered: Cell::new(false),
             trailer: RefCell::default(),
         });
-        let upstream = ToInner(Rc::clone(&exchange));
-        let served = pending.forward(upstream).await;
+        let upstream = ToNext(Rc::clone(&exchange));
+        let served = self.pending.forward(upstream).await;
         exchange.answered.set(true);
         let mut served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
         exchange.keep_trailer(&served.status, served.response.headers_mut());
-        self.tell(&context, &served.status);
+        parts.tell(&context, &served.status);
         if let Some(work) = served.background {
-            self.background.spawn(work);
+            parts.background.spawn(work);
         }
         Ok(served.response.map(content))
     }
-
-    /// Reports to log and metrics how the cache took part in a response.
-    fn tell(&self, context: &RequestContext, status: &CacheStatus) {
-        context.set_cache_result(figures::result(status));
-        if context.route().is_none() {
-            context.set_route(&self.metrics);
-        }
-    }
 }
 
-/// A client's request. The inner service may be called several times for it, also after its response.
-struct Exchange<S> {
-    parts: Rc<Parts<S>>,
+/// A client's request, for which the next stage is called once or more, perhaps when the request is long over.
+struct Exchange<N> {
+    parts: Rc<Parts>,
+    next: Rc<N>,
     context: Arc<RequestContext>,
     /// Whether the client has its response.
     answered: Cell<bool>,
-    /// `Trailer` of the last response of the inner service.
+    /// `Trailer` of the last response of the next stage.
     trailer: RefCell<Option<HeaderValue>>,
 }
 
-/// The upstream of one exchange: the inner service.
-struct ToInner<S>(Rc<Exchange<S>>);
+/// The upstream of one exchange: the next stage.
+struct ToNext<N>(Rc<Exchange<N>>);
 
-impl<S> Clone for ToInner<S> {
+impl<N> Clone for ToNext<N> {
     fn clone(&self) -> Self {
         Self(Rc::clone(&self.0))
     }
 }
 
-impl<S: InnerService + Routed> Upstream for ToInner<S> {
+impl<N: NextStage> Upstream for ToNext<N> {
     type Content = RequestBody;
     type Body = ReportingBody;
     type Error = Failure;
@@ -172,7 +225,9 @@ impl<S: InnerService + Routed> Upstream for ToInner<S> {
         }
         request.body_mut().set_context(Arc::clone(&context));
         let change = Change::of(&request);
-        let response = exchange.parts.inner.call(request).await?;
+        // On the heap, because the futures around it move.
+        let answer = Box::pin(exchange.next.answer(request, Arc::clone(&context)));
+        let response = answer.await?;
         exchange.parts.invalidate(change, &response).await;
         let trailer = response.headers().get(header::TRAILER).cloned();
         exchange.trailer.replace(trailer);
@@ -184,13 +239,13 @@ impl<S: InnerService + Routed> Upstream for ToInner<S> {
     }
 
     fn route(&self, target: &Uri) -> Option<Route> {
-        self.0.parts.inner.route(target)
+        self.0.next.route(target)
     }
 }
 
-impl<S> Exchange<S> {
-    /// Adds `Trailer` again to a response that was passed on. The cache removes it, since a stored response has no trailer
-    /// section.
+impl<N> Exchange<N> {
+    /// The cache removes `Trailer`, since a stored response has no trailer section. A response that is not stored gets the
+    /// field back.
     fn keep_trailer(&self, status: &CacheStatus, headers: &mut HeaderMap) {
         let passes_through = status.forward_reason.is_some()
             && status.time_to_live.is_none()
@@ -202,9 +257,17 @@ impl<S> Exchange<S> {
     }
 }
 
-impl<S> Parts<S> {
-    /// Invalidates on all hosts what the cache itself invalidates on the host of the request: its path, those of `Location`
-    /// and `Content-Location`, and groups.
+impl Parts {
+    /// Reports to log and metrics how the cache took part in a response.
+    fn tell(&self, context: &RequestContext, status: &CacheStatus) {
+        context.set_cache_result(figures::result(status));
+        if context.route().is_none() {
+            context.set_route(&self.metrics);
+        }
+    }
+
+    /// Invalidates on all hosts: groups, the path of the request, and those of `Location` and `Content-Location`. The cache
+    /// itself does so for the host of the request.
     async fn invalidate(&self, change: Option<Change>, response: &Response<ResponseBody>) {
         let Some(Change { method, key }) = change.filter(|_| self.scope == GroupScope::AllHosts)
         else {
@@ -234,7 +297,7 @@ impl<S> Parts<S> {
 /// A request that may change a resource.
 struct Change {
     method: Method,
-    /// The key of the resource. For a URL that is too long it is that of the path, which invalidates more than was changed.
+    /// The key of the resource; `None` if it has none, such as a URL that is too long.
     key: Option<CacheKey>,
 }
 
@@ -243,52 +306,12 @@ impl Change {
         let method = request.method();
         (!method.is_safe()).then(|| Self {
             method: method.clone(),
-            key: CacheKey::of_request(request).or_else(|| CacheKey::without_query(request)),
+            key: CacheKey::of_request(request),
         })
     }
 }
 
-impl<S: InnerService + Routed> Service<Request<RequestBody>> for CachedService<S> {
-    type Response = Response<ResponseBody>;
-    type Error = Failure;
-    type Future = Either<Ready<Outcome>, Pin<Box<dyn Future<Output = Outcome>>>>;
-
-    fn call(&self, mut request: Request<RequestBody>) -> Self::Future {
-        let parts = match self {
-            Self::Cached(parts) => parts,
-            Self::Uncached(inner) => return Either::Right(Box::pin(inner.call(request))),
-        };
-        let Some(context) = request.body().context().cloned() else {
-            return Either::Left(ready(Err(Failure::Internal)));
-        };
-        context.enter(Stage::Cache);
-        mark_content(&mut request);
-        let is_safe = request.method().is_safe();
-        let pending = match parts.cache.0.lookup(request) {
-            Lookup::Hit(response, status) => {
-                parts.tell(&context, &status);
-                return Either::Left(ready(Ok(response.map(content))));
-            }
-            Lookup::Bypass(bypass, request) => {
-                let response = parts.inner.call(request);
-                let bypass = Rc::clone(parts).bypass(bypass, response, context);
-                return Either::Right(Box::pin(bypass));
-            }
-            Lookup::Forward(pending) => pending,
-        };
-        let forward = Rc::clone(parts).forward(pending, context);
-        if is_safe {
-            return Either::Right(Box::pin(forward));
-        }
-        // A change goes on when its client leaves: it may have been made, and its response says what to invalidate.
-        let change = parts.background.spawn(forward);
-        Either::Right(Box::pin(async move {
-            change.await.unwrap_or(Err(Failure::Internal))
-        }))
-    }
-}
-
-/// The content for the server. A body that is passed on needs no [`ReportingBody`]: the server logs how it ends.
+/// The content for the server. Content that is not stored needs no wrapper: the server reports itself how it ends.
 fn content(body: CacheBody<ReportingBody>) -> ResponseBody {
     match body.into_forwarded().map_err(CacheBody::into_whole) {
         Ok(passing) => passing.content,
@@ -307,8 +330,8 @@ fn mark_content(request: &mut Request<RequestBody>) {
 }
 
 pin_project_lite::pin_project! {
-    /// The content of a response for the cache, which logs why it broke off: readers of stored content learn only that it
-    /// did.
+    /// The content of a response on its way into the cache. It reports why it broke off; readers of the cache learn only that
+    /// it did.
     struct ReportingBody {
         #[pin]
         content: ResponseBody,

@@ -7,17 +7,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::super::{Connection, close};
 use super::guard::Guard;
-use super::interim::InterimSource;
-use super::limits::{DISCARD_BYTES, JOINED_BYTES, LINGER_TIMEOUT};
-use super::phase::ConnectionPhase;
-use super::write_timeout::stopped_reading;
 use crate::clock;
 use crate::failure::Failure;
 use crate::request::Pace;
+use crate::server::limits::JOINED_BYTES;
+use crate::server::write_timeout::stopped_reading;
 use crate::settings::ServerLimits;
 
 /// The socket of one connection.
@@ -25,8 +24,7 @@ use crate::settings::ServerLimits;
 pub(crate) struct Socket {
     stream: TcpStream,
     guard: Guard,
-    phase: Rc<ConnectionPhase>,
-    interim: Rc<InterimSource>,
+    connection: Rc<Connection>,
     /// The rest of an interim response whose beginning has been written.
     interim_rest: Bytes,
     /// Waits while the client's receive window is full.
@@ -42,15 +40,13 @@ pub(crate) struct Socket {
 impl Socket {
     pub(crate) fn new(
         stream: TcpStream,
-        phase: Rc<ConnectionPhase>,
-        interim: Rc<InterimSource>,
+        connection: Rc<Connection>,
         limits: &ServerLimits,
     ) -> Self {
         Self {
             stream,
             guard: Guard::new(limits),
-            phase,
-            interim,
+            connection,
             interim_rest: Bytes::new(),
             pace: Pace::new(limits.write_progress_timeout, limits.min_rate),
             ended: false,
@@ -75,7 +71,7 @@ impl Socket {
     /// on a request before that one it must not learn of the end, which it would take for a client that left;
     /// it reads again when the response is done.
     fn poll_read_refused(&mut self) -> Poll<io::Result<()>> {
-        if self.phase.is_busy() {
+        if self.connection.h1.is_busy() {
             return Poll::Pending;
         }
         self.refused = true;
@@ -91,7 +87,7 @@ impl Socket {
         }
         let passed = self.guard.inspect(new);
         if self.guard.has_partial_head() {
-            self.phase.begin_head(clock::now);
+            self.connection.h1.begin_head(clock::now);
         }
         if passed == 0 {
             buffer.set_filled(before);
@@ -115,7 +111,7 @@ impl Socket {
     /// for them, and they are left out.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_interim_rest(cx))?;
-        if let Some(interim) = self.interim.take(cx.waker())
+        if let Some(interim) = self.connection.h1.take_interim(cx.waker())
             && self.is_flushed
         {
             self.interim_rest = interim;
@@ -132,13 +128,13 @@ impl Socket {
         if let Poll::Ready(result) = &written {
             let bytes = *result.as_ref().unwrap_or(&0);
             if let Some(now) = self.pace.moved(bytes) {
-                self.phase.progress(now);
+                self.connection.h1.progress(now);
             }
             return written;
         }
         self.pace.poll_overdue(cx).map(|()| {
             self.ended = true;
-            self.phase.stall();
+            self.connection.h1.stall();
             Err(stopped_reading())
         })
     }
@@ -205,7 +201,7 @@ impl AsyncWrite for Socket {
     /// Called by hyper when its buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.is_flushed = true;
-        self.phase.flush();
+        self.connection.h1.flush();
         ready!(self.poll_interim(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
@@ -214,20 +210,4 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
-}
-
-/// Sends `last_words` and closes so that the client can read everything that was sent to it.
-///
-/// Closing a socket with bytes unread makes the kernel send a reset, on which the client's kernel discards
-/// what the client has not read yet; so our side is closed first, and theirs read to its end (RFC 9112 §9.6).
-pub(crate) async fn close(mut stream: TcpStream, last_words: &[u8]) {
-    let lingering = async {
-        stream.write_all(last_words).await?;
-        stream.shutdown().await?;
-        let mut discarded = [0; DISCARD_BYTES];
-        while stream.read(&mut discarded).await? > 0 {}
-        io::Result::Ok(())
-    };
-    // Whatever goes wrong now, the client is gone and nothing is left to do for it.
-    let _ = tokio::time::timeout(LINGER_TIMEOUT, lingering).await;
 }

@@ -1,34 +1,25 @@
-//! The origin, as the service that each worker of the server calls.
+//! Owns the way to the origin on one worker: its connections, its timeouts, and what their failures mean to the client.
+//! What the messages look like is left to `message`.
 
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_cache::Route;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use http_body_util::BodyExt;
-use hyper::service::Service;
 
 use super::message::{self, ToOrigin};
-use crate::cache::Routed;
 use crate::clock;
 use crate::failure::Failure;
 use crate::http_client::{Client, ClientError, Connector, Protocols, Timeouts};
 use crate::observe::{Metrics, RouteMetrics, Stage};
-use crate::request::{Caller, RequestBody, ResponseBody};
+use crate::request::{Caller, RequestBody, RequestContext, ResponseBody};
 use crate::settings::{Edge, Origin};
 
 /// Under what name requests to the origin are counted, where the app would have a component's.
 const COMPONENT: &str = "origin";
 
-/// Answers the requests of one worker with what the origin answers.
-#[derive(Clone)]
-pub(super) struct OriginService {
-    parts: Rc<Parts>,
-}
-
-struct Parts {
+/// Sends requests to the origin.
+pub(crate) struct OriginClient {
     origin: Origin,
     client: Client<RequestBody>,
     timeouts: Timeouts,
@@ -37,16 +28,16 @@ struct Parts {
     metrics: Arc<RouteMetrics>,
 }
 
-impl OriginService {
-    /// The service of a worker, on whose thread this is called. Its connections are the worker's.
-    pub(super) fn start(origin: Origin, edge: &Edge, metrics: &Metrics) -> Self {
+impl OriginClient {
+    /// The client of a worker, on whose thread this is called. Its connections are the worker's.
+    pub(crate) fn new(origin: Origin, edge: &Edge, metrics: &Metrics) -> Self {
         let timeouts = Timeouts {
             connect: edge.connect_timeout,
             first_byte: edge.first_byte_timeout,
             between_bytes: edge.between_bytes_timeout,
             deadline: None,
         };
-        let parts = Parts {
+        Self {
             origin,
             // An origin behind HTTP/2 would be told of two hosts, its own and the client's.
             client: Client::new(Connector::new(edge.connect_timeout), Protocols::Http1),
@@ -54,64 +45,41 @@ impl OriginService {
             request_timeout: edge.request_timeout,
             max_body_bytes: edge.request_body,
             metrics: metrics.route(&metrics.component(COMPONENT), ""),
-        };
-        Self {
-            parts: Rc::new(parts),
         }
     }
-}
 
-impl Parts {
-    async fn forward(
+    /// Sends a request to the origin, and gives its response as soon as that begins.
+    ///
+    /// # Errors
+    /// Any [`Failure`] that prevents a response from beginning.
+    pub(crate) async fn forward(
         &self,
         mut request: Request<RequestBody>,
+        context: Arc<RequestContext>,
     ) -> Result<Response<ResponseBody>, Failure> {
-        let context = request.body().context().cloned();
-        if let Some(context) = &context {
-            context.set_route(&self.metrics);
-            context.enter(Stage::Forward);
-        }
+        let now = clock::now();
+        context.set_route(&self.metrics);
+        context.enter_at(Stage::Forward, now);
         // What the cache asks for after the client has its response has the time for itself.
-        let begun = match &context {
-            Some(context) if matches!(context.caller, Caller::Client(_)) => context.received,
-            _ => clock::now(),
+        let begun = match context.caller {
+            Caller::Client(_) => context.received,
+            Caller::Cache(_) => now,
         };
         let timeouts = Timeouts {
             deadline: Some(begun + self.request_timeout),
             ..self.timeouts
         };
         request.body_mut().set_limit(self.max_body_bytes)?;
-        let to_origin = message::towards_origin(request, &self.origin, context.as_deref())?;
-        let mut request = match to_origin {
+        let mut request = match message::towards_origin(request, &self.origin, &context)? {
             ToOrigin::Forward(request) => request,
             ToOrigin::Answer(response) => return Ok(response),
         };
-        if let Some(context) = context {
-            hyper::ext::on_informational(&mut request, move |interim| {
-                message::pass_interim(interim.status(), interim.headers(), &context);
-            });
-        }
+        hyper::ext::on_informational(&mut request, move |interim| {
+            message::pass_interim(interim.status(), interim.headers(), &context);
+        });
         let response = self.client.send(request, timeouts).await;
         let response = message::from_origin(response.map_err(failure)?)?;
         Ok(response.map(|content| ResponseBody::Streamed(content.map_err(failure).boxed_unsync())))
-    }
-}
-
-impl Routed for OriginService {
-    /// An origin's routes are not known here.
-    fn route(&self, _: &Uri) -> Option<Route> {
-        None
-    }
-}
-
-impl Service<Request<RequestBody>> for OriginService {
-    type Response = Response<ResponseBody>;
-    type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failure>>>>;
-
-    fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let parts = Rc::clone(&self.parts);
-        Box::pin(async move { parts.forward(request).await })
     }
 }
 

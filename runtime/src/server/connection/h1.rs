@@ -1,0 +1,111 @@
+//! Owns HTTP/1.1 on one connection, from its acceptance to its close: runs hyper on its socket, and says `close` when the
+//! server drains. When a wait has taken too long is left to `timeouts`, what is done with each request to the pipeline.
+
+mod guard;
+mod interim;
+mod socket;
+mod state;
+mod timeouts;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use http::{HeaderValue, Request, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+pub(super) use state::State;
+
+use self::socket::Socket;
+use self::timeouts::{End, Timeouts};
+use super::{Arrival, Connection, Connections};
+use crate::clock;
+use crate::failure::Failure;
+use crate::server::Pipeline;
+use crate::server::limits::MIN_BUFFER_BYTES;
+use crate::server::refusal::Refusal;
+use crate::settings::ServerLimits;
+use crate::settings::limits::DEFAULT_MAX_HEADER_COUNT;
+
+/// Hyper's settings for the public listener.
+pub(super) fn protocol(limits: &ServerLimits) -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol
+        // The guard bounds heads; hyper only has to have room for what the guard lets through.
+        .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES))
+        // The waits of a connection are ended by its timeouts, without a timer per request.
+        .header_read_timeout(None)
+        // A client that closes is noticed only while no half-open connection is allowed; it cancels the guest.
+        .half_close(false);
+    // Up to its own default hyper parses fields in place; for the same number set by hand it would allocate.
+    if limits.max_header_count > DEFAULT_MAX_HEADER_COUNT {
+        protocol.max_headers(limits.max_header_count);
+    }
+    protocol
+}
+
+/// Serves `stream` until it is closed.
+pub(super) async fn serve<P: Pipeline>(
+    worker: Rc<Connections<P>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let config = &worker.config;
+    let connection = Rc::new(Connection {
+        peer,
+        // A socket without an address of its own has been closed meanwhile, and no request of it needs one.
+        local: stream.local_addr().unwrap_or(config.address),
+        peer_is_trusted: config.trusted_proxies.contains(peer.ip()),
+        h1: State::new(clock::now()),
+    });
+    let socket = Socket::new(stream, Rc::clone(&connection), &config.limits);
+    let service = service_fn(|request: Request<Incoming>| {
+        let arrival = Arrival {
+            request,
+            connection: Rc::clone(&connection),
+            received: clock::now(),
+        };
+        // Not in the future, which hyper polls only after it has tried to read what follows the request.
+        connection.h1.begin_exchange(arrival.received);
+        let worker = &worker;
+        async move {
+            let mut response = worker.pipeline.answer(arrival).await;
+            if worker.drain.has_begun() {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut hyper = worker
+        .protocol
+        .serve_connection(TokioIo::new(socket), service);
+    let timeouts = Timeouts {
+        state: &connection.h1,
+        limits: &config.limits,
+        drain: &worker.drain,
+    };
+    let end = timeouts.watch(&mut hyper).await;
+    let socket = hyper.into_parts().io.into_inner();
+    let last_words = match failure(&end, &socket).map(Refusal::new) {
+        Some(refusal) => {
+            let id = refusal.id.as_str();
+            worker.observer.refuse(peer, id, &refusal.failure);
+            refusal.to_bytes()
+        }
+        None => Vec::new(),
+    };
+    socket.close(&last_words).await;
+}
+
+/// Why a request that never reached the pipeline was refused.
+fn failure(end: &End, socket: &Socket) -> Option<Failure> {
+    match end {
+        End::HeaderTimeout => Some(Failure::RequestTimeout),
+        End::Finished | End::Unused => socket.refusal().cloned(),
+    }
+}

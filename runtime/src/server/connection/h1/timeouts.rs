@@ -1,0 +1,110 @@
+//! Owns how long a connection may go on: ends waits that take too long, and lets it finish when the server drains.
+//! Whom the connection waits for is left to its state.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::socket::Socket;
+use super::state::{Phase, State};
+use crate::clock;
+use crate::server::drain::DrainSignal;
+use crate::server::limits::{DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT};
+use crate::settings::ServerLimits;
+
+/// How a connection ended.
+pub(super) enum End {
+    /// Hyper is done with it. Whatever error it met, the exchange or the socket knows of it.
+    Finished,
+    /// A head was not completed in time.
+    HeaderTimeout,
+    /// It was not used in time.
+    Unused,
+}
+
+/// Decides how long a connection may go on.
+pub(super) struct Timeouts<'a> {
+    pub(super) state: &'a State,
+    pub(super) limits: &'a ServerLimits,
+    pub(super) drain: &'a DrainSignal,
+}
+
+impl Timeouts<'_> {
+    /// Drives a connection to its end.
+    pub(super) async fn watch<C: HyperConnection>(&self, connection: &mut C) -> End {
+        let mut timer = pin!(sleep_until(self.next_look()));
+        let mut drained = pin!(self.drain.begun());
+        let mut draining = false;
+        loop {
+            tokio::select! {
+                biased;
+                // First, so that a response that is ready now says that it is the last.
+                () = &mut drained, if !draining => {
+                    draining = true;
+                    self.begin_drain(Pin::new(connection), timer.as_mut());
+                }
+                _ = &mut *connection => return End::Finished,
+                () = &mut timer => match self.overdue(draining) {
+                    Some(end) => return end,
+                    None => timer.as_mut().reset(self.next_look()),
+                },
+            }
+        }
+    }
+
+    /// Requests that have arrived are still served, and their responses say `Connection: close`; one whose
+    /// response has begun already is the last by hyper's doing. Hyper would close any other connection at once,
+    /// also one whose request is on its way.
+    fn begin_drain<C: HyperConnection>(&self, connection: Pin<&mut C>, timer: Pin<&mut Sleep>) {
+        let patience = match self.state.phase() {
+            Phase::Silent => DRAIN_FIRST_BYTE_TIMEOUT,
+            Phase::Idle => DRAIN_IDLE_TIMEOUT,
+            Phase::Exchange => return connection.graceful_shutdown(),
+            Phase::Head => return,
+        };
+        timer.reset(Instant::from_std(clock::now() + patience));
+    }
+
+    /// How the connection ends if what it is waiting for is overdue.
+    fn overdue(&self, draining: bool) -> Option<End> {
+        let phase = self.state.phase();
+        let deadline = self.state.deadline(self.limits)?;
+        let unwanted = draining && matches!(phase, Phase::Silent | Phase::Idle);
+        if deadline > clock::now() && !unwanted {
+            return None;
+        }
+        Some(if phase == Phase::Head {
+            End::HeaderTimeout
+        } else {
+            End::Unused
+        })
+    }
+
+    /// When to look at the phase again: at its deadline, or earlier if by then another phase can be overdue.
+    fn next_look(&self) -> Instant {
+        let shortest = clock::now() + State::shortest_wait(self.limits);
+        let deadline = self.state.deadline(self.limits);
+        Instant::from_std(deadline.map_or(shortest, |deadline| deadline.min(shortest)))
+    }
+}
+
+/// What the timeouts need of hyper's connection, whose service has a type that cannot be written down.
+pub(super) trait HyperConnection: Future<Output = hyper::Result<()>> + Unpin {
+    fn graceful_shutdown(self: Pin<&mut Self>);
+}
+
+impl<S, B> HyperConnection for http1::Connection<TokioIo<Socket>, S>
+where
+    S: hyper::service::HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        Self::graceful_shutdown(self);
+    }
+}

@@ -1,0 +1,70 @@
+//! Owns the app that is current, as each worker sees it. It is swapped as a whole; a request ends in the app in which it
+//! began. What an app does with a request is left to its deployment.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::deployment::{Deployment, Loader};
+use crate::limits::REAP_INTERVAL;
+use crate::request::WorkerId;
+
+/// The app that is current, for the requests of one worker.
+pub(super) struct CurrentApp {
+    worker: WorkerId,
+    current: Arc<ArcSwap<Handles>>,
+}
+
+/// An app with a handle for each worker. References to one and the same would be counted in one place, which cores take from
+/// one another with every request.
+pub(super) struct Handles(Box<[Arc<Handle>]>);
+
+/// What the requests of one worker count their references to.
+pub(super) struct Handle(Arc<Deployment>);
+
+impl Handles {
+    pub(super) fn new(deployment: &Arc<Deployment>, loader: &Loader) -> Self {
+        let handles = (0..loader.workers).map(|_| Arc::new(Handle(Arc::clone(deployment))));
+        Self(handles.collect())
+    }
+
+    fn of(&self, worker: WorkerId) -> &Arc<Handle> {
+        &self.0[worker.0]
+    }
+}
+
+impl Deref for Handle {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.0
+    }
+}
+
+impl CurrentApp {
+    /// The app of `worker`, on whose thread this is called.
+    pub(super) fn new(worker: WorkerId, current: Arc<ArcSwap<Handles>>) -> Self {
+        tokio::spawn(reap(worker, Arc::clone(&current)));
+        Self { worker, current }
+    }
+
+    /// The worker.
+    pub(super) fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
+    /// The app that is current now.
+    pub(super) fn deployment(&self) -> Arc<Handle> {
+        Arc::clone(self.current.load().of(self.worker))
+    }
+}
+
+/// Ends instances that have been idle for too long, until the worker ends.
+async fn reap(worker: WorkerId, current: Arc<ArcSwap<Handles>>) {
+    let mut interval = tokio::time::interval(REAP_INTERVAL);
+    loop {
+        interval.tick().await;
+        current.load().of(worker).reap(worker);
+    }
+}

@@ -1,0 +1,102 @@
+//! Owns what is opened before an app can be loaded: the folder of its state, databases and stores, the engine.
+//! Reading what the user wrote is left to `inputs`, loading the components to `deployment`.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::inputs::AppInputs;
+use super::listeners::Listeners;
+use super::{StartError, failed};
+use crate::budget::InstanceBudget;
+use crate::deployment::{self, Files, Loader};
+use crate::engine::{Engine, EngineSize};
+use crate::fault::{Fault, Faults, Reason};
+use crate::limits::{DEFAULT_MEMORY, MAX_INSTANCES};
+use crate::outbound::ProtectedNetworks;
+use crate::state::State;
+
+/// The engine that the app needs; without a folder, compiled code is not kept.
+pub(super) fn engine(inputs: &AppInputs, cache: Option<&Path>) -> wasmtime::Result<Engine> {
+    let largest = inputs
+        .app
+        .components
+        .iter()
+        .map(|component| component.limits.memory)
+        .max();
+    let memory = largest.unwrap_or(0).max(DEFAULT_MEMORY);
+    let size = EngineSize {
+        memory: usize::try_from(memory).unwrap_or(usize::MAX),
+        instances: MAX_INSTANCES,
+    };
+    Engine::new(size, cache)
+}
+
+pub(super) fn fault(inputs: &AppInputs, error: &wasmtime::Error) -> Faults {
+    Faults(vec![Fault::new(
+        &inputs.app.manifest,
+        Reason::new(format!("{error:#}")),
+    )])
+}
+
+/// Loads each component and throws it away.
+pub(super) fn check_components(engine: &Engine, inputs: &AppInputs) -> Result<(), Faults> {
+    let mut faults = inputs.rendered().err().unwrap_or_default();
+    for component in inputs.app.functions() {
+        if let Err(found) = deployment::handler(engine, &inputs.app, component) {
+            faults.0.extend(found.0);
+        }
+    }
+    faults.or(())
+}
+
+/// The databases and key-value stores that the app names.
+pub(super) fn state(inputs: &AppInputs) -> Result<State, StartError> {
+    make_state_directory(&inputs.state_directory)?;
+    let state = State::default();
+    state.open(&inputs.config, &inputs.app).map_err(failed)?;
+    Ok(state)
+}
+
+/// What loads the components of an app, and of those that replace it.
+pub(super) fn loader(
+    inputs: &AppInputs,
+    listeners: &Listeners,
+    state: State,
+    engine: Engine,
+) -> Result<Loader, StartError> {
+    let directory = &inputs.state_directory;
+    let files = Files::in_state_directory(directory).map_err(|error| {
+        let directory = directory.display();
+        failed(format!("files can't be laid out in {directory}: {error}"))
+    })?;
+    let own_addresses = [Some(listeners.http()), listeners.admin()];
+    Ok(Loader {
+        engine,
+        budget: InstanceBudget::new(MAX_INSTANCES, inputs.config.instance_memory),
+        state,
+        files,
+        metrics: Arc::clone(&listeners.metrics),
+        log: listeners.log.clone(),
+        networks: Arc::new(ProtectedNetworks::new(
+            inputs.config.blocked_networks.clone(),
+            own_addresses.into_iter().flatten(),
+        )),
+        workers: inputs.config.listen.workers.get(),
+    })
+}
+
+fn make_state_directory(directory: &Path) -> Result<(), StartError> {
+    // It will hold what users trusted the app with, so it is its owner's only.
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
+    made.map_err(|error| {
+        failed(format!(
+            "the state folder {} can't be made: {error}; choose another with --state-dir",
+            directory.display()
+        ))
+    })
+}

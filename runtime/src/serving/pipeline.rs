@@ -1,0 +1,114 @@
+//! A request's way from its arrival to its response, stage by stage: for `terrace up` and for `terrace edge`.
+//! What a stage does is left to its module; when a request arrives, and how its response is sent, to the server.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use edge_cache::{Route, StoreOverride};
+use http::{Request, Response, Uri};
+
+use super::current_app::CurrentApp;
+use crate::cache::{CacheStage, Lookup, NextStage};
+use crate::clock;
+use crate::deployment::Routed;
+use crate::edge::OriginClient;
+use crate::failure::Failure;
+use crate::request::{RequestBody, RequestContext, ResponseBody};
+use crate::server::{Arrival, ExchangeBody, Pipeline, ServerStages};
+
+/// What becomes of a request.
+type Outcome = Result<Response<ResponseBody>, Failure>;
+
+/// The stages of `terrace up` on one worker.
+pub(super) struct AppPipeline {
+    pub(super) server: ServerStages,
+    pub(super) cache: CacheStage,
+    pub(super) app: Rc<CurrentApp>,
+}
+
+impl Pipeline for AppPipeline {
+    async fn answer(&self, arrival: Arrival) -> Response<ExchangeBody> {
+        let (exchange, accepted) = self.server.accept(arrival);
+        let outcome = match accepted {
+            Ok(request) => {
+                let (context, now) = (exchange.context(), clock::now());
+                let request = self.server.limit(request, context, now);
+                match self.cache.lookup(request, context, now) {
+                    Lookup::Hit(response) => Ok(response),
+                    Lookup::Bypass(bypass, request) => {
+                        // On the heap, because the future of the connection moves with each request.
+                        let outcome = Box::pin(self.app.answer(request, Arc::clone(context)));
+                        bypass.respond(outcome.await, context)
+                    }
+                    Lookup::Forward(pending) => pending.forward(Rc::clone(&self.app)).await,
+                }
+            }
+            Err(failure) => Err(failure),
+        };
+        exchange.respond(outcome)
+    }
+}
+
+impl NextStage for CurrentApp {
+    /// `route`, then what the route leads to: a response that is there already, or `admit` and `run` of a function.
+    async fn answer(&self, request: Request<RequestBody>, context: Arc<RequestContext>) -> Outcome {
+        let deployment = self.deployment();
+        match deployment.route(self.worker(), request, context)? {
+            Routed::Response(response) => Ok(response),
+            Routed::Function(function, request, call) => {
+                let mut response = function.call(request, call).await?;
+                if !function.limits.cache {
+                    response.extensions_mut().insert(StoreOverride::Never);
+                }
+                Ok(response)
+            }
+        }
+    }
+
+    fn route(&self, target: &Uri) -> Option<Route> {
+        let index = self.deployment().route_index(target.path())?;
+        Some(Route(index as u64))
+    }
+}
+
+/// The stages of `terrace edge` on one worker.
+pub(super) struct EdgePipeline {
+    pub(super) server: ServerStages,
+    pub(super) cache: CacheStage,
+    pub(super) origin: Rc<OriginClient>,
+}
+
+impl Pipeline for EdgePipeline {
+    async fn answer(&self, arrival: Arrival) -> Response<ExchangeBody> {
+        let (exchange, accepted) = self.server.accept(arrival);
+        let outcome = match accepted {
+            Ok(request) => {
+                let (context, now) = (exchange.context(), clock::now());
+                let request = self.server.limit(request, context, now);
+                match self.cache.lookup(request, context, now) {
+                    Lookup::Hit(response) => Ok(response),
+                    Lookup::Bypass(bypass, request) => {
+                        // On the heap, because the future of the connection moves with each request.
+                        let outcome = Box::pin(self.origin.answer(request, Arc::clone(context)));
+                        bypass.respond(outcome.await, context)
+                    }
+                    Lookup::Forward(pending) => pending.forward(Rc::clone(&self.origin)).await,
+                }
+            }
+            Err(failure) => Err(failure),
+        };
+        exchange.respond(outcome)
+    }
+}
+
+impl NextStage for OriginClient {
+    /// `forward`.
+    async fn answer(&self, request: Request<RequestBody>, context: Arc<RequestContext>) -> Outcome {
+        self.forward(request, context).await
+    }
+
+    /// An origin's routes are not known here.
+    fn route(&self, _: &Uri) -> Option<Route> {
+        None
+    }
+}

@@ -1,0 +1,40 @@
+//! Owns the swap of an app for another while it is served.
+//! When to swap is left to the command line, what a request sees of it to `current_app`.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::current_app::Handles;
+use super::inputs::AppInputs;
+use super::{ServingOptions, StartError, failed};
+use crate::cache::EdgeCache;
+use crate::deployment::Loader;
+
+/// Replaces the app while it is served.
+#[derive(Clone)]
+pub struct Reloader {
+    pub(super) options: Arc<ServingOptions>,
+    pub(super) loader: Arc<Loader>,
+    pub(super) current: Arc<ArcSwap<Handles>>,
+    pub(super) cache: Option<EdgeCache>,
+}
+
+impl Reloader {
+    /// Reads the app again and swaps it in as a whole. Requests that have begun end in the app that they began in.
+    ///
+    /// # Errors
+    /// As [`super::Serving::up`]; the app that is served stays.
+    pub fn reload(&self) -> Result<(), StartError> {
+        let inputs = AppInputs::read(&self.options)?;
+        // The app may name databases and stores that it did not have when it was started.
+        let state = &self.loader.state;
+        state.open(&inputs.config, &inputs.app).map_err(failed)?;
+        let deployment = self.loader.load(&inputs.app, inputs.rendered()?)?;
+        let handles = Handles::new(&deployment, &self.loader);
+        self.current.store(Arc::new(handles));
+        // What the app before it has answered is no longer what this one would.
+        self.cache.iter().for_each(EdgeCache::clear);
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! `terrace up` and `terrace edge` from files that a user wrote to a server that drains and ends, step by step.
+//! What a step does is left to its module; what is done with each request to `pipeline`.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::time::sleep_until;
+
+use super::current_app::{CurrentApp, Handles};
+use super::inputs::{AppInputs, EdgeInputs};
+use super::listeners::{Listeners, Overrides};
+use super::open;
+use super::pipeline::{AppPipeline, EdgePipeline};
+use super::reload::Reloader;
+use super::{EdgeOptions, ServingOptions, StartError, failed};
+use crate::cache::{CacheStage, GroupScope};
+use crate::clock;
+use crate::deployment::Loader;
+use crate::edge::OriginClient;
+use crate::fault::Faults;
+use crate::server::{Admin, Pipeline, PipelineParts, Signals};
+use crate::settings::{Edge, Origin};
+
+/// Every write that was acknowledged is safe then; the next start only has more of the log of the database to read.
+const NOT_CLOSED: &str =
+    "the databases were not put in order: `drain_timeout` had passed, or there was a second signal";
+
+/// A server that has its addresses and does not answer yet; [`Self::run`] serves.
+pub struct Serving {
+    name: String,
+    listeners: Listeners,
+    answering: Answering,
+}
+
+/// What answers the requests that the cache does not.
+enum Answering {
+    App {
+        loader: Arc<Loader>,
+        current: Arc<ArcSwap<Handles>>,
+    },
+    Origin {
+        origin: Origin,
+        edge: Edge,
+    },
+}
+
+/// `terrace check`: reads and judges everything without serving it.
+///
+/// # Errors
+/// All that is wrong.
+pub fn check(options: &ServingOptions) -> Result<(), Faults> {
+    let inputs = AppInputs::read(options)?;
+    let engine = open::engine(&inputs, None).map_err(|error| open::fault(&inputs, &error))?;
+    open::check_components(&engine, &inputs)
+}
+
+impl Serving {
+    /// `terrace up`: reads manifest, settings and variables, takes the addresses, opens the state, and loads the components.
+    /// With it comes what replaces the app while it is served.
+    ///
+    /// # Errors
+    /// All that is wrong with what the user wrote, else what prevents it from being served.
+    pub fn up(options: ServingOptions) -> Result<(Self, Reloader), StartError> {
+        let inputs = AppInputs::read(&options)?;
+        // Before the components are compiled, which takes longest.
+        let listeners = Listeners::open(&inputs.config, Overrides::of_app(&options))?;
+        let state = open::state(&inputs)?;
+        let compiled_code = &inputs.config.cache_directory;
+        let engine = open::engine(&inputs, Some(compiled_code)).map_err(failed)?;
+        let loader = Arc::new(open::loader(&inputs, &listeners, state, engine)?);
+        let deployment = loader.load(&inputs.app, inputs.rendered()?)?;
+        let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
+        let reloader = Reloader {
+            options: Arc::new(options),
+            loader: Arc::clone(&loader),
+            current: Arc::clone(&current),
+            cache: listeners.cache.clone(),
+        };
+        let serving = Self {
+            name: inputs.app.name,
+            listeners,
+            answering: Answering::App { loader, current },
+        };
+        Ok((serving, reloader))
+    }
+
+    /// `terrace edge`: reads the settings, and takes the addresses. The origin need not answer yet.
+    ///
+    /// # Errors
+    /// All that is wrong with what the user wrote, else what prevents it from being served.
+    pub fn edge(options: &EdgeOptions) -> Result<Self, StartError> {
+        let EdgeInputs { config, origin } = EdgeInputs::read(options)?;
+        let listeners = Listeners::open(&config, Overrides::of_edge(options))?;
+        if origin.authority().as_str() == listeners.http().to_string() {
+            let what = format!("the origin {origin} is the address that this edge listens on");
+            return Err(failed(what));
+        }
+        Ok(Self {
+            name: origin.to_string(),
+            listeners,
+            answering: Answering::Origin {
+                origin,
+                edge: config.edge,
+            },
+        })
+    }
+
+    /// The name of the app, or the URL of the origin.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address for clients.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.listeners.http()
+    }
+
+    /// The address for metrics and health.
+    #[must_use]
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.listeners.admin()
+    }
+
+    /// Serves until SIGTERM or SIGINT, then finishes what was accepted and puts the state in order. Calls `ready`
+    /// once requests are answered. Returns at the drain timeout or at the second signal, whatever is left.
+    ///
+    /// # Errors
+    /// When threads, signals or listeners can't be had, or something was cut at the end.
+    pub fn run(self, ready: impl FnOnce()) -> Result<(), StartError> {
+        let (cache, metrics) = (
+            self.listeners.cache.clone(),
+            Arc::clone(&self.listeners.metrics),
+        );
+        match self.answering {
+            Answering::App { loader, current } => {
+                let scope = GroupScope::AllHosts;
+                let pipeline = move |parts: PipelineParts| AppPipeline {
+                    server: parts.stages,
+                    cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
+                    app: Rc::new(CurrentApp::new(parts.worker, Arc::clone(&current))),
+                };
+                let close = async || loader.state.close().await;
+                serve(self.listeners, pipeline, ready, close)
+            }
+            Answering::Origin { origin, edge } => {
+                let scope = GroupScope::Origin;
+                let pipeline = move |parts: PipelineParts| EdgePipeline {
+                    server: parts.stages,
+                    cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
+                    origin: Rc::new(OriginClient::new(origin.clone(), &edge, &metrics)),
+                };
+                serve(self.listeners, pipeline, ready, async || ())
+            }
+        }
+    }
+}
+
+/// Answers requests until the first signal, drains, and at last waits for `close`. Each worker has the pipeline that
+/// `pipeline` makes for it.
+fn serve<P: Pipeline>(
+    listeners: Listeners,
+    pipeline: impl Fn(PipelineParts) -> P + Send + Sync + 'static,
+    ready: impl FnOnce(),
+    close: impl AsyncFnOnce(),
+) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let admin = listeners.admin.map(Admin::start).transpose();
+    let admin = admin.map_err(failed)?;
+    let result = runtime.block_on(async {
+        let mut signals = Signals::listen().map_err(failed)?;
+        let mut first_signal = None;
+        let next_signal = async || {
+            signals.next().await;
+            first_signal.get_or_insert_with(clock::now);
+        };
+        let served = listeners.server.run(pipeline, ready, next_signal).await;
+        served.map_err(failed)?;
+        let end = first_signal.unwrap_or_else(clock::now) + listeners.drain_timeout;
+        tokio::select! {
+            () = close() => Ok(()),
+            () = sleep_until(end.into()) => Err(failed(NOT_CLOSED)),
+            () = signals.next() => Err(failed(NOT_CLOSED)),
+        }
+    });
+    // Not dropped, which would wait for calls that block.
+    runtime.shutdown_background();
+    drop(admin);
+    drop(listeners.log_writer);
+    result
+}
