@@ -29,15 +29,14 @@ pub struct Deployment {
     name: String,
     version: String,
     router: Router,
-    /// What answers, by the index that the router gives.
+    /// The routes' targets, by the index that the router gives.
     triggers: Vec<Trigger>,
     functions: BTreeMap<String, Arc<Function>>,
 }
 
 struct Trigger {
     target: Target,
-    /// Where its requests are counted, by worker: references to something that all workers have in common are counted in
-    /// one place, which cores take from one another.
+    /// The metrics of its requests, by worker: workers that count references in one place wait for each other (decision 16).
     metrics: Box<[Arc<RouteMetrics>]>,
 }
 
@@ -46,7 +45,7 @@ enum Target {
     Static(StaticResponse),
 }
 
-/// What the route of a request leads to.
+/// The target of a request's route.
 pub enum Routed<'a> {
     /// A response that is there already.
     Response(Response<ResponseBody>),
@@ -55,7 +54,7 @@ pub enum Routed<'a> {
 }
 
 impl Deployment {
-    /// Finds what answers a client's request. A function gets it in the shape that its guest sees.
+    /// Finds the route of a client's request. For a function, gives the request the shape that its guest sees.
     ///
     /// # Errors
     /// No route leads anywhere, or the request cannot be given to the function.
@@ -99,7 +98,7 @@ impl Deployment {
     /// Answers a request that the guest of `caller` sends to the component called `id`, or without one to the app.
     ///
     /// # Errors
-    /// What the calling guest gets to see of a [`Failure`].
+    /// The error code that the calling guest gets for a [`Failure`].
     pub async fn call_from_within(
         &self,
         caller: &GuestCall,
@@ -195,8 +194,7 @@ fn static_response(response: &StaticResponse) -> Response<ResponseBody> {
     answer
 }
 
-/// A response, as the guest that asked for it sees it. The one to `HEAD` has no content and says how long it would be
-/// (RFC 9110 §9.3.2).
+/// The response for the guest that asked. To `HEAD` it has no content, and says how long it would be (RFC 9110 §9.3.2).
 fn within(mut response: Response<ResponseBody>, is_head: bool) -> Response<WasiBody> {
     if is_head {
         let content = std::mem::take(response.body_mut());
@@ -210,7 +208,7 @@ fn within(mut response: Response<ResponseBody>, is_head: bool) -> Response<WasiB
     response.map(|body| body.map_err(wasi_error).boxed_unsync())
 }
 
-/// What a guest gets to see of a failure.
+/// The error code that a guest gets for a failure.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "the shape that map_err asks for"

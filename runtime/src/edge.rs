@@ -1,4 +1,4 @@
-//! Owns the origin of `terrace edge`: what is sent to it, and what its answers become for the client.
+//! Owns the stage `forward` of `terrace edge`: the requests to the origin and its responses.
 //! The order of an edge's stages is left to `serving`.
 
 mod message;

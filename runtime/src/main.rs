@@ -1,8 +1,8 @@
-//! The `terrace` command. What it does is in [`terrace_runtime::cli`].
+//! The program `terrace`. Its commands are in [`terrace_runtime::cli`].
 
 use std::process::ExitCode;
 
-/// A request makes some hundred short-lived allocations, of which the system's allocator made a tenth of its time.
+/// A request makes some hundred short-lived allocations. With the system's allocator they took a tenth of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

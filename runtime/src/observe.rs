@@ -1,5 +1,5 @@
 //! Owns what an operator sees: the access log, the guests' output and the metrics.
-//! Deciding what happened to a request is left to the modules that serve it.
+//! Reporting is left to the modules that serve requests.
 
 mod cache;
 mod guest;

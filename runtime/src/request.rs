@@ -1,4 +1,4 @@
-//! Owns what all stages say of a request: its id, trace, caller, content, and the facts that log and metrics want.
+//! Owns the facts that all stages share about a request: its id, trace, caller, content, and its figures for log and metrics.
 //! It lies below the modules that serve requests and knows none of them.
 
 mod body;
@@ -23,7 +23,7 @@ pub use trace::TraceContext;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WorkerId(pub usize);
 
-/// Who asks.
+/// Who makes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// A client with this address: the peer of its socket, or the one that a trusted proxy names (then with port 0).

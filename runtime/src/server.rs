@@ -1,5 +1,5 @@
 //! Owns the public HTTP/1.1 listener: threads, connections, and the stages of a request that concern its client.
-//! The order of all stages, and what answers a request, is left to a [`Pipeline`].
+//! The order of all stages, and answering a request, is left to a [`Pipeline`].
 
 mod acceptor;
 mod admin;
@@ -44,7 +44,7 @@ use limits::CUT_TIMEOUT;
 use worker::WorkerParts;
 use workers::Workers;
 
-/// What a server is made of.
+/// The configuration of a server.
 #[derive(Debug)]
 pub struct ServerConfig {
     /// Where to listen; port 0 takes a free one.
@@ -60,8 +60,8 @@ pub struct ServerConfig {
 /// The stages of a request, from its arrival to its response, on one worker thread. `serving/pipeline.rs` has those of
 /// `terrace up` and of `terrace edge`.
 ///
-/// Neither a pipeline nor its futures leave their thread, so both may hold what is not `Send`. Dropping a future, as
-/// happens when the client is gone, cancels the request with all that works on it.
+/// Neither a pipeline nor its futures leave their thread, so they need not be `Send`. When the client is gone, the future is
+/// dropped; that cancels the guest.
 pub trait Pipeline: 'static {
     /// Answers one request. It takes `&self`, so that no request waits for another one to begin.
     fn answer(&self, arrival: Arrival) -> impl Future<Output = Response<ExchangeBody>>;
@@ -201,7 +201,7 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
     bound.map_err(|source| BindError { address, source })
 }
 
-/// What stands behind a failed bind, and what to do about it.
+/// Why a bind failed, and what to do about it.
 fn explain(error: &io::Error) -> String {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {

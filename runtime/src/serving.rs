@@ -1,5 +1,5 @@
 //! Owns `terrace up` and `terrace edge`: `start` has their steps, from files that a user wrote to a server that drains and
-//! ends, `pipeline` the stages of a request. What a step or a stage does is left to its module.
+//! ends, `pipeline` the stages of a request. Their work is left to their modules.
 
 mod current_app;
 mod inputs;
@@ -18,7 +18,7 @@ use crate::settings::AdminAddress;
 pub use reload::Reloader;
 pub use start::{Serving, check};
 
-/// What the command line says about serving an app.
+/// The arguments of `terrace up`.
 #[derive(Clone, Debug, Default)]
 pub struct ServingOptions {
     /// The manifest, or the folder that it is in.
@@ -39,7 +39,7 @@ pub struct ServingOptions {
     pub json: bool,
 }
 
-/// What the command line says about an edge.
+/// The arguments of `terrace edge`.
 #[derive(Clone, Debug, Default)]
 pub struct EdgeOptions {
     /// The origin, in place of the settings'.
@@ -50,7 +50,7 @@ pub struct EdgeOptions {
     pub listen: Option<SocketAddr>,
     /// The address for metrics and health, in place of the settings'.
     pub admin: Option<AdminAddress>,
-    /// What settings leave to the state folder is below it; without it `.terrace`.
+    /// The folder for paths that the settings do not name; without it `.terrace`.
     pub state_dir: Option<PathBuf>,
     /// Whether a program reads the output.
     pub json: bool,
@@ -59,10 +59,10 @@ pub struct EdgeOptions {
 /// Why an app or an origin can't be served.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// What the user wrote is wrong.
+    /// The user's files or arguments have faults.
     #[error("{0}")]
     Faults(Faults),
-    /// What was written is fine, and something in the way: a port that is taken, a folder that can't be written.
+    /// Something else is in the way: a port that is taken, a folder that can't be written.
     #[error("{0}")]
     Failed(String),
 }

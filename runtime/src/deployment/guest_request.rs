@@ -19,7 +19,7 @@ static SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr"
 /// The client address that a component sees when another component calls it.
 static INTERNAL_CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0:0");
 
-/// A client's request, as the guest of `route` sees it.
+/// Makes the request for the guest of `route` from a client's.
 ///
 /// # Errors
 /// [`Failure::BodyTooLarge`] when the announced content is longer than `max_body_bytes`.
@@ -47,7 +47,7 @@ pub(super) fn from_client(
     Ok(Request::from_parts(head, body))
 }
 
-/// Another guest's request, as the guest of `route` sees it; without a route it was called by its id.
+/// Makes the request for the guest of `route` from another guest's, which may have called it by its id, without a route.
 ///
 /// # Errors
 /// The error of an announced content that is longer than `max_body_bytes`; one that turns out to be ends with it.

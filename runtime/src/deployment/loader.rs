@@ -1,4 +1,5 @@
-//! How an app that was read and judged becomes a [`Deployment`]: stores opened, components compiled and linked.
+//! Makes a [`Deployment`] of an app that was read and judged: compiles and links its components, lays out their files.
+//! Opening databases and stores is left to `serving`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +24,7 @@ use crate::router::Router;
 use crate::state::State;
 use crate::variables::ComponentVariables;
 
-/// What all deployments of one process share.
+/// The parts that all deployments of one process share.
 pub struct Loader {
     /// Compiles and links.
     pub engine: Engine,
@@ -37,7 +38,7 @@ pub struct Loader {
     pub metrics: Arc<Metrics>,
     /// Where guests' output goes.
     pub log: Log,
-    /// What guests do not reach whatever the manifest grants.
+    /// The networks that no guest reaches, whatever the manifest grants.
     pub networks: Arc<ProtectedNetworks>,
     /// Number of worker threads.
     pub workers: usize,
@@ -50,7 +51,7 @@ const FILES_DIRECTORY: &str = "files";
 type AppLink = Arc<OnceLock<Weak<dyn AppCalls>>>;
 
 impl Loader {
-    /// Loads every component of `app`. `rendered` holds what the templates of each component came to, by its id.
+    /// Loads every component of `app`. `rendered` has their rendered templates, by their ids.
     ///
     /// # Errors
     /// Every component that can't be loaded, with the reason.
@@ -171,7 +172,7 @@ impl Loader {
 /// Reads, composes, compiles and links a component.
 ///
 /// # Errors
-/// Everything that is wrong with it or its dependencies: what was found, and what was expected.
+/// Every fault of it and its dependencies.
 pub fn handler(engine: &Engine, app: &App, component: &Component) -> Result<Handler, Faults> {
     let fault = |error: LoadError| fault(app, component, &error.to_string());
     let mut wasm = engine::read(&component.source).map_err(fault)?;
@@ -186,7 +187,7 @@ fn fault(app: &App, component: &Component, what: &str) -> Fault {
     Fault::new(&app.manifest, reason)
 }
 
-/// What a component's templates came to.
+/// A component's rendered templates.
 #[derive(Clone, Default)]
 pub struct Rendered {
     /// The variables that it may read.

@@ -1,5 +1,5 @@
 //! Owns the folder of this process among those of the others that use the same state folder.
-//! What lies in it is left to the caller.
+//! Its content is left to the caller.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -113,7 +113,7 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The lock goes last: what could not be removed is tried again by the next process.
+/// The lock goes last: until then the next process tries again.
 fn remove(path: &Path, lock_path: &Path) -> io::Result<()> {
     absent_is_fine(fs::remove_dir_all(path))?;
     absent_is_fine(fs::remove_file(lock_path))

@@ -1,5 +1,5 @@
-//! What an edge changes in the messages that it passes on (RFC 9110 §7.6): it says where they have been, and keeps what
-//! concerns one connection only.
+//! Owns the changes that an edge makes to the messages that it forwards (RFC 9110 §7.6): it adds `Via` and the client's
+//! address, and removes the fields of one connection. Sending is left to `origin_client`.
 
 use http::header::{HeaderName, MAX_FORWARDS, VIA};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
@@ -25,7 +25,7 @@ pub(super) enum ToOrigin {
     Answer(Response<ResponseBody>),
 }
 
-/// A client's request, as the origin is to see it. `Host` stays what the client said: the origin may serve several.
+/// Makes the request for the origin. `Host` stays as the client wrote it: the origin may serve several hosts.
 ///
 /// # Errors
 /// When the request's target cannot be asked of a server.
@@ -41,15 +41,14 @@ pub(super) fn towards_origin(
     head.uri = origin.target(&head.uri).ok_or(Failure::BadRequest {
         detail: "the request target is not one of a server",
     })?;
-    // The server has dealt with what concerns the client's connection. The client's content begins to be read when it
-    // can be sent on, and that is when the server tells the client to continue (RFC 9110 §10.1.1).
+    // The server tells the client to continue (RFC 9110 §10.1.1) when its content is read, which is when it can be sent on.
     head.headers.remove(header::EXPECT);
     head.headers.append(VIA, via(head.version));
     tell_client(&mut head.headers, context);
     Ok(ToOrigin::Forward(Request::from_parts(head, content)))
 }
 
-/// An origin's response, as the client is to see it.
+/// Makes the response for the client.
 ///
 /// # Errors
 /// When its status is none that ends a request.
@@ -79,8 +78,8 @@ fn via(version: Version) -> HeaderValue {
     })
 }
 
-/// Tells the origin which request this is, who the client is, and what it asked for. The server has settled all of it, so
-/// the origin can believe it as it stands.
+/// Tells the origin the request's id, its trace, and the client's address, scheme and host. The server has settled all of
+/// them, so the origin can believe them.
 fn tell_client(headers: &mut HeaderMap, context: &RequestContext) {
     context.write_to(headers);
     let client = context.caller.client().ip().to_canonical().to_string();

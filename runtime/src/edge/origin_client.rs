@@ -1,5 +1,5 @@
-//! Owns the way to the origin on one worker: its connections, its timeouts, and what their failures mean to the client.
-//! What the messages look like is left to `message`.
+//! Owns the connections of one worker to the origin, their timeouts, and the failure that a client gets when they fail.
+//! The changes to the messages are left to `message`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::observe::{Metrics, RouteMetrics, Stage};
 use crate::request::{Caller, RequestBody, RequestContext, ResponseBody};
 use crate::settings::{Edge, Origin};
 
-/// Under what name requests to the origin are counted, where the app would have a component's.
+/// The label `component` of requests to the origin.
 const COMPONENT: &str = "origin";
 
 /// Sends requests to the origin.
@@ -60,7 +60,7 @@ impl OriginClient {
         let now = clock::now();
         context.set_route(&self.metrics);
         context.enter_at(Stage::Forward, now);
-        // What the cache asks for after the client has its response has the time for itself.
+        // A request of the cache begins when the client has its response already, so it has all of the time.
         let begun = match context.caller {
             Caller::Client(_) => context.received,
             Caller::Cache(_) => now,
@@ -83,7 +83,7 @@ impl OriginClient {
     }
 }
 
-/// What a failed exchange with the origin means to the client.
+/// The failure that the client gets.
 fn failure(error: ClientError) -> Failure {
     match error {
         ClientError::DnsError => Failure::OriginUnresolved,
@@ -101,7 +101,7 @@ fn failure(error: ClientError) -> Failure {
         ClientError::ResponseIncomplete => Failure::OriginIncomplete,
         ClientError::HttpProtocolError => Failure::OriginMalformed,
         ClientError::HeadersTooLarge => Failure::OriginHeadersTooLarge,
-        // The content knows what was wrong with it, and that is what the client is told.
+        // The content has noted its own failure, which the client gets.
         ClientError::RequestContent => Failure::ClientDisconnected,
     }
 }

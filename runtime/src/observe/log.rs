@@ -27,7 +27,7 @@ pub enum LogFormat {
     },
 }
 
-/// Writes the log. Never waits: what cannot be written in time is lost and counted.
+/// Writes the log. Never waits: lines that cannot be written in time are lost and counted.
 #[derive(Clone, Debug)]
 pub struct Log {
     sink: Sink,
@@ -39,7 +39,7 @@ pub struct Log {
 #[derive(Debug)]
 pub struct LogWriter(#[expect(dead_code, reason = "held for its drop")] Writer);
 
-/// What is told about a request when it ends; as JSON, the fields in this order.
+/// The line of a request that has ended; as JSON, with the fields in this order.
 #[derive(Debug, Serialize)]
 pub(crate) struct AccessLine<'a> {
     pub(crate) request_id: Option<&'a str>,

@@ -12,7 +12,7 @@ use super::metrics::{Metrics, RouteMetrics};
 use super::stage::StageDurations;
 use crate::failure::Failure;
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug)]
 pub(crate) struct Outcome<'a> {
     pub(crate) request_id: &'a str,

@@ -1,6 +1,5 @@
-//! Owns numbers that all workers add to with every request: each thread has its own, in a cache line of its own, and only
-//! who reads the number adds them up. A line that cores take from one another costs each of them a tenth of a microsecond
-//! and more, and a request touches many numbers.
+//! Owns numbers that all workers add to with every request. Each thread has a number in a cache line of its own; a reader
+//! adds them up. If cores wrote to one line, each write would take a tenth of a microsecond, and a request makes many.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

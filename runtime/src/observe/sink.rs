@@ -1,5 +1,5 @@
 //! Owns the way of log lines to their file: threads append to one bounded buffer, and a thread of its own
-//! writes it out. What a line says is left to `log`.
+//! writes it out. The form of a line is left to `log`.
 
 use std::convert::Infallible;
 use std::io::Write;

@@ -1,5 +1,5 @@
 //! Owns the content of requests and responses: the limits on what a client sends, and the few shapes of what
-//! a component answers. Choosing the limit is left to the innermost service.
+//! a component answers. Choosing the limit is left to the stage that reads the content.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl RequestBody {
         }
     }
 
-    /// Content that comes from inside the process, as from a component that calls another one.
+    /// Content from inside the process, such as that of a component that calls another one.
     pub fn from_inside<B>(content: B) -> Self
     where
         B: Body<Data = Bytes, Error = Failure> + Send + 'static,
@@ -79,7 +79,7 @@ impl RequestBody {
         }
     }
 
-    /// The request that it belongs to. Content that comes from inside has none of its own.
+    /// The request that it belongs to. Content from inside the process has none.
     #[must_use]
     pub fn context(&self) -> Option<&Arc<RequestContext>> {
         self.context.as_ref()

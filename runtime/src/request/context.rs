@@ -1,5 +1,5 @@
-//! Owns what is known about one request: its id, client and trace, and what became of it.
-//! Finding these facts is left to the stages of a request; telling them to `observe` is left to the exchange.
+//! Owns the facts about one request: its id, client and trace, its stages and its result.
+//! Finding the facts is left to the stages of a request, recording them to its exchange.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,8 +15,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::observe::{RouteMetrics, Stage, StageTimes};
 
-/// What is known about one request. The innermost service finds it with the request's content, and reports on it what the
-/// log and the metrics should say.
+/// The facts about one request. Each stage reports here what the log and the metrics should say.
 #[derive(Debug)]
 pub struct RequestContext {
     /// The id that the client, the log and the guest see.
@@ -76,21 +75,20 @@ impl RequestContext {
         &self.interim
     }
 
-    /// Writes what whoever answers the request is to see of it: its id, and its span as the parent of theirs. What the
-    /// client has sent in these fields is gone then.
+    /// Writes the request's id and its trace context into the fields for a guest or an origin, in place of the client's.
     pub fn write_to(&self, headers: &mut HeaderMap) {
         headers.insert(X_REQUEST_ID.clone(), self.id.to_header_value());
         headers.insert(TRACEPARENT.clone(), self.trace.to_header_value());
     }
 
-    /// The same for what the cache asks on account of this request after it was answered.
+    /// The context of a request that the cache makes after this one was answered.
     #[must_use]
     pub fn outlived(&self) -> Self {
         let caller = Caller::Cache(self.caller.client());
         Self::new(self.id.clone(), caller, self.trace, self.received)
     }
 
-    /// Reports the route that was chosen, as soon as it is: a failure later on is then counted with it.
+    /// Reports the route as soon as it is known, so that a later failure is counted with it.
     pub fn set_route(&self, route: &Arc<RouteMetrics>) {
         // A second route can only come from a guest calling another one; the first is the client's.
         let is_first = self.route.set(Arc::clone(route)).is_ok();
@@ -120,14 +118,14 @@ impl RequestContext {
         (lasted > 0).then(|| self.received + Duration::from_nanos(lasted))
     }
 
-    /// Reports that the request comes to `stage` now. Only the first time counts, and costs a look at the clock.
+    /// Reports that the request comes to `stage` now. Only the first time counts and reads the clock.
     pub fn enter(&self, stage: Stage) {
         if !self.stages.has(stage) {
             self.enter_at(stage, clock::now());
         }
     }
 
-    /// The same, for who has looked at the clock already.
+    /// The same for a caller that has read the clock.
     pub fn enter_at(&self, stage: Stage, now: Instant) {
         self.stages.enter(stage, self.received, now);
     }
@@ -148,8 +146,8 @@ impl RequestContext {
         self.cache_result.get().copied()
     }
 
-    /// Reports that a database or a key-value store failed. The first failure counts, since those after it are mostly
-    /// its consequences.
+    /// Reports that a database or a key-value store failed. Only the first failure counts, since later ones mostly follow
+    /// from it.
     pub fn set_storage_failure(&self, name: &'static str) {
         let _ = self.storage_failure.set(name);
     }
@@ -192,8 +190,8 @@ impl RequestContext {
             .fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
-    /// Reports a failure that no longer changes the response, as one in the middle of the content. The first
-    /// one counts, since those after it are mostly its consequences.
+    /// Reports a failure that comes too late for the response, such as one in the middle of the content. Only the first one
+    /// counts, since later ones mostly follow from it.
     pub fn fail(&self, failure: Failure) {
         let _ = self.failure.set(failure);
     }
@@ -226,8 +224,8 @@ impl RequestContext {
         self.failure.get()
     }
 
-    /// Reports that the request's content could not be read to its end. If no response has begun, this failure
-    /// is answered, whatever the guest makes of its read error.
+    /// Reports that the request's content could not be read to its end. If no response has begun, the client gets this
+    /// failure, whatever the guest answers.
     pub(crate) fn fail_content(&self, failure: Failure) {
         let _ = self.content_failure.set(failure);
     }

@@ -1,5 +1,5 @@
-//! Owns how slowly a client may send its request or read its response. What becomes of one that is too slow is left to
-//! the content and to the socket.
+//! Owns the least pace at which a client sends its request or reads its response. Ending a request that is too slow is left
+//! to its content and to the socket.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

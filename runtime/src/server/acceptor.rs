@@ -1,5 +1,5 @@
 //! Owns the listening socket: accepts connections for the workers, and refuses those beyond the limit.
-//! Which worker gets one is left to `workers`, reading from it to the worker.
+//! Choosing the worker is left to `workers`, serving the connection to the worker.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};

@@ -1,5 +1,5 @@
 //! Owns the admin listener: its address, its thread and its connections, apart from those of clients, so that it answers
-//! however busy the workers are. What the pages say is left to their owners.
+//! however busy the workers are. The content of the pages is left to the modules that add them.
 
 mod pages;
 

@@ -1,5 +1,5 @@
-//! Owns what a worker still does when the response that it belongs to has begun, or was given up by its client. What it
-//! is, is the inner service's; a drain waits for it.
+//! Owns the work of a worker that outlives its request, and counts it: a drain waits for it.
+//! The work itself is the pipeline's.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -17,11 +17,11 @@ struct Pending {
     none_left: Notify,
 }
 
-/// One piece of work; counted until it is dropped, however that comes about.
+/// One piece of work; counted until it is dropped.
 struct Counted(Rc<Pending>);
 
 impl Background {
-    /// Does `work`, whether or not anybody waits for what comes of it.
+    /// Does `work`, whether or not anybody waits for its output.
     pub fn spawn<W>(&self, work: W) -> JoinHandle<W::Output>
     where
         W: Future<Output: 'static> + 'static,

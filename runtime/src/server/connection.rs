@@ -1,5 +1,5 @@
-//! Owns what the requests of one connection have in common, and what all connections of a worker are served with.
-//! What a protocol keeps of a connection is left to `h1`, what is done with each request to the pipeline.
+//! Owns the facts that all requests of a connection share, and the parts that serve all connections of a worker.
+//! The state of a connection is left to its protocol (`h1`), answering requests to the pipeline.
 
 mod h1;
 
@@ -21,7 +21,7 @@ use super::{Pipeline, ServerConfig};
 use crate::observe::Observer;
 use crate::request::RequestContext;
 
-/// What all connections of one worker are served with.
+/// Serves the connections of one worker.
 pub(crate) struct Connections<P> {
     pipeline: P,
     config: Arc<ServerConfig>,
@@ -30,7 +30,7 @@ pub(crate) struct Connections<P> {
     drain: DrainSignal,
 }
 
-/// What the requests of one connection have in common.
+/// The facts that all requests of one connection share.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(super) peer: SocketAddr,
@@ -90,6 +90,6 @@ pub(super) async fn close(mut stream: TcpStream, last_words: &[u8]) {
         while stream.read(&mut discarded).await? > 0 {}
         io::Result::Ok(())
     };
-    // Whatever goes wrong now, the client is gone and nothing is left to do for it.
+    // On an error the client is gone.
     let _ = tokio::time::timeout(LINGER_TIMEOUT, lingering).await;
 }

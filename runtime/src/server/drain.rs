@@ -1,5 +1,5 @@
-//! Owns the news that the server drains: within one worker, and to the outside as readiness.
-//! What a connection does about it is left to `connection`.
+//! Owns the signal that the server drains: for the connections of a worker, and as readiness for load balancers.
+//! How a connection ends is left to `connection`.
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -88,7 +88,7 @@ impl Exchange {
         )
     }
 
-    /// A client that sends too much, too slowly or nonsense is told so, and not what the guest made of it.
+    /// If the client has sent too much, too slowly or nonsense, the response says so, whatever the guest answered.
     fn prefer_content_failure(
         &self,
         outcome: Result<Response<ResponseBody>, Failure>,

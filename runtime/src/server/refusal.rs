@@ -1,5 +1,5 @@
 //! Owns the responses that are written without hyper, on connections where no request could be read.
-//! What they say is left to [`Failure`].
+//! Their status and text are left to [`Failure`].
 
 use edge_cache::rules::dates;
 use http::{HeaderValue, Response, header};

@@ -1,5 +1,5 @@
 //! Owns the signals that ask the process to end.
-//! What ending means is left to [`super::Server::run`].
+//! How the server ends is left to [`super::Server::run`].
 
 use std::io;
 

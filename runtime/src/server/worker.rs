@@ -35,7 +35,7 @@ pub(crate) struct WorkerThread {
     pub(crate) ended: Option<oneshot::Receiver<()>>,
 }
 
-/// What every worker is made of.
+/// The parts of every worker.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerParts {
     pub(crate) config: Arc<ServerConfig>,
@@ -44,14 +44,14 @@ pub(crate) struct WorkerParts {
     pub(crate) abort: watch::Receiver<bool>,
 }
 
-/// What a worker gives the pipeline that is made for it.
+/// The parts that a worker gives its pipeline.
 #[derive(Debug)]
 pub struct PipelineParts {
     /// The worker.
     pub worker: WorkerId,
     /// The stages that the server does itself.
     pub stages: ServerStages,
-    /// Where work goes that outlives its request.
+    /// Takes work that outlives its request.
     pub background: Background,
 }
 
@@ -160,8 +160,7 @@ fn run<F, P>(
             observer,
             mut abort,
         } = parts;
-        // One of its own: references to one that all workers have would be counted in one place, which cores take from
-        // one another.
+        // Each worker has a copy: workers that count references in one place wait for each other (decision 16).
         let observer = Arc::new(Observer::clone(&observer));
         let background = Background::default();
         let pipeline = factory(PipelineParts {

@@ -1,5 +1,5 @@
-//! Owns the app that is current, as each worker sees it. It is swapped as a whole; a request ends in the app in which it
-//! began. What an app does with a request is left to its deployment.
+//! Owns the current app, with a handle for each worker. It is swapped as a whole; a request ends in the app in which it
+//! began. Answering requests is left to the deployment.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,17 +10,16 @@ use crate::deployment::{Deployment, Loader};
 use crate::limits::REAP_INTERVAL;
 use crate::request::WorkerId;
 
-/// The app that is current, for the requests of one worker.
+/// The current app, for the requests of one worker.
 pub(super) struct CurrentApp {
     worker: WorkerId,
     current: Arc<ArcSwap<Handles>>,
 }
 
-/// An app with a handle for each worker. References to one and the same would be counted in one place, which cores take from
-/// one another with every request.
+/// An app with a handle for each worker: workers that count references in one place wait for each other (decision 16).
 pub(super) struct Handles(Box<[Arc<Handle>]>);
 
-/// What the requests of one worker count their references to.
+/// The app, behind a reference count that one worker uses.
 pub(super) struct Handle(Arc<Deployment>);
 
 impl Handles {
@@ -54,7 +53,7 @@ impl CurrentApp {
         self.worker
     }
 
-    /// The app that is current now.
+    /// The current app.
     pub(super) fn deployment(&self) -> Arc<Handle> {
         Arc::clone(self.current.load().of(self.worker))
     }

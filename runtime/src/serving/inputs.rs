@@ -1,5 +1,5 @@
-//! Owns what a user wrote: reads manifest, settings and variables, and judges all of it before anything is built from it.
-//! Opening what they name is left to `open`.
+//! Owns the user's inputs: reads manifest, settings and variables, and judges all of them before anything is built.
+//! Opening databases and stores is left to `open`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::manifest::{App, Target};
 use crate::settings::{Config, Origin, SETTINGS_FILE, STATE_DIRECTORY, Settings};
 use crate::variables::{VariableSources, Variables, from_environment};
 
-/// What the user wrote about an app.
+/// The inputs of `terrace up`, judged.
 pub(super) struct AppInputs {
     pub(super) app: App,
     pub(super) config: Config,
@@ -51,7 +51,7 @@ impl AppInputs {
         })
     }
 
-    /// What each component may read and reach, by its id.
+    /// The variables and the allowed hosts of each component, by its id.
     pub(super) fn rendered(&self) -> Result<BTreeMap<String, Rendered>, Faults> {
         let mut faults = Faults::default();
         let mut all = BTreeMap::new();
@@ -75,7 +75,7 @@ impl AppInputs {
     }
 }
 
-/// What the user wrote about an edge.
+/// The inputs of `terrace edge`, judged.
 pub(super) struct EdgeInputs {
     pub(super) config: Config,
     pub(super) origin: Origin,
@@ -135,7 +135,7 @@ fn both<A, B>(first: Result<A, Faults>, second: Result<B, Faults>) -> Result<(A,
     }
 }
 
-/// The app without the components that are not named.
+/// The app with only the components that are named.
 fn only(mut app: App, ids: &[String]) -> Result<App, Faults> {
     if ids.is_empty() {
         return Ok(app);

@@ -1,5 +1,5 @@
-//! Owns what every server of this program has, whatever answers behind it: its log, its metrics, its cache and both its
-//! listeners. Serving is left to `start`.
+//! Owns the parts that `terrace up` and `terrace edge` share: log, metrics, cache and both listeners.
+//! Serving is left to `start`.
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::server::{Admin, AdminConfig, Readiness, Server, ServerConfig, TrustedProxies};
 use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
 
-/// What the command line says about listeners and log, in place of the settings.
+/// Arguments of the command line that replace settings of the listeners and the log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Overrides {
     /// The address for clients.
@@ -61,7 +61,7 @@ impl Listeners {
     /// Starts the log and takes the addresses.
     ///
     /// # Errors
-    /// What is in the way, such as an address that is taken.
+    /// The reason, such as an address that is taken.
     pub(super) fn open(config: &Config, overrides: Overrides) -> Result<Self, StartError> {
         report_to_stderr(config.log.level, overrides.json);
         let metrics = Arc::new(Metrics::new());
@@ -108,7 +108,7 @@ impl Listeners {
     }
 }
 
-/// What the runtime has to say beside the log of requests goes to standard error.
+/// Sends the runtime's own messages to standard error.
 fn report_to_stderr(level: LogLevel, json: bool) {
     let level = match level {
         LogLevel::Error => Level::ERROR,

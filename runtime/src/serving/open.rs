@@ -1,5 +1,5 @@
-//! Owns what is opened before an app can be loaded: the folder of its state, databases and stores, the engine.
-//! Reading what the user wrote is left to `inputs`, loading the components to `deployment`.
+//! Opens the folder of an app's state, its databases and stores, and the engine, before its components are loaded.
+//! Reading the user's files is left to `inputs`, loading the components to `deployment`.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -59,7 +59,7 @@ pub(super) fn state(inputs: &AppInputs) -> Result<State, StartError> {
     Ok(state)
 }
 
-/// What loads the components of an app, and of those that replace it.
+/// The loader of the app, and of the apps that replace it.
 pub(super) fn loader(
     inputs: &AppInputs,
     listeners: &Listeners,
@@ -88,7 +88,7 @@ pub(super) fn loader(
 }
 
 fn make_state_directory(directory: &Path) -> Result<(), StartError> {
-    // It will hold what users trusted the app with, so it is its owner's only.
+    // It will hold data of the app's users, so only its owner may read it.
     let made = DirBuilder::new()
         .recursive(true)
         .mode(0o700)

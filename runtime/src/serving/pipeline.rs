@@ -1,5 +1,5 @@
 //! A request's way from its arrival to its response, stage by stage: for `terrace up` and for `terrace edge`.
-//! What a stage does is left to its module; when a request arrives, and how its response is sent, to the server.
+//! The work of a stage is left to its module, reading a request and sending its response to the server.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::request::{RequestBody, RequestContext, ResponseBody};
 use crate::server::{Arrival, ExchangeBody, Pipeline, ServerStages};
 
-/// What becomes of a request.
+/// A response, or the failure that came instead.
 type Outcome = Result<Response<ResponseBody>, Failure>;
 
 /// The stages of `terrace up` on one worker.
@@ -50,7 +50,7 @@ impl Pipeline for AppPipeline {
 }
 
 impl NextStage for CurrentApp {
-    /// `route`, then what the route leads to: a response that is there already, or `admit` and `run` of a function.
+    /// `route`, then `admit` and `run` if it leads to a function.
     async fn answer(&self, request: Request<RequestBody>, context: Arc<RequestContext>) -> Outcome {
         let deployment = self.deployment();
         match deployment.route(self.worker(), request, context)? {

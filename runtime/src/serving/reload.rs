@@ -1,5 +1,5 @@
 //! Owns the swap of an app for another while it is served.
-//! When to swap is left to the command line, what a request sees of it to `current_app`.
+//! When to swap is left to the command line.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Reloader {
         let deployment = self.loader.load(&inputs.app, inputs.rendered()?)?;
         let handles = Handles::new(&deployment, &self.loader);
         self.current.store(Arc::new(handles));
-        // What the app before it has answered is no longer what this one would.
+        // The new app may answer otherwise.
         self.cache.iter().for_each(EdgeCache::clear);
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! `terrace up` and `terrace edge` from files that a user wrote to a server that drains and ends, step by step.
-//! What a step does is left to its module; what is done with each request to `pipeline`.
+//! Each step is left to its module, answering requests to `pipeline`.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -23,7 +23,7 @@ use crate::fault::Faults;
 use crate::server::{Admin, Pipeline, PipelineParts, Signals};
 use crate::settings::{Edge, Origin};
 
-/// Every write that was acknowledged is safe then; the next start only has more of the log of the database to read.
+/// Even then every acknowledged write is safe; the next start reads more of the database's log.
 const NOT_CLOSED: &str =
     "the databases were not put in order: `drain_timeout` had passed, or there was a second signal";
 
@@ -34,7 +34,7 @@ pub struct Serving {
     answering: Answering,
 }
 
-/// What answers the requests that the cache does not.
+/// The last stage of a request, behind the cache.
 enum Answering {
     App {
         loader: Arc<Loader>,
@@ -58,10 +58,10 @@ pub fn check(options: &ServingOptions) -> Result<(), Faults> {
 
 impl Serving {
     /// `terrace up`: reads manifest, settings and variables, takes the addresses, opens the state, and loads the components.
-    /// With it comes what replaces the app while it is served.
+    /// The [`Reloader`] replaces the app while it is served.
     ///
     /// # Errors
-    /// All that is wrong with what the user wrote, else what prevents it from being served.
+    /// All faults of the user's files and arguments, else the reason why the server cannot start.
     pub fn up(options: ServingOptions) -> Result<(Self, Reloader), StartError> {
         let inputs = AppInputs::read(&options)?;
         // Before the components are compiled, which takes longest.
@@ -89,7 +89,7 @@ impl Serving {
     /// `terrace edge`: reads the settings, and takes the addresses. The origin need not answer yet.
     ///
     /// # Errors
-    /// All that is wrong with what the user wrote, else what prevents it from being served.
+    /// All faults of the user's files and arguments, else the reason why the server cannot start.
     pub fn edge(options: &EdgeOptions) -> Result<Self, StartError> {
         let EdgeInputs { config, origin } = EdgeInputs::read(options)?;
         let listeners = Listeners::open(&config, Overrides::of_edge(options))?;

@@ -1,4 +1,4 @@
-//! `[edge]`: what `terrace edge` stands in front of, and how long it waits for it.
+//! `[edge]`: the origin of `terrace edge`, and its timeouts.
 
 use std::time::Duration;
 

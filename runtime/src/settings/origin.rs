@@ -1,4 +1,4 @@
-//! The server that an edge stands in front of, as users name it.
+//! Owns how users name the origin of an edge. Sending requests to it is left to `edge`.
 
 use std::fmt;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Links that are followed to a file that does not exist: what Linux follows.
+/// Links that are followed to a file that does not exist: as many as Linux follows.
 const MAX_LINKS: u32 = 40;
 
 /// Whether two paths lead to one file: by spelling, by symbolic links or as hard links.

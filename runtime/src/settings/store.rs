@@ -1,4 +1,4 @@
-//! `[sql.LABEL]` and `[kv.LABEL]`: what keeps the state behind each label.
+//! `[sql.LABEL]` and `[kv.LABEL]`: the database or the store behind each label.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub(super) fn stores(
     (by_label(sql), by_label(kv))
 }
 
-/// What is behind one label.
+/// The engine behind one label.
 struct Stored<'d> {
     label: String,
     engine: Engine,

@@ -1,5 +1,5 @@
 //! Owns the pages of the admin listener as a router: which page answers a path, and which hosts are answered at all.
-//! What a page says is left to whoever gives it; reading requests and writing responses to the listener.
+//! The content of a page is left to the module that adds it; reading requests and writing responses to the listener.
 
 use std::fmt;
 use std::net::IpAddr;

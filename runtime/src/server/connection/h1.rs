@@ -1,5 +1,5 @@
 //! Owns HTTP/1.1 on one connection, from its acceptance to its close: runs hyper on its socket, and says `close` when the
-//! server drains. When a wait has taken too long is left to `timeouts`, what is done with each request to the pipeline.
+//! server drains. Timeouts are left to `timeouts`, answering requests to the pipeline.
 
 mod guard;
 mod interim;

@@ -1,7 +1,7 @@
 //! Owns the judgement of heads as raw bytes, before hyper sees them. Hyper repairs some requests that others on
 //! the way may have read differently (two lengths, a length beside a coding), and answers those it cannot read
 //! without a body; here both are refused, with the same problem details as every other failure.
-//! What a head says, once its framing is sound, is left to `message`.
+//! The checks of a head whose framing is sound are left to `message`.
 
 mod chunks;
 
@@ -159,7 +159,7 @@ impl Guard {
     }
 }
 
-/// Hyper answers a target that it cannot read, such as a query with `<`, and nobody learns of it; so it gets none of them.
+/// Hyper answers a target that it cannot read, such as a query with `<`, without a log line; so it never gets one.
 fn check_target(target: &str) -> Result<(), Failure> {
     let is_plain =
         |byte| matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~');

@@ -1,5 +1,5 @@
-//! Owns the socket of one connection: shows what arrives to the guard, and gives up on a client that stops
-//! reading. Understanding the bytes is left to hyper.
+//! Owns the socket of one connection: the guard sees all bytes that arrive before hyper does, and a client that stops
+//! reading is given up. Understanding the bytes is left to hyper.
 
 use std::io;
 use std::pin::Pin;
@@ -29,11 +29,11 @@ pub(crate) struct Socket {
     interim_rest: Bytes,
     /// Waits while the client's receive window is full.
     pace: Pace,
-    /// Whether there is nobody left to write to.
+    /// Whether the client is gone.
     ended: bool,
     /// Whether hyper has nothing half-sent.
     is_flushed: bool,
-    /// Whether hyper ended the connection because the guard refused what came next.
+    /// Whether hyper has ended the connection because the guard refused the next request.
     refused: bool,
 }
 
@@ -67,9 +67,8 @@ impl Socket {
         }
     }
 
-    /// What hyper reads once the guard has refused a request: an end, so that it finishes. While it still works
-    /// on a request before that one it must not learn of the end, which it would take for a client that left;
-    /// it reads again when the response is done.
+    /// Once the guard has refused a request, hyper reads an end, so that it finishes. But as long as the request before it is
+    /// being answered, hyper reads nothing: it would take an end for a client that left. It reads again after the response.
     fn poll_read_refused(&mut self) -> Poll<io::Result<()>> {
         if self.connection.h1.is_busy() {
             return Poll::Pending;
@@ -107,8 +106,8 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes interim responses before what hyper is about to write. While hyper has something half-sent there is no place
-    /// for them, and they are left out.
+    /// Writes interim responses before hyper's next bytes. While a message of hyper is half-sent they have no place, and are
+    /// left out.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_interim_rest(cx))?;
         if let Some(interim) = self.connection.h1.take_interim(cx.waker())

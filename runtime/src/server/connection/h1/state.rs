@@ -1,5 +1,5 @@
-//! Owns the state of an HTTP/1.1 connection: whom it waits for, since when, and the one request that it answers, whose
-//! interim responses (RFC 9110 §15.2) it sends. Acting on the state is left to the timeouts and to the socket.
+//! Owns the state of an HTTP/1.1 connection: its phase, since when, and the one request that it answers, whose interim
+//! responses (RFC 9110 §15.2) it sends. Acting on the state is left to the timeouts and to the socket.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) struct State {
     request: RefCell<Option<Arc<RequestContext>>>,
 }
 
-/// What a connection waits for.
+/// The phase of a connection, which says what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Connected, nothing received yet.
@@ -49,7 +49,7 @@ impl State {
         }
     }
 
-    /// What the connection waits for.
+    /// The phase.
     pub(super) fn phase(&self) -> Phase {
         self.phase.get()
     }

@@ -1,5 +1,5 @@
 //! Owns how long a connection may go on: ends waits that take too long, and lets it finish when the server drains.
-//! Whom the connection waits for is left to its state.
+//! The state of the connection is left to `state`.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -56,9 +56,8 @@ impl Timeouts<'_> {
         }
     }
 
-    /// Requests that have arrived are still served, and their responses say `Connection: close`; one whose
-    /// response has begun already is the last by hyper's doing. Hyper would close any other connection at once,
-    /// also one whose request is on its way.
+    /// A request that has arrived is still served, and hyper closes the connection after it. Any other connection hyper would
+    /// close at once, even if a request is on its way, so it gets a shorter timeout instead.
     fn begin_drain<C: HyperConnection>(&self, connection: Pin<&mut C>, timer: Pin<&mut Sleep>) {
         let patience = match self.state.phase() {
             Phase::Silent => DRAIN_FIRST_BYTE_TIMEOUT,
@@ -69,7 +68,7 @@ impl Timeouts<'_> {
         timer.reset(Instant::from_std(clock::now() + patience));
     }
 
-    /// How the connection ends if what it is waiting for is overdue.
+    /// How the connection ends if it has waited for too long.
     fn overdue(&self, draining: bool) -> Option<End> {
         let phase = self.state.phase();
         let deadline = self.state.deadline(self.limits)?;
@@ -92,7 +91,7 @@ impl Timeouts<'_> {
     }
 }
 
-/// What the timeouts need of hyper's connection, whose service has a type that cannot be written down.
+/// A connection of hyper, whose service has a type without a name.
 pub(super) trait HyperConnection: Future<Output = hyper::Result<()>> + Unpin {
     fn graceful_shutdown(self: Pin<&mut Self>);
 }
