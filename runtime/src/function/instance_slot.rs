@@ -45,7 +45,7 @@ impl InstanceSlot {
                 jobs: Some(jobs),
                 calls: Vec::with_capacity(1),
                 taken: 0,
-                idle_since: job.state.begun,
+                idle_since: first.state.begun,
             }),
             concurrent: reuse.concurrent,
             requests: reuse.requests,
