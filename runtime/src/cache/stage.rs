@@ -297,7 +297,7 @@ impl Parts {
 /// A request that may change a resource.
 struct Change {
     method: Method,
-    /// The key of the resource; `None` if it has none, such as a URL that is too long.
+    /// The key of the resource. For a URL that is too long it is that of the path, which invalidates more than was changed.
     key: Option<CacheKey>,
 }
 
@@ -306,7 +306,7 @@ impl Change {
         let method = request.method();
         (!method.is_safe()).then(|| Self {
             method: method.clone(),
-            key: CacheKey::of_request(request),
+            key: CacheKey::of_request(request).or_else(|| CacheKey::without_query(request)),
         })
     }
 }
