@@ -88,7 +88,7 @@ async fn entries_that_cannot_lie_in_one_tree_are_an_error_of_check_with_its_line
         .grant("files = [{ source = \"static\", destination = \"/\" }, \"config/site.json\"]");
     let ended = app.check().await;
     assert_eq!(ended.code, Some(2), "{}", ended.text);
-    let expected = "`config/site.json` is to lie at `/config/site.json`, where `static/config`";
+    let expected = "`config/site.json` cannot be at `/config/site.json`, because `static/config`";
     assert!(ended.text.contains(expected), "{}", ended.text);
     assert!(ended.text.contains("spin.toml:"), "{}", ended.text);
 }

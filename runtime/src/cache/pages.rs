@@ -161,7 +161,7 @@ impl PurgeRequest {
 
 fn key(url: &str) -> Result<CacheKey, String> {
     CacheKey::parse(url).ok_or_else(|| {
-        format!("`{url}` is no URL: write it as clients do, such as `http://example.com/a?b=c`")
+        format!("`{url}` is not a URL: write it as clients do, such as `http://example.com/a?b=c`")
     })
 }
 
@@ -169,7 +169,7 @@ fn key(url: &str) -> Result<CacheKey, String> {
 fn normalised(prefix: &str) -> Result<String, String> {
     CacheKey::parse_prefix(prefix).ok_or_else(|| {
         format!(
-            "`{prefix}` is no beginning of URLs: write scheme, host and the beginning of a path, such as `http://example.com/shop/`"
+            "`{prefix}` is not the beginning of a URL: write scheme, host and the beginning of a path, such as `http://example.com/shop/`"
         )
     })
 }

@@ -21,8 +21,8 @@ const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 const HANDLER_0_2: &str = "wasi:http/incoming-handler@0.2.";
 const HANDLER_0_3: &str = "wasi:http/handler@0.3.";
 
-/// The interfaces on offer, for the message about an unknown import.
-const OFFERED: &str = "offered are WASI 0.2 and 0.3, wasi:http, wasi:config/store, and Spin's variables, key-value \
+/// The interfaces that a component may import, for messages.
+const OFFERED: &str = "Terrace offers WASI 0.2 and 0.3, wasi:http, wasi:config/store, and Spin's variables, key-value \
      stores and SQLite";
 
 /// A component that was checked and linked, ready to be instantiated.
@@ -105,8 +105,8 @@ impl fmt::Display for LoadError {
             ),
             Self::Imports { path, missing } => write!(
                 formatter,
-                "{} imports what this runtime does not offer: {}; leave out the code that needs it, or give it by \
-                 `[component.ID.dependencies]` ({OFFERED})",
+                "{} imports interfaces that Terrace does not offer: {}; remove the code that needs them, or name a component \
+                 that has them in `[component.ID.dependencies]` ({OFFERED})",
                 path.display(),
                 list(missing)
             ),

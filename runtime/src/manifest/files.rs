@@ -140,7 +140,7 @@ impl Mounts<'_> {
             return;
         }
         if !host.is_file() {
-            let message = format!("`{}` is no regular file", self.relative(&host).display());
+            let message = format!("`{}` is not a regular file", self.relative(&host).display());
             let help =
                 "links to directories are not followed: name the directory itself, or exclude it";
             return place.report(Reason::new(message).help(help));
@@ -155,7 +155,7 @@ impl Mounts<'_> {
             return;
         };
         let [host, other] = [&host, other].map(|path| self.relative(path).display());
-        let message = format!("`{host}` is to lie at `{guest}`, where `{other}` is in the way");
+        let message = format!("`{host}` cannot be at `{guest}`, because `{other}` is there");
         let help = "give one of them another `destination`, or leave it out with `exclude_files`";
         place.report(Reason::new(message).help(help));
     }

@@ -66,7 +66,7 @@ fn memory(text: &str) -> Result<u64, Reason> {
         return Ok(bytes);
     }
     let help = "write a size from `64KiB`, one page, to `4GiB`, all that 32-bit addresses reach";
-    Err(Reason::new(format!("`{text}` is no size for a memory")).help(help))
+    Err(Reason::new(format!("`{text}` is not an allowed size of memory")).help(help))
 }
 
 fn count(table: &Table<'_>, key: &'static str, least: u64) -> Option<u32> {
@@ -83,7 +83,7 @@ fn reuse(id: &str, table: &Table<'_>) -> Option<Reuse> {
         "fresh" => Ok(Reuse::Fresh),
         _ => {
             let help = "write `reuse = \"fresh\"` or `reuse = { requests = 1000, concurrent = 1, idle = \"10s\" }`";
-            Err(Reason::new(format!("`{text}` is no kind of reuse")).help(help))
+            Err(Reason::new(format!("`{text}` is not a value of `reuse`")).help(help))
         }
     })
 }

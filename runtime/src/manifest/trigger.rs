@@ -107,7 +107,7 @@ fn route(value: &Value<'_>) -> Option<Route> {
         return Some(Route::Private);
     }
     let help = "write `route = { private = true }`, or a path";
-    value.report(Reason::new("`private = false` says no route").help(help));
+    value.report(Reason::new("`private = false` is not a route").help(help));
     None
 }
 

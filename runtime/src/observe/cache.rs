@@ -59,16 +59,16 @@ impl Collector for CacheMetrics {
         let figures = read();
         #[rustfmt::skip]
         let gauges = [
-            ("cache_entries", "Keys under which something is stored", figures.entries),
-            ("cache_stored_bytes", "What the stored responses take", figures.stored_bytes),
-            ("cache_capacity_bytes", "The most that the stored responses may take", figures.capacity_bytes),
+            ("cache_entries", "Cache keys with stored responses", figures.entries),
+            ("cache_stored_bytes", "Memory of stored responses", figures.stored_bytes),
+            ("cache_capacity_bytes", "The most memory that stored responses may use", figures.capacity_bytes),
         ];
         #[rustfmt::skip]
         let counters = [
-            ("cache_insertions", "Responses that were stored", figures.insertions),
-            ("cache_refused", "Responses that were not kept because others are used more", figures.refused),
-            ("cache_evictions", "Entries that left for others", figures.evictions),
-            ("cache_purged", "Responses that a purge or an invalidation has met", figures.purged),
+            ("cache_insertions", "Responses stored", figures.insertions),
+            ("cache_refused", "Responses not stored because others are used more", figures.refused),
+            ("cache_evictions", "Stored responses removed to make room", figures.evictions),
+            ("cache_purged", "Responses removed or marked stale by a purge or an invalidation", figures.purged),
         ];
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
@@ -78,7 +78,7 @@ impl Collector for CacheMetrics {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
-        let help = "Requests by how the cache took part";
+        let help = "Requests by the part that the cache took";
         let mut family =
             encoder.encode_descriptor("cache_requests", help, None, MetricType::Counter)?;
         for (result, count) in figures.requests {

@@ -328,15 +328,15 @@ impl Families {
     #[rustfmt::skip]
     fn register(registry: &mut Registry) -> Self {
         Self {
-            requests: register(registry, "requests", "Responses by route, method class and status class"),
-            durations: register(registry, "request_duration_seconds", "From the head of a request to the end of its response"),
-            stages: register(registry, "stage_seconds", "Time of requests in each stage of their way"),
+            requests: register(registry, "requests", "Responses"),
+            durations: register(registry, "request_duration_seconds", "Time from the head of a request to the end of its response"),
+            stages: register(registry, "stage_seconds", "Time in each stage of a request"),
             in_flight: register(registry, "requests_in_flight", "Requests that a component is working on"),
-            queue_length: register(registry, "queue_length", "Requests that wait for an instance"),
-            instances: register(registry, "instances", "Instances created, reused, trapped"),
-            failures: register(registry, "failures", "Requests that failed, by the name of the failure"),
-            cpu_seconds: register(registry, "guest_cpu_seconds", "CPU time used by guests"),
-            memory_high_water: register(registry, "guest_memory_high_water_bytes", "The most memory an instance has had"),
+            queue_length: register(registry, "queue_length", "Requests that wait for a place in a component"),
+            instances: register(registry, "instances", "Instances created and trapped, and requests that reused one"),
+            failures: register(registry, "failures", "Failed requests"),
+            cpu_seconds: register(registry, "guest_cpu_seconds", "CPU time of guests"),
+            memory_high_water: register(registry, "guest_memory_high_water_bytes", "The most memory that an instance used"),
         }
     }
 

@@ -62,22 +62,22 @@ fn a_purge_that_is_not_understood_is_explained() {
         (r#"{"all": true, "tag": "a"}"#, "exactly one"),
         (r#"{"soft": true}"#, "exactly one"),
         (r#"{"tags": "a"}"#, "unknown field"),
-        (r#"{"url": "/path"}"#, "no URL"),
+        (r#"{"url": "/path"}"#, "not a URL"),
         (
             r#"{"prefix": "http://example.com"}"#,
-            "no beginning of URLs",
+            "not the beginning of a URL",
         ),
-        (r#"{"prefix": "http:///"}"#, "no beginning of URLs"),
+        (r#"{"prefix": "http:///"}"#, "not the beginning of a URL"),
         (
             r#"{"prefix": "ftp://example.com/"}"#,
-            "no beginning of URLs",
+            "not the beginning of a URL",
         ),
         (
             r#"{"prefix": "http://example.com/#a"}"#,
-            "no beginning of URLs",
+            "not the beginning of a URL",
         ),
-        (r#"{"url": "http://user@example.com/"}"#, "no URL"),
-        (r#"{"prefix": ""}"#, "no beginning of URLs"),
+        (r#"{"url": "http://user@example.com/"}"#, "not a URL"),
+        (r#"{"prefix": ""}"#, "not the beginning of a URL"),
     ] {
         let response = ask(&pages(), Method::POST, PURGE_PATH, content);
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{content}");

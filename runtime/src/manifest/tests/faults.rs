@@ -332,9 +332,12 @@ fn labels_and_identifiers_have_a_form() {
 fn limits_that_make_no_sense_are_refused() {
     component("tool.terrace.timeout = '0s'", "is not a duration");
     component("tool.terrace.memory = '1KiB'", "`64KiB`, one page");
-    component("tool.terrace.memory = '5GiB'", "no size for a memory");
+    component(
+        "tool.terrace.memory = '5GiB'",
+        "not an allowed size of memory",
+    );
     component("tool.terrace.concurrency = 0", "must be from 1");
-    component("tool.terrace.reuse = 'never'", "no kind of reuse");
+    component("tool.terrace.reuse = 'never'", "not a value of `reuse`");
     component("tool.terrace.reuse.concurrent = 0", "must be from 1");
 }
 

@@ -125,7 +125,7 @@ fn entries_that_say_nothing_are_refused() {
 fn a_link_that_leads_back_into_itself_is_named_and_not_followed() {
     let faults = check("exclude_files = ['assets/out']\nfiles = ['assets']").unwrap_err();
     assert!(
-        faults.contains("`assets/loop` is no regular file"),
+        faults.contains("`assets/loop` is not a regular file"),
         "{faults}"
     );
     assert_eq!(found("files = ['**/c.txt']"), ["/assets/deep/c.txt"]);
@@ -153,19 +153,19 @@ fn entries_that_cannot_lie_in_one_tree_are_errors_of_check() {
     for (entries, expected) in [
         (
             [place("assets/a.txt", "/x"), place("assets/b.html", "/x")],
-            "`assets/b.html` is to lie at `/x`, where `assets/a.txt` is in the way",
+            "`assets/b.html` cannot be at `/x`, because `assets/a.txt` is there",
         ),
         (
             [place("assets/a.txt", "/x"), place("assets/b.html", "/x/y")],
-            "`assets/b.html` is to lie at `/x/y`, where `assets/a.txt` is in the way",
+            "`assets/b.html` cannot be at `/x/y`, because `assets/a.txt` is there",
         ),
         (
             [place("assets/a.txt", "/x/y"), place("assets/b.html", "/x")],
-            "`assets/b.html` is to lie at `/x`, where `assets/a.txt` is in the way",
+            "`assets/b.html` cannot be at `/x`, because `assets/a.txt` is there",
         ),
         (
             [place("assets/a.txt", "/x"), place("secret", "/x")],
-            "`secret` is to lie at `/x`, where `assets/a.txt` is in the way",
+            "`secret` cannot be at `/x`, because `assets/a.txt` is there",
         ),
     ] {
         let faults = check(&format!("files = [{}]", entries.join(", "))).unwrap_err();
