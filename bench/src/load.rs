@@ -72,7 +72,7 @@ impl Load {
 
 fn parse(printed: &str) -> Outcome<Measured> {
     let line = printed.lines().rev().find(|line| line.starts_with('{'));
-    let line = line.ok_or_else(|| format!("wrk printed no report, but:\n{printed}"))?;
+    let line = line.ok_or_else(|| format!("wrk printed no report:\n{printed}"))?;
     let report: Report = serde_json::from_str(line)?;
     if report.errors > 0 || report.requests == 0 {
         let Report {

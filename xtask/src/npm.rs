@@ -23,7 +23,7 @@ pub(crate) fn install(source: &Path, name: &str) -> Outcome<PathBuf> {
         eprintln!("installing {name} from npm (some seconds, once)");
         install_into(&folder, source).map_err(|error| {
             format!(
-                "{error}\nnpm could not install what package.json asks for; its own words are above"
+                "{error}\nnpm could not install what package.json asks for; npm's message is above"
             )
         })?;
     }

@@ -26,7 +26,7 @@ pub(crate) fn serve(workspace: &Workspace, arguments: &[OsString]) -> Outcome {
     );
     build(workspace, toolchain)?;
     eprintln!(
-        "step 3 of 3: starting. When it says that it is ready, try:\n  {}\n",
+        "step 3 of 3: starting the server. Once it is ready, try:\n  {}\n",
         first_request(arguments)
     );
     let mut terrace = Command::new(workspace.target.join(PROFILE).join("terrace"));

@@ -63,7 +63,7 @@ fn lints(workspace: &Workspace) -> Outcome {
 /// Lints the code that is compiled only for WebAssembly.
 fn guest_lints(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
     if toolchain == GuestToolchain::Fallback {
-        eprintln!("skipped: Debian has no clippy for the compiler that builds the guests here");
+        eprintln!("skipped: Debian has no clippy for the compiler that builds the guests on this machine");
         return Ok(());
     }
     let workers = worker::FUNCTIONS.map(|function| ["--package", function]);
@@ -114,7 +114,7 @@ fn dependencies(workspace: &Workspace) -> Outcome {
     process::run(deny(workspace)?.args(["bans", "licenses", "sources"]))?;
     match process::run_within(deny(workspace)?.arg("advisories"), MAX_ADVISORIES_TIME) {
         Err(error) if is_unreachable(&error.to_string()) => {
-            eprintln!("advisories skipped: their database cannot be fetched from here");
+            eprintln!("advisories skipped: this machine cannot fetch their database");
             Ok(())
         }
         outcome => outcome,

@@ -99,7 +99,7 @@ impl fmt::Display for Difference<'_> {
         let outcome = self.outcome().unwrap_or("not there any more");
         write!(
             formatter,
-            "{}: expected {expected}, and it is {outcome}",
+            "{}: expected {expected}, got {outcome}",
             self.id
         )?;
         if let Some(result) = self.result {
@@ -114,7 +114,7 @@ impl fmt::Display for Difference<'_> {
             self.id
         )?;
         let is_news = if self.is_fault() {
-            "if it is meant"
+            "if this is intended"
         } else {
             "better than before"
         };
@@ -176,7 +176,7 @@ mod tests {
         let results = [("a".to_owned(), result("required", "fail"))].into();
         let text = expectation.compare(&results)[0].to_string();
         assert!(
-            text.starts_with("a: expected pass, and it is fail\n  required test: A cache must\n")
+            text.starts_with("a: expected pass, got fail\n  required test: A cache must\n")
         );
         assert!(text.contains("cargo xtask cache-tests a\n"), "{text}");
     }

@@ -65,7 +65,7 @@ fn every_path_on_the_page_exists() {
         .collect();
     assert!(
         gone.is_empty(),
-        "ARCHITECTURE.md names what is not there: {gone:?}"
+        "ARCHITECTURE.md names missing files: {gone:?}"
     );
 }
 

@@ -47,7 +47,7 @@ fn each_result_that_is_not_simply_passed_has_its_reason() {
         .collect();
     assert!(
         superfluous.is_empty(),
-        "{PAGE} excuses what is passed: {superfluous:?}"
+        "{PAGE} gives reasons for tests that pass: {superfluous:?}"
     );
 }
 

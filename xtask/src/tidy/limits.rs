@@ -194,7 +194,7 @@ fn limits_are_in_a_file_of_limits() {
     }
     assert!(
         faults.is_empty(),
-        "these belong into a `limits.rs`:\n{}",
+        "move these into a `limits.rs`:\n{}",
         faults.join("\n")
     );
 }

@@ -105,7 +105,7 @@ pub(super) fn copy_secrets(workspace: &Workspace, function: &str) -> Outcome {
     if example.exists() && !secrets.exists() {
         fs::copy(&example, &secrets)
             .map_err(|error| format!("cannot write {}: {error}", secrets.display()))?;
-        eprintln!("made {}: the secrets of its example", secrets.display());
+        eprintln!("made {} from its example", secrets.display());
     }
     Ok(())
 }
