@@ -63,7 +63,9 @@ fn lints(workspace: &Workspace) -> Outcome {
 /// Lints the code that is compiled only for WebAssembly.
 fn guest_lints(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
     if toolchain == GuestToolchain::Fallback {
-        eprintln!("skipped: Debian has no clippy for the compiler that builds the guests on this machine");
+        eprintln!(
+            "skipped: Debian has no clippy for the compiler that builds the guests on this machine"
+        );
         return Ok(());
     }
     let workers = worker::FUNCTIONS.map(|function| ["--package", function]);

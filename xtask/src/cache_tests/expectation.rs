@@ -97,11 +97,7 @@ impl fmt::Display for Difference<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let expected = self.expected.unwrap_or("nothing: it is not in the file");
         let outcome = self.outcome().unwrap_or("not there any more");
-        write!(
-            formatter,
-            "{}: expected {expected}, got {outcome}",
-            self.id
-        )?;
+        write!(formatter, "{}: expected {expected}, got {outcome}", self.id)?;
         if let Some(result) = self.result {
             write!(formatter, "\n  {} test: {}", result.kind, result.name)?;
             if !result.detail.is_empty() {
@@ -175,9 +171,7 @@ mod tests {
         let expectation = Expectation([("a".to_owned(), "pass".to_owned())].into());
         let results = [("a".to_owned(), result("required", "fail"))].into();
         let text = expectation.compare(&results)[0].to_string();
-        assert!(
-            text.starts_with("a: expected pass, got fail\n  required test: A cache must\n")
-        );
+        assert!(text.starts_with("a: expected pass, got fail\n  required test: A cache must\n"));
         assert!(text.contains("cargo xtask cache-tests a\n"), "{text}");
     }
 }
