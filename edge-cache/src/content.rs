@@ -230,7 +230,7 @@ impl Growing {
         positions.max().unwrap_or(self.pieces.end)
     }
 
-    /// Drops what all readers have read, and what readers that lag too far have not.
+    /// Drops the bytes that all readers have read, or that are too far behind the writer.
     fn move_window(&mut self) {
         if self.is_window() {
             let lag = self.pieces.end.saturating_sub(CONTENT_LAG_BYTES);

@@ -11,7 +11,7 @@ const KIB: u64 = 1024;
 /// One mebibyte, in bytes.
 const MIB: u64 = 1024 * KIB;
 
-// Requests and responses: what is stored at all.
+// Requests and responses.
 
 /// The longest key, in bytes: RFC 9110 §4.1 asks for 8000 bytes of target URI at least. A request with a longer one is
 /// forwarded, and its response is not stored.
@@ -90,7 +90,7 @@ pub(crate) const SMALL_LIST_DIVISOR: u64 = 20;
 /// Entries of a shard for each evicted key that it remembers.
 pub(crate) const ENTRIES_PER_EVICTED_KEY: usize = 2;
 
-/// Uses of an entry that are counted: with more, what was popular once would stay for long.
+/// Uses of an entry that are counted: with more, an entry that was popular once would stay for long.
 pub(crate) const MAX_USES: u8 = 3;
 
 /// Entries that a purge visits before it unlocks the shard and yields: some 70 µs. It is small because tokio looks for

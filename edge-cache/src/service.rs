@@ -75,8 +75,8 @@ use second_level::SecondLevel;
 pub struct Served<B, W> {
     /// The response.
     pub response: Response<CacheBody<B>>,
-    /// To be spawned at once, where the service behind the cache may run: it stores arriving content, validates what was
-    /// served stale, and compresses. If it is dropped, responses that depend on it break off.
+    /// To be spawned at once, where the service behind the cache may run. It stores arriving content, validates a response
+    /// that was served stale, and compresses. If it is dropped, responses that depend on it break off.
     pub background: Option<W>,
     /// How the cache took part, as it stands in the response's `Cache-Status`.
     pub status: CacheStatus,
@@ -131,7 +131,7 @@ impl Cache {
     /// Removes stored responses from memory, or marks them stale; returns how many. A shared level is told before its
     /// next use, or at once by [`Self::tell_shared_level`].
     pub fn purge(&self, what: &Purge, mode: PurgeMode) -> u64 {
-        // First, so that the level brings back nothing that is purged from memory.
+        // First, so that no purged response comes back from the level.
         if let Some(level) = &self.second_level {
             level.note(what, mode);
         }

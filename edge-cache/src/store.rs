@@ -48,7 +48,7 @@ use crate::StoredResponse;
 use crate::rules::groups::Groups;
 use crate::rules::key::CacheKey;
 
-/// The stored responses of a process, shared by all who serve it.
+/// The stored responses of a process, for all of its threads.
 #[derive(Debug)]
 pub struct Store {
     shards: Box<[Shard]>,

@@ -311,6 +311,11 @@ async fn a_write_forgets_its_path_on_each_host_name_of_the_app() {
         .await
         .expect(200);
     missed(&app.get_with(&path, &[other_host]).await);
+    // The same holds for a write whose URL is too long for the cache.
+    app.get_with(&path, &[other_host]).await.expect(200);
+    let long = with(&[("content-location", &path), ("x-long", &"x".repeat(9_000))]);
+    app.post(&long, "").await.expect(200);
+    missed(&app.get_with(&path, &[other_host]).await);
 }
 
 /// Groups of different origins are different ones (RFC 9875 §2), and an edge may stand in front of several.
@@ -467,7 +472,7 @@ async fn the_cache_command_says_when_there_is_no_server_to_ask() {
     let somebody = Upstream::start().await;
     for (address, words) in [
         (&nobody.url, "refused"),
-        (&somebody.url, "no admin listener"),
+        (&somebody.url, "not an admin listener"),
     ] {
         let address = address.trim_start_matches("http://");
         let ended =

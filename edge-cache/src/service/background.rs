@@ -1,5 +1,5 @@
-//! The work that a response leaves when it has begun, as one future: content is stored and compressed, what was served
-//! stale is validated, and what is stored goes to the shared level.
+//! The work that a response leaves when it has begun, as one future: content is stored and compressed, a response that was
+//! served stale is validated, and a stored response is put into the shared level.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ impl Cache {
         self.store.reweigh(&key);
     }
 
-    /// Validates what was served stale (RFC 5861 §3).
+    /// Validates a response that was served stale (RFC 5861 §3).
     async fn revalidate<U>(&self, job: Revalidation, upstream: &U)
     where
         U: Upstream,
@@ -97,8 +97,8 @@ impl Cache {
         }
     }
 
-    /// Stores a part that has arrived, or weighs a whole that has. What did not arrive leaves the store. Returns what is to be
-    /// put into the shared level.
+    /// Finishes a response whose content has ended: a complete part is stored, a complete whole is weighed, and an incomplete
+    /// whole is removed. Returns the put for the shared level.
     pub(super) fn settle(&self, target: StoreTarget, end: ArrivalEnd) -> Option<Box<LevelPut>> {
         let (key, response, level) = match (target, end) {
             (

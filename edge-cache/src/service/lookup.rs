@@ -31,7 +31,7 @@ pub enum Lookup<Q, B> {
 enum Purpose {
     /// It asks for a representation, which may be stored.
     Read(CacheKey),
-    /// It changes the resource, and invalidates what is stored.
+    /// It may change the resource, and invalidates stored responses.
     Change(CacheKey),
     /// The cache has no part in it.
     Neither(ForwardReason),

@@ -131,8 +131,8 @@ impl Cache {
         }
     }
 
-    /// Tells the shared level, if there is one, what was purged here. Whoever purged is answered after it. If the level does
-    /// not confirm in time, it is told again before its next use.
+    /// Tells the shared level, if there is one, about the purges of this cache. To be awaited before a purge is answered. If the
+    /// level does not confirm in time, it is told again before its next use.
     pub async fn tell_shared_level(&self) {
         if let Some(level) = &self.second_level
             && !level.catch_up().await

@@ -67,7 +67,7 @@ impl SharedResponse {
         })
     }
 
-    /// The response that was encoded, at `now`. `judge` says what its fields mean for storing and reusing it.
+    /// The response that was encoded, at `now`. `judge` gives the rules of its fields.
     ///
     /// # Errors
     /// [`NotAStoredResponse`], for which nothing is served.

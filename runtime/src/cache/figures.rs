@@ -38,7 +38,7 @@ pub(crate) struct CacheStatistics {
     stale: u64,
     collapsed: u64,
     bypassed: u64,
-    /// Hits as a fraction of the requests in which the cache had a part; absent before the first.
+    /// Hits and collapsed requests, as a fraction of the requests in which the cache had a part; absent before the first.
     hit_ratio: Option<f64>,
     insertions: u64,
     refused: u64,

@@ -81,7 +81,7 @@ pub(super) struct Harness {
     clock: TestClock,
     answers: Arc<Mutex<VecDeque<Answer>>>,
     /// How many turns of others a second takes; `None` if time stands still.
-    turns_per_second: Option<u32>,
+    yields_per_second: Option<u32>,
     /// The route of all requests.
     route: Option<Route>,
     /// What answers when no answer is queued.
@@ -145,7 +145,7 @@ impl Harness {
             cache,
             clock,
             answers: Arc::default(),
-            turns_per_second: None,
+            yields_per_second: None,
             route: None,
             origin: None,
             forwarded: Arc::default(),
@@ -163,7 +163,7 @@ impl Harness {
 
     /// Has time pass for those who wait.
     pub(super) fn on_a_running_clock(mut self) -> Self {
-        self.turns_per_second = Some(3);
+        self.yields_per_second = Some(3);
         self
     }
 
@@ -315,7 +315,7 @@ impl Upstream for Harness {
     }
 
     async fn sleep(&self, time: Duration) {
-        match self.turns_per_second {
+        match self.yields_per_second {
             Some(count) => {
                 yield_to_others(count * u32::try_from(time.as_secs().max(1)).unwrap()).await;
             }
