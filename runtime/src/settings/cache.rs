@@ -71,7 +71,7 @@ fn set_cookie(text: &str) -> Result<SetCookie, Reason> {
         "store" => Ok(SetCookie::Store),
         _ => {
             let help = "write `\"if-public\"` or `\"store\"`";
-            Err(Reason::new(format!("`{text}` says nothing about `Set-Cookie`")).help(help))
+            Err(Reason::new(format!("`{text}` is not a value of `set_cookie`")).help(help))
         }
     }
 }

@@ -24,7 +24,7 @@ impl Origin {
     /// What is wrong with it. The text is not repeated where it may hold a password.
     pub fn parse(text: &str) -> Result<Self, Reason> {
         let wrong = |what: &str| Reason::new(what).help(HELP);
-        let uri: Uri = text.parse().map_err(|_| wrong("the origin is no URL"))?;
+        let uri: Uri = text.parse().map_err(|_| wrong("the origin is not a URL"))?;
         let parts = uri.into_parts();
         let scheme = parts
             .scheme
@@ -103,9 +103,9 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_is_refused_with_an_example() {
-        check_refused("", "no URL");
-        check_refused("http://", "no URL");
-        check_refused("http://a b", "no URL");
+        check_refused("", "not a URL");
+        check_refused("http://", "not a URL");
+        check_refused("http://a b", "not a URL");
         check_refused("127.0.0.1:3000", "no scheme");
         check_refused("/path", "no scheme");
         check_refused("ftp://example.com", "not `ftp`");
