@@ -133,7 +133,7 @@ pub enum Failure {
     Internal,
 }
 
-/// What a [`Failure`] means outside: one row of the table in [`Failure::problem`].
+/// A [`Failure`] as others see it: one row of the table in [`Failure::problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The status of the response.
@@ -187,7 +187,7 @@ struct ProblemDetails<'a> {
 }
 
 impl Failure {
-    /// What this failure means to the client, the log and the metrics.
+    /// The status, names and advice of this failure.
     #[must_use]
     pub fn problem(&self) -> Problem {
         use Blame::{Client, Guest, Load, Origin, Platform};
@@ -272,8 +272,8 @@ impl Failure {
         response
     }
 
-    /// Whether what follows on the connection cannot be trusted to be a request: the framing may have been
-    /// read otherwise by someone on the way (RFC 9112 §11.2), or the rest of the content is still to come.
+    /// Whether the next bytes on the connection may not be a request: a proxy in front may have read the framing in
+    /// another way (RFC 9112 §11.2), or the rest of the content is still to come.
     fn closes_connection(&self) -> bool {
         matches!(
             self,
@@ -300,7 +300,7 @@ impl Failure {
             .into()
     }
 
-    /// What the client may know beyond the title. A guest's or the platform's internals never go out.
+    /// The details that the client may read. They contain no internals of a guest or of the platform.
     fn public_detail(&self) -> Option<String> {
         match self {
             Self::BadRequest { detail } => Some((*detail).to_owned()),

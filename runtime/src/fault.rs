@@ -104,7 +104,7 @@ pub struct Position {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// How many characters of the line are meant, at least 1.
+    /// The number of characters that are marked, at least 1.
     #[serde(skip)]
     pub width: usize,
     /// The whole line, without its line break; empty where it must not be shown.
@@ -117,7 +117,7 @@ pub struct Position {
 pub struct Source {
     /// The file, as the user named it.
     pub file: PathBuf,
-    /// What the file holds.
+    /// Its content.
     pub text: String,
 }
 

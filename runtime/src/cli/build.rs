@@ -178,7 +178,9 @@ impl Builder {
         };
         let toolchain = toolchain::choose(&target, |toolchain| {
             toolchain::has_target(toolchain, &target, &build.workdir)
-        })?;
+        });
+        let toolchain =
+            toolchain.map_err(|lack| toolchain::absent(toolchain::COMPILER).unwrap_or(lack))?;
         if let Some(toolchain) = toolchain {
             self.console.tell(&Event::OtherToolchain {
                 component: &component.id,

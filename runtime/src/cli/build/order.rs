@@ -1,5 +1,5 @@
-//! Which component is built before which. A component whose `watch` names another one's source is built
-//! from it, for example by composing both; everything else keeps the order of the manifest.
+//! The order of builds. A component whose `watch` names another one's source is built after that one, for example
+//! because it is composed with it. All others keep the order of the manifest.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use super::inputs::Inputs;
 use crate::cli::paths::resolved_file;
 use crate::manifest::Component;
 
-/// Components with each after those that it is built from. Where components are built from each other in a
-/// circle, one of them comes too early: nobody can tell which should be first.
+/// Components, each after those that it is built from. If components are built from each other in a circle, one of
+/// them comes too early, because none is the right first one.
 #[derive(Debug)]
 pub(crate) struct Order<'c> {
     steps: Vec<Step<'c>>,
@@ -18,14 +18,14 @@ pub(crate) struct Order<'c> {
 #[derive(Debug)]
 struct Step<'c> {
     component: &'c Component,
-    /// Where the component stood in the list that was given.
+    /// Its index in the given list.
     index: usize,
-    /// Where those stood that it is built from.
+    /// The indices of the components that it is built from.
     built_from: Vec<usize>,
 }
 
 impl<'c> Order<'c> {
-    /// The order of those components, whose own order is kept where nothing speaks against it.
+    /// The order of these components. Those that do not depend on each other keep their order.
     pub(crate) fn of(components: &[&'c Component]) -> Self {
         let sources = components
             .iter()
@@ -45,7 +45,7 @@ impl<'c> Order<'c> {
         self.steps.iter().map(|step| step.component)
     }
 
-    /// The components of those identifiers and all that are built from them, in this order.
+    /// The components with these identifiers and all that are built from them, in this order.
     pub(crate) fn with_dependents(&self, ids: &BTreeSet<String>) -> Vec<&'c Component> {
         let mut found = BTreeSet::new();
         let mut components = Vec::new();
@@ -60,7 +60,7 @@ impl<'c> Order<'c> {
     }
 }
 
-/// The way through the components: from each first to those that it is built from.
+/// A visit of all components: of each component after those that it is built from.
 struct Visit<'v, 'c> {
     components: &'v [&'c Component],
     sources: Vec<PathBuf>,

@@ -12,6 +12,9 @@ pub(super) const GUEST_TOOLCHAIN: &str = "terrace-guest";
 /// The environment variable that makes rustup use a toolchain.
 pub(super) const VARIABLE: &str = "RUSTUP_TOOLCHAIN";
 
+/// The compiler, which knows where the libraries of its targets are.
+pub(super) const COMPILER: &str = "rustc";
+
 /// The WebAssembly target of a command; none if it is not a cargo command, or names its toolchain.
 /// If cargo knows the target from its own settings only, the path of the source names it.
 pub(super) fn guest_target(command: &str, source: &Path) -> Option<String> {
@@ -50,10 +53,21 @@ pub(super) fn choose(
     Err(reason.help(help))
 }
 
+/// The reason why there is no toolchain at all; none if the compiler can be run.
+pub(super) fn absent(compiler: &str) -> Option<Reason> {
+    let mut command = Command::new(compiler);
+    command.arg("--version");
+    let error = command.output().err()?;
+    let reason = Reason::new(format!(
+        "the Rust compiler `{compiler}` cannot be run: {error}"
+    ));
+    Some(reason.help("install Rust as https://rustup.rs says, or put its folder on the PATH"))
+}
+
 /// Whether a toolchain has the libraries of a target. Without a name, the active toolchain of the directory is meant.
 /// The compiler prints their folder, and fails if the toolchain does not exist.
 pub(super) fn has_target(toolchain: Option<&str>, target: &str, directory: &Path) -> bool {
-    let mut rustc = Command::new("rustc");
+    let mut rustc = Command::new(COMPILER);
     rustc
         .args(["--print", "target-libdir", "--target", target])
         .current_dir(directory)
@@ -110,6 +124,14 @@ mod tests {
         ] {
             assert_eq!(guest_target(command, source), None, "{command}");
         }
+    }
+
+    #[test]
+    fn a_compiler_that_is_not_installed_is_not_blamed_on_its_targets() {
+        assert_eq!(absent(COMPILER), None);
+        let reason = absent("no-such-compiler").unwrap();
+        assert!(reason.message.contains("`no-such-compiler`"), "{reason:?}");
+        assert!(reason.suggestion.unwrap().contains("rustup.rs"));
     }
 
     #[test]
