@@ -89,7 +89,8 @@ impl Capabilities {
 
     /// Begins a request that must end by `deadline`. Requests that share the instance share the latest of their deadlines.
     pub(crate) fn begin_request(&mut self, deadline: Instant, context: Arc<RequestContext>) {
-        let deadline = self.request.deadline.max(deadline);
+        let latest = self.request.deadline.unwrap_or(deadline);
+        let deadline = latest.max(deadline);
         self.request = CurrentRequest::new(deadline, context);
     }
 

@@ -12,8 +12,8 @@ use crate::request::RequestContext;
 /// The request for which a guest uses its capabilities.
 #[derive(Clone)]
 pub(super) struct CurrentRequest {
-    /// The latest deadline of the instance's current requests.
-    pub(super) deadline: Instant,
+    /// The latest deadline of the instance's current requests. Absent between requests.
+    pub(super) deadline: Option<Instant>,
     /// Absent between requests.
     context: Option<Arc<RequestContext>>,
 }
@@ -21,7 +21,7 @@ pub(super) struct CurrentRequest {
 impl CurrentRequest {
     pub(super) fn new(deadline: Instant, context: Arc<RequestContext>) -> Self {
         Self {
-            deadline,
+            deadline: Some(deadline),
             context: Some(context),
         }
     }
@@ -29,9 +29,14 @@ impl CurrentRequest {
     /// No request: every call is past its deadline.
     pub(super) fn none() -> Self {
         Self {
-            deadline: clock::now(),
+            deadline: None,
             context: None,
         }
+    }
+
+    /// The deadline of calls to engines.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline.unwrap_or_else(clock::now)
     }
 
     /// Awaits a call to an engine. Reports it to the request if the engine fails or does not answer before the deadline,
@@ -84,7 +89,7 @@ impl<'r> Unanswered<'r> {
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         if let Some(request) = self.finish()
-            && clock::now() >= request.deadline
+            && clock::now() >= request.deadline()
         {
             request.report(Some(&EngineFailure::DeadlineExceeded));
         }

@@ -112,7 +112,7 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, v3::Error>> {
         let (store, request) = look_up(accessor, &store)?;
-        Ok(request.ask(store.get(&key, request.deadline)).await)
+        Ok(request.ask(store.get(&key, request.deadline())).await)
     }
 
     async fn set(
@@ -122,7 +122,9 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
         let (store, request) = look_up(accessor, &store)?;
-        Ok(request.ask(store.set(&key, value, request.deadline)).await)
+        Ok(request
+            .ask(store.set(&key, value, request.deadline()))
+            .await)
     }
 
     async fn delete(
@@ -131,7 +133,7 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         key: String,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
         let (store, request) = look_up(accessor, &store)?;
-        Ok(request.ask(store.delete(&key, request.deadline)).await)
+        Ok(request.ask(store.delete(&key, request.deadline())).await)
     }
 
     async fn exists(
@@ -140,7 +142,7 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         key: String,
     ) -> wasmtime::Result<Result<bool, v3::Error>> {
         let (store, request) = look_up(accessor, &store)?;
-        Ok(request.ask(store.exists(&key, request.deadline)).await)
+        Ok(request.ask(store.exists(&key, request.deadline())).await)
     }
 
     async fn get_keys(
@@ -148,7 +150,7 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), v3::Error>>)> {
         let (store, request) = look_up(accessor, &store)?;
-        let (keys, outcome) = match request.ask(store.keys(request.deadline)).await {
+        let (keys, outcome) = match request.ask(store.keys(request.deadline())).await {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };
@@ -177,7 +179,7 @@ impl v2::HostStore for CapabilitiesView<'_> {
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, v2::Error>> {
         let (store, request) = self.store(&store)?;
-        Ok(request.ask(store.get(&key, request.deadline)).await)
+        Ok(request.ask(store.get(&key, request.deadline())).await)
     }
 
     async fn set(
@@ -187,7 +189,9 @@ impl v2::HostStore for CapabilitiesView<'_> {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), v2::Error>> {
         let (store, request) = self.store(&store)?;
-        Ok(request.ask(store.set(&key, value, request.deadline)).await)
+        Ok(request
+            .ask(store.set(&key, value, request.deadline()))
+            .await)
     }
 
     async fn delete(
@@ -196,7 +200,7 @@ impl v2::HostStore for CapabilitiesView<'_> {
         key: String,
     ) -> wasmtime::Result<Result<(), v2::Error>> {
         let (store, request) = self.store(&store)?;
-        Ok(request.ask(store.delete(&key, request.deadline)).await)
+        Ok(request.ask(store.delete(&key, request.deadline())).await)
     }
 
     async fn exists(
@@ -205,7 +209,7 @@ impl v2::HostStore for CapabilitiesView<'_> {
         key: String,
     ) -> wasmtime::Result<Result<bool, v2::Error>> {
         let (store, request) = self.store(&store)?;
-        Ok(request.ask(store.exists(&key, request.deadline)).await)
+        Ok(request.ask(store.exists(&key, request.deadline())).await)
     }
 
     async fn get_keys(
@@ -213,7 +217,7 @@ impl v2::HostStore for CapabilitiesView<'_> {
         store: Resource<Store>,
     ) -> wasmtime::Result<Result<Vec<String>, v2::Error>> {
         let (store, request) = self.store(&store)?;
-        Ok(request.ask(store.keys(request.deadline)).await)
+        Ok(request.ask(store.keys(request.deadline())).await)
     }
 
     async fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {

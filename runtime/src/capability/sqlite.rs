@@ -26,7 +26,7 @@ impl Connection {
         request: &CurrentRequest,
     ) -> Result<Rows, Error> {
         let mut session = self.0.lock().await;
-        let call = session.execute(statement, parameters, request.deadline);
+        let call = session.execute(statement, parameters, request.deadline());
         request.observe(call, Error::engine_failure).await
     }
 }

@@ -1,5 +1,5 @@
 //! Owns which fields of a request's head are believed: removes those that only a trusted proxy, or only this server,
-//! may set, and settles the client's address, the scheme and the host once. Judging the rest is left to `message`.
+//! may set, and settles the client's address, the scheme and the host once. Judging the rest is left to `head`.
 
 mod fields;
 mod forwarding;

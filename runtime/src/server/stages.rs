@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use super::ServerConfig;
 use super::connection::Arrival;
 use super::exchange::Exchange;
-use super::message;
+use super::head;
 use super::sanitise::sanitise;
 use crate::failure::Failure;
 use crate::observe::{Observer, Stage};
@@ -46,9 +46,9 @@ impl ServerStages {
         } = arrival;
         let (mut head, content) = request.into_parts();
         // The head as it came is judged before any of it is removed.
-        let judged = message::check(&head, connection.peer_is_trusted);
+        let judged = head::check(&head, connection.peer_is_trusted);
         if judged.is_ok() {
-            message::complete_host(&mut head, connection.local);
+            head::complete_host(&mut head, connection.local);
         }
         let client = sanitise(
             &mut head,

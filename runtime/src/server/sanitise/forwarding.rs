@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Uri};
 
-use super::super::message::host_is_valid;
+use super::super::head::host_is_valid;
 use super::TrustedProxies;
 use super::fields::SINGLE_ADDRESSES;
 

@@ -1,7 +1,7 @@
 //! Owns the judgement of heads as raw bytes, before hyper sees them. Hyper repairs some requests that others on
 //! the way may have read differently (two lengths, a length beside a coding), and answers those it cannot read
 //! without a body; here both are refused, with the same problem details as every other failure.
-//! The checks of a head whose framing is sound are left to `message`.
+//! The checks of a head whose framing is sound are left to `head`.
 
 mod chunks;
 
