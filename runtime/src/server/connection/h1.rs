@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use futures::FutureExt;
 use http::{HeaderValue, Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -71,15 +72,14 @@ pub(super) async fn serve<P: Pipeline>(
         };
         // Not in the future, which hyper polls only after it has tried to read what follows the request.
         connection.h1.begin_exchange(arrival.received);
-        let worker = &worker;
-        async move {
-            let mut response = worker.pipeline.answer(arrival).await;
+        // Not an async block, in which the arrival would stand twice.
+        worker.pipeline.answer(arrival).map(|mut response| {
             if worker.drain.has_begun() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
             Ok::<_, Infallible>(response)
-        }
+        })
     });
     let mut hyper = worker
         .protocol
