@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+use storage::EngineFailure;
 
 /// Seconds that a client should wait before it retries when the server is full. Long enough for a queue of ordinary
 /// requests to empty, short enough not to be noticed as an outage.
@@ -68,6 +69,13 @@ pub enum Failure {
     /// The guest ended without a response, or with one that HTTP does not allow there.
     #[error("the guest ended without a usable response")]
     NoResponse,
+    /// The guest failed after a call to its database or key-value store had failed without a change.
+    #[error("the guest failed after a call to its storage had failed")]
+    StorageUnavailable,
+    /// The guest failed after a call to its database or key-value store had failed. The storage is damaged, or the call
+    /// may have changed something.
+    #[error("the guest failed after its storage had failed, and a retry is not safe")]
+    StorageFailed,
     /// The request took longer than its component's timeout.
     #[error("the deadline passed")]
     DeadlineExceeded,
@@ -170,9 +178,38 @@ pub enum Blame {
 pub enum Retry {
     /// The same request will fail again, or it may have had its effect already.
     Never,
+    /// The same request may succeed after [`RETRY_AFTER_SECONDS`], but the first one may have had an effect. So only an
+    /// idempotent request may be sent again.
+    Idempotent,
     /// Nothing has run, so even a request that is not idempotent may be sent again, after
     /// [`RETRY_AFTER_SECONDS`].
     Later,
+}
+
+impl Blame {
+    /// The name in logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Guest => "function",
+            Self::Origin => "origin",
+            Self::Load => "load",
+            Self::Platform => "platform",
+        }
+    }
+}
+
+impl Retry {
+    /// The name in logs: for which requests a retry is safe.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Idempotent => "idempotent",
+            Self::Later => "any",
+        }
+    }
 }
 
 /// The body of a failure response: RFC 9457 problem details.
@@ -191,7 +228,7 @@ impl Failure {
     #[must_use]
     pub fn problem(&self) -> Problem {
         use Blame::{Client, Guest, Load, Origin, Platform};
-        use Retry::{Later, Never};
+        use Retry::{Idempotent, Later, Never};
         #[rustfmt::skip]
         let (status, name, title, proxy_error, blame, retry) = match self {
             Self::NoRoute => (404, "no-route", "Nothing is served at this path", "destination_not_found", Client, Never),
@@ -208,10 +245,12 @@ impl Failure {
             Self::GuestTrapped => (500, "guest-trapped", "The function failed", "http_response_incomplete", Guest, Never),
             Self::GuestFailed { .. } => (500, "guest-failed", "The function failed", "http_response_incomplete", Guest, Never),
             Self::NoResponse => (500, "no-response", "The function gave no response", "http_response_incomplete", Guest, Never),
+            Self::StorageUnavailable => (503, "storage-unavailable", "The storage of the function is not available", "destination_unavailable", Platform, Idempotent),
+            Self::StorageFailed => (500, "storage-failed", "The storage of the function failed", "destination_unavailable", Platform, Never),
             Self::DeadlineExceeded => (504, "deadline-exceeded", "The function took too long", "http_response_timeout", Guest, Never),
             Self::CpuExceeded => (504, "cpu-exceeded", "The function used up its CPU time", "http_response_timeout", Guest, Never),
             Self::MemoryExceeded => (503, "memory-exceeded", "The function used up its memory", "http_response_incomplete", Guest, Never),
-            Self::OutOfMemory => (503, "out-of-memory", "The server is short of memory", "destination_unavailable", Load, Never),
+            Self::OutOfMemory => (503, "out-of-memory", "The server is short of memory", "destination_unavailable", Load, Idempotent),
             Self::QueueFull => (503, "queue-full", "Too many requests are waiting for this function", "connection_limit_reached", Load, Later),
             Self::ConcurrencyTimeout => (503, "concurrency-timeout", "This function is busy", "connection_limit_reached", Load, Later),
             Self::ConnectionLimit => (503, "connection-limit", "The server has too many connections", "connection_limit_reached", Load, Later),
@@ -230,15 +269,33 @@ impl Failure {
             Self::ResponseBroken => (502, "response-broken", "The response broke off", "http_response_incomplete", Origin, Never),
             Self::Internal => (500, "internal", "Internal error", "proxy_internal_error", Platform, Never),
         };
-        let status = StatusCode::from_u16(status).expect("the table holds valid status codes");
         Problem {
-            status,
+            status: StatusCode::from_u16(status).expect("the table holds valid status codes"),
             name,
             title,
             proxy_error,
             blame,
             retry,
         }
+    }
+
+    /// The failure of a guest whose storage has failed.
+    #[must_use]
+    pub fn of_storage(storage: &EngineFailure) -> Self {
+        if storage.retry_is_safe() {
+            Self::StorageUnavailable
+        } else {
+            Self::StorageFailed
+        }
+    }
+
+    /// Whether the guest itself gave no response. The cause may be a failure of its storage.
+    #[must_use]
+    pub fn is_of_guest(&self) -> bool {
+        matches!(
+            self,
+            Self::GuestTrapped | Self::GuestFailed { .. } | Self::NoResponse
+        )
     }
 
     /// The name in logs and metrics.
@@ -260,7 +317,7 @@ impl Failure {
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert("proxy-status", proxy_status(&problem));
-        if problem.retry == Retry::Later {
+        if problem.retry != Retry::Never {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
         if matches!(self, Self::MethodNotAllowed) {

@@ -1,17 +1,6 @@
 //! The failures of an engine.
 //! The errors of [`crate::sql`] and [`crate::kv`] add mistakes in statements and calls.
 
-/// Who has to change something for the call to succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blame {
-    /// The author of the statement or the call.
-    Guest,
-    /// The operator: the engine or its disk failed or is overloaded.
-    Storage,
-    /// The author of the program that uses this crate.
-    Host,
-}
-
 /// Why an engine failed. Unless a variant says otherwise, nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineFailure {
@@ -73,23 +62,6 @@ impl EngineFailure {
             Self::Corrupt { .. } => "corrupt",
             Self::Other { .. } => "failed",
             Self::Closed => "closed",
-        }
-    }
-
-    /// Who has to change something.
-    #[must_use]
-    pub fn blame(&self) -> Blame {
-        match self {
-            Self::Closed => Blame::Host,
-            Self::Busy
-            | Self::SerializationFailure
-            | Self::Full
-            | Self::Overloaded
-            | Self::DeadlineExceeded
-            | Self::OutcomeUnknown
-            | Self::Io { .. }
-            | Self::Corrupt { .. }
-            | Self::Other { .. } => Blame::Storage,
         }
     }
 

@@ -8,5 +8,5 @@ mod failure;
 pub mod kv;
 pub mod sql;
 
-pub use failure::{Blame, EngineFailure};
+pub use failure::EngineFailure;
 pub use sql::open::{OpenError, SqliteOptions};

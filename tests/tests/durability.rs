@@ -172,8 +172,20 @@ async fn a_full_disk_fails_writes_and_loses_none() {
     let line = app.logged("request", &refused).await;
     let failure = line["storage"].as_str().expect("the log names the failure");
     assert!(["full", "io-error"].contains(&failure), "{failure}");
+    let insert = json!([["INSERT INTO writes VALUES (?)", id]]);
+    let trapped = app.post("/sql/default?then=trap", insert.to_string()).await;
+    let line = app.logged("request", &trapped).await;
+    let (status, failure, retry) = match line["storage"].as_str() {
+        Some("full") => (503, "storage-unavailable", "idempotent"),
+        _ => (500, "storage-failed", "never"),
+    };
+    trapped.expect_problem(status, failure);
+    assert_eq!(
+        (&line["blame"], &line["retry"]),
+        (&json!("platform"), &json!(retry))
+    );
     app.process.limit_file_size(None);
-    sql(&app, json!([["INSERT INTO writes VALUES (?)", id]])).await;
+    sql(&app, insert).await;
     let app = app.kill_and_restart().await;
     let count = sql(&app, json!([["SELECT count(*) FROM writes"]])).await;
     assert_eq!(

@@ -57,7 +57,7 @@ impl CurrentRequest {
 
     fn report(&self, failure: Option<&EngineFailure>) {
         if let (Some(context), Some(failure)) = (&self.context, failure) {
-            context.set_storage_failure(failure.name());
+            context.set_storage_failure(failure);
         }
     }
 }

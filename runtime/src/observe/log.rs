@@ -62,6 +62,10 @@ pub(crate) struct AccessLine<'a> {
     pub(crate) cache: Option<&'static str>,
     /// How a database or a store failed that the guest used; `None` if none did.
     pub(crate) storage: Option<&'static str>,
+    /// Who has to change something; `None` if neither the request nor a database or store failed.
+    pub(crate) blame: Option<&'static str>,
+    /// Whether the request may be sent again; `None` as before.
+    pub(crate) retry: Option<&'static str>,
     pub(crate) failure: Option<&'static str>,
     /// The cause of the failure, for the operator only.
     pub(crate) detail: Option<String>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use storage::EngineFailure;
 
 use super::log::{AccessLine, Log};
 use super::metrics::{Metrics, RouteMetrics};
@@ -35,7 +36,7 @@ pub(crate) struct Outcome<'a> {
     /// `None` where there is no cache.
     pub(crate) cache_result: Option<&'static str>,
     /// How a database or a store failed; `None` if none did.
-    pub(crate) storage_failure: Option<&'static str>,
+    pub(crate) storage_failure: Option<&'a EngineFailure>,
     pub(crate) failure: Option<&'a Failure>,
 }
 
@@ -91,6 +92,9 @@ impl Observer {
 
 fn access_line<'a>(outcome: &Outcome<'a>) -> AccessLine<'a> {
     let route = outcome.route;
+    let storage_problem = || Some(Failure::of_storage(outcome.storage_failure?).problem());
+    let problem = outcome.failure.map(Failure::problem);
+    let problem = problem.or_else(storage_problem);
     AccessLine {
         request_id: Some(outcome.request_id),
         trace_id: std::str::from_utf8(outcome.trace_id).ok(),
@@ -106,7 +110,9 @@ fn access_line<'a>(outcome: &Outcome<'a>) -> AccessLine<'a> {
         cpu_us: microseconds(outcome.cpu),
         reused: outcome.instance_reused,
         cache: outcome.cache_result,
-        storage: outcome.storage_failure,
+        storage: outcome.storage_failure.map(EngineFailure::name),
+        blame: problem.map(|problem| problem.blame.name()),
+        retry: problem.map(|problem| problem.retry.name()),
         failure: outcome.failure.map(Failure::name),
         detail: outcome.failure.map(ToString::to_string),
     }
@@ -130,6 +136,8 @@ fn refusal_line<'a>(peer: SocketAddr, request_id: &'a str, failure: &Failure) ->
         reused: None,
         cache: None,
         storage: None,
+        blame: Some(problem.blame.name()),
+        retry: Some(problem.retry.name()),
         failure: Some(problem.name),
         detail: Some(failure.to_string()),
     }

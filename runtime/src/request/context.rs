@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use storage::EngineFailure;
 
 use super::Caller;
 use super::id::{RequestId, X_REQUEST_ID};
@@ -30,7 +31,7 @@ pub struct RequestContext {
     failure: OnceLock<Failure>,
     content_failure: OnceLock<Failure>,
     cache_result: OnceLock<&'static str>,
-    storage_failure: OnceLock<&'static str>,
+    storage_failure: OnceLock<EngineFailure>,
     /// Calls that engines have not answered yet.
     storage_calls: AtomicU32,
     interim: Interim,
@@ -148,8 +149,8 @@ impl RequestContext {
 
     /// Reports that a database or a key-value store failed. Only the first failure counts, since later ones mostly follow
     /// from it.
-    pub fn set_storage_failure(&self, name: &'static str) {
-        let _ = self.storage_failure.set(name);
+    pub fn set_storage_failure(&self, failure: &EngineFailure) {
+        let _ = self.storage_failure.set(failure.clone());
     }
 
     /// Reports that a database or a key-value store is asked.
@@ -169,8 +170,8 @@ impl RequestContext {
 
     /// How a database or a key-value store failed.
     #[must_use]
-    pub fn storage_failure(&self) -> Option<&'static str> {
-        self.storage_failure.get().copied()
+    pub fn storage_failure(&self) -> Option<&EngineFailure> {
+        self.storage_failure.get()
     }
 
     /// Reports whether the instance had served before.

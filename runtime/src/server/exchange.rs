@@ -100,6 +100,10 @@ impl Exchange {
     }
 
     fn failure_response(&self, failure: Failure) -> Response<ResponseBody> {
+        let failure = match self.context.storage_failure() {
+            Some(storage) if failure.is_of_guest() => Failure::of_storage(storage),
+            _ => failure,
+        };
         let mut response = failure.response(self.context.id.as_str());
         self.context.fail(failure);
         // RFC 9211 §2.2: it is not known any more which kind of miss it was.
@@ -115,15 +119,15 @@ impl Exchange {
         let too_late = matches!(self.context.failure(), Some(Failure::DeadlineExceeded));
         if too_late && self.context.waits_for_storage() {
             let failure = storage::EngineFailure::DeadlineExceeded;
-            self.context.set_storage_failure(failure.name());
+            self.context.set_storage_failure(&failure);
         }
-        let Some(name) = self.context.storage_failure() else {
+        let Some(failure) = self.context.storage_failure() else {
             return;
         };
         if !status.is_server_error() {
             return;
         }
-        let details = format!("details=\"storage: {name}\"");
+        let details = format!("details=\"storage: {}\"", failure.name());
         let known = headers
             .get(PROXY_STATUS)
             .filter(|_| self.context.failure().is_some());

@@ -2,7 +2,7 @@
 //! The capability converts them to the errors of the guest's interface.
 
 use super::limits::{MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES};
-use crate::failure::{Blame, EngineFailure};
+use crate::failure::EngineFailure;
 
 /// Why a call failed. It changed nothing, unless the engine's failure says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,32 +31,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// The engine's failure, if the engine failed.
+    /// The engine's failure. All other errors are mistakes of the caller.
     #[must_use]
     pub fn engine_failure(&self) -> Option<&EngineFailure> {
         match self {
             Self::Engine(failure) => Some(failure),
             _ => None,
-        }
-    }
-
-    /// Who has to change something for the call to succeed.
-    #[must_use]
-    pub fn blame(&self) -> Blame {
-        match self {
-            Self::Engine(failure) => failure.blame(),
-            Self::KeyTooLong { .. } | Self::ValueTooLarge { .. } | Self::TooManyKeys => {
-                Blame::Guest
-            }
-        }
-    }
-
-    /// Whether a retry of the call is safe and can succeed: nothing was changed, and the guest made no mistake.
-    #[must_use]
-    pub fn retry_is_safe(&self) -> bool {
-        match self {
-            Self::Engine(failure) => failure.retry_is_safe(),
-            Self::KeyTooLong { .. } | Self::ValueTooLarge { .. } | Self::TooManyKeys => false,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! The capability converts them to the errors of the guest's interface.
 
 use super::limits::{MAX_PARAMETERS, MAX_RESULT_BYTES, MAX_STATEMENT_BYTES};
-use crate::failure::{Blame, EngineFailure};
+use crate::failure::EngineFailure;
 
 /// Why a statement failed. Unless a variant says otherwise, the statement changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,45 +65,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// The engine's failure, if the engine failed.
+    /// The engine's failure. All other errors are mistakes of the caller.
     #[must_use]
     pub fn engine_failure(&self) -> Option<&EngineFailure> {
         match self {
             Self::Engine(failure) => Some(failure),
             _ => None,
-        }
-    }
-
-    /// Who has to change something for the statement to succeed.
-    #[must_use]
-    pub fn blame(&self) -> Blame {
-        match self {
-            Self::Engine(failure) => failure.blame(),
-            Self::TransactionLost
-            | Self::Constraint { .. }
-            | Self::Forbidden { .. }
-            | Self::Statement { .. }
-            | Self::StatementTooLong { .. }
-            | Self::ParameterCount { .. }
-            | Self::ResultTooLarge
-            | Self::InvalidText { .. } => Blame::Guest,
-        }
-    }
-
-    /// Whether a retry of the statement, or of its whole transaction, is safe and can succeed: nothing was changed, and the guest
-    /// made no mistake.
-    #[must_use]
-    pub fn retry_is_safe(&self) -> bool {
-        match self {
-            Self::Engine(failure) => failure.retry_is_safe(),
-            Self::TransactionLost => true,
-            Self::Constraint { .. }
-            | Self::Forbidden { .. }
-            | Self::Statement { .. }
-            | Self::StatementTooLong { .. }
-            | Self::ParameterCount { .. }
-            | Self::ResultTooLarge
-            | Self::InvalidText { .. } => false,
         }
     }
 

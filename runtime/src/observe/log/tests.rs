@@ -56,6 +56,8 @@ fn access_line() -> AccessLine<'static> {
         reused: Some(true),
         cache: Some("miss"),
         storage: Some("busy"),
+        blame: Some("load"),
+        retry: Some("any"),
         failure: Some("queue-full"),
         detail: Some("the component's queue is full".to_owned()),
     }
@@ -74,7 +76,8 @@ fn a_request_is_one_json_object() {
     let expected = serde_json::json!({
         "event": "request", "request_id": "abc", "trace_id": format!("{:032x}", 0xff), "client": "192.0.2.7",
         "method": "GET", "path": "/a\"b", "route": "/...", "component": "hello", "status": 503, "bytes": 13,
-        "duration_us": 1250, "stages_us": { "accept": 1250 }, "cpu_us": 700, "reused": true, "cache": "miss", "storage": "busy", "failure": "queue-full",
+        "duration_us": 1250, "stages_us": { "accept": 1250 }, "cpu_us": 700, "reused": true, "cache": "miss", "storage": "busy",
+        "blame": "load", "retry": "any", "failure": "queue-full",
         "detail": "the component's queue is full",
     });
     assert_eq!(line, expected);

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use storage::EngineFailure;
 
 use super::{Outcome, RequestBody, ResponseBody, ServerLimits, TestServer, echo_server, text};
 use crate::failure::Failure;
@@ -138,4 +139,29 @@ fn a_response_with_a_trailer_section_counts_as_complete() {
     server.await_metric("terrace_request_duration_seconds_count{component=\"\"} 1");
     let metrics = server.metrics.to_text();
     assert!(!metrics.contains("client-disconnected"), "{metrics}");
+}
+
+#[test]
+fn a_function_that_fails_by_its_database_is_not_to_blame() {
+    let trap = |request: Request<RequestBody>| async move {
+        let context = request.body().context().unwrap();
+        match request.uri().path() {
+            "/busy" => context.set_storage_failure(&EngineFailure::Busy),
+            "/unknown" => context.set_storage_failure(&EngineFailure::OutcomeUnknown),
+            _ => {}
+        }
+        Err(Failure::GuestTrapped)
+    };
+    let server = TestServer::start(ServerLimits::standard(), &[], trap);
+    for (path, status, name) in [
+        ("/busy", 503, "storage-unavailable"),
+        ("/unknown", 500, "storage-failed"),
+        ("/own", 500, "guest-trapped"),
+    ] {
+        let reply = server.connect().get(path);
+        assert_eq!(reply.status, status, "{path}");
+        assert!(reply.content.contains(name), "{path}: {}", reply.content);
+        let says_when = reply.head.contains("retry-after: 1");
+        assert_eq!(says_when, status == 503, "{path}: {}", reply.head);
+    }
 }
