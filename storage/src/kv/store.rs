@@ -41,7 +41,7 @@ impl Stores {
     ///
     /// # Errors
     ///
-    /// What could not be finished before `deadline`. Nothing is lost.
+    /// The work that did not finish before `deadline`. Nothing is lost.
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engines::Sqlite(stores) => stores.close(deadline).await,

@@ -61,7 +61,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// What could not be finished before `deadline`. Nothing is lost: the next start reads the log.
+    /// The work that did not finish before `deadline`. Nothing is lost: the next start reads the log.
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engine::Sqlite(database) => database.close(deadline).await,

@@ -32,7 +32,7 @@ pub enum OpenError {
     Folder {
         /// The folder of the database.
         folder: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
@@ -45,7 +45,7 @@ pub enum OpenError {
     NotWritable {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's message.
         message: String,
     },
     /// The file is not a database.
@@ -71,13 +71,13 @@ pub enum OpenError {
     Failed {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's message.
         message: String,
     },
     /// The operating system could not start the writer's thread.
     #[error("no thread could be started for the database")]
     Thread {
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },

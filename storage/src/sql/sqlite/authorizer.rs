@@ -1,12 +1,12 @@
-//! What statements may do: SQLite asks the authorizer about every action of a statement that it compiles.
-//! The authorizer also notes what kind of statement it was asked about, so that nobody parses SQL.
+//! Permits or refuses each action of a guest's statement; SQLite asks during compilation. It also records the actions,
+//! so the kind of a statement is known without parsing SQL.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
-/// `PRAGMA`s that only report, whatever their argument.
+/// `PRAGMA`s that only report, with any argument.
 const REPORTING_PRAGMAS: [&str; 14] = [
     "collation_list",
     "compile_options",
@@ -24,7 +24,7 @@ const REPORTING_PRAGMAS: [&str; 14] = [
     "table_xinfo",
 ];
 
-/// `PRAGMA`s that report a setting of the connection or the file, and may be read but not set.
+/// `PRAGMA`s that report a setting of the connection or the file. Guests may read them but not set them.
 const READABLE_PRAGMAS: [&str; 10] = [
     "data_version",
     "encoding",
@@ -38,8 +38,8 @@ const READABLE_PRAGMAS: [&str; 10] = [
     "synchronous",
 ];
 
-/// `PRAGMA`s that may be set: the first two are in the file and transactional, `defer_foreign_keys` ends with the
-/// transaction, and `optimize` only refreshes what the planner knows.
+/// `PRAGMA`s that guests may set. The first two are stored in the file and follow transactions, `defer_foreign_keys`
+/// ends with the transaction, and `optimize` only refreshes the planner's statistics.
 const SETTABLE_PRAGMAS: [&str; 4] = [
     "application_id",
     "user_version",
@@ -47,14 +47,14 @@ const SETTABLE_PRAGMAS: [&str; 4] = [
     "optimize",
 ];
 
-/// What the authorizer saw while a statement was compiled.
+/// The actions of a statement, recorded while SQLite compiled it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     /// The statement begins, ends or marks a transaction.
     pub(super) transaction: bool,
     /// The statement is a `PRAGMA`.
     pub(super) pragma: bool,
-    /// The statement did anything at all that needs permission. Only `VACUUM` does not.
+    /// The statement asked for a permission. Every statement does, except `VACUUM`.
     pub(super) action: bool,
 }
 
@@ -77,7 +77,7 @@ impl Authorizer {
         Arc::new(Self::default())
     }
 
-    /// Runs a statement of the host, which may do anything.
+    /// Runs a statement of the host, which has every permission.
     pub(super) fn internally<T>(&self, work: impl FnOnce() -> T) -> T {
         self.internal.store(true, Ordering::Relaxed);
         let result = work();
@@ -93,17 +93,17 @@ impl Authorizer {
         result
     }
 
-    /// Why the last statement was refused, if the authorizer refused it.
+    /// The reason if the authorizer refused the last statement.
     pub(super) fn take_refusal(&self) -> Option<String> {
         self.notes().refusal.take()
     }
 
-    /// What was seen since the last call.
+    /// The actions recorded since the last call.
     pub(super) fn take_seen(&self) -> Seen {
         std::mem::take(&mut self.notes().seen)
     }
 
-    /// SQLite's question.
+    /// Answers SQLite, and records the action.
     pub(super) fn authorize(&self, context: &AuthContext<'_>) -> Authorization {
         if self.internal.load(Ordering::Relaxed) {
             return Authorization::Allow;
@@ -138,10 +138,11 @@ impl Seen {
     }
 }
 
-/// Why an action is refused; `None` if it is allowed.
+/// The reason to refuse an action, or `None` if it is allowed.
 fn refusal(context: &AuthContext<'_>, vacuum: bool) -> Option<String> {
     match context.action {
-        // SQLite's own file for VACUUM has no name. VACUUM INTO has one, and would write anywhere on this machine.
+        // For `VACUUM`, SQLite attaches a file without a name. `VACUUM INTO` names a file, anywhere on this machine, so
+        // it is refused.
         AuthAction::Attach { filename: "" } | AuthAction::Detach { .. } if vacuum => None,
         AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Unknown { .. } => {
             Some(ATTACH_REFUSED.to_owned())
@@ -158,7 +159,7 @@ fn refusal(context: &AuthContext<'_>, vacuum: bool) -> Option<String> {
     }
 }
 
-/// `ALTER TABLE` looks for temporary views and triggers on the table, of which there are none.
+/// `ALTER TABLE` searches for temporary views and triggers on the table. There are none, so this is allowed.
 fn is_of_alter_table(action: &AuthAction<'_>) -> bool {
     let (AuthAction::Read { table_name, .. } | AuthAction::Update { table_name, .. }) = action
     else {
@@ -202,7 +203,8 @@ fn is_on(value: &str) -> bool {
         .any(|on| value.eq_ignore_ascii_case(on))
 }
 
-/// `changes()` is the session's (see [`super::counters`]), which knows nothing of the statements inside a trigger.
+/// Inside a trigger, `changes()` would be wrong: it returns the session's value (see [`super::counters`]), which does
+/// not count the trigger's statements.
 fn function_refusal(name: &str, accessor: Option<&str>) -> Option<String> {
     match name.to_ascii_lowercase().as_str() {
         "load_extension" => Some("load_extension() is not available to functions".to_owned()),

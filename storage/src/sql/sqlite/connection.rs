@@ -1,5 +1,5 @@
-//! One SQLite connection: how a statement is compiled, bound, run and read on it, with its interrupt and its authorizer.
-//! Which connection a statement runs on, and in which transaction, is left to the pool and the writer.
+//! One SQLite connection. It compiles, binds and runs statements, under an interrupt and an authorizer. The session
+//! chooses the connection; the writer's thread controls transactions.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::sql::error::Error;
 use crate::sql::limits::{MAX_CACHED_STATEMENT_BYTES, MAX_RESULT_BYTES, STEPS_BETWEEN_CHECKS};
 use crate::sql::value::{Rows, Value};
 
-/// What kind of statement a text is.
+/// The kind of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StatementKind {
     /// Changes nothing.
     Read,
-    /// Changes nothing, and took longer than a caller's thread can be held.
+    /// Changes nothing, and takes longer than it may hold its caller's thread.
     LongRead,
     /// Changes the database, and may share a transaction with others.
     Write,
@@ -31,7 +31,7 @@ pub(super) enum StatementKind {
     Vacuum,
 }
 
-/// A connection with everything that SQLite asks while it runs a statement.
+/// A connection with the objects that its SQLite callbacks use.
 #[derive(Debug)]
 pub(super) struct Connection {
     sqlite: Sqlite,
@@ -41,7 +41,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Puts interrupt, authorizer and counters on a connection that was just opened.
+    /// Installs interrupt, authorizer and counters on a connection that was just opened.
     pub(super) fn new(mut sqlite: Sqlite, shared: Shared) -> rusqlite::Result<Self> {
         let Shared {
             statistics,
@@ -70,7 +70,7 @@ impl Connection {
         })
     }
 
-    /// Runs `work` on SQLite itself, free of the authorizer: statements of the host.
+    /// Runs statements of the host, which the authorizer does not check.
     pub(super) fn internally<T>(
         &self,
         work: impl FnOnce(&Sqlite) -> rusqlite::Result<T>,
@@ -78,20 +78,20 @@ impl Connection {
         self.authorizer.internally(|| work(&self.sqlite))
     }
 
-    /// Runs one statement of the host that returns nothing.
+    /// Runs one statement of the host and discards its result.
     pub(super) fn command(&self, sql: &str) -> Result<(), Error> {
         self.internally(|sqlite| sqlite.prepare_cached(sql)?.execute([]))
             .map(drop)
             .map_err(|error| self.error(&error))
     }
 
-    /// Runs statements of the host one after the other, whatever they return.
+    /// Runs statements of the host one after the other and discards their results.
     pub(super) fn batch(&self, sql: &str) -> Result<(), Error> {
         self.internally(|sqlite| sqlite.execute_batch(sql))
             .map_err(|error| self.error(&error))
     }
 
-    /// Makes `last_insert_rowid()` the session's; for connections that only read.
+    /// Defines `last_insert_rowid()` as the session's value. For connections that only read.
     pub(super) fn define_last_insert_rowid(&self) -> rusqlite::Result<()> {
         counters::define_last_insert_rowid(&self.sqlite, &self.counters)
     }
@@ -101,7 +101,7 @@ impl Connection {
         self.sqlite.is_autocommit()
     }
 
-    /// Runs `work` under a limit.
+    /// Runs `work`, and stops it at `limit`.
     pub(super) fn limited<T>(&self, limit: Limit, work: impl FnOnce(&Self) -> T) -> T {
         self.interrupt.set(limit);
         let result = work(self);
@@ -109,17 +109,17 @@ impl Connection {
         result
     }
 
-    /// Finds out what kind of statement a text is.
+    /// Determines the kind of a statement.
     pub(super) fn kind(&self, sql: &str) -> Result<StatementKind, Error> {
         self.compile_for_kind(sql).or_else(|_| {
-            // Perhaps only because the schema has changed: SQLite looks at it when it runs a statement, and not
-            // always when it compiles one.
+            // The schema may have changed. SQLite always checks that when it runs a statement, but not always when it
+            // compiles one. So run one, then compile again.
             self.batch("SELECT count(*) FROM sqlite_schema")?;
             self.compile_for_kind(sql)
         })
     }
 
-    /// Compiles the statement, anew: SQLite asks the authorizer only then.
+    /// Compiles the statement without the cache, because SQLite asks the authorizer only during compilation.
     fn compile_for_kind(&self, sql: &str) -> Result<StatementKind, Error> {
         self.authorizer.take_seen();
         let statement = self
@@ -151,7 +151,7 @@ impl Connection {
         self.run(sql, parameters)
     }
 
-    /// Runs a statement on the writer; returns the session's counters after it, too.
+    /// Runs a statement on the connection for writes. Returns its rows and the session's new counters.
     pub(super) fn write(
         &self,
         sql: &str,
@@ -209,7 +209,8 @@ impl Connection {
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|error| self.error(&error))? {
             if result.columns.is_empty() {
-                // Only now: SQLite compiles the statement again, if the schema changed, when it first runs.
+                // Read the names after the first step: SQLite compiles the statement again in it if the schema has
+                // changed.
                 result.columns = names(row.as_ref());
             }
             result

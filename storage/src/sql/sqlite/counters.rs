@@ -1,7 +1,7 @@
-//! What a session knows of its last change: the row it inserted and the number of rows it changed.
+//! The counters of a session: the rowid of its last insert, and the number of rows that its last change affected.
 //!
-//! SQLite keeps both in the connection. Our sessions share one writing connection and read on others, so
-//! each session carries its own and this module puts them into the connection that is about to run its statement.
+//! SQLite keeps both in the connection. Our sessions share one connection for writes and use any for reads. So each
+//! session keeps its own counters, and this module sets them on the connection before each statement of the session.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
-/// The temporary table of the writer by which the host sets SQLite's `last_insert_rowid`.
+/// A temporary table of the writer. An insert into it sets SQLite's `last_insert_rowid`.
 const MARK_TABLE: &str = "terrace_mark";
 
 /// The counters of one session.
@@ -19,7 +19,7 @@ pub(super) struct Counters {
     pub(super) changes: u64,
 }
 
-/// The counters as the SQL functions of one connection see them.
+/// The counters that the SQL functions of one connection return.
 #[derive(Debug, Default)]
 pub(super) struct SharedCounters {
     last_insert_rowid: AtomicI64,
@@ -35,7 +35,7 @@ impl SharedCounters {
     }
 }
 
-/// Makes `changes()` the session's on any connection.
+/// Defines `changes()` as the session's value, on any connection.
 pub(super) fn define_changes(
     connection: &Connection,
     shared: &Arc<SharedCounters>,
@@ -46,8 +46,8 @@ pub(super) fn define_changes(
     })
 }
 
-/// Makes `last_insert_rowid()` the session's on a reading connection. The writer keeps SQLite's own, which a trigger
-/// sees changed by its own statements.
+/// Defines `last_insert_rowid()` as the session's value, on a connection for reads. The writer keeps SQLite's own
+/// function, because a trigger must see the rowids of its own inserts.
 pub(super) fn define_last_insert_rowid(
     connection: &Connection,
     shared: &Arc<SharedCounters>,
@@ -58,22 +58,22 @@ pub(super) fn define_last_insert_rowid(
     })
 }
 
-/// Innocuous: views and triggers may use them, too.
+/// Innocuous, so that views and triggers may use the functions.
 fn flags() -> FunctionFlags {
     FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS
 }
 
-/// Makes the table that [`restore`] needs.
+/// Creates the table that [`restore`] needs.
 pub(super) fn create_mark_table(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "CREATE TEMP TABLE {MARK_TABLE} (id INTEGER PRIMARY KEY)"
     ))
 }
 
-/// Makes the writer's `last_insert_rowid` the session's, and its count of changes something other than zero.
+/// Sets the writer's `last_insert_rowid` to the session's, and its count of changes to a number above zero.
 ///
-/// Inserting a row is the only way to set the first in SQL. The second lets [`after`] tell a statement that
-/// changed nothing from one that is not an `INSERT`, `UPDATE` or `DELETE` and leaves the count alone.
+/// SQL can set the rowid only by inserting a row. The count serves [`after`]: an `INSERT`, `UPDATE` or `DELETE` that
+/// changes no row sets it to zero, and every other statement leaves it alone.
 pub(super) fn restore(connection: &Connection, session: Counters) -> rusqlite::Result<()> {
     if connection.last_insert_rowid() == session.last_insert_rowid && connection.changes() != 0 {
         return Ok(());
@@ -87,8 +87,8 @@ pub(super) fn restore(connection: &Connection, session: Counters) -> rusqlite::R
     Ok(())
 }
 
-/// The session's counters after a statement on the writer, before which [`restore`] ran and `total_before` rows had
-/// been changed.
+/// The session's counters after a statement on the writer. [`restore`] ran before the statement, and `total_before` is
+/// `total_changes` from then.
 pub(super) fn after(connection: &Connection, total_before: u64, session: Counters) -> Counters {
     let untouched = connection.total_changes() == total_before && connection.changes() != 0;
     Counters {

@@ -1,5 +1,5 @@
-//! An SQLite file: the connections that read it and the thread that writes it.
-//! What a statement needs of them is left to the session.
+//! A database in an SQLite file: a pool of connections for reads, and a thread for writes. The session decides which of
+//! them runs a statement.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ struct Inner {
 }
 
 impl Database {
-    /// Opens the file at `path`, and makes it and its folders if they do not exist. `schema` is executed before anything
-    /// else, each time.
+    /// Opens the file at `path`, and creates it and its folders if they do not exist. Each opening first executes
+    /// `schema`.
     pub(crate) fn open(
         path: &Path,
         options: SqliteOptions,
@@ -41,7 +41,7 @@ impl Database {
         Self::with_writer(path, connection, options, shared)
     }
 
-    /// Puts a database together around its writing connection.
+    /// Builds a database around its connection for writes.
     pub(super) fn with_writer(
         path: &Path,
         connection: Connection,
@@ -62,12 +62,13 @@ impl Database {
         &self.0.shared.statistics
     }
 
-    /// How many statements wait for the writer.
+    /// The number of statements that wait for the writer.
     pub(crate) fn waiting_writes(&self) -> usize {
         self.0.writer.waiting()
     }
 
-    /// Stops what runs, refreshes the planner's statistics, moves the log into the file and ends the thread that writes.
+    /// Stops the running statements, refreshes the planner's statistics, moves the log into the file, and ends the
+    /// writer's thread.
     pub(crate) async fn close(&self, deadline: Instant) -> Result<(), Error> {
         self.0.shared.closing.begin();
         self.0.pool.close();

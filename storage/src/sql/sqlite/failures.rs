@@ -1,11 +1,11 @@
-//! Reads SQLite's result codes.
+//! Converts SQLite's result codes to this crate's errors.
 
 use rusqlite::ffi::{self, ErrorCode};
 
 use crate::failure::EngineFailure;
 use crate::sql::error::Error;
 
-/// What SQLite's result means. `refusal` is the authorizer's reason, if it refused the statement.
+/// Converts an error of SQLite. `refusal` is the authorizer's reason if it refused the statement.
 pub(super) fn error(error: &rusqlite::Error, refusal: Option<String>) -> Error {
     if let Some(message) = refusal {
         return Error::Forbidden { message };
@@ -45,14 +45,14 @@ fn from_code(error: ffi::Error, message: Option<String>) -> Error {
 fn failure(error: ffi::Error, message: String) -> EngineFailure {
     match error.code {
         ErrorCode::DiskFull => EngineFailure::Full,
-        // The file that readers and the writer share cannot grow: the disk is full here, too.
+        // The shared-memory file of the WAL cannot grow, so the disk is full.
         _ if error.extended_code == ffi::SQLITE_IOERR_SHMSIZE => EngineFailure::Full,
         _ if error.extended_code == ffi::SQLITE_BUSY_SNAPSHOT => {
             EngineFailure::SerializationFailure
         }
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => EngineFailure::Busy,
         ErrorCode::OperationInterrupted => EngineFailure::DeadlineExceeded,
-        // A file that is removed or whose permissions change while it is in use fails like a disk.
+        // The file was removed, or its permissions changed, while it was open. That is treated as a disk failure.
         ErrorCode::SystemIoFailure
         | ErrorCode::CannotOpen
         | ErrorCode::ReadOnly

@@ -1,5 +1,5 @@
-//! When a statement must stop: at its deadline, when its caller is gone, or when the database is closed.
-//! Installing this in SQLite is left to the connection.
+//! Decides when a statement must stop: at its deadline, when its caller is gone, or when the database closes. The
+//! connection installs this in SQLite.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ const WAITING: u8 = 0;
 const RUNNING: u8 = 1;
 const CANCELLED: u8 = 2;
 
-/// The deadline of one statement and whether it still is wanted, shared by its caller and the thread that runs it.
+/// The deadline of one statement, and whether its caller still waits. The caller and the executing thread share it.
 #[derive(Debug)]
 pub(super) struct Cancellation {
     deadline: Instant,
@@ -28,7 +28,8 @@ impl Cancellation {
         })
     }
 
-    /// Marks the statement as running, once or again. `false` if its caller is gone or its deadline passed.
+    /// Marks the statement as running. It may be called again when the statement runs again. Returns `false` if the
+    /// caller is gone or the deadline has passed.
     pub(super) fn start(&self) -> bool {
         if self.must_stop() {
             return false;
@@ -39,7 +40,7 @@ impl Cancellation {
         matches!(started, Ok(_) | Err(RUNNING))
     }
 
-    /// Cancels a statement that does not run yet. `false` if it runs already, so that its outcome is to come.
+    /// Cancels a statement that does not run yet. Returns `false` if it already runs, so that an outcome will follow.
     pub(super) fn cancel_if_waiting(&self) -> bool {
         self.state
             .compare_exchange(WAITING, CANCELLED, Ordering::AcqRel, Ordering::Acquire)
@@ -51,7 +52,7 @@ impl Cancellation {
     }
 }
 
-/// Cancels the statement when the caller's future is dropped, whatever the statement is doing.
+/// Cancels the statement, in any state, when the caller's future is dropped.
 pub(super) struct CancelOnDrop(pub(super) Arc<Cancellation>);
 
 impl Drop for CancelOnDrop {
@@ -60,7 +61,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Whether a database is being closed, so that no statement of a guest may go on.
+/// Whether the database is closing, so that statements of guests must stop.
 #[derive(Debug, Default)]
 pub(super) struct Closing(AtomicBool);
 
@@ -74,17 +75,17 @@ impl Closing {
     }
 }
 
-/// What may stop the statement that a connection is running.
+/// The reason that may stop the statement of a connection.
 #[derive(Debug)]
 pub(super) enum Limit {
-    /// Nothing: the statement is the host's own and short.
+    /// Nothing stops it: the statement is the host's own and short.
     None,
-    /// The statement is the host's own, goes on while the database is being closed, and must end by this time. It
-    /// must not wait for a lock: another process would have to wait for it meanwhile.
+    /// A statement of the host that continues while the database closes and must end by this time. It never waits for a
+    /// lock, because other processes would have to wait for it meanwhile.
     Deadline(Instant),
-    /// The thread is needed elsewhere at this time, and must not wait for a lock at all.
+    /// The thread is needed elsewhere at this time. The statement never waits for a lock.
     Thread(Instant),
-    /// The statement's own deadline, or the end of its caller.
+    /// The statement's own deadline, or the loss of its caller.
     Cancellation(Arc<Cancellation>),
 }
 
@@ -117,7 +118,7 @@ impl Interrupt {
         }
     }
 
-    /// Waits a little for a lock of another process. `false` if waiting is over.
+    /// Pauses briefly while another process holds a lock. Returns `false` if the wait is over.
     pub(super) fn wait_for_lock(&self, attempts: i32) -> bool {
         let may_wait = matches!(&*self.limit(), Limit::Cancellation(_));
         if !may_wait || self.must_stop() {

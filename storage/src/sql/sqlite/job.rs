@@ -1,5 +1,5 @@
-//! What is sent to the thread that writes, and what comes back: statements, replies, and the right to the writer.
-//! The queue is left to the writer, and the work to its thread.
+//! The messages between callers and the writer's thread: statements, replies, and the ownership of a transaction. The
+//! writer owns the queue, and its thread executes the statements.
 
 use std::sync::{Arc, mpsc as thread_channel};
 use std::time::Instant;
@@ -21,28 +21,28 @@ pub(super) struct Task {
     pub(super) sql: Box<str>,
     pub(super) parameters: Vec<Value>,
     pub(super) kind: StatementKind,
-    /// The counters of the session that sends it.
+    /// The session's counters before the statement.
     pub(super) counters: Counters,
 }
 
-/// What came of it.
+/// The outcome of a statement.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) result: Result<Rows, Error>,
-    /// The counters of the session after it.
+    /// The session's counters after the statement.
     pub(super) counters: Counters,
-    /// The transaction that is open after it.
+    /// The transaction that is open after the statement.
     pub(super) transaction: Option<Transaction>,
 }
 
-/// The right to the writer while a transaction is open.
+/// Ownership of the writer while a transaction is open.
 ///
-/// It travels with each statement to the writer and back. Wherever it is dropped, with the session, with a
-/// future that is cancelled, with a reply that nobody awaits, the writer notices at once and rolls back.
+/// It moves with each statement to the writer's thread and back with the reply. If it is dropped anywhere on the way
+/// (with the session, with a cancelled future, or with an unread reply), the thread notices at once and rolls back.
 #[derive(Debug)]
 pub(super) struct Transaction(thread_channel::Sender<Job>);
 
-/// A task on its way.
+/// A task in the queue, with its caller's channel and cancellation.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) task: Task,
@@ -57,7 +57,7 @@ impl Job {
         self.answer(Err(error), None);
     }
 
-    /// Answers the caller. If it is gone, the reply is dropped, and with it the transaction.
+    /// Sends the reply. If the caller is gone, the reply is dropped, and the transaction in it too.
     pub(super) fn answer(
         self,
         result: Result<(Rows, Counters), Error>,
@@ -75,22 +75,22 @@ impl Job {
     }
 }
 
-/// What stands in the writer's queue.
+/// An element of the writer's queue.
 #[derive(Debug)]
 pub(super) enum Message {
     Job(Job),
-    /// Tidy up until this time, and end.
+    /// Finish the clean-up by this time, then end the thread.
     Close(Instant, oneshot::Sender<Result<(), Error>>),
 }
 
 impl Transaction {
-    /// The right, and the end at which the writer receives its statements.
+    /// A transaction, and the receiver of its statements for the writer's thread.
     pub(super) fn new() -> (Self, thread_channel::Receiver<Job>) {
         let (sender, receiver) = thread_channel::channel();
         (Self(sender), receiver)
     }
 
-    /// Executes a statement inside the transaction. If the future is dropped the transaction is rolled back.
+    /// Executes a statement inside the transaction. Dropping the future rolls the transaction back.
     pub(super) async fn execute(self, task: Task, deadline: Instant) -> Result<Reply, Error> {
         let cancellation = Cancellation::new(deadline);
         let _cancel = CancelOnDrop(Arc::clone(&cancellation));
@@ -108,7 +108,7 @@ impl Transaction {
     }
 }
 
-/// Waits for what came of a statement that runs. `gone` is the error if nobody will answer.
+/// Waits for the outcome of a running statement. `gone` is the error if the sender was dropped without a reply.
 pub(super) async fn outcome(
     answer: oneshot::Receiver<Reply>,
     deadline: Instant,

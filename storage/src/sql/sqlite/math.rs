@@ -1,7 +1,7 @@
-//! SQLite's mathematical functions, as <https://www.sqlite.org/lang_mathfunc.html> has them.
+//! SQLite's mathematical functions, as documented at <https://www.sqlite.org/lang_mathfunc.html>.
 //!
-//! SQLite's own are a choice at compile time that the bundled build does not make, and that a crate cannot make for
-//! whoever builds it. So they are defined on each connection.
+//! SQLite includes its own versions only with a compile-time option. The bundled build does not set it, and a crate
+//! cannot set it for its users. So each connection defines the functions itself.
 
 use std::f64::consts::PI;
 
@@ -47,7 +47,7 @@ const OF_TWO: [(&str, OfTwo); 5] = [
     ("power", f64::powf),
 ];
 
-/// Functions that leave integers alone.
+/// Functions that return an integer argument unchanged.
 const ROUNDING: [(&str, OfOne); 4] = [
     ("ceil", f64::ceil),
     ("ceiling", f64::ceil),
@@ -55,7 +55,7 @@ const ROUNDING: [(&str, OfOne); 4] = [
     ("trunc", f64::trunc),
 ];
 
-/// Defines all of them.
+/// Defines all the functions on a connection.
 pub(super) fn define(connection: &Connection) -> Result<()> {
     let define_one = |name, function: OfOne| {
         connection.create_scalar_function(name, 1, flags(), move |context| {
@@ -83,19 +83,19 @@ pub(super) fn define(connection: &Connection) -> Result<()> {
     connection.create_scalar_function("pi", 0, flags(), |_| Ok(PI))
 }
 
-/// Deterministic and innocuous: indexes, views and triggers may use them, as they may use SQLite's own.
+/// Deterministic and innocuous: indexes, views and triggers may use the functions, as with SQLite's own.
 fn flags() -> FunctionFlags {
     FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_INNOCUOUS
         | FunctionFlags::SQLITE_DETERMINISTIC
 }
 
-/// A logarithm; not a number, which SQLite returns as `NULL`, where there is none.
+/// The logarithm of `x`. It is NaN if `x` has no logarithm; SQLite returns NaN as `NULL`.
 fn of_positive(x: f64, logarithm: OfOne) -> f64 {
     if x > 0.0 { logarithm(x) } else { f64::NAN }
 }
 
-/// The logarithm of a base that is greater than one.
+/// The natural logarithm of a base. It is NaN unless the base is greater than one.
 fn of_base(base: f64) -> f64 {
     if base > 1.0 { base.ln() } else { f64::NAN }
 }
@@ -109,7 +109,7 @@ fn number(context: &Context<'_>, index: usize) -> Option<f64> {
     }
 }
 
-/// The argument as a number, if it is one or a text that looks like one; `NULL` otherwise.
+/// The argument as a number, if it is a number or a numeric text; otherwise `NULL`.
 fn numeric(context: &Context<'_>, index: usize) -> Value {
     match context.get_raw(index) {
         ValueRef::Integer(integer) => Value::Integer(integer),
@@ -121,7 +121,7 @@ fn numeric(context: &Context<'_>, index: usize) -> Value {
 
 fn parsed(text: &str) -> Value {
     let text = text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
-    // Rust reads the words `inf` and `nan` as numbers, and SQLite does not.
+    // Rust parses `inf` and `nan` as numbers; SQLite does not.
     if text
         .contains(|letter: char| letter.is_ascii_alphabetic() && !letter.eq_ignore_ascii_case(&'e'))
     {

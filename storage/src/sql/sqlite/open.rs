@@ -1,5 +1,5 @@
-//! Opening a database file: its folder, its connections and their settings, and what is wrong when that fails.
-//! Running statements is left to the connections.
+//! Opens a database file: creates its folder, sets up its connections, and explains errors. Connections run the
+//! statements.
 
 use std::fs::{self, File};
 use std::io;
@@ -22,7 +22,7 @@ use crate::sql::limits::{
 };
 use crate::sql::open::{OpenError, SqliteOptions};
 
-/// Makes the folder of a database file, durably.
+/// Creates the folder of a database file, durably.
 pub(super) fn create_folder(path: &Path) -> Result<(), OpenError> {
     let Some(folder) = path
         .parent()
@@ -39,7 +39,7 @@ pub(super) fn create_folder(path: &Path) -> Result<(), OpenError> {
     })
 }
 
-/// SQLite makes its files durable, but a folder is lost with them unless the folder above is written, too.
+/// SQLite syncs its own files. A new folder survives a power cut only if its parent folder is synced too.
 fn create_durably(folder: &Path) -> io::Result<()> {
     let existing = folder
         .ancestors()
@@ -58,7 +58,7 @@ fn create_durably(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the connection that writes, and makes the file a database in WAL mode if it is new.
+/// Opens the connection for writes. A new file becomes a database in WAL mode.
 pub(super) fn open_writer(
     path: &Path,
     options: SqliteOptions,
@@ -77,11 +77,11 @@ pub(super) fn open_writer(
         .map_err(|error| explain(path, &error))
 }
 
-/// Opens a connection that only reads.
+/// Opens a connection for reads.
 pub(super) fn open_reader(path: &Path, shared: Shared) -> Result<Connection, Error> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, shared)
         .and_then(|connection| {
-            // A second lock on the same door: the file is opened read-only already.
+            // A second safeguard: the file is already opened read-only.
             connection.internally(|sqlite| sqlite.pragma_update(None, "query_only", true))?;
             connection.define_last_insert_rowid()?;
             Ok(connection)
@@ -90,7 +90,7 @@ pub(super) fn open_reader(path: &Path, shared: Shared) -> Result<Connection, Err
 }
 
 fn connect(path: &Path, flags: OpenFlags, shared: Shared) -> rusqlite::Result<Connection> {
-    // Without SQLite's own mutex: a connection belongs to one thread at a time by its Rust type.
+    // SQLite's own mutex is not needed: Rust's types give a connection to one thread at a time.
     let sqlite = Sqlite::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let connection = Connection::new(sqlite, shared)?;
     connection.internally(set_up)?;
@@ -98,14 +98,15 @@ fn connect(path: &Path, flags: OpenFlags, shared: Shared) -> rusqlite::Result<Co
 }
 
 fn set_up(sqlite: &Sqlite) -> rusqlite::Result<()> {
-    // No statement can damage the file, and what a foreign file's schema names is not run.
+    // Defensive mode: no statement can damage the file. Untrusted schema: the views and triggers of a foreign file may
+    // call only innocuous functions.
     sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     sqlite.pragma_update(None, "foreign_keys", true)?;
-    // Sorting spills to memory: a temporary file would be written outside the state folder.
+    // Sorts use memory: a temporary file would be outside the state folder.
     sqlite.pragma_update(None, "temp_store", "MEMORY")?;
     sqlite.pragma_update(None, "cache_size", -PAGE_CACHE_KIBIBYTES)?;
-    // A disk error in a memory map is a signal that would end all functions, not an error of one statement.
+    // No memory map: a disk error in it raises a signal, which would end the process instead of one statement.
     sqlite.pragma_update(None, "mmap_size", 0)?;
     sqlite.set_prepared_statement_cache_capacity(STATEMENT_CACHE_CAPACITY);
     set_limit(sqlite, SqliteLimit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
@@ -132,13 +133,13 @@ fn set_limit(sqlite: &Sqlite, limit: SqliteLimit, value: usize) -> rusqlite::Res
 }
 
 fn set_up_writer(sqlite: &Sqlite, schema: &str) -> rusqlite::Result<()> {
-    // ReadPool go on while one writes.
+    // Readers continue during a write.
     sqlite.pragma_update(None, "journal_mode", "WAL")?;
-    // The log reaches the disk before a commit returns: an acknowledged write survives a power cut.
+    // A commit returns only after the log is on the disk, so an acknowledged write survives a power cut.
     sqlite.pragma_update(None, "synchronous", "FULL")?;
     sqlite.pragma_update(None, "journal_size_limit", MAX_IDLE_WAL_BYTES)?;
-    // Takes the lock of a writer and reads the schema, so that a file that cannot be written, or is damaged, is
-    // found now and not by the first request.
+    // Takes the write lock and reads the schema. A file that is damaged or not writable thus fails at the start, before
+    // the first request.
     sqlite.execute_batch(&format!(
         "BEGIN IMMEDIATE; SELECT count(*) FROM sqlite_schema; {schema}; COMMIT"
     ))?;

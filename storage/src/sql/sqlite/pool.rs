@@ -1,11 +1,10 @@
-//! The pool of connections that read: short reads on the thread of their caller, long ones on threads of their own.
-//! Deciding whether a statement reads is left to the session.
+//! The pool of connections for reads. A short read runs on its caller's thread, a long one on a thread of its own. The
+//! session decides whether a statement is a read.
 //!
-//! A hop to another thread and back costs more than most reads of a request handler: an indexed
-//! `SELECT` of a loaded app took 6.7 µs on the thread of its caller and 27 to 37 µs on another (two
-//! cores, both busy). So a read first runs where it is asked for. That thread serves other requests, too;
-//! so SQLite is stopped after [`INLINE_READ_BUDGET`], and the read starts again elsewhere. In WAL mode
-//! a read waits for no writer.
+//! A switch to another thread and back costs more than most reads: an indexed `SELECT` of a loaded app took 6.7 µs on
+//! its caller's thread and 27 to 37 µs on another thread (two cores, both busy). So each read starts on its caller's
+//! thread. That thread serves other requests too, so SQLite stops the read after [`INLINE_READ_BUDGET`], and the read
+//! starts again on another thread. In WAL mode a read never waits for a writer.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,8 +28,8 @@ use crate::sql::limits::{INLINE_READ_BUDGET, MAX_LONG_READS, MAX_OUTCOME_WAIT};
 pub(super) struct ReadPool {
     path: PathBuf,
     shared: Shared,
-    /// Connections that nobody uses now, the last used on top: its caches are warm. There are never more than
-    /// threads that read at the same time.
+    /// Idle connections. The last one used is on top, because its caches are warm. The pool has at most as many
+    /// connections as there are threads that read at the same time.
     idle: Mutex<Vec<Connection>>,
     long_reads: Arc<Semaphore>,
 }
@@ -45,7 +44,7 @@ impl ReadPool {
         })
     }
 
-    /// Runs `work` on this thread. `None` if it takes too long for that; it may then run again in
+    /// Runs `work` on this thread. Returns `None` if it exceeds its time here; the caller may then run it in
     /// [`ReadPool::elsewhere`].
     pub(super) fn here<T>(
         &self,
@@ -66,7 +65,7 @@ impl ReadPool {
         }
     }
 
-    /// Runs `work` on a thread of its own, after waiting for one. It is stopped when the future is dropped.
+    /// Waits for a permit, then runs `work` on another thread. Dropping the future stops `work`.
     pub(super) async fn elsewhere<T: Send + 'static>(
         self: &Arc<Self>,
         deadline: Instant,
@@ -87,7 +86,7 @@ impl ReadPool {
             pool.shared.statistics.long_reads.increment();
             pool.with_connection(Limit::Cancellation(cancellation), work)
         };
-        // SQLite stops the read at its deadline, unless the disk hangs.
+        // SQLite stops the read at its deadline. Only a hanging disk delays that, so the wait has a limit of its own.
         timeout_at((deadline + MAX_OUTCOME_WAIT).into(), spawn_blocking(read))
             .await
             .map_err(|_| EngineFailure::DeadlineExceeded)?
@@ -95,7 +94,7 @@ impl ReadPool {
             .unwrap_or(Err(EngineFailure::Closed.into()))
     }
 
-    /// Closes the connections, and lets no read begin.
+    /// Closes the idle connections. No read begins after this.
     pub(super) fn close(&self) {
         self.long_reads.close();
         self.idle().clear();
@@ -110,13 +109,13 @@ impl ReadPool {
         let result = connection.limited(limit, work);
         self.idle().push(connection);
         if self.long_reads.is_closed() {
-            // It was closed meanwhile; the connection must not outlive that.
+            // The pool was closed during the read, so this connection closes too.
             self.idle().clear();
         }
         result
     }
 
-    /// A connection of the pool, or a new one.
+    /// Takes an idle connection, or opens one.
     fn checkout(&self) -> Result<Connection, Error> {
         if self.long_reads.is_closed() {
             return Err(EngineFailure::Closed.into());

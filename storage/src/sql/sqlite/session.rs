@@ -1,5 +1,5 @@
-//! A session on SQLite: where each of its statements runs, and the transaction it has open.
-//! Running them is left to the pool and the writer.
+//! A session on SQLite. It chooses the thread of each statement and holds its open transaction. The pool and the writer
+//! execute the statements.
 
 use std::mem;
 use std::time::Instant;
@@ -25,7 +25,7 @@ pub(crate) struct Session {
 enum Mode {
     Autocommit,
     InTransaction(Transaction),
-    /// The transaction went away and the guest does not know yet.
+    /// The transaction was rolled back, and the guest has not been told yet.
     TransactionLost,
 }
 
@@ -61,7 +61,7 @@ impl Session {
     }
 
     pub(crate) fn roll_back(&mut self) {
-        // Dropping a transaction is what rolls it back.
+        // This drops the transaction, which rolls it back.
         self.mode = Mode::Autocommit;
     }
 
@@ -78,7 +78,7 @@ impl Session {
         match mem::replace(&mut self.mode, Mode::Autocommit) {
             Mode::Autocommit => self.execute_alone(sql, parameters, deadline).await,
             Mode::InTransaction(transaction) => {
-                // Until the transaction is back: this future may be dropped.
+                // This stays if the future is dropped before the transaction returns.
                 self.mode = Mode::TransactionLost;
                 self.execute_within(transaction, sql, parameters, deadline)
                     .await
@@ -174,7 +174,7 @@ impl Session {
         });
         let (rows, duration) = read.await?;
         if duration < INLINE_READ_BUDGET / 2 {
-            // It was slow for another reason, such as a busy machine or a cold cache.
+            // The earlier read was slow for another reason, such as a busy machine or a cold cache.
             self.database.kinds().remember(sql, StatementKind::Read);
         }
         Ok(rows)

@@ -1,11 +1,11 @@
-//! What all connections of a database have in common.
+//! The state that all connections of a database share.
 
 use std::sync::Arc;
 
 use super::interrupt::Closing;
 use crate::sql::statistics::Statistics;
 
-/// What all connections of a database have in common.
+/// The statistics and the closing flag of a database.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shared {
     pub(super) statistics: Arc<Statistics>,

@@ -1,5 +1,5 @@
-//! Remembers what kind of statement a text is, so that finding out costs nothing the second time.
-//! Finding out is left to the connection that compiles it.
+//! Remembers the kind of each statement, so that it is determined only once. The connection determines the kind by
+//! compiling the statement.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,14 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::connection::StatementKind;
 use crate::sql::limits::{KIND_CACHE_CAPACITY, MAX_CACHED_STATEMENT_BYTES, MAX_KIND_CACHE_BYTES};
 
-/// The kinds of the statements seen so far; bounded in number and bytes.
+/// The kinds of earlier statements, bounded in number and bytes.
 #[derive(Debug, Default)]
 pub(super) struct StatementKinds(Mutex<Remembered>);
 
 #[derive(Debug, Default)]
 struct Remembered {
     kinds: HashMap<Box<str>, StatementKind>,
-    /// Of the texts together.
+    /// The total size of the texts.
     bytes: usize,
 }
 
@@ -23,8 +23,8 @@ impl StatementKinds {
         self.lock().kinds.get(sql).copied()
     }
 
-    /// Remembers a kind. All are forgotten when there are too many: an app that makes so many different
-    /// statements gains nothing from any of them.
+    /// Remembers a kind. At the limit all kinds are forgotten: an app with so many different statements rarely repeats
+    /// one.
     pub(super) fn remember(&self, sql: &str, kind: StatementKind) {
         if sql.len() > MAX_CACHED_STATEMENT_BYTES {
             return;

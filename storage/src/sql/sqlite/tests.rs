@@ -1,4 +1,4 @@
-//! Tests of promises that are SQLite's only: what is refused, files and disks, crashes, where a read runs.
+//! Tests of the promises that only SQLite makes: refusals, file and disk errors, crashes, and the threads of reads.
 
 mod authorizer;
 mod closing;

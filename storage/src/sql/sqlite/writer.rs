@@ -1,5 +1,4 @@
-//! The queue of the thread that writes, and how a statement waits in it.
-//! What the thread does is left to the thread.
+//! The queue in front of the writer's thread, and the caller's wait in it. The thread executes the statements.
 
 use std::sync::Arc;
 use std::thread;
@@ -18,7 +17,7 @@ use crate::sql::limits::WRITE_QUEUE_CAPACITY;
 use crate::sql::open::OpenError;
 use crate::sql::statistics::Statistics;
 
-/// The writing side of a database.
+/// The caller's side of the writer's thread.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
@@ -46,8 +45,8 @@ impl Writer {
         Ok(Self { queue, statistics })
     }
 
-    /// Executes a statement outside a transaction. If the future is dropped while the statement waits it is not
-    /// executed; if it runs it is stopped, unless its commit has begun.
+    /// Executes a statement outside a transaction. If the future is dropped, a waiting statement is not executed, and a
+    /// running one is stopped unless its commit has begun.
     pub(super) async fn execute(&self, task: Task, deadline: Instant) -> Result<Reply, Error> {
         let cancellation = Cancellation::new(deadline);
         let _cancel = CancelOnDrop(Arc::clone(&cancellation));
@@ -69,16 +68,16 @@ impl Writer {
         if cancellation.cancel_if_waiting() {
             return Err(EngineFailure::DeadlineExceeded.into());
         }
-        // It runs, so it ends now, and only the writer knows whether it was committed.
+        // The statement runs. It will end at its deadline, and only the writer's thread knows whether it was committed.
         outcome(answer, deadline, EngineFailure::Closed.into()).await
     }
 
-    /// Statements that wait.
+    /// The number of statements in the queue.
     pub(super) fn waiting(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// Ends the thread after what waits was answered.
+    /// Ends the thread after it has answered the statements in the queue.
     pub(super) async fn close(&self, deadline: Instant) -> Result<(), Error> {
         let (done, closed) = oneshot::channel();
         let close = async {

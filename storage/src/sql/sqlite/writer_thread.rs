@@ -1,14 +1,14 @@
-//! The thread that writes: groups of statements that share a commit, statements that run alone, and transactions.
+//! The writer's thread. It executes groups of statements that share a commit, statements that run alone, and
+//! transactions.
 //!
-//! **Group commit.** A commit waits for the disk, which takes a hundred times as long as a typical
-//! write. So the writes that wait together run in one transaction, and each is acknowledged after its
-//! commit. On a disk with a commit of 4 ms that makes 5,600 writes a second of 32 writers and 82,000 of
-//! 2,000, where commits of their own make 250.
+//! **Group commit.** A commit waits for the disk, which takes a hundred times as long as a typical write. So the writes
+//! in the queue run in one transaction, and each is acknowledged after its commit. With a commit time of 4 ms, the
+//! thread makes 5,600 writes per second for 32 writers and 82,000 for 2,000 writers. With one commit per write it would
+//! make 250.
 //!
-//! SQLite undoes a statement that fails by itself, as it does in any transaction, so the others are not
-//! touched and no savepoint is needed. Where SQLite must roll back the whole transaction (a statement was
-//! interrupted, `ON CONFLICT ROLLBACK`, a full disk) the others run again without the one that
-//! failed; none was acknowledged yet.
+//! When a statement fails, SQLite undoes that statement alone, so the group needs no savepoints. Some errors roll back
+//! the whole transaction: an interrupted statement, `ON CONFLICT ROLLBACK`, a full disk. Then the others run again
+//! without the failed one. None of them was acknowledged before.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,19 +28,19 @@ use crate::sql::limits::{MAX_GROUP_DURATION, MAX_GROUP_STATEMENTS};
 use crate::sql::statistics::Statistics;
 use crate::sql::value::Rows;
 
-/// What the thread owns.
+/// The state of the thread.
 pub(super) struct WriterThread {
     connection: Connection,
     messages: mpsc::Receiver<Message>,
-    /// Taken from the queue, or to run again; before everything in the queue.
+    /// Messages to handle before the queue: taken from it already, or to run again.
     waiting: VecDeque<Message>,
-    /// How many of the next writes must be committed one by one.
+    /// The number of next writes that must be committed one by one.
     one_by_one: usize,
     transaction_idle: Duration,
     statistics: Arc<Statistics>,
 }
 
-/// A statement that was executed but not committed, with what to answer once it is.
+/// A statement that was executed but not committed, with its result.
 type Executed = (Job, (Rows, Counters));
 
 impl WriterThread {
@@ -60,7 +60,7 @@ impl WriterThread {
         }
     }
 
-    /// Works until the database is closed or dropped.
+    /// Handles messages until the database is closed or dropped.
     pub(super) fn run(mut self) {
         while let Some(message) = self.next() {
             match message {
@@ -69,7 +69,7 @@ impl WriterThread {
                 Message::Close(deadline, done) => {
                     let tidied = self.tidy_up(deadline);
                     drop(self);
-                    // The caller may have stopped waiting; the database is closed all the same.
+                    // The caller may no longer wait. The database is closed in any case.
                     drop(done.send(tidied));
                     return;
                 }
@@ -83,7 +83,7 @@ impl WriterThread {
             .or_else(|| self.messages.blocking_recv())
     }
 
-    /// The next message, if it is here already and may join a group.
+    /// The next message, if it is already in the queue and may join a group.
     fn next_write(&mut self) -> Option<Job> {
         match self
             .waiting
@@ -103,7 +103,8 @@ impl WriterThread {
         if !first.cancellation.start() {
             return first.fail(EngineFailure::DeadlineExceeded.into());
         }
-        // Waits for a lock of another process as long as the first can; the others may leave the queue meanwhile.
+        // Another process may hold the lock. The wait ends at the first statement's deadline; the others may leave the
+        // queue meanwhile.
         let begun = self.limited(&first, |connection| connection.command("BEGIN IMMEDIATE"));
         if let Err(error) = begun {
             return first.fail(error);
@@ -144,7 +145,7 @@ impl WriterThread {
                     job.answer(Ok(outcome), None);
                 }
             }
-            // A constraint that is checked at the end was violated by one of them; alone, each fails for itself.
+            // One of the statements violated a deferred constraint. Alone, each fails only for itself.
             Err(Error::Constraint { .. }) if executed.len() > 1 => {
                 self.one_by_one = executed.len();
                 self.start_over(executed);
@@ -158,7 +159,7 @@ impl WriterThread {
         }
     }
 
-    /// Undoes the group, and puts what was executed back to the front of the queue.
+    /// Rolls back the group, and puts its executed statements back at the front of the queue.
     fn start_over(&mut self, executed: Vec<Executed>) {
         self.roll_back();
         for (job, _) in executed.into_iter().rev() {
@@ -166,7 +167,7 @@ impl WriterThread {
         }
     }
 
-    /// Runs what cannot share a transaction; if it opened one, that is served to its end.
+    /// Runs a statement that cannot share a transaction. If it opens a transaction, serves that to its end.
     fn run_alone(&mut self, job: Job) {
         let result = self.execute(&job);
         if self.connection.is_autocommit() {
@@ -178,7 +179,7 @@ impl WriterThread {
         self.serve(&statements);
     }
 
-    /// Serves one transaction alone, until it ends, its session goes away or it is idle for too long.
+    /// Serves one transaction until it ends, its session drops it, or it is idle for too long. Other writes wait.
     fn serve(&mut self, statements: &thread_channel::Receiver<Job>) {
         while let Ok(mut job) = statements.recv_timeout(self.transaction_idle) {
             let transaction = job.transaction.take();
@@ -215,12 +216,12 @@ impl WriterThread {
         if self.connection.is_autocommit() {
             return;
         }
-        // SQLite fails here only where it has rolled back already.
+        // `ROLLBACK` fails only if SQLite has already rolled back.
         drop(self.connection.command("ROLLBACK"));
     }
 
-    /// Refreshes what the planner knows, and moves the log into the file, so that the next start is quick and a copy of
-    /// the file is complete. Another process that uses the file at this moment will do so when it ends.
+    /// Refreshes the planner's statistics and moves the log into the file. The next start is then quick, and a copy of
+    /// the file is complete. If another process uses the file now, it does this when it ends.
     fn tidy_up(&self, deadline: Instant) -> Result<(), Error> {
         let tidied = self
             .connection

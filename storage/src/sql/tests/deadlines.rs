@@ -19,7 +19,7 @@ async fn endless_statements_end_at_their_deadline_and_the_session_goes_on(engine
     let fixture = engine.with_items().await;
     let mut session = fixture.database.session();
     for sql in [ENDLESS, ENDLESS_WRITE] {
-        // The second time the statement is known to be long.
+        // The second time the database remembers that the statement is long.
         for _ in 0..2 {
             let end = soon();
             assert_eq!(

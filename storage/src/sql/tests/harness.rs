@@ -1,4 +1,4 @@
-//! What the tests of SQL share: the engines, a database of one of them, and statements on it.
+//! The shared parts of the SQL tests: the engines, a database of one of them, and statements on it.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::sql::{Database, Error, Rows, Session, Value};
 use crate::{SqliteOptions, clock};
 
-/// Waits for nothing and nobody.
+/// Options with the shortest waits.
 pub(in crate::sql) const HURRIED: SqliteOptions = SqliteOptions {
     open_timeout: Duration::from_millis(20),
     transaction_idle: Duration::from_millis(20),

@@ -1,4 +1,4 @@
-//! What statements take and return.
+//! The parameters and results of statements.
 
 use super::harness::{Engine, count, one, run, run_with};
 use crate::sql::{Error, MAX_PARAMETERS, MAX_STATEMENT_BYTES, MAX_VALUE_BYTES, Value};

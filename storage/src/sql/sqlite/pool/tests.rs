@@ -1,4 +1,4 @@
-//! Many readers of one pool, of which some are slow, given up or late.
+//! Many reads in one pool. Some are slow, cancelled or late.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,14 +48,14 @@ async fn started<T: Send + 'static>(
 async fn held(pool: &Arc<ReadPool>) -> (JoinHandle<Result<Rows, Error>>, Sender<()>) {
     let (release, held) = channel();
     let work = move |connection: &Connection| {
-        // It fails when the sender is dropped.
+        // `recv` fails when the sender is dropped.
         held.recv().unwrap_err();
         read(COUNT)(connection)
     };
     (started(pool, work).await, release)
 }
 
-/// Holds as many reads as may run.
+/// Starts as many held reads as may run at the same time.
 async fn all_held(pool: &Arc<ReadPool>) -> Vec<(JoinHandle<Result<Rows, Error>>, Sender<()>)> {
     let mut all = Vec::new();
     for _ in 0..MAX_LONG_READS {

@@ -1,4 +1,4 @@
-//! What statements may do.
+//! The actions that statements may and may not take.
 
 use super::{fixture, with_items};
 use crate::sql::tests::harness::{one, run, run_with};

@@ -1,4 +1,4 @@
-//! Waits end, whatever the disk or another statement does.
+//! Every wait ends, even if the disk or another statement hangs.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,8 +15,8 @@ use crate::sql::tests::harness::{ENDLESS, ENDLESS_WRITE, far, run, soon};
 use crate::sql::{Database, Error, sqlite};
 use crate::{EngineFailure, SqliteOptions, clock};
 
-/// A database whose function `hang()` holds the thread that writes until its sender is dropped, as a disk does that
-/// does not answer. The receiver is told when it has begun.
+/// A database with a function `hang()`, which holds the writer's thread, like a hanging disk, until the sender is
+/// dropped. The receiver gets a message when it begins.
 fn hanging_database(folder: &TempDir) -> (Database, Sender<()>, Receiver<()>) {
     let path = folder.path().join("app.db");
     let (shared, options) = (Shared::default(), SqliteOptions::default());
@@ -26,7 +26,7 @@ fn hanging_database(folder: &TempDir) -> (Database, Sender<()>, Receiver<()>) {
     let held = Mutex::new(held);
     let hang = move |_: &mut rusqlite::functions::Context<'_>| {
         begin.send(()).unwrap();
-        // It fails when the sender is dropped.
+        // `recv` fails when the sender is dropped.
         Ok(held.lock().unwrap().recv().is_ok())
     };
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
@@ -63,7 +63,7 @@ async fn caller_in_a_transaction_does_not_wait_for_a_disk_that_hangs() {
     assert_eq!(outcome, Err(Error::Engine(EngineFailure::OutcomeUnknown)));
     assert!(!session.is_in_transaction());
     drop(release);
-    // The transaction was rolled back.
+    // The transaction was rolled back, so this write gets through.
     run(&mut session, "INSERT INTO t VALUES (2)").await.unwrap();
     let rows = run(&mut session, "SELECT x FROM t").await.unwrap().rows;
     assert_eq!(rows, [[2.into()]]);

@@ -9,7 +9,7 @@ use crate::sql::tests::harness::{count, far, run_with};
 use crate::sql::{Database, Error, Value};
 use crate::{EngineFailure, SqliteOptions};
 
-/// Tells the child where its database is; without it the child's tests do nothing.
+/// The path of the child's database. Without this variable the child's tests do nothing.
 const CHILD_DATABASE: &str = "TERRACE_TEST_CHILD_DATABASE";
 
 /// Concurrent writers of the child.
@@ -33,12 +33,12 @@ fn start_child(test: &str, database: &Path, shell: &str) -> Child {
         .unwrap()
 }
 
-/// The numbers that the child acknowledged, read until `stop` or its end.
+/// The numbers that the child acknowledged until its end. Kills the child after `kill_after` of them.
 fn acknowledged(child: &mut Child, mut kill_after: usize) -> Vec<i64> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut numbers = Vec::new();
     for line in lines {
-        // A line that was cut by the end of the process is not an acknowledgement that anyone read.
+        // The process may die within a line. Such a line is not an acknowledgement.
         let Some(number) = line
             .unwrap()
             .strip_prefix("ack ")
@@ -88,7 +88,8 @@ async fn acknowledged_writes_survive_the_kill_of_the_process() {
 async fn commit_that_the_disk_refuses_acknowledges_nothing_of_its_group() {
     let fixture = with_items().await;
     fixture.database.close(far()).await.unwrap();
-    // No file may grow beyond 512 KiB (a block of `ulimit` has 512 or 1,024 bytes), and that is an error, not a signal.
+    // No file may grow beyond 512 KiB (a block of `ulimit` has 512 or 1,024 bytes). The write then fails with an error,
+    // not a signal.
     let mut child = start_child(
         "child_that_writes",
         &fixture.path(),
@@ -105,14 +106,14 @@ async fn commit_that_the_disk_refuses_acknowledges_nothing_of_its_group() {
     );
 }
 
-/// Not a test of its own: writes from many tasks, prints each number that was acknowledged, and ends when a
+/// The child's part, not a test by itself. Writes from many tasks, prints each acknowledged number, and ends when a
 /// write fails. Reads must still work then.
 #[tokio::test]
 async fn child_that_writes() {
     let Some(path) = std::env::var_os(CHILD_DATABASE) else {
         return;
     };
-    // The test harness has begun a line.
+    // Ends the line that the test harness has begun.
     println!();
     let database = Database::open_sqlite(Path::new(&path), SqliteOptions::default()).unwrap();
     let writers: Vec<_> = (0..WRITERS)

@@ -1,4 +1,4 @@
-//! Files, folders, locks and disks that are not as they should be.
+//! Faulty files, folders, locks and disks.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ fn folder_that_cannot_be_made_is_named() {
 #[test]
 fn place_that_is_not_writable_is_explained() {
     let folder = tempfile::tempdir().unwrap();
-    // A folder stands where the file should be: that stops the superuser, too.
+    // A folder has the file's name. That stops the superuser too.
     for path in [folder.path(), std::path::Path::new("/proc/terrace.db")] {
         let error = Database::open_sqlite(path, SqliteOptions::default()).unwrap_err();
         assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
@@ -145,7 +145,7 @@ async fn write_waits_for_another_process_until_its_deadline() {
     assert_eq!(fixture.count().await, 1);
 }
 
-/// A database that cannot grow beyond some pages: a full disk as SQLite sees it.
+/// A database that cannot grow beyond some pages. To SQLite this looks like a full disk.
 fn small_database(folder: &TempDir) -> Database {
     let path = folder.path().join("app.db");
     let shared = Shared::default();

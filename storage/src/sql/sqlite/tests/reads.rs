@@ -1,4 +1,4 @@
-//! Where reads run.
+//! The threads that reads run on.
 
 use super::with_items;
 use crate::sql::sqlite::connection::StatementKind;
@@ -12,7 +12,7 @@ async fn slow_read_that_was_only_unlucky_runs_inline_again() {
     kinds.remember(sql, StatementKind::LongRead);
     run(&mut fixture.database.session(), sql).await.unwrap();
     assert_eq!(fixture.database.statistics().long_reads.get(), 1);
-    // On a busy machine a read can be unlucky again, but not each time.
+    // On a busy machine one read may be slow by chance, but not every read.
     let mut before = 1;
     for _ in 0..100 {
         run(&mut fixture.database.session(), sql).await.unwrap();

@@ -1,5 +1,5 @@
-//! Two processes on one file, as during a rolling restart. SQLite's locks keep two databases that are opened in one
-//! process apart as they keep two processes apart.
+//! Two processes on one file, as during a rolling restart. The tests open two databases in one process; SQLite's locks
+//! separate them in the same way.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{EngineFailure, SqliteOptions, clock};
 
 const WRITERS: usize = 32;
 
-/// Writes from many tasks until the time is over; how many writes were acknowledged.
+/// Writes from many tasks for `time`. Returns the number of acknowledged writes.
 async fn write_for(database: &Database, name: &str, time: Duration) -> usize {
     let end = clock::now() + time;
     let writers = (0..WRITERS).map(|writer| {
@@ -72,7 +72,7 @@ async fn second_process_goes_on_when_the_first_is_closed() {
     run(&mut session, "INSERT INTO item (name) VALUES ('a')")
         .await
         .unwrap();
-    // A transaction of the other process keeps the first from tidying up, and does not hold it.
+    // The other process has an open transaction, so the first cannot clean up. Closing must not wait for it.
     let begin = clock::now();
     drop(fixture.database.close(far()).await);
     assert!(clock::now() - begin < Duration::from_secs(5));
