@@ -1,10 +1,10 @@
 //! A function: one component of the app, with the instances that serve its requests.
 //!
-//! A request's way through here: [`Function::call`] admits it (concurrency limit, bounded queue), gives it to a
-//! slot (`instance_slot`: an idle instance of this worker, or a new one), whose driver (`instance`) runs the guest. The
-//! response goes back to the worker's connection task; `response_body` lets it leave in one write when it is small.
+//! [`Function::call`] admits a request (concurrency limit, bounded queue) and gives it to a slot (`instance_slot`): an
+//! idle instance of this worker, or a new one. The slot's driver (`instance`) runs the guest. The response returns to
+//! the worker's connection task; `response_body` sends a small one in one write.
 //!
-//! All of it happens on the worker that read the request, so nothing on this way wakes another thread.
+//! All of this runs on the worker that read the request, so no other thread has to wake up.
 
 mod admission;
 mod call;
@@ -43,7 +43,7 @@ use instance_slot::{InstanceSlot, Room};
 pub struct Function {
     /// The component's id in the manifest.
     pub id: Arc<str>,
-    /// What one request, and all together, may use.
+    /// The limits of one request, and of all requests together.
     pub limits: ComponentLimits,
     metrics: Arc<ComponentMetrics>,
     engine: Engine,
@@ -51,13 +51,13 @@ pub struct Function {
     hosts: HostFactory,
     admission: Admission,
     budget: Arc<InstanceBudget>,
-    /// Slots with room for a request, by worker; the one used last is taken first, as its memory is warm.
+    /// Slots with room for a request, for each worker. The slot used last is taken first, because its memory is warm.
     pools: Box<[Mutex<Vec<Arc<InstanceSlot>>>]>,
     reuse: InstanceReuse,
     retired: AtomicBool,
 }
 
-/// [`Reuse`] in the numbers that slots count with.
+/// The numbers of [`Reuse`] that slots count up to.
 #[derive(Clone, Copy)]
 struct InstanceReuse {
     requests: usize,
@@ -88,27 +88,27 @@ impl InstanceReuse {
     }
 }
 
-/// What a function is made of, beside its code.
+/// The parts of a function, without its code.
 pub struct FunctionParts {
     /// The component's id in the manifest.
     pub id: Arc<str>,
-    /// What one request, and all together, may use.
+    /// The limits of one request, and of all requests together.
     pub limits: ComponentLimits,
-    /// Where the function's instances are counted.
+    /// The metrics that count the function's instances.
     pub metrics: Arc<ComponentMetrics>,
-    /// Makes the host side of each instance.
+    /// Creates the host side of each instance.
     pub hosts: HostFactory,
     /// The bound on instances, shared by all functions.
     pub budget: Arc<InstanceBudget>,
-    /// Number of worker threads.
+    /// The number of worker threads.
     pub workers: usize,
 }
 
 impl Function {
-    /// Puts a function together. It has no instance yet; the first request makes one.
+    /// Creates a function without instances. The first request creates one.
     #[must_use]
     pub fn new(engine: Engine, handler: Handler, parts: FunctionParts) -> Arc<Self> {
-        // A guest of wasi:http 0.2 may keep state that it does not expect to meet again, so it is always fresh.
+        // A guest of wasi:http 0.2 may expect a fresh instance for each request, so its instances are not reused.
         let reuse = if handler.reusable {
             InstanceReuse::of(&parts.limits.reuse)
         } else {
@@ -150,7 +150,7 @@ impl Function {
         let is_wanted = request.method() != Method::HEAD;
         state.context.enter_at(Stage::Admit, state.begun);
         let permit = if let Some(permit) = self.admission.admit_at_once() {
-            // Most calls: what has not waited needs no second look at the clock.
+            // The usual case. The call did not wait, so a second reading of the clock is not needed.
             state.context.enter_at(Stage::Run, state.begun);
             permit
         } else {
@@ -168,7 +168,8 @@ impl Function {
         });
         match response.await {
             Ok(Ok(response)) => response_body::collect_small(response, cancel, is_wanted).await,
-            // A guest that was ended also drops its channels, which looks as if it had not answered.
+            // The host may have ended the guest, which also drops the guest's channels. That looks like a missing
+            // answer, so the recorded failure comes first.
             Ok(Err(error)) => {
                 let cause = state.ended_by().cloned();
                 let cause = cause.or_else(|| call::failure_of(&error));
@@ -182,7 +183,7 @@ impl Function {
         &self.pools[worker.0]
     }
 
-    /// Gives the job to the slot used last that has room, or to a new one.
+    /// Gives the job to the slot with room that was used last, or to a new slot.
     fn place(self: &Arc<Self>, mut job: Job) {
         {
             let mut pool = self.pool(job.state.worker).lock();
@@ -206,7 +207,7 @@ impl Function {
 
     /// Ends all idle instances now, and each busy one after its last request.
     pub fn retire(&self) {
-        // The locks of the pools order this before whatever a slot does with its pool after the sweep.
+        // The pools' locks order this store: a slot that takes its pool's lock after the sweep sees it.
         self.retired.store(true, Ordering::Relaxed);
         self.retire_slots(|_| true);
     }

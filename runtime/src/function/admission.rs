@@ -1,4 +1,4 @@
-//! How many requests a component works on at once, and how many may wait.
+//! Limits the requests that a component works on at once, and the requests that wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::failure::Failure;
 use crate::observe::ComponentMetrics;
 
-/// A concurrency limit with a bounded queue before it: the bulkhead between components.
+/// A concurrency limit with a bounded queue in front. It is the bulkhead between components.
 pub(super) struct Admission {
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -25,12 +25,12 @@ impl Admission {
         }
     }
 
-    /// A place, if there is one now.
+    /// A permit, if one is free now.
     pub(super) fn admit_at_once(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// Waits for a place, until `deadline`; refuses at once when the queue is full.
+    /// Waits for a permit until `deadline`. Refuses at once if the queue is full.
     pub(super) async fn admit(
         &self,
         deadline: Instant,
@@ -57,7 +57,7 @@ impl Admission {
     }
 }
 
-/// A place in the queue, left on drop: a client that goes away while it waits frees it.
+/// A place in the queue. Dropping it leaves the queue, so a client that goes away frees its place.
 struct Waiting<'a> {
     count: &'a AtomicUsize,
     before: usize,

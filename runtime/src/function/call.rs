@@ -1,4 +1,4 @@
-//! One request to a function: what its driver and its waiting connection share.
+//! One request to a function: the state that its driver and the waiting connection share.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,17 +17,17 @@ use crate::failure::Failure;
 use crate::outbound::GuestCall;
 use crate::request::{RequestContext, WorkerId};
 
-/// What the two sides of a call know of each other.
+/// The shared state of a call's two sides.
 pub struct CallState {
     /// When the function was called.
     pub begun: Instant,
     /// When the request must have ended.
     pub deadline: Instant,
-    /// The client's request, on whose behalf this call is.
+    /// The client's request that led to this call.
     pub context: Arc<RequestContext>,
-    /// The worker that all of the call happens on.
+    /// The worker that runs the whole call.
     pub worker: WorkerId,
-    /// How many calls from component to component led here.
+    /// The number of calls from component to component that led to this one.
     pub depth: u32,
     cpu_nanoseconds: AtomicU64,
     failure: OnceLock<Failure>,
@@ -35,15 +35,15 @@ pub struct CallState {
     cancelled: AtomicBool,
     /// Whether the client's side has the whole response.
     taken: AtomicBool,
-    /// Whether the guest has exited, so that no more of a response comes.
+    /// Whether the guest has exited, so that the response does not grow any more.
     exited: AtomicBool,
     driver: AtomicWaker,
-    /// Who waits for the next piece of the response's content.
+    /// The task that waits for the next piece of the response's content.
     reader: AtomicWaker,
 }
 
 impl CallState {
-    /// A client's call, which begins at `now` and must end in `timeout`.
+    /// A client's call, which begins at `now` and must end within `timeout`.
     #[must_use]
     pub fn new(
         context: Arc<RequestContext>,
@@ -54,7 +54,7 @@ impl CallState {
         Arc::new(Self::at_depth(context, worker, now, now + timeout, 0))
     }
 
-    /// A call that the guest of `caller` makes. It can't last longer than that one.
+    /// A call by the guest of `caller`. It must end no later than the caller's own call.
     #[must_use]
     pub fn nested(caller: &GuestCall, now: Instant, timeout: Duration) -> Arc<Self> {
         let deadline = caller.deadline.min(now + timeout);
@@ -63,7 +63,7 @@ impl CallState {
         Arc::new(Self::at_depth(context, caller.worker, now, deadline, depth))
     }
 
-    /// This call, as the sender of requests.
+    /// This call as the sender of outbound requests.
     #[must_use]
     pub fn caller(&self) -> GuestCall {
         GuestCall {
@@ -97,13 +97,13 @@ impl CallState {
         }
     }
 
-    /// Time that the guest, and the host on its behalf, spent on the processor so far.
+    /// The CPU time so far of the guest, and of the host on its behalf.
     #[must_use]
     pub fn cpu_time(&self) -> Duration {
         Duration::from_nanos(self.cpu_nanoseconds.load(Ordering::Relaxed))
     }
 
-    /// What ended the guest, if something did.
+    /// The failure that ended the guest, if one did.
     #[must_use]
     pub fn ended_by(&self) -> Option<&Failure> {
         self.failure.get()
@@ -119,7 +119,7 @@ impl CallState {
     }
 
     pub(super) fn fail(&self, failure: Failure) {
-        // The first cause is the one to report.
+        // Only the first cause is reported.
         let _ = self.failure.set(failure);
     }
 
@@ -139,7 +139,7 @@ impl CallState {
         self.until(Self::is_cancelled).await;
     }
 
-    /// Waits until nobody waits for the response any more, after [`Self::note_exit`].
+    /// Waits until the client has the whole response or has gone away. Called after [`Self::note_exit`].
     pub(super) async fn taken(&self) {
         self.until(|call| call.taken.load(Ordering::Relaxed) || call.is_cancelled())
             .await;
@@ -157,7 +157,7 @@ impl CallState {
         .await;
     }
 
-    /// The guest has exited: what it wrote of the response is all that there is.
+    /// Notes that the guest has exited, so the response is complete as it is.
     pub(super) fn note_exit(&self) {
         self.exited.store(true, Ordering::Relaxed);
         self.reader.wake();
@@ -167,12 +167,12 @@ impl CallState {
         self.exited.load(Ordering::Relaxed)
     }
 
-    /// Has the reader of the content woken when the guest exits.
+    /// Registers the reader of the content, to wake when the guest exits.
     pub(super) fn wake_on_exit(&self, waker: &Waker) {
         self.reader.register(waker);
     }
 
-    /// Has the driver woken when the client goes away.
+    /// Registers the driver, to wake when the client goes away.
     pub(super) fn wake_on_cancel(&self, waker: &Waker) {
         self.driver.register(waker);
     }
@@ -186,7 +186,7 @@ pub(super) struct Job {
     pub(super) permit: OwnedSemaphorePermit,
 }
 
-/// Held by the side that waits for the response and its body: dropped early, it cancels the guest.
+/// Held by the side that waits for the response and its body. Dropping it early cancels the guest.
 pub(super) struct CancelOnDrop {
     pub(super) state: Arc<CallState>,
     armed: bool,
@@ -197,7 +197,7 @@ impl CancelOnDrop {
         Self { state, armed: true }
     }
 
-    /// The response was taken whole; what the guest does after it is not ended.
+    /// Notes that the client has the whole response. The guest may then continue.
     pub(super) fn disarm(&mut self) {
         self.armed = false;
     }
@@ -211,14 +211,14 @@ impl Drop for CancelOnDrop {
             &self.state.taken
         };
         side.store(true, Ordering::Relaxed);
-        // A driver whose client has everything needs no call, unless it waits for just that.
+        // After a complete response the driver needs no wake-up, unless the guest has exited: then it waits for this.
         if self.armed || self.state.has_exited() {
             self.state.driver.wake();
         }
     }
 }
 
-/// The failure behind an error that came instead of a response, where the error tells.
+/// The failure behind an error that replaced the response, if the error tells it.
 pub(super) fn failure_of(error: &wasmtime::Error) -> Option<Failure> {
     if error.is::<ExpirationError>() {
         return Some(Failure::DeadlineExceeded);
@@ -228,7 +228,7 @@ pub(super) fn failure_of(error: &wasmtime::Error) -> Option<Failure> {
     p3.map(guest_failed).or_else(|| p2.map(guest_failed))
 }
 
-/// The failure of a guest that answered with an error code, by the code's name.
+/// The failure of a guest that answered with an error code. It carries the code's name.
 pub(super) fn guest_failed(code: &impl std::fmt::Debug) -> Failure {
     Failure::GuestFailed {
         code: format!("{code:?}"),

@@ -1,5 +1,5 @@
-//! The way to an instance: a handle that the worker's pool keeps while the instance has room for a request.
-//! Running the instance is its driver's ([`super::instance`]).
+//! The worker's handle to an instance. The pool keeps it while the instance has room for a request. The driver
+//! ([`super::instance`]) runs the instance.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,14 +14,14 @@ use crate::clock;
 /// One instance, seen from outside its driver.
 pub(super) struct InstanceSlot {
     state: Mutex<SlotState>,
-    /// Requests that the instance takes at once.
+    /// The number of requests that the instance takes at once.
     concurrent: usize,
-    /// Requests that the instance serves in its life.
+    /// The number of requests that the instance serves in its life.
     pub(super) requests: usize,
 }
 
 struct SlotState {
-    /// The way to the driver; gone once the instance is retired, which ends the driver when it has nothing to do.
+    /// The queue to the driver. `None` after the instance is retired; the driver then ends once it is idle.
     jobs: Option<mpsc::Sender<Job>>,
     /// The calls that run now.
     calls: Vec<Arc<CallState>>,
@@ -29,14 +29,14 @@ struct SlotState {
     idle_since: Instant,
 }
 
-/// Whether an instance can take a further request beside those it has.
+/// Whether an instance has room for a further request.
 pub(super) enum Room {
     Left,
     None,
 }
 
 impl InstanceSlot {
-    /// The slot of a new instance with its first job, and the end of its queue that the instance's driver reads.
+    /// A slot for a new instance, counted with its first job, and the receiver of its queue for the driver.
     pub(super) fn new(function: &Function, first: &Job) -> (Arc<Self>, mpsc::Receiver<Job>) {
         let reuse = function.reuse;
         let (jobs, queue) = mpsc::channel(reuse.concurrent);
@@ -58,7 +58,7 @@ impl InstanceSlot {
         (slot, queue)
     }
 
-    /// Hands over a job, or gives it back when the instance has ended.
+    /// Gives the job to the instance, or returns it if the instance is retired.
     #[expect(
         clippy::result_large_err,
         reason = "a refused job goes on to the next slot; a box would cost every request an allocation"
@@ -74,11 +74,10 @@ impl InstanceSlot {
         Ok(slot_state.take(&state, self))
     }
 
-    /// Notes that a call has ended, and puts the slot back into the pool if that made room and its instance is still
-    /// wanted.
+    /// Notes that a call has ended. Returns the slot to the pool if that made room and the instance is still wanted.
     pub(super) fn finish(self: &Arc<Self>, function: &Function, state: &Arc<CallState>) {
-        // Before the lock of the slot, as in `Function::place`. Whoever ends the idle instances says so first and empties the
-        // pools after that, so a slot is either seen by them here or found by them there.
+        // Take the pool's lock before the slot's, as in `Function::place`. A sweep of idle instances sets its flag
+        // before it locks the pools. So this call sees the flag, or the sweep finds the slot in the pool.
         let mut pool = function.pool(state.worker).lock();
         let mut slot_state = self.state.lock();
         let was_full = slot_state.calls.len() >= self.concurrent;
@@ -94,33 +93,33 @@ impl InstanceSlot {
         }
     }
 
-    /// No job is taken after this.
+    /// Stops taking jobs.
     pub(super) fn retire(&self) {
         self.state.lock().jobs = None;
     }
 
-    /// Whether several requests may be in the instance at once.
+    /// Whether the instance may serve several requests at once.
     pub(super) fn is_shared(&self) -> bool {
         self.concurrent > 1
     }
 
-    /// The call that came last, to which the instance's processor time is charged.
+    /// The latest call. The instance's CPU time is charged to it.
     pub(super) fn latest_call(&self) -> Option<Arc<CallState>> {
         self.state.lock().calls.last().cloned()
     }
 
-    /// Whether the instance has nothing to do.
+    /// Whether the instance has no calls.
     pub(super) fn is_idle(&self) -> bool {
         self.state.lock().calls.is_empty()
     }
 
-    /// Whether the instance has had nothing to do for longer than `idle`.
+    /// Whether the instance has had no calls for longer than `idle`.
     pub(super) fn is_idle_since(&self, now: Instant, idle: Duration) -> bool {
         let slot_state = self.state.lock();
         slot_state.calls.is_empty() && now.saturating_duration_since(slot_state.idle_since) > idle
     }
 
-    /// Looks at the calls that run now.
+    /// Passes the running calls to `look`.
     pub(super) fn with_calls<R>(&self, look: impl FnOnce(&[Arc<CallState>]) -> R) -> R {
         look(&self.state.lock().calls)
     }

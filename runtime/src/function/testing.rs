@@ -1,4 +1,4 @@
-//! Small guests and what is around them, for tests that need a function but no server.
+//! Small guests and their surroundings, for tests that need a function without a server.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -23,7 +23,7 @@ use crate::request::{
     Caller, IdSource, RequestContext, RequestId, ResponseBody, TraceContext, WorkerId,
 };
 
-/// A worker of the tests.
+/// The worker that the tests use.
 pub(crate) const WORKER: WorkerId = WorkerId(0);
 /// The code of a handler that returns without an answer.
 pub(crate) const SILENT: &str = "";
@@ -37,7 +37,7 @@ pub(crate) fn component(code: &str) -> Vec<u8> {
     component_with(code, "")
 }
 
-/// The same with `more` definitions at its end.
+/// Such a component with `more` definitions at its end.
 pub(crate) fn component_with(code: &str, more: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
@@ -59,7 +59,7 @@ pub(crate) fn component_with(code: &str, more: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-/// An engine that is as small as tests need it.
+/// A small engine, sufficient for the tests.
 pub(crate) fn engine() -> Engine {
     let size = EngineSize {
         memory: 10 << 20,
@@ -68,7 +68,7 @@ pub(crate) fn engine() -> Engine {
     Engine::new(size, None).unwrap()
 }
 
-/// Loads a component that is not in a file.
+/// Loads a component from memory.
 pub(crate) fn load(engine: &Engine, wasm: &[u8]) -> Result<Handler, LoadError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("guest.wasm");
@@ -76,7 +76,7 @@ pub(crate) fn load(engine: &Engine, wasm: &[u8]) -> Result<Handler, LoadError> {
     engine.load(&path, &crate::engine::read(&path)?)
 }
 
-/// What the functions of one test share.
+/// The surroundings that the functions of one test share.
 pub(crate) struct Bed {
     pub(crate) engine: Engine,
     pub(crate) budget: Arc<InstanceBudget>,
@@ -86,7 +86,7 @@ pub(crate) struct Bed {
 }
 
 impl Bed {
-    /// A bed with room for so many instances and bytes of memory.
+    /// A bed with room for `instances` and for `memory` bytes.
     pub(crate) fn new(instances: u32, memory: u64) -> Self {
         let metrics = Metrics::new();
         let (log, writer) = Log::start(std::io::sink(), LogFormat::Json, &metrics).unwrap();
@@ -99,7 +99,7 @@ impl Bed {
         }
     }
 
-    /// A function with that code in its handler, whose instances are reused as if it were of `wasi:http` 0.3.
+    /// A function whose handler runs `code`. Its instances are reused as with `wasi:http` 0.3.
     pub(crate) fn function(&self, code: &str, limits: ComponentLimits) -> Arc<Function> {
         let mut handler = load(&self.engine, &component(code)).unwrap();
         handler.reusable = true;
@@ -130,7 +130,7 @@ impl Bed {
     }
 }
 
-/// Limits that no test reaches by accident: each sets those that it is about.
+/// Limits that no test reaches by accident. Each test sets the limits that it is about.
 pub(crate) fn limits() -> ComponentLimits {
     ComponentLimits {
         timeout: Duration::from_secs(20),
@@ -148,7 +148,7 @@ pub(crate) fn limits() -> ComponentLimits {
     }
 }
 
-/// A request of which nothing is special.
+/// The context of an ordinary request.
 pub(crate) fn context() -> Arc<RequestContext> {
     let ids = IdSource::from_seeds(1, 2);
     let client = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
@@ -162,7 +162,7 @@ pub(crate) fn context() -> Arc<RequestContext> {
     .into()
 }
 
-/// A call that must end in `timeout`.
+/// A call that must end within `timeout`.
 pub(crate) fn call_within(timeout: Duration) -> Arc<CallState> {
     CallState::new(context(), WORKER, clock::now(), timeout)
 }
@@ -176,7 +176,7 @@ pub(crate) fn empty() -> WasiBody {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Calls the function once, with all the time that its limits give.
+/// Calls the function once, with the whole time that its limits allow.
 pub(crate) async fn call(function: &Arc<Function>) -> Result<Response<ResponseBody>, Failure> {
     let state = call_within(function.limits.timeout);
     function.call(request(), state).await

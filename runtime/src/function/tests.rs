@@ -14,10 +14,10 @@ use crate::failure::Failure;
 use crate::limits::{KIB, MIB};
 use crate::manifest::{ComponentLimits, Reuse};
 
-/// One page of memory, which every guest of these tests has.
+/// One page of memory. Every guest of these tests has one.
 const PAGE: u64 = 64 * KIB;
 
-/// Lets the drivers run until so many instances can be made.
+/// Lets the drivers run until there is room for `instances` new instances.
 async fn free(budget: &InstanceBudget, instances: usize) {
     let free = async {
         while budget.free() != instances {
@@ -28,7 +28,7 @@ async fn free(budget: &InstanceBudget, instances: usize) {
     assert!(waited.is_ok(), "{} are free", budget.free());
 }
 
-/// How the call ended, which no guest here answers.
+/// The failure that ended the call. No guest here answers.
 async fn failure(function: &Arc<Function>) -> Failure {
     call(function).await.err().unwrap()
 }
@@ -241,7 +241,7 @@ async fn a_call_given_up_while_it_waits_for_an_instance_leaves_its_place() {
 const BUSY: &str = "(local i32) (local.set 2 (i32.const 10000000))
     (loop (br_if 0 (local.tee 2 (i32.sub (local.get 2) (i32.const 1)))))";
 
-/// What a call of the function is charged.
+/// The failure of one call, and the CPU time that it was charged.
 async fn charge(function: &Arc<Function>) -> (Option<Failure>, Duration) {
     let state = call_within(function.limits.timeout);
     let ended = function.call(request(), Arc::clone(&state)).await;
@@ -268,11 +268,11 @@ async fn busy_neighbours_do_not_end_an_innocent_guest() {
     assert_eq!(loops, Some(Failure::CpuExceeded));
 }
 
-/// Threads that keep all processors busy until dropped.
+/// Threads that keep all processors busy until this is dropped.
 struct Neighbours(Arc<AtomicBool>);
 
 impl Neighbours {
-    /// So many on each processor that a thread beside them gets less than an eighth of it.
+    /// The number of threads for each processor. A further thread then gets less than an eighth of it.
     const PER_PROCESSOR: usize = 8;
 
     fn start() -> Self {

@@ -1,4 +1,4 @@
-//! Small bodies, streamed bodies, and guests that die in between.
+//! Small bodies, streamed bodies, and guests that end during them.
 
 use std::sync::Arc;
 use std::time::Duration;
