@@ -1,4 +1,4 @@
-//! Reads `[[trigger.http]]`. Parsing routes is the router's.
+//! Reads `[[trigger.http]]`. The router parses the routes.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -10,18 +10,18 @@ use crate::document::{Table, Value};
 use crate::fault::{Reason, did_you_mean};
 use crate::router::RoutePattern;
 
-/// The header fields that only the server may write: they decide where a response ends.
+/// The header fields that only the server may set, because they decide where a response ends.
 const FRAMING: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE];
 
-/// A trigger with the place of its route.
+/// A trigger, with its route's place in the manifest.
 pub(super) struct ReadTrigger<'d> {
     /// The trigger.
     pub(super) trigger: Trigger,
-    /// Where its route stands.
+    /// The place of its route.
     pub(super) route: Value<'d>,
 }
 
-/// The triggers in the order of the manifest. Components defined within them are added to `components`.
+/// The triggers, in the order of the manifest. Inline components are added to `components`.
 pub(super) fn triggers<'d>(
     reader: &mut Reader<'d>,
     root: &Table<'d>,
@@ -83,7 +83,7 @@ fn executor(table: &Table<'_>) {
     };
     match text {
         "http" => executor.finish(),
-        // The keys that belong to another executor are not worth a word.
+        // Other keys of `executor` belong to Wagi. One report is enough.
         "wagi" => kind.report(
             Reason::new("Wagi, which is HTTP by CGI, is not supported")
                 .help("export `wasi:http` instead and remove `executor`"),
@@ -139,7 +139,7 @@ fn target<'d>(
     }
 }
 
-/// What a component within a trigger is called.
+/// The id of an inline component.
 fn inline_id(trigger: &str, index: usize) -> String {
     match trigger {
         "" => format!("inline-{index}"),

@@ -1,5 +1,5 @@
-//! Owns the lines of the log: one per request, one per line of a guest's output, for people or as JSON.
-//! Getting them to a file is left to `sink`.
+//! Owns the lines of the log: one for each request and one for each line of a guest's output, in a form for people or
+//! as JSON. `sink` writes them to a file.
 
 mod human;
 
@@ -15,31 +15,30 @@ use super::stage::StageDurations;
 use super::timestamp;
 use crate::clock;
 
-/// How lines are spelt.
+/// The format of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// One JSON object per line.
     Json,
     /// Short lines for people.
     Human {
-        /// Whether to mark what matters with colours: only on a terminal.
+        /// Whether to use colours. For terminals only.
         colour: bool,
     },
 }
 
-/// Writes the log. Never waits: lines that cannot be written in time are lost and counted.
+/// Writes the log without waiting. Lines that cannot be written in time are lost and counted.
 #[derive(Clone, Debug)]
 pub struct Log {
     sink: Sink,
     format: LogFormat,
 }
 
-/// Keeps the thread that writes the log. Dropping it writes the lines that are left, so let it outlive the
-/// server.
+/// Keeps the writer's thread. Dropping it writes the remaining lines, so it must outlive the server.
 #[derive(Debug)]
 pub struct LogWriter(#[expect(dead_code, reason = "held for its drop")] Writer);
 
-/// The line of a request that has ended; as JSON, with the fields in this order.
+/// The line of a request that has ended. The JSON has the fields in this order.
 #[derive(Debug, Serialize)]
 pub(crate) struct AccessLine<'a> {
     pub(crate) request_id: Option<&'a str>,
@@ -49,22 +48,22 @@ pub(crate) struct AccessLine<'a> {
     pub(crate) path: Option<&'a str>,
     pub(crate) route: Option<&'a str>,
     pub(crate) component: Option<&'a str>,
-    /// `None` when the client left before there was a response.
+    /// `None` if the client left before the response began.
     pub(crate) status: Option<u16>,
     pub(crate) bytes: u64,
     pub(crate) duration_us: u64,
-    /// `None` when no head could be read.
+    /// `None` if no head could be read.
     pub(crate) stages_us: Option<StageDurations>,
     pub(crate) cpu_us: u64,
-    /// `None` when no instance took part.
+    /// `None` if no instance took part.
     pub(crate) reused: Option<bool>,
-    /// How the cache took part; `None` where there is no cache.
+    /// How the cache took part. `None` without a cache.
     pub(crate) cache: Option<&'static str>,
-    /// How a database or a store failed that the guest used; `None` if none did.
+    /// The failure of a database or store that the guest used. `None` if none failed.
     pub(crate) storage: Option<&'static str>,
-    /// Who has to change something; `None` if neither the request nor a database or store failed.
+    /// The party that has to fix it. `None` if neither the request nor a database or store failed.
     pub(crate) blame: Option<&'static str>,
-    /// Whether the request may be sent again; `None` as before.
+    /// Whether the request may be sent again. `None` in the same case as `blame`.
     pub(crate) retry: Option<&'static str>,
     pub(crate) failure: Option<&'static str>,
     /// The cause of the failure, for the operator only.
@@ -80,7 +79,7 @@ pub(crate) struct GuestLine<'a> {
     pub(crate) message: &'a str,
 }
 
-/// A kind of line.
+/// A kind of log line.
 trait Line: Serialize {
     /// The kind's name in JSON.
     const EVENT: &'static str;
@@ -89,7 +88,7 @@ trait Line: Serialize {
 }
 
 thread_local! {
-    /// The line in the making, kept so that a line allocates nothing.
+    /// The buffers for a line, kept so that writing a line allocates nothing.
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
@@ -100,11 +99,11 @@ struct Scratch {
 }
 
 impl Log {
-    /// Starts a thread that writes lines in `format` to `target`. Lines that are lost are counted in `metrics`.
+    /// Starts a thread that writes lines in `format` to `target`. `metrics` counts lost lines.
     ///
     /// # Errors
     ///
-    /// When the thread cannot be started.
+    /// The thread cannot be started.
     pub fn start<W>(
         target: W,
         format: LogFormat,
@@ -117,7 +116,7 @@ impl Log {
         Ok((Self { sink, format }, LogWriter(writer)))
     }
 
-    /// Writes the line of a request.
+    /// Writes a request's line.
     pub(crate) fn access(&self, line: &AccessLine<'_>) {
         self.write(line);
     }
@@ -144,7 +143,7 @@ impl Log {
     }
 }
 
-/// When, what kind, and the fields of the kind, as one object.
+/// Writes the time, the kind and the fields of the kind as one object.
 fn write_json<L: Line>(text: &mut Vec<u8>, time: &str, line: &L) {
     for part in ["{\"ts\":\"", time, "\",\"event\":\"", L::EVENT, "\""] {
         text.extend_from_slice(part.as_bytes());
@@ -152,7 +151,7 @@ fn write_json<L: Line>(text: &mut Vec<u8>, time: &str, line: &L) {
     let fields = text.len();
     serde_json::to_writer(&mut *text, line)
         .expect("plain fields serialise, and a vector takes them");
-    // The brace that opens the fields' object; joining by hand takes half the time of serde's `flatten`.
+    // Replaces the brace that opens the object of the fields. Joining by hand takes half the time of serde's `flatten`.
     text[fields] = b',';
 }
 

@@ -1,5 +1,5 @@
-//! Owns the metrics and their text form. Everything that a request touches is found once, when its component
-//! is loaded, so that recording is an addition to an atomic; serving the text is left to the admin listener.
+//! Owns the metrics and their text form; the admin listener serves the text. The metrics of a request are looked up
+//! once, when its component is loaded, so a record costs one atomic addition.
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, OnceLock};
@@ -23,10 +23,10 @@ const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 type Seconds = Counter<f64, PerThread<AtomicU64>>;
 
-/// What every request counts.
+/// A counter that every request increments.
 type RequestCounter = Counter<u64, PerThread<AtomicU64>>;
 
-/// What every request goes into and leaves.
+/// A gauge that every request increments and decrements.
 type RequestGauge = Gauge<i64, PerThread<AtomicU64>>;
 
 /// All metrics of one process.
@@ -49,7 +49,7 @@ pub struct ComponentMetrics {
     component: Arc<str>,
     durations: DurationHistogram,
     stages: Family<StageLabels, DurationHistogram>,
-    /// By stage. Filled at the first use, so that only stages that happen are exposed.
+    /// By stage. Filled at the first use, so that only stages that occurred are exposed.
     stage_durations: [OnceLock<DurationHistogram>; Stage::ALL.len()],
     in_flight: RequestGauge,
     queue_length: Gauge,
@@ -66,7 +66,7 @@ pub struct RouteMetrics {
     route: Arc<str>,
     component: Arc<ComponentMetrics>,
     requests: Family<RequestLabels, RequestCounter>,
-    /// By method class and status class. Filled at the first use, so that only what happens is exposed.
+    /// By method class and status class. Filled at the first use, so that only combinations that occurred are exposed.
     counters: [[OnceLock<RequestCounter>; STATUS_CLASSES.len()]; METHOD_CLASSES.len()],
 }
 
@@ -115,7 +115,7 @@ struct FailureLabels {
 }
 
 impl Metrics {
-    /// Metrics that all stand at zero.
+    /// All metrics, at zero.
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("terrace");
@@ -154,19 +154,19 @@ impl Metrics {
         }
     }
 
-    /// The metrics of `component`; the same ones at each call.
+    /// The metrics of `component`. Each call returns the same ones.
     #[must_use]
     pub fn component(&self, component: &str) -> Arc<ComponentMetrics> {
         self.families.component(component)
     }
 
-    /// The metrics of `route` of `component`; the same ones at each call.
+    /// The metrics of `route` of `component`. Each call returns the same ones.
     #[must_use]
     pub fn route(&self, component: &Arc<ComponentMetrics>, route: &str) -> Arc<RouteMetrics> {
         Arc::new(self.families.route(Arc::clone(component), route))
     }
 
-    /// Requests that no component was found for.
+    /// The metrics of requests without a route.
     pub(crate) fn unrouted(&self) -> &Arc<RouteMetrics> {
         &self.unrouted
     }
@@ -180,32 +180,32 @@ impl Metrics {
         self.families.failures.get_or_create(&labels).inc();
     }
 
-    /// Has the figures of the cache read so, each time that the metrics are asked for.
+    /// Registers `figures`, which is called for the cache's numbers at each scrape.
     pub fn read_cache(&self, figures: impl Fn() -> CacheFigures + Send + Sync + 'static) {
         self.cache.read_from(figures);
     }
 
-    /// The open connections.
+    /// The number of open connections.
     pub(crate) fn connections(&self) -> &Gauge {
         &self.connections
     }
 
-    /// The connections that were beyond the limit.
+    /// The number of connections refused at the limit.
     pub(crate) fn connections_refused(&self) -> &Counter {
         &self.connections_refused
     }
 
-    /// The threads that serve requests.
+    /// The number of threads that serve requests.
     pub(crate) fn workers(&self) -> &Gauge {
         &self.workers
     }
 
-    /// The threads that ended though they should serve.
+    /// The number of serving threads that ended unexpectedly.
     pub(crate) fn workers_lost(&self) -> &Counter {
         &self.workers_lost
     }
 
-    /// The log lines that were lost.
+    /// The number of log lines that were lost.
     pub(crate) fn log_lines_dropped(&self) -> &Counter {
         &self.log_lines_dropped
     }
@@ -232,18 +232,18 @@ impl ComponentMetrics {
         &self.component
     }
 
-    /// Says how many requests wait for an instance.
+    /// Sets the number of requests that wait for an instance.
     pub fn set_queue_length(&self, length: usize) {
         self.queue_length
             .set(i64::try_from(length).unwrap_or(i64::MAX));
     }
 
-    /// Counts an instance that was made.
+    /// Counts a new instance.
     pub fn count_instance_created(&self) {
         self.instances_created.inc();
     }
 
-    /// Counts a request that an instance took which had served before.
+    /// Counts a request that went to an instance that had served before.
     pub fn count_instance_reused(&self) {
         self.instances_reused.inc();
     }
@@ -253,7 +253,7 @@ impl ComponentMetrics {
         self.instances_trapped.inc();
     }
 
-    /// Notes the memory that an instance has grown to; the highest is kept.
+    /// Notes the memory that an instance uses, in bytes. The highest value is kept.
     pub fn note_memory(&self, bytes: u64) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.memory_high_water
@@ -271,7 +271,7 @@ impl ComponentMetrics {
         self.in_flight.dec();
     }
 
-    /// Counts a request that took `duration`, of which the guest used `cpu`.
+    /// Counts a request with its duration and the guest's CPU time.
     pub(crate) fn count_request(&self, duration: Duration, cpu: Duration) {
         self.durations.observe(duration);
         if !cpu.is_zero() {
@@ -279,7 +279,7 @@ impl ComponentMetrics {
         }
     }
 
-    /// Counts how long a request was in each stage.
+    /// Counts the time that a request spent in each stage.
     pub(crate) fn count_stages(&self, stages: &StageDurations) {
         for (stage, duration) in stages.iter() {
             let histogram = self.stage_durations[stage as usize].get_or_init(|| {
@@ -295,13 +295,13 @@ impl ComponentMetrics {
 }
 
 impl RouteMetrics {
-    /// The route as the manifest spells it.
+    /// The route, as spelt in the manifest.
     #[must_use]
     pub fn route(&self) -> &Arc<str> {
         &self.route
     }
 
-    /// The component that the route leads to.
+    /// The component of the route.
     #[must_use]
     pub fn component(&self) -> &Arc<ComponentMetrics> {
         &self.component
@@ -383,7 +383,7 @@ fn register<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, he
     metric
 }
 
-/// RFC 9110 §9.2: safe methods change nothing; idempotent ones may be sent twice.
+/// RFC 9110 §9.2: a safe method changes nothing; an idempotent one may be sent twice.
 fn method_class(method: &Method) -> usize {
     match *method {
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => 0,

@@ -1,5 +1,5 @@
-//! Owns which fields of a request's head are believed: removes those that only a trusted proxy, or only this server,
-//! may set, and settles the client's address, the scheme and the host once. Judging the rest is left to `head`.
+//! Decides which fields of a request's head to trust. Removes the fields that only a trusted proxy or only this server
+//! may set, and determines the client's address, the scheme and the host once. `head` checks the rest.
 
 mod fields;
 mod forwarding;
@@ -21,8 +21,8 @@ pub struct TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Believes the proxies in `networks` about `fields`. Each field is trusted by itself: a proxy that sets
-    /// `X-Forwarded-For` may well pass on what its client wrote in `X-Forwarded-Host`.
+    /// Trusts `fields` from the proxies in `networks`. Each field is trusted by itself: a proxy may set
+    /// `X-Forwarded-For` and yet pass on its client's `X-Forwarded-Host`.
     #[must_use]
     pub fn new(networks: Vec<IpNet>, fields: Vec<HeaderName>) -> Self {
         Self { networks, fields }
@@ -38,17 +38,17 @@ impl TrustedProxies {
             .any(|network| network.contains(&address))
     }
 
-    /// Whether trusted proxies set the field `name`, so that it is not the client's.
+    /// Whether trusted proxies set the field `name`, so that its value is not the client's.
     #[must_use]
     pub fn set(&self, name: &str) -> bool {
         self.fields.iter().any(|field| field == name)
     }
 }
 
-/// Removes from `head` what the peer may not set, and returns the client's address.
+/// Removes the fields that the peer may not set from `head`, and returns the client's address.
 ///
-/// After it, `Host` is the host that the client asked for. The target has a scheme if that is `https`. Of the forwarding
-/// fields only those are left that trusted proxies set; they say the same as address, scheme and host.
+/// Afterwards `Host` is the host that the client requested, and the target has a scheme if the client used `https`.
+/// Only forwarding fields from trusted proxies remain; they agree with the address, the scheme and the host.
 pub(crate) fn sanitise(
     head: &mut Parts,
     peer: SocketAddr,
@@ -68,13 +68,13 @@ pub(crate) fn sanitise(
     }
 }
 
-/// Removes the fields that concern one connection only (RFC 9110 §7.6.1).
+/// Removes the fields of a single connection (RFC 9110 §7.6.1).
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     remove_fields(headers, is_hop_by_hop);
 }
 
-/// Removes what `Connection` names and what is `unwanted`. One pass over the names, since most requests have
-/// nothing to remove and looking each unwanted name up would cost a hash of each.
+/// Removes the `unwanted` fields and the fields that `Connection` names. One pass over the names: most requests have
+/// nothing to remove, and a lookup of each unwanted name would hash each of them.
 fn remove_fields(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
     let is_unwanted = |name: &&HeaderName| unwanted(name.as_str());
     let unwanted: Vec<HeaderName> = headers.keys().filter(is_unwanted).cloned().collect();
@@ -93,8 +93,8 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-/// Removes the fields that `Connection` names. `Host` and `Content-Length` stay: they are part of the
-/// message's routing and framing, and naming them is an attempt to lose them on the way.
+/// Removes the fields that `Connection` names. `Host` and `Content-Length` stay, because routing and framing need them;
+/// a client that names them tries to have them removed on the way.
 fn remove_nominated(headers: &mut HeaderMap) {
     let nominated: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)

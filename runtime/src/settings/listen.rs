@@ -1,4 +1,4 @@
-//! `[listen]`.
+//! Reads `[listen]`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -11,12 +11,11 @@ use super::limits::MAX_WORKERS;
 use crate::document::Table;
 use crate::fault::{Reason, did_you_mean};
 
-/// Only this machine's own programs reach these until an address is written; the ports are Spin's
-/// and the next one.
+/// By default only programs on this machine can connect. The ports are Spin's default and the next one.
 const DEFAULT_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
 
-/// The fields that proxies in front can be trusted for, by themselves.
+/// The forwarding fields that an operator may trust, each by itself.
 const TRUSTABLE_FIELDS: [&str; 14] = [
     "X-Forwarded-For",
     "X-Forwarded-Proto",
@@ -34,8 +33,8 @@ const TRUSTABLE_FIELDS: [&str; 14] = [
     "True-Client-IP",
 ];
 
-/// What load balancers and CDNs set without being told to. `X-Forwarded-Host` is not among them: most pass on what a
-/// client wrote there.
+/// The fields that load balancers and CDNs set by default. `X-Forwarded-Host` is missing: most of them pass on the
+/// client's value.
 pub const DEFAULT_TRUSTED_FIELDS: [&str; 3] =
     ["x-forwarded-for", "x-forwarded-proto", "x-request-id"];
 
@@ -78,7 +77,7 @@ fn defaults() -> Listen {
         http: DEFAULT_HTTP,
         admin: Some(DEFAULT_ADMIN),
         admin_hosts: Vec::new(),
-        // One for each core, where the machine says how many it has.
+        // One worker for each core, if the machine reports the number.
         workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         trusted_proxies: Vec::new(),
         trusted_fields: DEFAULT_TRUSTED_FIELDS.map(HeaderName::from_static).into(),
@@ -111,12 +110,12 @@ fn address(text: &str) -> Result<SocketAddr, Reason> {
     })
 }
 
-/// Where the admin listener is, as settings and command line write it.
+/// The admin listener's address, as settings and command line write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminAddress {
     /// At this address.
     At(SocketAddr),
-    /// Nowhere: metrics, health and the cache's pages are not served.
+    /// No admin listener: metrics, health and the cache's pages are not served.
     Off,
 }
 
@@ -142,7 +141,7 @@ impl AdminAddress {
     }
 }
 
-/// A name as `Host` has it, without a port.
+/// A host name as in `Host`, without a port.
 fn host_name(text: &str) -> Result<String, Reason> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if !text.is_empty() && text.bytes().all(allowed) {

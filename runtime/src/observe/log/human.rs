@@ -1,5 +1,4 @@
-//! Owns the lines that people read.
-//! Which facts there are is left to the parent.
+//! Owns the form of the lines for people. The parent chooses the facts in them.
 
 use std::io::Write;
 
@@ -11,7 +10,7 @@ const GREEN: &str = "\x1b[32m";
 const YELLOW: &str = "\x1b[33m";
 const RED: &str = "\x1b[31m";
 
-/// The part of a timestamp that someone who watches needs: `02:31:10.123`.
+/// The time of day within a timestamp: `02:31:10.123`.
 const TIME_OF_DAY: std::ops::Range<usize> = 11..23;
 
 impl Line for AccessLine<'_> {
@@ -68,7 +67,7 @@ fn paint(text: &mut Vec<u8>, colour: bool, code: &str, words: &str) {
     }
 }
 
-/// A guest must not move the cursor of the terminal that shows its words, or forge lines in it.
+/// Escapes control characters: a guest must not move the cursor of the operator's terminal or forge log lines.
 fn write_without_controls(text: &mut Vec<u8>, message: &str) {
     for character in message.chars() {
         if character.is_control() && character != '\t' {

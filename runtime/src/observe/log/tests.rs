@@ -1,4 +1,4 @@
-//! What a line of the log looks like, for programs and for people.
+//! The lines of the log, for programs and for people.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

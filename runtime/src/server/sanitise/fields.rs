@@ -1,9 +1,10 @@
-//! Owns the names of the fields by which proxies say for whom, by which way and for what they ask.
+//! Owns the names of the forwarding fields: with them proxies describe the client, its request and the way of the
+//! request.
 
 use std::borrow::Cow;
 
-/// Fields beside `X-Forwarded-…` that say who the client is or what it asked for, in the order of the alphabet. Servers
-/// and frameworks believe one or another of them, so a client that writes one chooses what they see.
+/// Forwarding fields besides `X-Forwarded-…`, in alphabetical order. Each is trusted by some server or framework, so a
+/// client that sets one could deceive it.
 const FORWARDING: [&str; 32] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
@@ -39,7 +40,7 @@ const FORWARDING: [&str; 32] = [
     "x-url-scheme",
 ];
 
-/// The fields among them that hold one address, which is the client's.
+/// The forwarding fields that hold a single address, the client's.
 pub(super) const SINGLE_ADDRESSES: [&str; 15] = [
     "x-real-ip",
     "cf-connecting-ip",
@@ -58,13 +59,13 @@ pub(super) const SINGLE_ADDRESSES: [&str; 15] = [
     "x-remote-ip",
 ];
 
-/// Whether the field `name`, in lower case, is one that proxies set about a request.
+/// Whether the field `name`, in lower case, is a forwarding field.
 pub(super) fn is_forwarding(name: &str) -> bool {
-    // Most fields of most requests begin with none of these.
+    // A quick check: most fields begin with another letter.
     if !name.starts_with(['x', 'c', 'd', 'f', 'p', 't', 'w']) {
         return false;
     }
-    // CGI and its heirs take `X_Forwarded_Host` for `X-Forwarded-Host` (RFC 3875 §4.1.18).
+    // CGI and its successors cannot distinguish `X_Forwarded_Host` from `X-Forwarded-Host` (RFC 3875 §4.1.18).
     let name = if name.contains('_') {
         Cow::Owned(name.replace('_', "-"))
     } else {

@@ -1,5 +1,5 @@
-//! Owns what trusted proxies say of a request: finds in their fields the client's address, the scheme and the host, and
-//! writes each fact once into the head, where cache, function and origin read it.
+//! Reads the forwarding fields of trusted proxies: the client's address, the scheme and the host. Writes each fact once
+//! into the head, where cache, function and origin read it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,7 +18,7 @@ static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-prot
 static HTTP: HeaderValue = HeaderValue::from_static("http");
 static HTTPS: HeaderValue = HeaderValue::from_static("https");
 
-/// What one proxy says of the request that it received.
+/// One proxy's description of the request that it received.
 #[derive(Default)]
 struct Hop<'h> {
     address: Option<IpAddr>,
@@ -26,8 +26,8 @@ struct Hop<'h> {
     host: Option<&'h str>,
 }
 
-/// Settles address, scheme and host by the forwarding fields that are left, all of which trusted proxies set. Returns the
-/// client's address.
+/// Determines address, scheme and host from the remaining forwarding fields, which trusted proxies have set. Returns
+/// the client's address.
 pub(super) fn settle(head: &mut Parts, peer: SocketAddr, trusted: &TrustedProxies) -> SocketAddr {
     let headers = &head.headers;
     let (client, hop) = client(headers, peer, trusted);
@@ -45,7 +45,7 @@ pub(super) fn settle(head: &mut Parts, peer: SocketAddr, trusted: &TrustedProxie
     client
 }
 
-/// Gives the target the scheme that was settled. One of plain HTTP stays in the form that it came in.
+/// Sets the target's scheme. With plain HTTP, a target without a scheme stays as it is.
 pub(super) fn settle_scheme(head: &mut Parts, is_https: bool) {
     let scheme = if is_https {
         Scheme::HTTPS
@@ -61,7 +61,7 @@ pub(super) fn settle_scheme(head: &mut Parts, is_https: bool) {
     }
 }
 
-/// Makes `host` the one that was asked for, in place of the one that a proxy used.
+/// Replaces the host that the proxy used by the host that the client requested.
 fn settle_host(head: &mut Parts, host: HeaderValue) {
     let scheme = head.uri.scheme().cloned();
     if let (Some(scheme), Ok(authority)) = (scheme, Authority::try_from(host.as_bytes())) {
@@ -80,7 +80,7 @@ fn set_target(target: &mut Uri, scheme: Scheme, authority: Authority) {
     *target = Uri::from_parts(parts).expect("all three parts are there");
 }
 
-/// Writes what was settled, so that a field never says more than was believed.
+/// Writes the results into the fields, so that no field contradicts them.
 fn write(headers: &mut HeaderMap, client: SocketAddr, is_https: bool) {
     headers.remove(FORWARDED);
     for name in SINGLE_ADDRESSES {
@@ -96,8 +96,9 @@ fn write(headers: &mut HeaderMap, client: SocketAddr, is_https: bool) {
     }
 }
 
-/// The client, and what the proxy says that it called. The client is the right-most hop that is not itself a trusted
-/// proxy: every hop appends whom it was called by, so someone untrusted wrote what stands further left.
+/// The client's address, and the description by the proxy that the client called. The client is the right-most hop that
+/// is not a trusted proxy. Every proxy appends the address of its own client, so an untrusted client wrote everything
+/// further left.
 fn client<'h>(
     headers: &'h HeaderMap,
     peer: SocketAddr,
@@ -114,7 +115,7 @@ fn client<'h>(
     client
 }
 
-/// The hops of `X-Forwarded-For`, else of `Forwarded`, else of a field with a single address.
+/// The hops from `X-Forwarded-For`, else from `Forwarded`, else from a field with a single address.
 fn hops(headers: &HeaderMap) -> Vec<Hop<'_>> {
     if headers.contains_key(&X_FORWARDED_FOR) {
         return elements(headers, &X_FORWARDED_FOR).map(Hop::at).collect();
@@ -127,7 +128,7 @@ fn hops(headers: &HeaderMap) -> Vec<Hop<'_>> {
     single.into_iter().collect()
 }
 
-/// The last element of a list: the one that the nearest proxy wrote.
+/// The last element of a list, which the nearest proxy wrote.
 fn last<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     elements(headers, name).last()
 }
@@ -165,8 +166,8 @@ impl<'h> Hop<'h> {
     }
 }
 
-/// The address of a node, with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`,
-/// `[2001:db8::1]:80`. Names such as `unknown` and `_hidden` have none (RFC 7239 §6).
+/// The address of a node, with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`. Names
+/// such as `unknown` and `_hidden` have no address (RFC 7239 §6).
 fn node_address(node: &str) -> Option<IpAddr> {
     let bare = node
         .strip_prefix('[')

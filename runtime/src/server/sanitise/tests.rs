@@ -1,4 +1,4 @@
-//! Which fields are believed, and from whom.
+//! The fields that are trusted, and the peers that they are trusted from.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use http::{HeaderName, Request};
 
 use super::{TrustedProxies, sanitise};
 
-/// What is left of a request for `target` from `peer`, which is inside or outside the trusted 10.0.0.0/8, and its client.
+/// The client's address and the remaining head of a request for `target` from `peer`. Trusted peers are in 10.0.0.0/8.
 fn sanitised(peer: &str, target: &str, fields: &[(&str, &str)]) -> (String, Parts) {
     let believed = [
         "x-forwarded-for",
@@ -30,7 +30,7 @@ fn sanitised(peer: &str, target: &str, fields: &[(&str, &str)]) -> (String, Part
     (client.ip().to_string(), head)
 }
 
-/// The client found and the names of the fields left.
+/// The client's address, and the names of the remaining fields.
 fn check(peer: &str, fields: &[(&str, &str)]) -> (String, Vec<String>) {
     let (client, head) = sanitised(peer, "/", fields);
     let mut names: Vec<String> = head.headers.keys().map(ToString::to_string).collect();
