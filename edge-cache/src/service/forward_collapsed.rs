@@ -36,22 +36,21 @@ impl Cache {
         if keyed.directives.only_if_cached {
             return Ok(self.answer_without_forward(keyed, stale, reason).await);
         }
-        let leader = match self.role(&keyed, stale.as_deref(), self.clock.now()) {
-            None => None,
-            Some(Role::Leader(leader)) => Some(leader),
-            Some(Role::Follower(follower)) => {
-                let following = self.follow(keyed, stale, reason, follower, upstream);
-                // Boxed, so that the future of a request that does not wait stays small.
-                match Box::pin(following).await {
-                    Followed::Answered(answer) => return Ok(*answer),
-                    Followed::Forward(keyed, leader, stale, reason) => {
-                        return self
-                            .forward(*keyed, content, leader, stale, reason, upstream)
-                            .await;
+        let (keyed, leader, stale, reason) =
+            match self.role(&keyed, stale.as_deref(), self.clock.now()) {
+                None => (keyed, None, stale, reason),
+                Some(Role::Leader(leader)) => (keyed, Some(leader), stale, reason),
+                Some(Role::Follower(follower)) => {
+                    let following = self.follow(keyed, stale, reason, follower, upstream);
+                    // Boxed, so that the future of a request that does not wait stays small.
+                    match Box::pin(following).await {
+                        Followed::Answered(answer) => return Ok(*answer),
+                        Followed::Forward(keyed, leader, stale, reason) => {
+                            (*keyed, leader, stale, reason)
+                        }
                     }
                 }
-            }
-        };
+            };
         self.forward(keyed, content, leader, stale, reason, upstream)
             .await
     }

@@ -19,14 +19,15 @@ use crate::server::{Arrival, ExchangeBody, Pipeline, ServerStages};
 /// A response, or the failure that came instead.
 type Outcome = Result<Response<ResponseBody>, Failure>;
 
-/// The stages of `terrace up` on one worker.
-pub(super) struct AppPipeline {
+/// The stages of a request on one worker.
+pub(super) struct RequestPipeline<N> {
     pub(super) server: ServerStages,
     pub(super) cache: CacheStage,
-    pub(super) app: Rc<CurrentApp>,
+    /// The stages behind the cache: a [`CurrentApp`] for `terrace up`, an [`OriginClient`] for `terrace edge`.
+    pub(super) next: Rc<N>,
 }
 
-impl Pipeline for AppPipeline {
+impl<N: NextStage> Pipeline for RequestPipeline<N> {
     async fn answer(&self, arrival: Arrival) -> Response<ExchangeBody> {
         let (exchange, accepted) = self.server.accept(arrival);
         let outcome = match accepted {
@@ -37,10 +38,10 @@ impl Pipeline for AppPipeline {
                     Lookup::Hit(response) => Ok(response),
                     Lookup::Bypass(bypass, request) => {
                         // On the heap, because the future of the connection moves with each request.
-                        let outcome = Box::pin(self.app.answer(request, Arc::clone(context)));
+                        let outcome = Box::pin(self.next.answer(request, Arc::clone(context)));
                         bypass.respond(outcome.await, context)
                     }
-                    Lookup::Forward(pending) => pending.forward(Rc::clone(&self.app)).await,
+                    Lookup::Forward(pending) => pending.forward(Rc::clone(&self.next)).await,
                 }
             }
             Err(failure) => Err(failure),
@@ -50,7 +51,7 @@ impl Pipeline for AppPipeline {
 }
 
 impl NextStage for CurrentApp {
-    /// `route`, then `admit` and `run` if it leads to a function.
+    /// `terrace up`: `route`, then `admit` and `run` if it leads to a function.
     async fn answer(&self, request: Request<RequestBody>, context: Arc<RequestContext>) -> Outcome {
         let deployment = self.deployment();
         match deployment.route(self.worker(), request, context)? {
@@ -71,38 +72,8 @@ impl NextStage for CurrentApp {
     }
 }
 
-/// The stages of `terrace edge` on one worker.
-pub(super) struct EdgePipeline {
-    pub(super) server: ServerStages,
-    pub(super) cache: CacheStage,
-    pub(super) origin: Rc<OriginClient>,
-}
-
-impl Pipeline for EdgePipeline {
-    async fn answer(&self, arrival: Arrival) -> Response<ExchangeBody> {
-        let (exchange, accepted) = self.server.accept(arrival);
-        let outcome = match accepted {
-            Ok(request) => {
-                let (context, now) = (exchange.context(), clock::now());
-                let request = self.server.limit(request, context, now);
-                match self.cache.lookup(request, context, now) {
-                    Lookup::Hit(response) => Ok(response),
-                    Lookup::Bypass(bypass, request) => {
-                        // On the heap, because the future of the connection moves with each request.
-                        let outcome = Box::pin(self.origin.answer(request, Arc::clone(context)));
-                        bypass.respond(outcome.await, context)
-                    }
-                    Lookup::Forward(pending) => pending.forward(Rc::clone(&self.origin)).await,
-                }
-            }
-            Err(failure) => Err(failure),
-        };
-        exchange.respond(outcome)
-    }
-}
-
 impl NextStage for OriginClient {
-    /// `forward`.
+    /// `terrace edge`: `forward`.
     async fn answer(&self, request: Request<RequestBody>, context: Arc<RequestContext>) -> Outcome {
         self.forward(request, context).await
     }

@@ -12,7 +12,7 @@ use super::current_app::{CurrentApp, Handles};
 use super::inputs::{AppInputs, EdgeInputs};
 use super::listeners::{Listeners, Overrides};
 use super::open;
-use super::pipeline::{AppPipeline, EdgePipeline};
+use super::pipeline::RequestPipeline;
 use super::reload::Reloader;
 use super::{EdgeOptions, ServingOptions, StartError, failed};
 use crate::cache::{CacheStage, GroupScope};
@@ -138,20 +138,20 @@ impl Serving {
         match self.answering {
             Answering::App { loader, current } => {
                 let scope = GroupScope::AllHosts;
-                let pipeline = move |parts: PipelineParts| AppPipeline {
+                let pipeline = move |parts: PipelineParts| RequestPipeline {
                     server: parts.stages,
                     cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
-                    app: Rc::new(CurrentApp::new(parts.worker, Arc::clone(&current))),
+                    next: Rc::new(CurrentApp::new(parts.worker, Arc::clone(&current))),
                 };
                 let close = async || loader.state.close().await;
                 serve(self.listeners, pipeline, ready, close)
             }
             Answering::Origin { origin, edge } => {
                 let scope = GroupScope::Origin;
-                let pipeline = move |parts: PipelineParts| EdgePipeline {
+                let pipeline = move |parts: PipelineParts| RequestPipeline {
                     server: parts.stages,
                     cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
-                    origin: Rc::new(OriginClient::new(origin.clone(), &edge, &metrics)),
+                    next: Rc::new(OriginClient::new(origin.clone(), &edge, &metrics)),
                 };
                 serve(self.listeners, pipeline, ready, async || ())
             }
