@@ -20,6 +20,9 @@ const MAX_ADVISORIES_TIME: Duration = Duration::from_secs(120);
 /// The crates that can be used without the rest of the repository.
 const PUBLISHED: [&str; 3] = ["edge-cache", "terrace-sdk", "terrace-storage"];
 
+/// Cargo's warning about a crate that a registry would refuse.
+const NO_DESCRIPTION: &str = "manifest has no description";
+
 /// Runs every stage, even if an earlier one failed, and returns whether all succeeded.
 ///
 /// # Errors
@@ -101,15 +104,14 @@ fn examples(workspace: &Workspace) -> Outcome {
 /// Packages the published crates, without compiling them once more.
 fn packages(workspace: &Workspace) -> Outcome {
     let mut cargo = workspace.cargo()?;
-    cargo.args([
-        "package",
-        "--no-verify",
-        "--allow-dirty",
-        "--offline",
-        "--quiet",
-    ]);
+    cargo.args(["package", "--no-verify", "--allow-dirty", "--offline"]);
     let published = PUBLISHED.iter().flat_map(|name| ["--package", name]);
-    process::run(cargo.args(published))
+    let (status, heard) = process::run_and_listen(cargo.args(published))?;
+    process::expect_success(&cargo, status)?;
+    if heard.contains(NO_DESCRIPTION) {
+        return Err("a crate that others may use has no description".into());
+    }
+    Ok(())
 }
 
 fn dependencies(workspace: &Workspace) -> Outcome {
