@@ -1,11 +1,12 @@
 //! An app as a test describes it: components, routes, grants and settings, in a folder of its own.
 
 use std::fmt::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::process::{Ended, Process};
+use crate::process::{self, Ended, Process};
 use crate::running::{Beside, Running};
 
 /// The manifest's file name.
@@ -25,6 +26,7 @@ pub struct App {
     config: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    compiled_code: PathBuf,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl App {
             config: String::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            compiled_code: process::target_folder().join("compiled-code"),
         }
     }
 
@@ -176,6 +179,13 @@ impl App {
         self
     }
 
+    /// Keeps its compiled code for itself. Other apps share theirs, so that each guest is compiled once for all tests.
+    #[must_use]
+    pub fn with_its_own_compiled_code(mut self) -> Self {
+        self.compiled_code = self.folder().join("compiled-code");
+        self
+    }
+
     /// Puts a file into the app's folder.
     ///
     /// # Panics
@@ -283,6 +293,7 @@ impl App {
     }
 
     fn write(&self) {
+        self.link_compiled_code();
         let manifest = self
             .manifest
             .clone()
@@ -291,6 +302,15 @@ impl App {
             .expect("a test's own folder can be written");
         std::fs::write(self.folder().join(CONFIG), &self.config)
             .expect("a test's own folder can be written");
+    }
+
+    /// Links the folder that the state folder holds for compiled code, so that the settings stay the test's own. A test that
+    /// has made the state folder unusable goes without.
+    fn link_compiled_code(&self) {
+        std::fs::create_dir_all(&self.compiled_code).expect("the target folder can be written");
+        if std::fs::create_dir_all(self.state()).is_ok() {
+            let _ = symlink(&self.compiled_code, self.state().join("cache"));
+        }
     }
 
     fn manifest_text(&self) -> String {

@@ -8,9 +8,8 @@ use terrace_tests::{App, Running};
 
 /// An app that keeps its compiled code below its own folder.
 async fn start() -> Running {
-    let app = App::of("faults-p3");
-    let cache = app.folder().join("cache");
-    app.environment("XDG_CACHE_HOME", &cache.to_string_lossy())
+    App::of("faults-p3")
+        .with_its_own_compiled_code()
         .start()
         .await
 }

@@ -81,9 +81,8 @@ pub(crate) struct Companion {
     program: &'static str,
     /// The library.
     library: &'static str,
-    /// Whether it is built with the dependencies in its own lock file. Not if a registry that lags behind may lack one of
-    /// them.
-    is_locked: bool,
+    /// Arguments for `cargo install`.
+    arguments: &'static [&'static str],
 }
 
 /// Builds a crate for Cloudflare.
@@ -91,7 +90,7 @@ pub(crate) const WORKER_BUILD: Companion = Companion {
     package: "worker-build",
     program: "worker-build",
     library: "worker",
-    is_locked: true,
+    arguments: &["--locked"],
 };
 
 /// Makes the bindings of a WebAssembly module to JavaScript.
@@ -99,7 +98,9 @@ pub(crate) const WASM_BINDGEN: Companion = Companion {
     package: "wasm-bindgen-cli",
     program: "wasm-bindgen",
     library: "wasm-bindgen",
-    is_locked: false,
+    // Not with its own lock file: a registry that lags behind may lack a version in it. Its only feature is TLS for its test
+    // runner.
+    arguments: &["--no-default-features"],
 };
 
 impl Companion {
@@ -114,7 +115,7 @@ impl Companion {
         let program = folder.join("bin").join(self.program);
         if !is_version(&program, version) {
             let mut install = install(self.package, &format!("={version}"), &folder);
-            process::run(install.args(self.is_locked.then_some("--locked")))?;
+            process::run(install.args(self.arguments))?;
         }
         Ok(program)
     }
