@@ -4,6 +4,7 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
+pub mod dialect;
 mod failure;
 pub mod kv;
 pub mod sql;

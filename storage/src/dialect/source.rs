@@ -1,0 +1,136 @@
+//! The text of a statement: its tokens, and the place of a part of it.
+//!
+//! The parser's tree has no positions. A part is found by its tokens, which are the same wherever it stands.
+
+use sqlite3_parser::ast::fmt::{ToTokens, TokenStream};
+use sqlite3_parser::dialect::TokenType;
+use sqlite3_parser::lexer::Scanner;
+use sqlite3_parser::lexer::sql::Tokenizer;
+
+use super::names;
+use super::numbering::Numbers;
+use super::refusal::{Fault, Place, Refusal};
+
+/// One token: where it stands, and its text as it is compared.
+struct Token {
+    start: usize,
+    end: usize,
+    text: String,
+}
+
+/// Where the offset is.
+pub(super) fn place(text: &str, offset: usize) -> Place {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Place {
+        offset: before.len(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+    }
+}
+
+/// The offset of a line and a column of the parser, which counts bytes.
+pub(super) fn offset(text: &str, line: usize, column: usize) -> usize {
+    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+    let start = starts.into_iter().nth(line.saturating_sub(1)).unwrap_or(0);
+    let mut offset = (start + column.saturating_sub(1)).min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+/// The refusal of a fault.
+pub(super) fn refusal(text: &str, fault: Fault) -> Refusal {
+    let tokens = scan(text);
+    let found = find(&tokens, &fault.tokens).or_else(|| {
+        let longest = fault.tokens.iter().max_by_key(|token| token.len())?;
+        find(&tokens, std::slice::from_ref(longest))
+    });
+    let start = found.or(tokens.first()).map_or(0, |token| token.start);
+    Refusal {
+        cause: fault.cause,
+        place: place(text, start),
+        reason: fault.reason.into_owned(),
+        portable: fault.portable.map(std::borrow::Cow::into_owned),
+    }
+}
+
+/// The text of a part as it stands in the statement. SQLite names a column of a result by it.
+pub(super) fn text_of(text: &str, part: &impl ToTokens) -> String {
+    let (tokens, wanted) = (scan(text), tokens_of(part));
+    let at = tokens
+        .windows(wanted.len().max(1))
+        .find(|window| matches(window, &wanted));
+    match at.and_then(|window| Some((window.first()?, window.last()?))) {
+        Some((first, last)) => text[first.start..last.end].to_owned(),
+        None => wanted.join(" "),
+    }
+}
+
+fn find<'t>(tokens: &'t [Token], wanted: &[String]) -> Option<&'t Token> {
+    if wanted.is_empty() {
+        return None;
+    }
+    let found = tokens
+        .windows(wanted.len())
+        .find(|window| matches(window, wanted));
+    found.and_then(<[Token]>::first)
+}
+
+fn matches(window: &[Token], wanted: &[String]) -> bool {
+    window
+        .iter()
+        .zip(wanted)
+        .all(|(token, wanted)| token.text == *wanted)
+}
+
+fn scan(text: &str) -> Vec<Token> {
+    let mut scanner = Scanner::new(Tokenizer::new());
+    let mut numbers = Numbers::default();
+    let mut tokens = Vec::new();
+    while let Ok((start, Some((_, kind)), end)) = scanner.scan(text.as_bytes()) {
+        let mut token = compared(&text[start..end]);
+        if kind == TokenType::TK_VARIABLE {
+            token = numbers.of(&text[start..end]).map_or(token, |number| format!("?{number}"));
+        }
+        tokens.push(Token {
+            start,
+            end,
+            text: token,
+        });
+    }
+    tokens
+}
+
+/// Spellings of one token that the tree does not tell apart.
+fn compared(token: &str) -> String {
+    match token {
+        "==" => "=".to_owned(),
+        "!=" => "<>".to_owned(),
+        _ => names::unquoted(token).to_ascii_lowercase(),
+    }
+}
+
+/// The tokens of a part of the tree.
+pub(super) fn tokens_of(part: &impl ToTokens) -> Vec<String> {
+    let mut collected = Collected(Vec::new());
+    let Ok(()) = part.to_tokens(&mut collected);
+    collected.0
+}
+
+struct Collected(Vec<String>);
+
+impl TokenStream for Collected {
+    type Error = std::convert::Infallible;
+
+    fn append(&mut self, kind: TokenType, value: Option<&str>) -> Result<(), Self::Error> {
+        let word = kind.as_str().filter(|_| value.is_none());
+        if let Some(token) = value.or(word) {
+            if !token.trim().is_empty() {
+                self.0.push(compared(token));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! Statements: which file prints which, and what each does to a session.
+
+use sqlite3_parser::ast::{Cmd, Name, PragmaBody, QualifiedName, Stmt};
+
+use super::change::{self, Delete, Update};
+use super::insert::Insert;
+use super::names;
+use super::refusal::{At, Fault, Outcome};
+use super::scope::Field;
+use super::translator::Translator;
+
+/// What a statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes nothing.
+    Read,
+    /// Changes rows.
+    Write,
+    /// Changes tables, indexes, views or triggers.
+    Schema,
+    /// Opens a transaction.
+    Begin,
+    /// Ends a transaction and keeps what it changed.
+    Commit,
+    /// Ends a transaction and forgets what it changed.
+    RollBack,
+    /// Marks a point of a transaction, goes back to one, or forgets one.
+    Savepoint,
+    /// Nothing that Postgres would have to be told.
+    Nothing,
+}
+
+/// A printed statement, before its parameters have numbers.
+#[derive(Debug)]
+pub(super) struct Printed {
+    pub(super) texts: Vec<String>,
+    pub(super) effect: Effect,
+    pub(super) fields: Vec<Field>,
+    /// Whether the last column that is returned is the rowid of the inserted row.
+    pub(super) has_rowid: bool,
+}
+
+impl Printed {
+    pub(super) fn write(text: String, fields: Vec<Field>, has_rowid: bool) -> Self {
+        Self {
+            texts: vec![text],
+            effect: Effect::Write,
+            fields,
+            has_rowid,
+        }
+    }
+
+    pub(super) fn schema(texts: Vec<String>) -> Self {
+        Self::without_rows(texts, Effect::Schema)
+    }
+
+    fn without_rows(texts: Vec<String>, effect: Effect) -> Self {
+        Self {
+            texts,
+            effect,
+            fields: Vec::new(),
+            has_rowid: false,
+        }
+    }
+}
+
+impl Translator<'_> {
+    /// Prints what the parser read.
+    pub(super) fn command(&mut self, command: &Cmd<'_>) -> Outcome<Printed> {
+        match command {
+            Cmd::Stmt(statement) => self.statement(statement),
+            Cmd::Explain(_) | Cmd::ExplainQueryPlan(_) => Err(Fault::impossible(
+                "EXPLAIN shows SQLite's own program; each engine explains itself in its own way",
+            )),
+        }
+    }
+
+    fn statement(&mut self, statement: &Stmt<'_>) -> Outcome<Printed> {
+        match statement {
+            Stmt::Select(select) => {
+                let query = self.select(select)?;
+                Ok(Printed {
+                    texts: vec![query.text],
+                    effect: Effect::Read,
+                    fields: query.fields,
+                    has_rowid: false,
+                })
+            }
+            Stmt::Insert { with, or_conflict, tbl_name, columns, body, returning } => {
+                self.insert(&Insert {
+                    with: with.as_ref(),
+                    resolve: *or_conflict,
+                    table: tbl_name,
+                    columns: columns.as_ref(),
+                    body,
+                    returning: returning.unwrap_or(&[]),
+                })
+            }
+            Stmt::Update {
+                with, or_conflict, tbl_name, sets, from, where_clause, returning, order_by, limit, ..
+            } => {
+                change::check_unlimited(*order_by, *limit)?;
+                self.update(&Update {
+                    with: with.as_ref(),
+                    resolve: *or_conflict,
+                    table: tbl_name,
+                    sets,
+                    from: from.as_ref(),
+                    where_clause: where_clause.as_ref(),
+                    returning: returning.unwrap_or(&[]),
+                })
+            }
+            Stmt::Delete { with, tbl_name, where_clause, returning, order_by, limit, .. } => {
+                change::check_unlimited(*order_by, *limit)?;
+                self.delete(&Delete {
+                    with: with.as_ref(),
+                    table: tbl_name,
+                    where_clause: where_clause.as_ref(),
+                    returning: returning.unwrap_or(&[]),
+                })
+            }
+            other => self.other_statement(other),
+        }
+    }
+
+    fn other_statement(&mut self, statement: &Stmt<'_>) -> Outcome<Printed> {
+        match statement {
+            Stmt::CreateTable { .. }
+            | Stmt::CreateIndex { .. }
+            | Stmt::CreateView { .. }
+            | Stmt::CreateTrigger { .. }
+            | Stmt::AlterTable(..)
+            | Stmt::DropTable { .. }
+            | Stmt::DropIndex { .. }
+            | Stmt::DropView { .. }
+            | Stmt::DropTrigger { .. } => Ok(Printed::schema(self.definition(statement)?)),
+            Stmt::CreateVirtualTable { module_name, .. } => {
+                let module = names::folded(module_name);
+                let reason = format!("virtual tables, such as those of {module}, have no counterpart in Postgres");
+                Err(Fault::impossible(reason)).at(module_name)
+            }
+            Stmt::Begin(..) => Ok(transaction("BEGIN", Effect::Begin)),
+            Stmt::Commit(_) => Ok(transaction("COMMIT", Effect::Commit)),
+            Stmt::Rollback { savepoint_name: Some(name), .. } => savepoint("ROLLBACK TO SAVEPOINT", name),
+            Stmt::Rollback { .. } => Ok(transaction("ROLLBACK", Effect::RollBack)),
+            Stmt::Savepoint(name) => savepoint("SAVEPOINT", name),
+            Stmt::Release(name) => savepoint("RELEASE SAVEPOINT", name),
+            Stmt::Analyze(_) => Ok(transaction("ANALYZE", Effect::Schema)),
+            Stmt::Reindex { .. } => Ok(Printed::without_rows(Vec::new(), Effect::Nothing)),
+            Stmt::Pragma(name, body) => pragma(name, body.as_ref()),
+            Stmt::Vacuum(..) => Err(Fault::impossible("Postgres frees space by itself")),
+            Stmt::Attach { .. } | Stmt::Detach(_) => {
+                Err(Fault::impossible("a database in another file has no counterpart in Postgres"))
+            }
+            _ => Err(Fault::impossible("this statement has no counterpart in Postgres")),
+        }
+    }
+}
+
+fn transaction(text: &str, effect: Effect) -> Printed {
+    Printed::without_rows(vec![text.to_owned()], effect)
+}
+
+fn savepoint(words: &str, name: &Name<'_>) -> Outcome<Printed> {
+    let name = names::folded(name);
+    let text = format!("{words} {}", names::quoted(super::translator::checked_name(&name)?));
+    Ok(Printed::without_rows(vec![text], Effect::Savepoint))
+}
+
+/// Postgres always enforces foreign keys. Other pragmas are SQLite's own.
+fn pragma(name: &QualifiedName<'_>, body: Option<&PragmaBody<'_>>) -> Outcome<Printed> {
+    let word = names::folded(&name.name);
+    let value = match body {
+        Some(PragmaBody::Equals(value) | PragmaBody::Call(value)) => value.to_string(),
+        None => String::new(),
+    };
+    let value = names::fold(value.trim());
+    if word == "foreign_keys" && matches!(value.as_str(), "on" | "1" | "true" | "yes") {
+        return Ok(Printed::without_rows(Vec::new(), Effect::Nothing));
+    }
+    let reason = format!("PRAGMA {word} is SQLite's own");
+    Err(Fault::impossible(reason)).at(&name.name)
+}

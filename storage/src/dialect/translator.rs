@@ -1,0 +1,256 @@
+//! The state of one translation: the schema, the parameters, and the scopes that an expression stands in.
+
+use super::kind::{Kind, Type};
+use super::names;
+use super::refusal::{Fault, Outcome};
+use super::schema::Schema;
+use super::scope::{Bare, Field, Found, Item, Scope};
+use super::term::Term;
+
+/// Deepest nesting of expressions and queries. Deeper ones would need more stack than a thread has.
+pub(super) const MAX_DEPTH: usize = 200;
+
+/// A common table expression that queries can name.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    pub(super) name: String,
+    pub(super) fields: Vec<Field>,
+}
+
+/// Where the value of a parameter of Postgres comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The value that came with the statement, by SQLite's number, from 1.
+    Given(usize),
+    /// What `last_insert_rowid()` says in the session.
+    LastInsertRowid,
+    /// What `changes()` says in the session.
+    Changes,
+}
+
+/// A value from outside of the statement, and how it is used.
+#[derive(Clone, Debug)]
+pub(super) struct Use {
+    pub(super) source: Source,
+    /// The kind of the value that was given, or that its place asks for.
+    pub(super) kind: Option<Kind>,
+    /// Two places ask for different kinds, so only `NULL` fits both.
+    pub(super) is_contradictory: bool,
+}
+
+/// The state of one translation.
+pub(super) struct Translator<'t> {
+    pub(super) text: &'t str,
+    pub(super) schema: &'t Schema,
+    /// The kinds of the values that come with the statement.
+    given: &'t [Option<Kind>],
+    pub(super) parameters: Vec<Use>,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) commons: Vec<Common>,
+    depth: usize,
+    names_made: usize,
+    /// The kinds that the next query's columns should have where they have none.
+    pub(super) expected: Vec<Kind>,
+}
+
+impl<'t> Translator<'t> {
+    pub(super) fn new(text: &'t str, schema: &'t Schema, given: &'t [Option<Kind>]) -> Self {
+        Self {
+            text,
+            schema,
+            given,
+            parameters: Vec::new(),
+            scopes: Vec::new(),
+            commons: Vec::new(),
+            depth: 0,
+            names_made: 0,
+            expected: Vec::new(),
+        }
+    }
+
+    /// A name that no statement uses.
+    pub(super) fn new_name(&mut self) -> String {
+        self.names_made += 1;
+        format!("terrace_{}", self.names_made)
+    }
+
+    /// Runs `work` one level deeper.
+    pub(super) fn nested<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Outcome<T>,
+    ) -> Outcome<T> {
+        if self.depth >= MAX_DEPTH {
+            let reason = format!("the expression is nested more than {MAX_DEPTH} levels deep");
+            return Err(Fault::impossible(reason));
+        }
+        self.depth += 1;
+        let result = work(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Runs `work` inside of a scope, and gives the scope back.
+    pub(super) fn within<T>(
+        &mut self,
+        scope: Scope,
+        work: impl FnOnce(&mut Self) -> Outcome<T>,
+    ) -> Outcome<(T, Scope)> {
+        self.scopes.push(scope);
+        let result = work(self);
+        let scope = self.scopes.pop().unwrap_or_default();
+        Ok((result?, scope))
+    }
+
+    /// The scope of the innermost query.
+    pub(super) fn scope(&mut self) -> Option<&mut Scope> {
+        self.scopes.last_mut()
+    }
+
+    /// The parameter of that number; all have one ([`super::numbering`]).
+    pub(super) fn parameter(&mut self, digits: &str) -> Outcome<Term> {
+        let number = digits.trim_start_matches('?').parse();
+        let number = number.map_err(|_| Fault::wrong(format!("?{digits} is not a parameter")))?;
+        let at = self.parameter_index(number);
+        let text = placeholder(at);
+        let given = match self.parameters[at].source {
+            Source::Given(number) => self.given.get(number - 1).copied().flatten(),
+            _ => None,
+        };
+        let mut term = match given {
+            Some(kind) => {
+                self.parameters[at].kind = Some(kind);
+                Term::of(text, kind)
+            }
+            None => Term::new(text, Type::Null),
+        };
+        if term.ty == Type::Null {
+            term.parameter = Some(at);
+        }
+        Ok(term)
+    }
+
+    fn parameter_index(&mut self, number: usize) -> usize {
+        let source = Source::Given(number);
+        let known = |used: &Use| used.source == source;
+        if let Some(at) = self.parameters.iter().position(known) {
+            return at;
+        }
+        self.parameters.push(Use {
+            source,
+            kind: None,
+            is_contradictory: false,
+        });
+        self.parameters.len() - 1
+    }
+
+    /// An integer that the session knows.
+    pub(super) fn session_value(&mut self, source: Source) -> Term {
+        let known = |used: &Use| used.source == source;
+        let at = self.parameters.iter().position(known).unwrap_or_else(|| {
+            self.parameters.push(Use {
+                source: source.clone(),
+                kind: Some(Kind::Integer),
+                is_contradictory: false,
+            });
+            self.parameters.len() - 1
+        });
+        Term::of(placeholder(at), Kind::Integer).nullable(false)
+    }
+
+    /// Gives a parameter or a `NULL` of unknown kind the kind that its place asks for.
+    pub(super) fn settle(&mut self, term: &mut Term, kind: Kind) {
+        if term.ty != Type::Null {
+            return;
+        }
+        if let Some(at) = term.parameter.take() {
+            let used = &mut self.parameters[at];
+            if used.kind.is_some_and(|known| known != kind) {
+                used.is_contradictory = true;
+            }
+            used.kind = Some(kind);
+        }
+        term.text = format!("{}::{}", term.text, kind.postgres());
+        term.ty = Type::Of(kind);
+    }
+
+    /// The column of that name, from the innermost scope outwards.
+    pub(super) fn column(&mut self, table: Option<&str>, column: &str) -> Outcome<Option<Term>> {
+        for scope in self.scopes.iter_mut().rev() {
+            match scope.find(table, column) {
+                Found::Nothing => {}
+                Found::Several => {
+                    return Err(Fault::wrong(format!("ambiguous column name: {column}")));
+                }
+                Found::Alias(at) => {
+                    return Ok(Some(scope.aliases[at].1.clone()));
+                }
+                Found::Field(item, field) => {
+                    let field = &scope.items[item].fields[field];
+                    let term = field.term();
+                    if scope.aggregate_depth == 0 {
+                        scope.bare.push(Bare {
+                            text: term.text.clone(),
+                            item,
+                            shown: field.shown.clone(),
+                        });
+                    }
+                    return Ok(Some(term));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The table of that name as an item of `FROM`, and its name in Postgres.
+    pub(super) fn table(&self, name: &str, alias: &str) -> Outcome<Item> {
+        let table = self.schema.tables.get(name);
+        let table = table.ok_or_else(|| Fault::unknown(format!("no such table: {name}")))?;
+        Ok(Item::of_table(table, alias))
+    }
+
+    /// Puts the numbers of Postgres into a printed statement.
+    pub(super) fn numbered(&self, printed: &str) -> (String, Vec<usize>) {
+        let mut order: Vec<usize> = Vec::new();
+        let mut text = String::with_capacity(printed.len());
+        let mut rest = printed;
+        while let Some((before, after)) = rest.split_once(MARK) {
+            text.push_str(before);
+            let (index, after) = after.split_once(MARK).unwrap_or((after, ""));
+            let index: usize = index.parse().unwrap_or_default();
+            text.push_str(&self.postgres_number(index, &mut order));
+            rest = after;
+        }
+        text.push_str(rest);
+        (text, order)
+    }
+
+    fn postgres_number(&self, index: usize, order: &mut Vec<usize>) -> String {
+        let used = &self.parameters[index];
+        if used.kind.is_none() || used.is_contradictory {
+            return "NULL".to_owned();
+        }
+        let known = order.iter().position(|known| *known == index);
+        let position = known.unwrap_or_else(|| {
+            order.push(index);
+            order.len() - 1
+        });
+        format!("${}", position + 1)
+    }
+}
+
+/// Stands on both sides of a parameter's index until its number is known. No statement has it outside of a string,
+/// and strings with it are refused.
+pub(super) const MARK: char = '\u{1}';
+
+fn placeholder(at: usize) -> String {
+    format!("{MARK}{at}{MARK}")
+}
+
+/// The identifier, if Postgres keeps all of it.
+pub(super) fn checked_name(name: &str) -> Outcome<&str> {
+    if name.len() > names::MAX_IDENTIFIER_BYTES {
+        let reason = format!("the name {name:?} is longer than 63 bytes, where Postgres cuts it");
+        return Err(Fault::refused(reason, "a shorter name"));
+    }
+    Ok(name)
+}
