@@ -11,6 +11,7 @@
 //! always the next ones; rows without `ORDER BY` come in another order.
 
 mod aggregates;
+mod any_value;
 mod arm;
 mod calls;
 mod change;
@@ -51,6 +52,7 @@ mod with;
 use sqlite3_parser::lexer::sql::{Error as ParseError, Parser};
 use sqlite3_parser::{Bump, FallibleIterator, ast::Cmd};
 
+pub use any_value::decode as decode_value;
 pub use kind::Kind;
 pub use refusal::{Cause, Place, Refusal};
 pub use schema::Schema;

@@ -17,7 +17,7 @@ DECLARE
     result numeric;
 BEGIN
     IF exponent = 2047 THEN
-        RAISE EXCEPTION 'a real is infinite, which SQLite would keep' USING ERRCODE = '22003';
+        RAISE EXCEPTION 'a real is infinite, which SQLite would keep' USING ERRCODE = 'TR001';
     END IF;
     IF exponent > 0 THEN
         mantissa := mantissa + 4503599627370496;
@@ -215,7 +215,7 @@ BEGIN
         RETURN (number).number::bigint;
     END IF;
     RAISE EXCEPTION 'a column of integers cannot hold % %', terrace.type_of(x), terrace.text_of(x)
-        USING ERRCODE = 'datatype_mismatch';
+        USING ERRCODE = 'TR001';
 END $$;
 CREATE FUNCTION terrace.as_integer(x double precision) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -223,7 +223,7 @@ BEGIN
     IF x = trunc(x) AND abs(x) < 9223372036854775807 THEN
         RETURN x::bigint;
     END IF;
-    RAISE EXCEPTION 'a column of integers cannot hold real %', terrace.real_text(x) USING ERRCODE = 'datatype_mismatch';
+    RAISE EXCEPTION 'a column of integers cannot hold real %', terrace.real_text(x) USING ERRCODE = 'TR001';
 END $$;
 CREATE FUNCTION terrace.as_integer(x text) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.as_integer(terrace.any(x)) $$;
@@ -239,7 +239,7 @@ BEGIN
         RETURN (number).number::double precision;
     END IF;
     RAISE EXCEPTION 'a column of reals cannot hold % %', terrace.type_of(x), terrace.text_of(x)
-        USING ERRCODE = 'datatype_mismatch';
+        USING ERRCODE = 'TR001';
 END $$;
 CREATE FUNCTION terrace.as_real(x text) RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.as_real(terrace.any(x)) $$;
@@ -247,7 +247,7 @@ CREATE FUNCTION terrace.as_text(x terrace.value) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
     IF (x).class = 3 THEN
-        RAISE EXCEPTION 'a column of text cannot hold a blob' USING ERRCODE = 'datatype_mismatch';
+        RAISE EXCEPTION 'a column of text cannot hold a blob' USING ERRCODE = 'TR001';
     END IF;
     RETURN terrace.text_of(x);
 END $$;
@@ -255,7 +255,7 @@ CREATE FUNCTION terrace.as_blob(x terrace.value) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
     IF (x).class IN (1, 2) THEN
-        RAISE EXCEPTION 'a column of blobs cannot hold %', terrace.type_of(x) USING ERRCODE = 'datatype_mismatch';
+        RAISE EXCEPTION 'a column of blobs cannot hold %', terrace.type_of(x) USING ERRCODE = 'TR001';
     END IF;
     RETURN (x).blob;
 END $$;
@@ -308,7 +308,7 @@ BEGIN
             IF set_text ~ '[a-zA-Z0-9]-[a-zA-Z0-9]' AND EXISTS (
                 SELECT 1 FROM regexp_matches(set_text, '([a-zA-Z0-9])-([a-zA-Z0-9])', 'g') AS m
                 WHERE m[1] COLLATE "C" > m[2] COLLATE "C") THEN
-                RAISE EXCEPTION 'the GLOB pattern % has a range that is upside down', pattern USING ERRCODE = '22023';
+                RAISE EXCEPTION 'the GLOB pattern % has a range that is upside down', pattern USING ERRCODE = 'TR001';
             END IF;
             set_text := replace(replace(set_text, '\', '\\'), '[', '\[');
             result := result || '[' || set_text || ']';
@@ -415,7 +415,7 @@ CREATE FUNCTION terrace.limited(x bigint) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
     IF x IS NULL THEN
-        RAISE EXCEPTION 'datatype mismatch: LIMIT is NULL' USING ERRCODE = 'datatype_mismatch';
+        RAISE EXCEPTION 'datatype mismatch: LIMIT is NULL' USING ERRCODE = 'TR001';
     END IF;
     RETURN CASE WHEN x >= 0 THEN x END;
 END $$;
@@ -423,7 +423,7 @@ CREATE FUNCTION terrace.skipped(x bigint) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
     IF x IS NULL THEN
-        RAISE EXCEPTION 'datatype mismatch: OFFSET is NULL' USING ERRCODE = 'datatype_mismatch';
+        RAISE EXCEPTION 'datatype mismatch: OFFSET is NULL' USING ERRCODE = 'TR001';
     END IF;
     RETURN greatest(x, 0);
 END $$;

@@ -1,0 +1,350 @@
+//! Both engines side by side: each statement runs on SQLite and, translated, on Postgres.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::{Value as SqliteValue, ValueRef};
+use tokio::runtime::Runtime;
+use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::{Client, Config, NoTls};
+
+use super::super::{Effect, FUNCTIONS, Kind, Refusal, Schema, Source, Translated, translate};
+use super::server::Server;
+use crate::sql::Value;
+
+/// Errors of Postgres that are refusals by name: what a column cannot hold, a number that is too large, a query that is
+/// no single value, a row that one statement changes twice, and a zero byte in text.
+const REFUSALS: [&str; 5] = ["TR001", "22003", "21000", "22021", "22P05"];
+
+/// What a statement did on one engine.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Answer {
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Vec<Value>>,
+    pub(super) changes: Option<u64>,
+}
+
+/// What came of a statement on both.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Same(Answer),
+    /// Both engines failed.
+    BothFailed,
+    /// Refused by the dialect, or by name on Postgres.
+    Refused(String),
+    Different(String),
+}
+
+/// Both engines, and the schema that they have.
+pub(super) struct Engines {
+    runtime: Runtime,
+    client: Client,
+    pub(super) sqlite: rusqlite::Connection,
+    pub(super) schema: Schema,
+    last_rowid: i64,
+    changes: u64,
+    _server: Server,
+}
+
+impl Engines {
+    pub(super) fn start() -> Self {
+        let server = Server::start();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut config = Config::new();
+        config.host_path(server.socket()).user("terrace").dbname("postgres");
+        let (client, connection) = runtime.block_on(config.connect(NoTls)).unwrap();
+        runtime.spawn(async move {
+            let _ = connection.await;
+        });
+        for functions in FUNCTIONS {
+            runtime.block_on(client.batch_execute(functions)).unwrap();
+        }
+        runtime
+            .block_on(client.batch_execute("SET client_min_messages = error"))
+            .unwrap();
+        let sqlite = rusqlite::Connection::open_in_memory().unwrap();
+        sqlite.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        Self {
+            runtime,
+            client,
+            sqlite,
+            schema: Schema::new(),
+            last_rowid: 0,
+            changes: 0,
+            _server: server,
+        }
+    }
+
+    /// Forgets all tables.
+    pub(super) fn reset(&mut self) {
+        self.sqlite = rusqlite::Connection::open_in_memory().unwrap();
+        self.sqlite.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        self.schema = Schema::new();
+        (self.last_rowid, self.changes) = (0, 0);
+        let reset = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+        self.runtime.block_on(self.client.batch_execute(reset)).unwrap();
+    }
+
+    /// Runs a statement on both engines. What only one of them did is undone.
+    pub(super) fn run(&mut self, text: &str, values: &[Value], is_ordered: bool) -> Outcome {
+        let kinds: Vec<Option<Kind>> = values.iter().map(kind_of).collect();
+        self.sqlite.execute_batch("SAVEPOINT one").unwrap();
+        let sqlite = self.on_sqlite(text, values);
+        let translated = translate(text, &self.schema, &kinds);
+        let outcome = match (sqlite, translated) {
+            (Err(_), Err(_)) => Outcome::BothFailed,
+            (Ok(_), Err(refusal)) => refused(&refusal),
+            (sqlite, Ok(translated)) => {
+                assert!(translated.accepts(&kinds), "{text} {kinds:?}");
+                let postgres = self.on_postgres(&translated, values);
+                compared(text, values, &translated, sqlite, postgres, is_ordered)
+            }
+        };
+        let end = match outcome {
+            Outcome::Same(_) => "RELEASE one",
+            _ => "ROLLBACK TO one; RELEASE one",
+        };
+        self.sqlite.execute_batch(end).unwrap();
+        if let Outcome::Same(_) = outcome {
+            self.schema.apply(text).unwrap();
+        }
+        outcome
+    }
+
+    fn on_sqlite(&self, text: &str, values: &[Value]) -> Result<Answer, String> {
+        let before = self.sqlite.total_changes();
+        let mut statement = self.sqlite.prepare(text).map_err(|error| error.to_string())?;
+        let columns = statement.column_names().map(str::to_owned).collect();
+        let width = statement.column_count();
+        let bound = values.iter().map(sqlite_value);
+        for (at, value) in bound.enumerate() {
+            statement.raw_bind_parameter(at + 1, value).map_err(|error| error.to_string())?;
+        }
+        let mut rows = statement.raw_query();
+        let mut answer = Vec::new();
+        while let Some(row) = rows.next().map_err(|error| error.to_string())? {
+            let row = (0..width).map(|at| value_of(row.get_ref_unwrap(at)));
+            answer.push(row.collect());
+        }
+        drop(rows);
+        let is_change = self.sqlite.total_changes() > before;
+        Ok(Answer {
+            columns,
+            rows: answer,
+            changes: is_change.then(|| self.sqlite.changes()),
+        })
+    }
+
+    fn on_postgres(
+        &mut self,
+        translated: &Translated,
+        values: &[Value],
+    ) -> Result<Answer, tokio_postgres::Error> {
+        let columns = translated.columns.iter().map(|column| column.name.clone()).collect();
+        if translated.effect != Effect::Read && translated.effect != Effect::Write {
+            let texts = format!("BEGIN; {}; COMMIT", translated.texts.join("; "));
+            let result = self.runtime.block_on(self.client.batch_execute(&texts));
+            if let Err(error) = result {
+                self.runtime.block_on(self.client.batch_execute("ROLLBACK"))?;
+                return Err(error);
+            }
+            return Ok(Answer { columns, rows: Vec::new(), changes: None });
+        }
+        let types = translated.parameters.iter().map(|parameter| postgres_type(parameter.kind));
+        let types: Vec<Type> = types.collect();
+        let bound: Vec<Box<dyn ToSql + Sync>> = translated
+            .parameters
+            .iter()
+            .map(|parameter| self.bound(&parameter.source, parameter.kind, values))
+            .collect();
+        let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(AsRef::as_ref).collect();
+        let text = &translated.texts[0];
+        let result = self.runtime.block_on(async {
+            let statement = self.client.prepare_typed(text, &types).await?;
+            if statement.columns().is_empty() {
+                let changes = self.client.execute(&statement, &bound).await?;
+                return Ok((Vec::new(), changes));
+            }
+            let rows = self.client.query(&statement, &bound).await?;
+            let count = rows.len() as u64;
+            Ok((rows, count))
+        });
+        let (rows, count): (Vec<tokio_postgres::Row>, u64) = result?;
+        let width = translated.columns.len();
+        let mut answer = Vec::new();
+        for row in &rows {
+            answer.push((0..width).map(|at| row.get::<_, Read>(at).0).collect());
+            if let (true, Read(Value::Integer(rowid))) = (translated.has_rowid, last(row)) {
+                self.last_rowid = rowid;
+            }
+        }
+        let has_rows = translated.effect == Effect::Read || width > 0;
+        if translated.effect == Effect::Write {
+            self.changes = count;
+        }
+        Ok(Answer {
+            columns,
+            rows: if has_rows { answer } else { Vec::new() },
+            changes: (translated.effect == Effect::Write).then_some(count),
+        })
+    }
+
+    fn bound(&self, source: &Source, kind: Kind, values: &[Value]) -> Box<dyn ToSql + Sync> {
+        let value = match source {
+            Source::Given(number) => values.get(number - 1).cloned().unwrap_or(Value::Null),
+            Source::LastInsertRowid => Value::Integer(self.last_rowid),
+            #[expect(clippy::cast_possible_wrap, reason = "few rows")]
+            Source::Changes => Value::Integer(self.changes as i64),
+        };
+        match (value, kind) {
+            (Value::Integer(value), _) => Box::new(value),
+            (Value::Real(value), _) => Box::new(value),
+            (Value::Text(value), _) => Box::new(value),
+            (Value::Blob(value), _) => Box::new(value),
+            (Value::Null, Kind::Integer) => Box::new(None::<i64>),
+            (Value::Null, Kind::Real) => Box::new(None::<f64>),
+            (Value::Null, Kind::Text) => Box::new(None::<String>),
+            (Value::Null, Kind::Blob) => Box::new(None::<Vec<u8>>),
+        }
+    }
+}
+
+fn last(row: &tokio_postgres::Row) -> Read {
+    row.get(row.len() - 1)
+}
+
+fn refused(refusal: &Refusal) -> Outcome {
+    Outcome::Refused(refusal.to_string())
+}
+
+fn compared(
+    text: &str,
+    values: &[Value],
+    translated: &Translated,
+    sqlite: Result<Answer, String>,
+    postgres: Result<Answer, tokio_postgres::Error>,
+    is_ordered: bool,
+) -> Outcome {
+    let both = (sqlite, postgres);
+    let (mut sqlite, mut postgres) = match both {
+        (Ok(sqlite), Ok(postgres)) => (sqlite, postgres),
+        (Err(_), Err(_)) => return Outcome::BothFailed,
+        (Ok(_), Err(error)) if is_refusal(&error) => return Outcome::Refused(message(&error)),
+        (sqlite, postgres) => {
+            let postgres = postgres.map_err(|error| message(&error));
+            let texts = &translated.texts;
+            return Outcome::Different(format!(
+                "{text}\n{values:?}\n{texts:?}\nSQLite {sqlite:?}\nPostgres {postgres:?}"
+            ));
+        }
+    };
+    if !is_ordered {
+        sort(&mut sqlite.rows);
+        sort(&mut postgres.rows);
+    }
+    if translated.effect != Effect::Write || sqlite.changes.is_none() {
+        sqlite.changes = None;
+        if postgres.changes == Some(0) || translated.effect != Effect::Write {
+            postgres.changes = None;
+        }
+    }
+    if same(&sqlite, &postgres) {
+        return Outcome::Same(sqlite);
+    }
+    let texts = &translated.texts;
+    Outcome::Different(format!(
+        "{text}\n{values:?}\n{texts:?}\nSQLite   {sqlite:?}\nPostgres {postgres:?}"
+    ))
+}
+
+fn same(sqlite: &Answer, postgres: &Answer) -> bool {
+    sqlite.columns == postgres.columns
+        && sqlite.changes == postgres.changes
+        && format!("{:?}", sqlite.rows) == format!("{:?}", postgres.rows).replace("-0.0)", "0.0)")
+}
+
+fn sort(rows: &mut [Vec<Value>]) {
+    rows.sort_by_cached_key(|row| format!("{row:?}"));
+}
+
+fn is_refusal(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| REFUSALS.contains(&code.code()))
+}
+
+fn message(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(error) => format!("{} {}", error.code().code(), error.message()),
+        None => format!("{error:?}"),
+    }
+}
+
+fn kind_of(value: &Value) -> Option<Kind> {
+    match value {
+        Value::Integer(_) => Some(Kind::Integer),
+        Value::Real(_) => Some(Kind::Real),
+        Value::Text(_) => Some(Kind::Text),
+        Value::Blob(_) => Some(Kind::Blob),
+        Value::Null => None,
+    }
+}
+
+fn postgres_type(kind: Kind) -> Type {
+    match kind {
+        Kind::Integer => Type::INT8,
+        Kind::Real => Type::FLOAT8,
+        Kind::Text => Type::TEXT,
+        Kind::Blob => Type::BYTEA,
+    }
+}
+
+fn sqlite_value(value: &Value) -> SqliteValue {
+    match value.clone() {
+        Value::Integer(value) => SqliteValue::Integer(value),
+        Value::Real(value) => SqliteValue::Real(value),
+        Value::Text(value) => SqliteValue::Text(value),
+        Value::Blob(value) => SqliteValue::Blob(value),
+        Value::Null => SqliteValue::Null,
+    }
+}
+
+fn value_of(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Integer(value) => Value::Integer(value),
+        ValueRef::Real(value) => Value::Real(value),
+        ValueRef::Text(value) => Value::Text(String::from_utf8_lossy(value).into_owned()),
+        ValueRef::Blob(value) => Value::Blob(value.to_vec()),
+        ValueRef::Null => Value::Null,
+    }
+}
+
+/// A value as Postgres sends it.
+struct Read(Value);
+
+impl<'a> FromSql<'a> for Read {
+    fn from_sql(
+        ty: &Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(match *ty {
+            Type::INT8 => Value::Integer(i64::from_sql(ty, raw)?),
+            Type::FLOAT8 => Value::Real(f64::from_sql(ty, raw)?),
+            Type::TEXT => Value::Text(String::from_sql(ty, raw)?),
+            Type::BYTEA => Value::Blob(raw.to_vec()),
+            _ if ty.name() == "value" => {
+                super::super::decode_value(raw).ok_or("not a terrace.value")?
+            }
+            _ => return Err(format!("a column of type {ty}").into()),
+        }))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(Value::Null))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+/// Reasons for refusals, and how often each was given.
+#[derive(Debug, Default)]
+pub(super) struct Tally(pub(super) BTreeMap<String, usize>);
