@@ -152,11 +152,11 @@ pub fn translate(
         })
     });
     let parameters = parameters.collect();
-    let only_null = translator.parameters.iter().enumerate();
-    let only_null = only_null.filter(|(at, _)| !order.contains(at));
-    let only_null = only_null.filter_map(|(_, used)| match used.source {
+    let only_null = translator.parameters.iter();
+    let only_null = only_null.filter(|used| used.kind.is_none() || used.is_contradictory);
+    let only_null = only_null.filter_map(|used| match used.source {
         Source::Given(number) => Some(number),
-        _ => None,
+        Source::LastInsertRowid | Source::Changes => None,
     });
     let columns = printed.fields.into_iter().map(|field| Column {
         name: field.shown,

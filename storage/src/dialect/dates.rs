@@ -20,7 +20,7 @@ const REFUSED: [(&str, &str); 6] = [
 ];
 
 /// The letters of `strftime` that `terrace.strftime` knows.
-const LETTERS: &str = "dfFHIjJklmMpPRsSTuwWYeGgVU%";
+const LETTERS: &str = "dfFHIjklmMpPRsSTuwWYeGgVU%";
 
 impl Translator<'_> {
     pub(super) fn date_function(&mut self, call: &Call<'_>) -> Outcome<Option<Term>> {

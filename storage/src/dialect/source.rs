@@ -126,10 +126,11 @@ impl TokenStream for Collected {
 
     fn append(&mut self, kind: TokenType, value: Option<&str>) -> Result<(), Self::Error> {
         let word = kind.as_str().filter(|_| value.is_none());
-        if let Some(token) = value.or(word) {
-            if !token.trim().is_empty() {
-                self.0.push(compared(token));
-            }
+        let token = value.or(word).unwrap_or_default();
+        match kind {
+            TokenType::TK_BLOB => self.0.push(format!("x'{}'", token.to_ascii_lowercase())),
+            _ if token.trim().is_empty() => {}
+            _ => self.0.push(compared(token)),
         }
         Ok(())
     }

@@ -1,5 +1,10 @@
 //! The tests of the dialect: texts, refusals, and the same statements on both engines.
 
 mod conduit;
+mod dice;
+mod differential;
 mod engines;
+mod expressions;
 mod server;
+mod statements;
+mod tables;

@@ -357,7 +357,9 @@ CREATE FUNCTION terrace.substr(x text, start bigint) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.substr(x, start, 1000000000) $$;
 CREATE FUNCTION terrace.substr(x bytea, start bigint, count bigint) RETURNS bytea
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT substr(x, first::int, number::int) FROM terrace.substr_range(octet_length(x), start, count) $$;
+    -- SQLite takes an empty blob for NULL here.
+    SELECT substr(x, first::int, number::int) FROM terrace.substr_range(octet_length(x), start, count)
+    WHERE octet_length(x) > 0 $$;
 CREATE FUNCTION terrace.substr(x bytea, start bigint) RETURNS bytea
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.substr(x, start, 1000000000) $$;
 
@@ -479,4 +481,444 @@ BEGIN
         PERFORM setval(sequence::regclass, id);
     END IF;
     RETURN id;
+END $$;
+
+-- Dates and times: milliseconds since the start of the Julian period, as SQLite computes with them.
+CREATE FUNCTION terrace.valid(ms bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE WHEN ms BETWEEN 0 AND 464269060799999 THEN ms END $$;
+CREATE FUNCTION terrace.now() RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint + 210866760000000 $$;
+CREATE FUNCTION terrace.days(y bigint, m bigint, d bigint) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    year bigint := y;
+    month bigint := m;
+    century bigint;
+BEGIN
+    IF year < -4713 OR year > 9999 THEN
+        RETURN NULL;
+    END IF;
+    IF month <= 2 THEN
+        year := year - 1;
+        month := month + 12;
+    END IF;
+    century := (year + 4800) / 100;
+    -- In half days, because a Julian day begins at noon.
+    RETURN ((36525 * (year + 4716) / 100) + (306001 * (month + 1) / 10000) + d + (38 - century + century / 4)) * 2 - 3049;
+END $$;
+CREATE FUNCTION terrace.from_ymd(y bigint, m bigint, d bigint, ms bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.days(y, m, d) * 43200000 + ms $$;
+CREATE FUNCTION terrace.parts(ms bigint, OUT y bigint, OUT m bigint, OUT d bigint, OUT daytime bigint)
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    z bigint := (ms + 43200000) / 86400000;
+    alpha bigint := trunc((z + 32044.75) / 36524.25)::bigint - 52;
+    a bigint := z + 1 + alpha - ((alpha + 100) / 4) + 25;
+    b bigint := a + 1524;
+    c bigint := trunc((b - 122.1) / 365.25)::bigint;
+    e bigint := (36525 * (c & 32767)) / 100;
+    f bigint := trunc((b - e) / 30.6001)::bigint;
+BEGIN
+    d := b - e - trunc(30.6001 * f)::bigint;
+    m := CASE WHEN f < 14 THEN f - 1 ELSE f - 13 END;
+    y := CASE WHEN m > 2 THEN c - 4716 ELSE c - 4715 END;
+    daytime := (ms + 43200000) % 86400000;
+END $$;
+CREATE FUNCTION terrace.clock(x text) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    p text[] := regexp_match(x, '^(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)? *(Z|z|[+-]\d\d:\d\d)? *$');
+    zone bigint := 0;
+BEGIN
+    IF p IS NULL OR p[1]::int > 24 OR p[2]::int > 59 OR p[3]::int > 59 THEN
+        RETURN NULL;
+    END IF;
+    IF p[5] ~ '^[+-]' THEN
+        IF substr(p[5], 2, 2)::int > 14 OR substr(p[5], 5, 2)::int > 59 THEN
+            RETURN NULL;
+        END IF;
+        zone := (substr(p[5], 2, 2)::bigint * 60 + substr(p[5], 5, 2)::bigint) * 60000
+            * CASE WHEN p[5] LIKE '-%' THEN -1 ELSE 1 END;
+    END IF;
+    RETURN p[1]::bigint * 3600000 + p[2]::bigint * 60000 + coalesce(p[3], '0')::bigint * 1000
+        + floor(coalesce('0' || p[4], '0')::numeric * 1000 + 0.5)::bigint - zone;
+END $$;
+CREATE FUNCTION terrace.moment_of(x text) RETURNS bigint
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    p text[];
+    clock bigint := 0;
+BEGIN
+    IF lower(x) = 'now' THEN
+        RETURN terrace.now();
+    END IF;
+    p := regexp_match(x, '^(-?\d{4})-(\d\d)-(\d\d)(?:[ T]+(.*))?$');
+    IF p IS NOT NULL THEN
+        IF p[2]::int NOT BETWEEN 1 AND 12 OR p[3]::int NOT BETWEEN 1 AND 31 THEN
+            RETURN NULL;
+        END IF;
+        IF coalesce(p[4], '') <> '' THEN
+            clock := terrace.clock(p[4]);
+        END IF;
+        RETURN terrace.from_ymd(p[1]::bigint, p[2]::bigint, p[3]::bigint, clock);
+    END IF;
+    IF x ~ '^\d\d:\d\d' THEN
+        RETURN terrace.from_ymd(2000, 1, 1, terrace.clock(x));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION terrace.add_months(ms bigint, months bigint) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    p record;
+    total bigint;
+BEGIN
+    SELECT * INTO p FROM terrace.parts(ms);
+    total := p.m - 1 + months;
+    RETURN terrace.from_ymd(p.y + floor(total / 12.0)::bigint, total - floor(total / 12.0)::bigint * 12 + 1, p.d, p.daytime);
+END $$;
+CREATE FUNCTION terrace.modified_once(ms bigint, modifier text) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    word text := lower(btrim(modifier));
+    p text[];
+    n double precision;
+    whole bigint;
+    parts record;
+    days bigint;
+BEGIN
+    p := regexp_match(word, '^start of (day|month|year)$');
+    IF p IS NOT NULL THEN
+        SELECT * INTO parts FROM terrace.parts(ms);
+        RETURN terrace.from_ymd(parts.y, CASE WHEN p[1] = 'year' THEN 1 ELSE parts.m END,
+            CASE WHEN p[1] = 'day' THEN parts.d ELSE 1 END, 0);
+    END IF;
+    p := regexp_match(word, '^weekday ([0-6])(?:\.0*)?$');
+    IF p IS NOT NULL THEN
+        days := ((ms + 129600000) / 86400000) % 7;
+        IF days > p[1]::bigint THEN
+            days := days - 7;
+        END IF;
+        RETURN ms + 86400000 * (p[1]::bigint - days);
+    END IF;
+    p := regexp_match(word, '^([+-]?\d*\.?\d+|[+-]?\d+\.) *(second|minute|hour|day|month|year)s?$');
+    IF p IS NOT NULL THEN
+        n := p[1]::double precision;
+        IF p[2] IN ('month', 'year') THEN
+            whole := trunc(n)::bigint;
+            ms := terrace.add_months(ms, whole * CASE WHEN p[2] = 'year' THEN 12 ELSE 1 END);
+            n := n - whole;
+            RETURN ms + trunc(n * CASE WHEN p[2] = 'year' THEN 31536000000.0 ELSE 2592000000.0 END
+                + CASE WHEN n < 0 THEN -0.5 ELSE 0.5 END)::bigint;
+        END IF;
+        RETURN ms + trunc(n * CASE p[2] WHEN 'second' THEN 1000.0 WHEN 'minute' THEN 60000.0
+            WHEN 'hour' THEN 3600000.0 ELSE 86400000.0 END::double precision
+            + CASE WHEN n < 0 THEN -0.5 ELSE 0.5 END)::bigint;
+    END IF;
+    p := regexp_match(word, '^([+-])(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)$');
+    IF p IS NOT NULL THEN
+        RETURN ms + CASE WHEN p[1] = '-' THEN -1 ELSE 1 END * terrace.clock(p[2]);
+    END IF;
+    IF word IN ('localtime', 'utc', 'auto', 'unixepoch', 'julianday', 'subsec', 'subsecond', 'ceiling', 'floor')
+        OR word ~ '^[+-]\d\d\d\d-' THEN
+        RAISE EXCEPTION 'the modifier % has no counterpart in Postgres here', modifier USING ERRCODE = 'TR001';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION terrace.modified(ms bigint, modifiers text[]) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    modifier text;
+BEGIN
+    ms := terrace.valid(ms);
+    FOREACH modifier IN ARRAY modifiers LOOP
+        ms := terrace.valid(terrace.modified_once(ms, modifier));
+    END LOOP;
+    RETURN ms;
+END $$;
+CREATE FUNCTION terrace.moment(x double precision, modifiers text[]) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    first text := lower(btrim(modifiers[1]));
+BEGIN
+    IF first = 'unixepoch' OR (first = 'auto' AND NOT (x >= 0 AND x < 5373484.5)) THEN
+        RETURN terrace.modified(CASE WHEN x BETWEEN -210866760000 AND 253402300799
+            THEN trunc(x * 1000.0 + 210866760000000.0 + 0.5)::bigint END, modifiers[2:]);
+    END IF;
+    IF NOT (x >= 0 AND x < 5373484.5) THEN
+        RETURN NULL;
+    END IF;
+    IF first IN ('auto', 'julianday') THEN
+        modifiers := modifiers[2:];
+    END IF;
+    RETURN terrace.modified(trunc(x * 86400000.0 + 0.5)::bigint, modifiers);
+END $$;
+CREATE FUNCTION terrace.moment(x text, modifiers text[]) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    IF x ~ '^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$' THEN
+        RETURN terrace.moment(x::double precision, modifiers);
+    END IF;
+    IF lower(btrim(modifiers[1])) = 'auto' THEN
+        modifiers := modifiers[2:];
+    END IF;
+    RETURN terrace.modified(terrace.moment_of(x), modifiers);
+END $$;
+CREATE FUNCTION terrace.strftime(form text, ms bigint) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    p record;
+    seconds bigint;
+    of_year bigint;
+    weekday bigint;
+    iso timestamp;
+    result text := '';
+    at int := 1;
+    letter text;
+BEGIN
+    SELECT * INTO p FROM terrace.parts(ms);
+    seconds := p.daytime / 1000;
+    of_year := (terrace.days(p.y, p.m, p.d) - terrace.days(p.y, 1, 1)) / 2;
+    weekday := ((ms + 129600000) / 86400000) % 7;
+    iso := to_timestamp((ms - 210866760000000) / 1000.0) AT TIME ZONE 'UTC';
+    WHILE at <= length(form) LOOP
+        letter := substr(form, at, 1);
+        IF letter <> '%' THEN
+            result := result || letter;
+        ELSE
+            at := at + 1;
+            letter := substr(form, at, 1);
+            result := result || CASE letter
+                WHEN 'd' THEN lpad(p.d::text, 2, '0') WHEN 'e' THEN lpad(p.d::text, 2, ' ')
+                WHEN 'm' THEN lpad(p.m::text, 2, '0') WHEN 'Y' THEN terrace.year_text(p.y)
+                WHEN 'H' THEN lpad((seconds / 3600)::text, 2, '0') WHEN 'k' THEN lpad((seconds / 3600)::text, 2, ' ')
+                WHEN 'I' THEN lpad(((seconds / 3600 + 11) % 12 + 1)::text, 2, '0')
+                WHEN 'l' THEN lpad(((seconds / 3600 + 11) % 12 + 1)::text, 2, ' ')
+                WHEN 'M' THEN lpad((seconds / 60 % 60)::text, 2, '0') WHEN 'S' THEN lpad((seconds % 60)::text, 2, '0')
+                WHEN 'f' THEN lpad((seconds % 60)::text, 2, '0') || '.' || lpad((p.daytime % 1000)::text, 3, '0')
+                WHEN 'F' THEN terrace.year_text(p.y) || '-' || lpad(p.m::text, 2, '0') || '-' || lpad(p.d::text, 2, '0')
+                WHEN 'R' THEN lpad((seconds / 3600)::text, 2, '0') || ':' || lpad((seconds / 60 % 60)::text, 2, '0')
+                WHEN 'T' THEN terrace.time_of(ms)
+                WHEN 'j' THEN lpad((of_year + 1)::text, 3, '0')
+                WHEN 's' THEN terrace.unixepoch_of(ms)::text
+                WHEN 'p' THEN CASE WHEN seconds >= 43200 THEN 'PM' ELSE 'AM' END
+                WHEN 'P' THEN CASE WHEN seconds >= 43200 THEN 'pm' ELSE 'am' END
+                WHEN 'w' THEN weekday::text WHEN 'u' THEN CASE WHEN weekday = 0 THEN '7' ELSE weekday::text END
+                WHEN 'W' THEN lpad(((of_year + 7 - (weekday + 6) % 7) / 7)::text, 2, '0')
+                WHEN 'U' THEN lpad(((of_year + 7 - weekday) / 7)::text, 2, '0')
+                WHEN 'G' THEN to_char(iso, 'IYYY') WHEN 'g' THEN to_char(iso, 'IY') WHEN 'V' THEN to_char(iso, 'IW')
+                ELSE '%' END;
+        END IF;
+        at := at + 1;
+    END LOOP;
+    RETURN result;
+END $$;
+CREATE FUNCTION terrace.year_text(y bigint) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE WHEN y < 0 THEN '-' ELSE '' END || lpad(abs(y)::text, 4, '0') $$;
+CREATE FUNCTION terrace.date_of(ms bigint) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT terrace.year_text(y) || '-' || lpad(m::text, 2, '0') || '-' || lpad(d::text, 2, '0') FROM terrace.parts(ms) $$;
+CREATE FUNCTION terrace.time_of(ms bigint) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT lpad((s / 3600)::text, 2, '0') || ':' || lpad((s / 60 % 60)::text, 2, '0') || ':' || lpad((s % 60)::text, 2, '0')
+    FROM (SELECT daytime / 1000 AS s FROM terrace.parts(ms)) AS clock $$;
+CREATE FUNCTION terrace.datetime_of(ms bigint) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.date_of(ms) || ' ' || terrace.time_of(ms) $$;
+CREATE FUNCTION terrace.julianday_of(ms bigint) RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT ms::double precision / 86400000.0::double precision $$;
+CREATE FUNCTION terrace.unixepoch_of(ms bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT ms / 1000 - 210866760000 $$;
+
+-- JSON, as text in its own order.
+CREATE FUNCTION terrace.json(x text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT regexp_replace((x::json)::text, '("(?:[^"\\]|\\.)*")|\s+', '\1', 'g') $$;
+CREATE FUNCTION terrace.json(x json) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT regexp_replace(x::text, '("(?:[^"\\]|\\.)*")|\s+', '\1', 'g') $$;
+CREATE FUNCTION terrace.json_valid(x text) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    PERFORM x::json;
+    RETURN 1;
+EXCEPTION WHEN invalid_text_representation THEN
+    RETURN 0;
+END $$;
+CREATE FUNCTION terrace.json_at(document text, path text) RETURNS json
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    here json := document::json;
+    rest text := substr(path, 2);
+    p text[];
+    index bigint;
+BEGIN
+    IF path NOT LIKE '$%' THEN
+        RAISE EXCEPTION 'bad JSON path: %', path USING ERRCODE = 'TR001';
+    END IF;
+    WHILE rest <> '' LOOP
+        p := regexp_match(rest, '^\[(#?)(-?\d+)?\](.*)$');
+        IF p IS NOT NULL THEN
+            IF json_typeof(here) <> 'array' THEN
+                RETURN NULL;
+            END IF;
+            index := coalesce(p[2], '0')::bigint;
+            IF p[1] = '#' THEN
+                index := index + json_array_length(here);
+            END IF;
+            IF index < 0 THEN
+                RETURN NULL;
+            END IF;
+            here := here -> index::int;
+            rest := p[3];
+        ELSE
+            p := regexp_match(rest, '^\.(?:"((?:[^"\\]|\\.)*)"|([^.\[]+))(.*)$');
+            IF p IS NULL THEN
+                RAISE EXCEPTION 'bad JSON path: %', path USING ERRCODE = 'TR001';
+            END IF;
+            IF json_typeof(here) <> 'object' THEN
+                RETURN NULL;
+            END IF;
+            -- SQLite takes the first of several members of one name, Postgres the last.
+            here := (SELECT value FROM json_each(here) WITH ORDINALITY AS m(key, value, place)
+                WHERE key = coalesce(replace(p[1], '\"', '"'), p[2]) ORDER BY place LIMIT 1);
+            rest := p[3];
+        END IF;
+        IF here IS NULL THEN
+            RETURN NULL;
+        END IF;
+    END LOOP;
+    RETURN here;
+END $$;
+CREATE FUNCTION terrace.json_value(x json) RETURNS terrace.value
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    plain text := x #>> '{}';
+BEGIN
+    RETURN CASE json_typeof(x)
+        WHEN 'null' THEN NULL::terrace.value
+        WHEN 'boolean' THEN terrace.any(CASE WHEN plain = 'true' THEN 1 ELSE 0 END::bigint)
+        WHEN 'string' THEN terrace.any(plain)
+        WHEN 'number' THEN CASE WHEN plain ~ '^-?\d+$' AND abs(plain::numeric) < 9223372036854775808
+            THEN terrace.any(plain::bigint) ELSE terrace.any(plain::double precision) END
+        ELSE terrace.any(terrace.json(x)) END;
+END $$;
+CREATE FUNCTION terrace.json_type_of(x json) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE json_typeof(x) WHEN 'boolean' THEN x #>> '{}' WHEN 'string' THEN 'text'
+        WHEN 'number' THEN CASE WHEN x #>> '{}' ~ '^-?\d+$' THEN 'integer' ELSE 'real' END ELSE json_typeof(x) END $$;
+CREATE FUNCTION terrace.json_type(document text, path text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.json_type_of(terrace.json_at(document, path)) $$;
+CREATE FUNCTION terrace.json_array_length(document text, path text) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    here json := terrace.json_at(document, path);
+BEGIN
+    RETURN CASE WHEN json_typeof(here) = 'array' THEN json_array_length(here) WHEN here IS NOT NULL THEN 0 END;
+END $$;
+CREATE FUNCTION terrace.json_each(text, text)
+RETURNS TABLE (key terrace.value, value terrace.value, type text, atom terrace.value, fullkey text, path text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+#variable_conflict use_column
+DECLARE
+    root text := $2;
+    here json := terrace.json_at($1, $2);
+BEGIN
+    IF here IS NULL THEN
+        RETURN;
+    END IF;
+    CASE json_typeof(here)
+    WHEN 'array' THEN
+        RETURN QUERY SELECT terrace.any(m.place - 1), terrace.json_value(m.value), terrace.json_type_of(m.value),
+            CASE WHEN json_typeof(m.value) IN ('array', 'object') THEN NULL::terrace.value ELSE terrace.json_value(m.value) END,
+            root || '[' || (m.place - 1) || ']', root
+            FROM json_array_elements(here) WITH ORDINALITY AS m(value, place) ORDER BY m.place;
+    WHEN 'object' THEN
+        RETURN QUERY SELECT terrace.any(m.key), terrace.json_value(m.value), terrace.json_type_of(m.value),
+            CASE WHEN json_typeof(m.value) IN ('array', 'object') THEN NULL::terrace.value ELSE terrace.json_value(m.value) END,
+            root || CASE WHEN m.key ~ '^[A-Za-z][A-Za-z0-9]*$' THEN '.' || m.key ELSE '."' || m.key || '"' END, root
+            FROM json_each(here) WITH ORDINALITY AS m(key, value, place) ORDER BY m.place;
+    ELSE
+        RETURN QUERY SELECT NULL::terrace.value, terrace.json_value(here), terrace.json_type_of(here),
+            terrace.json_value(here), root, root;
+    END CASE;
+END $$;
+
+-- printf.
+CREATE FUNCTION terrace.padded(flags text, width int, sign text, digits text, zeros boolean) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE WHEN length(sign || digits) >= width THEN sign || digits
+        WHEN flags LIKE '%-%' THEN rpad(sign || digits, width)
+        WHEN zeros AND flags LIKE '%0%' THEN sign || lpad(digits, width - length(sign), '0')
+        ELSE lpad(sign || digits, width) END $$;
+CREATE FUNCTION terrace.grouped(digits text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT reverse(regexp_replace(reverse(digits), '(\d{3})(?=\d)', '\1,', 'g')) $$;
+CREATE FUNCTION terrace.format_integer(letter text, flags text, width int, digits int, x bigint) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    value bigint := coalesce(x, 0);
+    number text;
+    sign text := '';
+BEGIN
+    IF letter IN ('d', 'i') THEN
+        number := ltrim(value::text, '-');
+        sign := CASE WHEN value < 0 THEN '-' WHEN flags LIKE '%+%' THEN '+' WHEN flags LIKE '% %' THEN ' ' ELSE '' END;
+    ELSIF letter = 'u' THEN
+        number := CASE WHEN value < 0 THEN (value::numeric + 18446744073709551616)::text ELSE value::text END;
+    ELSIF letter = 'o' THEN
+        number := '';
+        LOOP
+            number := (value & 7)::text || number;
+            value := terrace.shift_right(value, 3) & 2305843009213693951;
+            EXIT WHEN value = 0;
+        END LOOP;
+    ELSE
+        number := to_hex(value);
+        IF letter = 'X' THEN
+            number := upper(number);
+        END IF;
+    END IF;
+    number := lpad(number, greatest(digits, length(number)), '0');
+    IF flags LIKE '%,%' THEN
+        IF flags LIKE '%0%' OR letter NOT IN ('d', 'i', 'u') THEN
+            RAISE EXCEPTION 'printf with , and 0, or of hexadecimal digits' USING ERRCODE = 'TR001';
+        END IF;
+        number := terrace.grouped(number);
+    END IF;
+    RETURN terrace.padded(flags, width, sign, number, true);
+END $$;
+CREATE FUNCTION terrace.format_real(flags text, width int, digits int, x double precision) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    value double precision := coalesce(x, 0);
+    magnitude numeric := round(terrace.exact(abs(value)), digits);
+    sign text := CASE WHEN value < 0 THEN '-' WHEN flags LIKE '%+%' THEN '+' WHEN flags LIKE '% %' THEN ' ' ELSE '' END;
+    number text := magnitude::text;
+BEGIN
+    IF abs(value) >= 1e15 THEN
+        RAISE EXCEPTION 'printf of a real with more digits than it has' USING ERRCODE = 'TR001';
+    END IF;
+    IF flags LIKE '%,%' THEN
+        number := terrace.grouped(split_part(number, '.', 1)) || CASE WHEN digits > 0 THEN '.' || split_part(number, '.', 2) ELSE '' END;
+    END IF;
+    RETURN terrace.padded(flags, width, sign, number, true);
+END $$;
+CREATE FUNCTION terrace.format_text(letter text, flags text, width int, digits int, x text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    value text := x;
+BEGIN
+    IF letter = 'Q' AND x IS NULL THEN
+        RETURN terrace.padded(flags, width, '', 'NULL', false);
+    END IF;
+    value := coalesce(value, CASE WHEN letter IN ('q', 'Q') THEN '(NULL)' ELSE '' END);
+    IF digits IS NOT NULL THEN
+        value := substr(value, 1, digits);
+    END IF;
+    value := CASE letter WHEN 'q' THEN replace(value, '''', '''''')
+        WHEN 'Q' THEN '''' || replace(value, '''', '''''') || '''' WHEN 'w' THEN replace(value, '"', '""') ELSE value END;
+    RETURN terrace.padded(flags, width, '', value, false);
 END $$;

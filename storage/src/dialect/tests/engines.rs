@@ -1,6 +1,5 @@
 //! Both engines side by side: each statement runs on SQLite and, translated, on Postgres.
 
-use std::collections::BTreeMap;
 
 use rusqlite::types::{Value as SqliteValue, ValueRef};
 use tokio::runtime::Runtime;
@@ -59,7 +58,7 @@ impl Engines {
             runtime.block_on(client.batch_execute(functions)).unwrap();
         }
         runtime
-            .block_on(client.batch_execute("SET client_min_messages = error"))
+            .block_on(client.batch_execute("SET client_min_messages = error; SET search_path = public"))
             .unwrap();
         let sqlite = rusqlite::Connection::open_in_memory().unwrap();
         sqlite.execute_batch("PRAGMA foreign_keys = ON").unwrap();
@@ -90,6 +89,7 @@ impl Engines {
         self.sqlite.execute_batch("SAVEPOINT one").unwrap();
         let sqlite = self.on_sqlite(text, values);
         let translated = translate(text, &self.schema, &kinds);
+        self.runtime.block_on(self.client.batch_execute("BEGIN")).unwrap();
         let outcome = match (sqlite, translated) {
             (Err(_), Err(_)) => Outcome::BothFailed,
             (Ok(_), Err(refusal)) => refused(&refusal),
@@ -99,11 +99,12 @@ impl Engines {
                 compared(text, values, &translated, sqlite, postgres, is_ordered)
             }
         };
-        let end = match outcome {
-            Outcome::Same(_) => "RELEASE one",
-            _ => "ROLLBACK TO one; RELEASE one",
+        let (end, postgres_end) = match outcome {
+            Outcome::Same(_) => ("RELEASE one", "COMMIT"),
+            _ => ("ROLLBACK TO one; RELEASE one", "ROLLBACK"),
         };
         self.sqlite.execute_batch(end).unwrap();
+        self.runtime.block_on(self.client.batch_execute(postgres_end)).unwrap();
         if let Outcome::Same(_) = outcome {
             self.schema.apply(text).unwrap();
         }
@@ -115,7 +116,7 @@ impl Engines {
         let mut statement = self.sqlite.prepare(text).map_err(|error| error.to_string())?;
         let columns = statement.column_names().map(str::to_owned).collect();
         let width = statement.column_count();
-        let bound = values.iter().map(sqlite_value);
+        let bound = values.iter().map(sqlite_value).take(statement.parameter_count());
         for (at, value) in bound.enumerate() {
             statement.raw_bind_parameter(at + 1, value).map_err(|error| error.to_string())?;
         }
@@ -141,12 +142,8 @@ impl Engines {
     ) -> Result<Answer, tokio_postgres::Error> {
         let columns = translated.columns.iter().map(|column| column.name.clone()).collect();
         if translated.effect != Effect::Read && translated.effect != Effect::Write {
-            let texts = format!("BEGIN; {}; COMMIT", translated.texts.join("; "));
-            let result = self.runtime.block_on(self.client.batch_execute(&texts));
-            if let Err(error) = result {
-                self.runtime.block_on(self.client.batch_execute("ROLLBACK"))?;
-                return Err(error);
-            }
+            let texts = translated.texts.join("; ");
+            self.runtime.block_on(self.client.batch_execute(&texts))?;
             return Ok(Answer { columns, rows: Vec::new(), changes: None });
         }
         let types = translated.parameters.iter().map(|parameter| postgres_type(parameter.kind));
@@ -228,7 +225,9 @@ fn compared(
     let (mut sqlite, mut postgres) = match both {
         (Ok(sqlite), Ok(postgres)) => (sqlite, postgres),
         (Err(_), Err(_)) => return Outcome::BothFailed,
-        (Ok(_), Err(error)) if is_refusal(&error) => return Outcome::Refused(message(&error)),
+        (Ok(_), Err(error)) if is_refusal(&error) || is_ignored(text, &error) => {
+            return Outcome::Refused(message(&error));
+        }
         (sqlite, postgres) => {
             let postgres = postgres.map_err(|error| message(&error));
             let texts = &translated.texts;
@@ -268,6 +267,13 @@ fn sort(rows: &mut [Vec<Value>]) {
 
 fn is_refusal(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| REFUSALS.contains(&code.code()))
+}
+
+/// `OR IGNORE` and `OR REPLACE` are for keys only in Postgres. Other constraints fail, and say which one.
+fn is_ignored(text: &str, error: &tokio_postgres::Error) -> bool {
+    let is_lenient = text.contains("OR IGNORE") || text.contains("REPLACE INTO");
+    let is_constraint = error.code().is_some_and(|code| ["23502", "23514"].contains(&code.code()));
+    is_lenient && is_constraint
 }
 
 fn message(error: &tokio_postgres::Error) -> String {
@@ -345,6 +351,3 @@ impl<'a> FromSql<'a> for Read {
     }
 }
 
-/// Reasons for refusals, and how often each was given.
-#[derive(Debug, Default)]
-pub(super) struct Tally(pub(super) BTreeMap<String, usize>);

@@ -1,0 +1,144 @@
+//! The proof: the same statements on SQLite and Postgres give the same rows, kinds and counts, or are refused by name.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use proptest::collection::vec;
+use proptest::prelude::any;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use super::dice::Dice;
+use super::engines::{Engines, Outcome};
+use super::expressions::literal;
+use super::statements::{self, Statement};
+use super::tables;
+
+/// Cases that are run unless the environment says otherwise; each has some thirty statements.
+const CASES: u32 = 800;
+
+/// Says how many cases are run.
+const CASES_VARIABLE: &str = "TERRACE_DIALECT_CASES";
+
+/// Goes on after a difference, to see them all.
+const SURVEY_VARIABLE: &str = "TERRACE_DIALECT_SURVEY";
+
+/// At least this share of what SQLite runs must run on Postgres, in hundredths.
+const LEAST_SHARE: usize = 95;
+
+/// What came of all statements.
+#[derive(Debug, Default)]
+struct Tally {
+    same: usize,
+    failed: usize,
+    refused: usize,
+    different: usize,
+    reasons: BTreeMap<String, usize>,
+}
+
+#[test]
+fn both_engines_give_the_same_answers() {
+    let cases = std::env::var(CASES_VARIABLE).ok().and_then(|cases| cases.parse().ok());
+    let config = Config {
+        cases: cases.unwrap_or(CASES),
+        failure_persistence: None,
+        max_shrink_iters: 2_000,
+        ..Config::default()
+    };
+    let engines = RefCell::new(Engines::start());
+    let tally = RefCell::new(Tally::default());
+    let numbers = vec(vec(any::<u32>(), 0..120), 2..26);
+    let result = TestRunner::new(config).run(&numbers, |numbers| {
+        run(&mut engines.borrow_mut(), &mut tally.borrow_mut(), &numbers)
+    });
+    let tally = tally.into_inner();
+    report(&tally);
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    let share = tally.same * 100 / (tally.same + tally.refused).max(1);
+    assert!(share >= LEAST_SHARE, "only {share} % of the statements run on Postgres");
+}
+
+fn report(tally: &Tally) {
+    let Tally { same, failed, refused, different, reasons } = tally;
+    println!("{same} statements gave the same answer, {failed} failed on both, {refused} were refused by name, {different} differed");
+    let mut reasons: Vec<_> = reasons.iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    for (reason, count) in reasons.iter().take(25) {
+        println!("{count:6} {reason}");
+    }
+}
+
+fn run(
+    engines: &mut Engines,
+    tally: &mut Tally,
+    numbers: &[Vec<u32>],
+) -> Result<(), TestCaseError> {
+    engines.reset();
+    let mut script = String::new();
+    let [schema, rows, rest @ ..] = numbers else {
+        return Ok(());
+    };
+    let (tables, definitions) = tables::tables(&mut Dice::new(schema));
+    let mut dice = Dice::new(rows);
+    let definitions = definitions.into_iter().map(|text| Statement {
+        text,
+        values: Vec::new(),
+        is_ordered: false,
+    });
+    let mut all: Vec<Statement> = definitions.collect();
+    for table in &tables {
+        all.extend(statements::filling(&mut dice, table));
+    }
+    for numbers in rest {
+        all.push(statements::statement(&mut Dice::new(numbers), &tables));
+    }
+    all.extend(tables.iter().map(|table| Statement {
+        text: format!("SELECT * FROM {} ORDER BY id", table.name),
+        values: Vec::new(),
+        is_ordered: true,
+    }));
+    for statement in &all {
+        note(&mut script, statement);
+        let outcome = engines.run(&statement.text, &statement.values, statement.is_ordered);
+        count(tally, outcome, &script)?;
+    }
+    Ok(())
+}
+
+fn count(tally: &mut Tally, outcome: Outcome, script: &str) -> Result<(), TestCaseError> {
+    match outcome {
+        Outcome::Same(_) => tally.same += 1,
+        Outcome::BothFailed => tally.failed += 1,
+        Outcome::Refused(reason) => {
+            tally.refused += 1;
+            *tally.reasons.entry(general(&reason)).or_default() += 1;
+        }
+        Outcome::Different(difference) => {
+            if std::env::var_os(SURVEY_VARIABLE).is_none() {
+                return Err(TestCaseError::fail(format!("{difference}\n\n{script}")));
+            }
+            tally.different += 1;
+            println!("DIFFERENT {difference}\n");
+        }
+    }
+    Ok(())
+}
+
+/// The statement as a file of the corpus has it.
+fn note(script: &mut String, statement: &Statement) {
+    if !statement.values.is_empty() {
+        let values: Vec<String> = statement.values.iter().map(literal).collect();
+        let _ = writeln!(script, "-- with {}", values.join(" | "));
+    }
+    let _ = writeln!(script, "{};", statement.text);
+}
+
+/// A reason without its place and numbers.
+fn general(reason: &str) -> String {
+    let reason = reason.split_once(": ").map_or(reason, |(place, rest)| {
+        if place.starts_with("line") { rest } else { reason }
+    });
+    reason.replace(|letter: char| letter.is_ascii_digit(), "#").chars().take(110).collect()
+}
