@@ -4,9 +4,10 @@ use sqlite3_parser::ast::{As, Expr, ResultColumn, SortedColumn, WindowDef};
 
 use super::convert::condition;
 use super::kind::Collation;
+use super::expressions::plain;
 use super::names;
 use super::refusal::{Fault, Outcome};
-use super::scope::{Field, Scope};
+use super::scope::Field;
 use super::source;
 use super::term::Term;
 use super::translator::Translator;
@@ -202,18 +203,23 @@ impl Translator<'_> {
 
     /// The name of a column that has no alias: a column's own, or the text of the expression.
     fn shown_name(&mut self, expression: &Expr<'_>) -> String {
-        let name = match expression {
-            Expr::Id(id) => names::fold(id.0),
+        let written = match plain(expression) {
+            Expr::Id(id) => id.0,
             Expr::Name(name) | Expr::Qualified(_, name) | Expr::DoublyQualified(_, _, name) => {
-                names::folded(name)
+                name.0
             }
             _ => return source::text_of(self.text, expression),
         };
-        let scope: Option<&Scope> = self.scopes.last();
-        let fields = scope.into_iter().flat_map(|scope| &scope.items);
-        let mut fields = fields.flat_map(|item| &item.fields);
-        let shown = fields.find(|field| field.name == name);
-        shown.map_or(name, |field| field.shown.clone())
+        let written = names::unquoted(written).into_owned();
+        // Inside of another query a column is named before it is found.
+        if self.query_depth > 1 {
+            return written;
+        }
+        let name = written.to_ascii_lowercase();
+        let items = self.scopes.last().map(|scope| &scope.items);
+        let mut items = items.into_iter().flatten();
+        let field = items.find_map(|item| item.field(&name));
+        field.map_or(written, |field| field.shown.clone())
     }
 
     fn all_columns(&mut self, table: Option<&str>, outputs: &mut Vec<Output>) -> Outcome<()> {

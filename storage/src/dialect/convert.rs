@@ -174,8 +174,9 @@ pub(super) fn cast(term: &Term, words: &str) -> Outcome<Term> {
     };
     let mut result = Term::of(text, kind)
         .nullable(term.nullable)
-        .bytewise(term.is_bytewise);
+        .bytewise(term.is_bytewise && term.is(Kind::Text));
     result.affinity = affinity;
+    result.collation = term.collation;
     Ok(result)
 }
 

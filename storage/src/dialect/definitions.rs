@@ -199,6 +199,11 @@ impl Translator<'_> {
         body: &AlterTableBody<'_>,
     ) -> Outcome<Vec<String>> {
         let name = self.table_name(name)?;
+        if let AlterTableBody::RenameColumn { old, new } = body
+            && names::folded(old) == names::folded(new)
+        {
+            return Ok(Vec::new());
+        }
         let known = self.schema.tables.get(&name);
         let table = known.ok_or_else(|| Fault::unknown(format!("no such table: {name}")))?;
         let change = match body {

@@ -5,6 +5,7 @@ use sqlite3_parser::ast::{Expr, Name, Operator, Select, Type as TypeName, UnaryO
 
 use super::comparisons::{self, Compare};
 use super::convert::{self, condition};
+use super::literals;
 use super::kind::{Affinity, Kind, Type};
 use super::names;
 use super::refusal::{At, Fault, Outcome};
@@ -17,8 +18,16 @@ impl Translator<'_> {
         if let Some(key) = self.group_key(expression) {
             return Ok(key);
         }
-        self.nested(|translator| translator.dispatch(expression))
-            .at(expression)
+        let outer = self.collation_inside.take();
+        let term = self.nested(|translator| translator.dispatch(expression));
+        let mut term = term.at(expression)?;
+        // SQLite's expressions have the collation that is written anywhere inside of them.
+        if let Some(collation) = self.collation_inside {
+            term.collation = Some(collation);
+            term.is_collated = true;
+        }
+        self.collation_inside = outer.or(self.collation_inside);
+        Ok(term)
     }
 
     /// Prints an expression where Postgres wants a `boolean`.
@@ -84,10 +93,10 @@ impl Translator<'_> {
     }
 
     fn unary(&mut self, operator: UnaryOperator, operand: &Expr<'_>) -> Outcome<Term> {
-        if let (UnaryOperator::Negative, Expr::Literal(literal)) = (operator, operand) {
-            if let Some(term) = super::literals::negative(literal) {
-                return Ok(term);
-            }
+        if let (UnaryOperator::Negative, Expr::Literal(literal)) = (operator, plain(operand))
+            && let Some(term) = literals::negative(literal)
+        {
+            return Ok(term);
         }
         let term = self.expression(operand)?;
         match operator {
@@ -304,9 +313,8 @@ impl Translator<'_> {
     }
 
     fn collate(&mut self, operand: &Expr<'_>, name: &str) -> Outcome<Term> {
-        let mut term = self.expression(operand)?;
-        term.collation = Some(comparisons::collation_named(&names::unquoted(name))?);
-        term.is_collated = true;
+        let term = self.expression(operand)?;
+        self.collation_inside = Some(comparisons::collation_named(&names::unquoted(name))?);
         Ok(term)
     }
 
@@ -328,5 +336,25 @@ impl Translator<'_> {
             term.ty = Type::Null;
         }
         Ok(term)
+    }
+}
+
+/// Without parentheses around it.
+pub(super) fn plain<'e>(expression: &'e Expr<'e>) -> &'e Expr<'e> {
+    match expression {
+        Expr::Parenthesized(parts) => match &parts[..] {
+            [one] => plain(one),
+            _ => expression,
+        },
+        _ => expression,
+    }
+}
+
+/// The number that a term of `GROUP BY` or `ORDER BY` is, which then names a column.
+pub(super) fn ordinal(expression: &Expr<'_>) -> Option<i64> {
+    match plain(expression) {
+        Expr::Unary(UnaryOperator::Negative, operand) => ordinal(operand).map(i64::saturating_neg),
+        Expr::Unary(UnaryOperator::Positive, operand) => ordinal(operand),
+        other => other.is_integer(),
     }
 }

@@ -4,7 +4,7 @@
 use super::calls::Call;
 use super::comparisons::Compare;
 use super::convert::{self, condition};
-use super::kind::{Kind, Type};
+use super::kind::{Collation, Kind, Type};
 use super::refusal::{Fault, Outcome};
 use super::term::{Constant, Term};
 use super::translator::{Source, Translator};
@@ -39,7 +39,7 @@ impl Translator<'_> {
             ("nullif", [left, right]) => self.null_if(left, right),
             ("iif" | "if", [test, then]) => self.if_then(test, then, &Term::null()),
             ("iif" | "if", [test, then, otherwise]) => self.if_then(test, then, otherwise),
-            ("min" | "max", [_, _, ..]) => self.extreme_of(name, arguments),
+            ("min" | "max", [_, _, ..]) => self.extreme_of(name, arguments)?,
             ("typeof", [one]) => type_of(one),
             ("likely" | "unlikely", [one]) | ("likelihood", [one, _]) => one.clone(),
             _ => return Ok(None),
@@ -76,13 +76,20 @@ impl Translator<'_> {
     }
 
     /// `min` and `max` of several values are `NULL` if one of them is, other than `least` and `greatest`.
-    fn extreme_of(&mut self, name: &str, arguments: &[Term]) -> Term {
+    fn extreme_of(&mut self, name: &str, arguments: &[Term]) -> Outcome<Term> {
+        let mut collations = arguments.iter().filter_map(|argument| argument.collation);
+        if collations.any(|collation| collation == Collation::NoCase) {
+            return Err(Fault::refused(
+                "min and max of a NOCASE column take one of several spellings",
+                "a CASE that compares lower(…)",
+            ));
+        }
         let nullable = arguments.iter().any(|argument| argument.nullable);
         let (ty, terms) = convert::unified(self, arguments.to_vec());
         let texts: Vec<String> = terms.iter().map(Term::ordered).collect();
         let function = if name == "min" { "least" } else { "greatest" };
         let text = format!("terrace.{function}(ARRAY[{}])", texts.join(", "));
-        Term::new(text, ty).nullable(nullable).bytewise(true)
+        Ok(Term::new(text, ty).nullable(nullable).bytewise(true))
     }
 
     fn text_function(&mut self, name: &str, arguments: &[Term]) -> Outcome<Option<Term>> {
@@ -203,7 +210,8 @@ impl Translator<'_> {
         if texts.len() > 3 {
             return Ok(None);
         }
-        let nullable = arguments.iter().any(|argument| argument.nullable);
+        // SQLite takes an empty blob for NULL here.
+        let nullable = kind == Kind::Blob || arguments.iter().any(|argument| argument.nullable);
         let text = format!("terrace.substr({})", texts.join(", "));
         Ok(Some(
             Term::of(text, kind)

@@ -3,6 +3,7 @@
 use sqlite3_parser::ast::{As, Expr, ResultColumn};
 
 use super::arm::Body;
+use super::expressions::ordinal;
 use super::names;
 use super::refusal::{Fault, Outcome};
 use super::scope::{Found, Scope};
@@ -49,7 +50,7 @@ impl Translator<'_> {
         expression: &'e Expr<'e>,
         columns: &'e [ResultColumn<'e>],
     ) -> Outcome<&'e Expr<'e>> {
-        if let Some(number) = expression.is_integer() {
+        if let Some(number) = ordinal(expression) {
             let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
             return match at.and_then(|at| columns.get(at)) {
                 Some(ResultColumn::Expr(meant, _)) => Ok(meant),

@@ -67,7 +67,8 @@ impl<'t> Translator<'t> {
                     .iter()
                     .map(|at| names::quoted(&target.table.columns[*at].name))
                     .collect();
-                let rows = self.rows(select, &target)?;
+                let skips_null = insert.resolve == Some(ResolveType::Ignore);
+                let rows = self.rows(select, &target, skips_null)?;
                 (format!(" ({}) {rows}", columns.join(", ")), *upsert)
             }
         };
@@ -121,22 +122,67 @@ impl<'t> Translator<'t> {
         Ok(table)
     }
 
-    fn rows(&mut self, select: &Select<'_>, target: &Target<'_>) -> Outcome<String> {
+    fn rows(
+        &mut self,
+        select: &Select<'_>,
+        target: &Target<'_>,
+        skips_null: bool,
+    ) -> Outcome<String> {
         let is_plain = select.with.is_none()
             && select.order_by.is_none()
             && select.limit.is_none()
             && select.body.compounds.is_none();
         match &select.body.select {
             OneSelect::Values(rows) if is_plain => {
-                let rows: Outcome<Vec<String>> =
+                let rows: Outcome<Vec<Vec<String>>> =
                     rows.iter().map(|row| self.row(row, target)).collect();
-                Ok(format!("VALUES {}", rows?.join(", ")))
+                let rows = rows?;
+                let needed = match skips_null {
+                    true => needed_columns(&rows, target),
+                    false => Vec::new(),
+                };
+                if !needed.is_empty() {
+                    return Ok(self.rows_without_null(&rows, &needed, target));
+                }
+                let rows: Vec<String> =
+                    rows.iter().map(|row| format!("({})", row.join(", "))).collect();
+                Ok(format!("VALUES {}", rows.join(", ")))
             }
             _ => self.selected_rows(select, target),
         }
     }
 
-    fn row(&mut self, values: &[Expr<'_>], target: &Target<'_>) -> Outcome<String> {
+    /// `OR IGNORE` also passes over rows with `NULL` where a column has none.
+    fn rows_without_null(
+        &mut self,
+        rows: &[Vec<String>],
+        needed: &[usize],
+        target: &Target<'_>,
+    ) -> String {
+        let name = names::quoted(&self.new_name());
+        let columns: Vec<String> = (0..target.columns.len()).map(|at| format!("c{at}")).collect();
+        let rows = rows.iter().map(|row| {
+            let values = row.iter().zip(&target.columns).map(|(value, at)| {
+                let value = match (value.as_str(), target.sequence()) {
+                    ("DEFAULT", Some(sequence)) => format!("nextval({sequence})"),
+                    _ => value.clone(),
+                };
+                format!("({value})::{}", target.kind(*at).postgres())
+            });
+            format!("({})", values.collect::<Vec<_>>().join(", "))
+        });
+        let rows: Vec<String> = rows.collect();
+        let conditions: Vec<String> =
+            needed.iter().map(|at| format!("c{at} IS NOT NULL")).collect();
+        format!(
+            "SELECT * FROM (VALUES {}) AS {name}({}) WHERE {}",
+            rows.join(", "),
+            columns.join(", "),
+            conditions.join(" AND ")
+        )
+    }
+
+    fn row(&mut self, values: &[Expr<'_>], target: &Target<'_>) -> Outcome<Vec<String>> {
         if values.len() != target.columns.len() {
             return Err(wrong_width(target, values.len()));
         }
@@ -150,7 +196,7 @@ impl<'t> Translator<'t> {
                 false => self.stored(term, *at, target).at(value)?,
             });
         }
-        Ok(format!("({})", texts.join(", ")))
+        Ok(texts)
     }
 
     /// A value as its column stores it. A rowid of `NULL` is the next one.
@@ -225,6 +271,18 @@ pub(super) fn column_position(table: &Table, name: &str) -> Outcome<usize> {
         return Err(Fault::wrong(format!("cannot change generated column {name}")));
     }
     Ok(position)
+}
+
+/// The given columns that have no `NULL`, and may be given one.
+fn needed_columns(rows: &[Vec<String>], target: &Target<'_>) -> Vec<usize> {
+    let is_literal = |text: &String| {
+        text == "DEFAULT" || text.starts_with('\'') || text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let columns = target.columns.iter().enumerate().filter(|(_, at)| {
+        target.table.columns[**at].not_null && !target.is_rowid(**at)
+    });
+    let columns = columns.map(|(position, _)| position);
+    columns.filter(|position| !rows.iter().all(|row| is_literal(&row[*position]))).collect()
 }
 
 fn wrong_width(target: &Target<'_>, given: usize) -> Box<Fault> {

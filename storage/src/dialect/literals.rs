@@ -46,8 +46,7 @@ pub(super) fn negative(literal: &Literal<'_>) -> Option<Term> {
         return Some(Term::constant(Constant::Integer(-integer)));
     }
     let real: f64 = text.parse().ok()?;
-    let is_plain = real.is_finite() && real != 0.0;
-    is_plain.then(|| Term::constant(Constant::Real(-real)))
+    real.is_finite().then(|| Term::constant(Constant::Real(-real)))
 }
 
 fn number(text: &str) -> Outcome<Term> {

@@ -4,6 +4,7 @@ use sqlite3_parser::ast::{Expr, NullsOrder, SortOrder, SortedColumn};
 
 use super::arm::Output;
 use super::comparisons;
+use super::expressions::ordinal;
 use super::names;
 use super::refusal::{At, Fault, Outcome};
 use super::scope::Field;
@@ -32,7 +33,7 @@ impl Translator<'_> {
     }
 
     fn order_term(&mut self, expression: &Expr<'_>, outputs: &[Output]) -> Outcome<Term> {
-        if let Some(number) = expression.is_integer() {
+        if let Some(number) = ordinal(expression) {
             let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
             let output = at.and_then(|at| outputs.get(at));
             let output = output.ok_or_else(|| Fault::wrong("ORDER BY term out of range"))?;
@@ -70,7 +71,7 @@ impl Translator<'_> {
         column: &SortedColumn<'_>,
     ) -> Option<usize> {
         let expression = uncollated(&column.expr);
-        if let Some(number) = expression.is_integer() {
+        if let Some(number) = ordinal(expression) {
             let at = usize::try_from(number).ok()?.checked_sub(1)?;
             return (at < fields.len()).then_some(at);
         }

@@ -1,6 +1,6 @@
 //! The columns that an expression can name, and which of them its statement may show.
 
-use super::kind::{Affinity, Collation, Type};
+use super::kind::{Affinity, Collation, Kind, Type};
 use super::names;
 use super::schema::Table;
 use super::term::Term;
@@ -55,7 +55,7 @@ impl Item {
             ty: column.ty,
             affinity: column.affinity,
             nullable: !column.not_null,
-            is_bytewise: true,
+            is_bytewise: column.ty == Type::Of(Kind::Text),
             collation: column.collation,
             text: format!("{}.{}", names::quoted(name), names::quoted(&column.name)),
             is_merged: false,
@@ -141,6 +141,11 @@ impl Scope {
 }
 
 impl Item {
+    /// The column of that name, or the one that is the rowid.
+    pub(super) fn field(&self, column: &str) -> Option<&Field> {
+        Some(&self.fields[self.position(column, true)?])
+    }
+
     fn position(&self, column: &str, is_qualified: bool) -> Option<usize> {
         let named = |field: &Field| field.name == column && (is_qualified || !field.is_merged);
         let position = self.fields.iter().position(named);

@@ -56,8 +56,12 @@ impl Translator<'_> {
     pub(super) fn select(&mut self, select: &Select<'_>) -> Outcome<Query> {
         self.nested(|translator| {
             let commons = translator.commons.len();
+            let outer = translator.collation_inside.take();
+            translator.query_depth += 1;
             let result = translator.select_with(select);
+            translator.query_depth -= 1;
             translator.commons.truncate(commons);
+            translator.collation_inside = outer;
             result
         })
     }

@@ -108,6 +108,8 @@ fn compared(token: &str) -> String {
     match token {
         "==" => "=".to_owned(),
         "!=" => "<>".to_owned(),
+        // The case of a string tells it from another.
+        _ if token.starts_with('\'') => token.to_owned(),
         _ => names::unquoted(token).to_ascii_lowercase(),
     }
 }

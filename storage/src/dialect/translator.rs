@@ -1,6 +1,6 @@
 //! The state of one translation: the schema, the parameters, and the scopes that an expression stands in.
 
-use super::kind::{Kind, Type};
+use super::kind::{Collation, Kind, Type};
 use super::names;
 use super::refusal::{Fault, Outcome};
 use super::schema::Schema;
@@ -48,9 +48,13 @@ pub(super) struct Translator<'t> {
     pub(super) scopes: Vec<Scope>,
     pub(super) commons: Vec<Common>,
     depth: usize,
+    /// How many queries the printed part is inside of.
+    pub(super) query_depth: usize,
     names_made: usize,
     /// The kinds that the next query's columns should have where they have none.
     pub(super) expected: Vec<Kind>,
+    /// The first collation that is written inside of the expression that is printed.
+    pub(super) collation_inside: Option<Collation>,
 }
 
 impl<'t> Translator<'t> {
@@ -63,8 +67,10 @@ impl<'t> Translator<'t> {
             scopes: Vec::new(),
             commons: Vec::new(),
             depth: 0,
+            query_depth: 0,
             names_made: 0,
             expected: Vec::new(),
+            collation_inside: None,
         }
     }
 

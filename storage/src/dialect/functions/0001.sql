@@ -90,7 +90,7 @@ BEGIN
     RETURN sign || substr(digits, 1, exponent + 1) || '.' || substr(digits, exponent + 2);
 END $$;
 
--- A positive real with that many significant digits, cut off: 1.23e4.
+-- A positive real, rounded to that many significant digits: 1.23e4.
 CREATE FUNCTION terrace.digits(x double precision, count int) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
@@ -104,9 +104,13 @@ BEGIN
         exponent := exponent - 1;
     END IF;
     IF exponent > count - 1 THEN
-        scaled := div(exact, ('1e' || (exponent - count + 1))::numeric);
+        scaled := round(exact / ('1e' || (exponent - count + 1))::numeric, 0);
     ELSE
-        scaled := trunc(exact * ('1e' || (count - 1 - exponent))::numeric);
+        scaled := round(exact * ('1e' || (count - 1 - exponent))::numeric, 0);
+    END IF;
+    IF length(scaled::text) > count THEN
+        exponent := exponent + 1;
+        scaled := scaled / 10;
     END IF;
     RETURN substr(scaled::text, 1, 1) || '.' || substr(scaled::text, 2) || 'e' || exponent;
 END $$;
@@ -692,13 +696,13 @@ BEGIN
             letter := substr(form, at, 1);
             result := result || CASE letter
                 WHEN 'd' THEN lpad(p.d::text, 2, '0') WHEN 'e' THEN lpad(p.d::text, 2, ' ')
-                WHEN 'm' THEN lpad(p.m::text, 2, '0') WHEN 'Y' THEN terrace.year_text(p.y)
+                WHEN 'm' THEN lpad(p.m::text, 2, '0') WHEN 'Y' THEN terrace.short_year_text(p.y)
                 WHEN 'H' THEN lpad((seconds / 3600)::text, 2, '0') WHEN 'k' THEN lpad((seconds / 3600)::text, 2, ' ')
                 WHEN 'I' THEN lpad(((seconds / 3600 + 11) % 12 + 1)::text, 2, '0')
                 WHEN 'l' THEN lpad(((seconds / 3600 + 11) % 12 + 1)::text, 2, ' ')
                 WHEN 'M' THEN lpad((seconds / 60 % 60)::text, 2, '0') WHEN 'S' THEN lpad((seconds % 60)::text, 2, '0')
                 WHEN 'f' THEN lpad((seconds % 60)::text, 2, '0') || '.' || lpad((p.daytime % 1000)::text, 3, '0')
-                WHEN 'F' THEN terrace.year_text(p.y) || '-' || lpad(p.m::text, 2, '0') || '-' || lpad(p.d::text, 2, '0')
+                WHEN 'F' THEN terrace.short_year_text(p.y) || '-' || lpad(p.m::text, 2, '0') || '-' || lpad(p.d::text, 2, '0')
                 WHEN 'R' THEN lpad((seconds / 3600)::text, 2, '0') || ':' || lpad((seconds / 60 % 60)::text, 2, '0')
                 WHEN 'T' THEN terrace.time_of(ms)
                 WHEN 'j' THEN lpad((of_year + 1)::text, 3, '0')
@@ -718,6 +722,10 @@ END $$;
 CREATE FUNCTION terrace.year_text(y bigint) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT CASE WHEN y < 0 THEN '-' ELSE '' END || lpad(abs(y)::text, 4, '0') $$;
+-- As printf writes it, where the sign is one of the four letters.
+CREATE FUNCTION terrace.short_year_text(y bigint) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT CASE WHEN y < 0 THEN '-' || lpad(abs(y)::text, 3, '0') ELSE lpad(y::text, 4, '0') END $$;
 CREATE FUNCTION terrace.date_of(ms bigint) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT terrace.year_text(y) || '-' || lpad(m::text, 2, '0') || '-' || lpad(d::text, 2, '0') FROM terrace.parts(ms) $$;
@@ -849,10 +857,12 @@ END $$;
 -- printf.
 CREATE FUNCTION terrace.padded(flags text, width int, sign text, digits text, zeros boolean) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT CASE WHEN length(sign || digits) >= width THEN sign || digits
-        WHEN flags LIKE '%-%' THEN rpad(sign || digits, width)
-        WHEN zeros AND flags LIKE '%0%' THEN sign || lpad(digits, width - length(sign), '0')
-        ELSE lpad(sign || digits, width) END $$;
+    -- SQLite counts bytes.
+    SELECT CASE WHEN missing <= 0 THEN sign || digits
+        WHEN flags LIKE '%-%' THEN sign || digits || repeat(' ', missing)
+        WHEN zeros AND flags LIKE '%0%' THEN sign || repeat('0', missing) || digits
+        ELSE repeat(' ', missing) || sign || digits END
+    FROM (SELECT width - octet_length(sign || digits) AS missing) AS padding $$;
 CREATE FUNCTION terrace.grouped(digits text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT reverse(regexp_replace(reverse(digits), '(\d{3})(?=\d)', '\1,', 'g')) $$;
@@ -916,9 +926,19 @@ BEGIN
     END IF;
     value := coalesce(value, CASE WHEN letter IN ('q', 'Q') THEN '(NULL)' ELSE '' END);
     IF digits IS NOT NULL THEN
+        IF octet_length(value) <> length(value) THEN
+            RAISE EXCEPTION 'printf with a precision counts bytes, and may cut a letter' USING ERRCODE = 'TR001';
+        END IF;
         value := substr(value, 1, digits);
     END IF;
     value := CASE letter WHEN 'q' THEN replace(value, '''', '''''')
         WHEN 'Q' THEN '''' || replace(value, '''', '''''') || '''' WHEN 'w' THEN replace(value, '"', '""') ELSE value END;
     RETURN terrace.padded(flags, width, '', value, false);
+END $$;
+
+-- RAISE(ABORT, …) of a trigger.
+CREATE FUNCTION terrace.raise(message text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RAISE EXCEPTION '%', message USING ERRCODE = 'TR002';
 END $$;

@@ -47,7 +47,7 @@ fn both_engines_give_the_same_answers() {
     };
     let engines = RefCell::new(Engines::start());
     let tally = RefCell::new(Tally::default());
-    let numbers = vec(vec(any::<u32>(), 0..120), 2..26);
+    let numbers = vec(vec(any::<u32>(), 30..160), 12..30);
     let result = TestRunner::new(config).run(&numbers, |numbers| {
         run(&mut engines.borrow_mut(), &mut tally.borrow_mut(), &numbers)
     });

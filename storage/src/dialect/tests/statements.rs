@@ -68,7 +68,7 @@ fn names_of(table: &Table, alias: &str) -> Vec<Name> {
 /// One statement.
 pub(super) fn statement(dice: &mut Dice<'_>, tables: &[Table]) -> Statement {
     let table = &tables[dice.below(tables.len())];
-    match dice.below(12) {
+    match dice.below(14) {
         0..=2 => simple(dice, tables, table),
         3 => joined(dice, tables, table),
         4 => grouped(dice, tables, table),
@@ -78,6 +78,8 @@ pub(super) fn statement(dice: &mut Dice<'_>, tables: &[Table]) -> Statement {
         8 => insert(dice, tables, table),
         9 => update(dice, tables, table),
         10 => delete(dice, tables, table),
+        11 => rows(dice, tables, table),
+        12 => definition(dice, table),
         _ => mixed(dice, tables, table),
     }
 }
@@ -317,4 +319,40 @@ fn mixed(dice: &mut Dice<'_>, tables: &[Table], table: &Table) -> Statement {
     };
     let is_ordered = text.contains("ORDER BY");
     finish(maker, text, is_ordered)
+}
+
+/// Rows beside rows, rows of JSON, and an update from another table.
+fn rows(dice: &mut Dice<'_>, tables: &[Table], table: &Table) -> Statement {
+    let mut maker = maker(dice, names_of(table, "a"), tables);
+    let name = &table.name;
+    let (number, text) = (maker.constant(Kind::Integer), maker.expression(Kind::Text, 1));
+    let text = match maker.dice.below(9) {
+        0 => format!("SELECT a.id FROM {name} a WHERE (a.id, {text}) > ({number}, 'a') ORDER BY a.id"),
+        1 => "SELECT j.key, j.value, type FROM json_each('[1, 2.5, \"x\", null, [3]]') j ORDER BY key".to_owned(),
+        2 => format!("SELECT a.id FROM {name} a WHERE a.id IN (SELECT value FROM json_each('[1,3,\"5\"]')) ORDER BY id"),
+        3 => format!("UPDATE {name} SET id = id FROM (SELECT 1 AS one) AS o WHERE {name}.id = o.one RETURNING {name}.id"),
+        4 => format!("SELECT rowid FROM {name} WHERE rowid < {number} ORDER BY 1"),
+        5 => format!("SELECT count(*), max(id) FROM {name} NATURAL JOIN (SELECT id FROM {name} WHERE id > {number})"),
+        6 => format!("SELECT id FROM {name} JOIN (SELECT id, 1 AS one FROM {name}) USING (id) ORDER BY id"),
+        7 => format!("SELECT a.id, w FROM (SELECT id, sum(id) OVER win AS w FROM {name} WINDOW win AS (ORDER BY id)) a ORDER BY 1"),
+        _ => format!("VALUES ({number}, {}), (2, NULL)", maker.constant(Kind::Text)),
+    };
+    let is_ordered = text.contains("ORDER BY");
+    finish(maker, text, is_ordered)
+}
+
+/// Changes of the schema that leave the columns as the case knows them, and statements of transactions.
+fn definition(dice: &mut Dice<'_>, table: &Table) -> Statement {
+    let name = &table.name;
+    let column = &table.columns[dice.below(table.columns.len())].name;
+    plain(match dice.below(8) {
+        0 => format!("CREATE INDEX IF NOT EXISTS more ON {name} ({column} DESC, id)"),
+        1 => "DROP INDEX IF EXISTS more".to_owned(),
+        2 => format!("ALTER TABLE {name} RENAME COLUMN {column} TO {column}"),
+        3 => format!("CREATE VIEW IF NOT EXISTS v AS SELECT id, {column} AS c, id / 2.0 AS half FROM {name}"),
+        4 => "SELECT * FROM v".to_owned(),
+        5 => "DROP VIEW IF EXISTS v".to_owned(),
+        6 => format!("CREATE UNIQUE INDEX IF NOT EXISTS other ON {name} (id, {column}) WHERE id > 1"),
+        _ => "SELECT count(*), typeof(max(c)) FROM v WHERE half > 1".to_owned(),
+    })
 }

@@ -91,6 +91,9 @@ fn definition(dice: &mut Dice<'_>, name: &str, kind: Kind) -> String {
         Kind::Blob => (&["BLOB"], &["x'00ff'", "x''"]),
     };
     let mut text = format!("{name} {}", dice.one_of(types));
+    if kind == Kind::Text && dice.rarely(5) {
+        text.push_str(" COLLATE NOCASE");
+    }
     if dice.rarely(4) {
         text.push_str(" NOT NULL");
         text.push_str(&format!(" DEFAULT {}", dice.one_of(defaults)));
