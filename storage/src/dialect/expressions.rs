@@ -154,11 +154,24 @@ impl Translator<'_> {
         Ok(self.compared(left, compare, right))
     }
 
+    /// A chain of `AND` or `OR`, which may be longer than expressions are deep.
     fn logical(&mut self, left: &Expr<'_>, word: &str, right: &Expr<'_>) -> Outcome<Term> {
-        let (left, right) = (self.expression(left)?, self.expression(right)?);
-        let nullable = left.nullable || right.nullable;
-        let text = format!("({} {word} {})", condition(&left), condition(&right));
-        Ok(Term::truth(text).nullable(nullable))
+        let operator = if word == "AND" { Operator::And } else { Operator::Or };
+        let (mut first, mut rest) = (left, vec![right]);
+        while let Expr::Binary(left, known, right) = first
+            && *known == operator
+        {
+            rest.push(right);
+            first = left;
+        }
+        let first = self.expression(first)?;
+        let (mut text, mut nullable) = (condition(&first), first.nullable);
+        for next in rest.into_iter().rev() {
+            let next = self.expression(next)?;
+            nullable |= next.nullable;
+            text = format!("{text} {word} {}", condition(&next));
+        }
+        Ok(Term::truth(format!("({text})")).nullable(nullable))
     }
 
     /// `IS`, which also asks for truth where `TRUE` or `FALSE` stands on the right.
@@ -341,20 +354,29 @@ impl Translator<'_> {
 
 /// Without parentheses around it.
 pub(super) fn plain<'e>(expression: &'e Expr<'e>) -> &'e Expr<'e> {
-    match expression {
-        Expr::Parenthesized(parts) => match &parts[..] {
-            [one] => plain(one),
-            _ => expression,
-        },
-        _ => expression,
+    let mut expression = expression;
+    while let Expr::Parenthesized(parts) = expression {
+        let [one] = &parts[..] else {
+            break;
+        };
+        expression = one;
     }
+    expression
 }
 
 /// The number that a term of `GROUP BY` or `ORDER BY` is, which then names a column.
 pub(super) fn ordinal(expression: &Expr<'_>) -> Option<i64> {
-    match plain(expression) {
-        Expr::Unary(UnaryOperator::Negative, operand) => ordinal(operand).map(i64::saturating_neg),
-        Expr::Unary(UnaryOperator::Positive, operand) => ordinal(operand),
-        other => other.is_integer(),
+    let (mut expression, mut sign) = (plain(expression), 1);
+    while let Expr::Unary(operator, operand) = expression {
+        sign *= match operator {
+            UnaryOperator::Negative => -1,
+            UnaryOperator::Positive => 1,
+            UnaryOperator::Not | UnaryOperator::BitwiseNot => return None,
+        };
+        expression = plain(operand);
+    }
+    match expression {
+        Expr::Literal(_) => Some(sign * expression.is_integer()?),
+        _ => None,
     }
 }

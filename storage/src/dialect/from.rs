@@ -39,7 +39,17 @@ impl Translator<'_> {
     ) -> Outcome<(String, Vec<Item>)> {
         let (mut text, mut items) = self.source_item(first)?;
         for join in joins {
-            let (right, right_items) = self.source_item(&join.table)?;
+            let (right, right_items) = match &join.table {
+                // Only the arguments of a function may name the tables before it.
+                SelectTable::TableCall(..) => {
+                    let scope = Scope::of(std::mem::take(&mut items));
+                    let work = |translator: &mut Self| translator.source_item(&join.table);
+                    let (source, scope) = self.within(scope, work)?;
+                    items = scope.items;
+                    source
+                }
+                table => self.source_item(table)?,
+            };
             let word = join_word(join.operator);
             let left_count = items.len();
             items.extend(right_items);
@@ -108,6 +118,10 @@ impl Translator<'_> {
 
     /// One item, or several in parentheses.
     fn source_item(&mut self, table: &SelectTable<'_>) -> Outcome<(String, Vec<Item>)> {
+        self.unplaced_item(table).at(table)
+    }
+
+    fn unplaced_item(&mut self, table: &SelectTable<'_>) -> Outcome<(String, Vec<Item>)> {
         match table {
             SelectTable::Table(name, alias, _) => {
                 let (text, item) = self.named_item(name, alias.as_ref())?;
@@ -131,7 +145,6 @@ impl Translator<'_> {
                 Ok((text, vec![item]))
             }
         }
-        .at(table)
     }
 
     fn named_item(

@@ -7,6 +7,7 @@ use sqlite3_parser::lexer::Scanner;
 use sqlite3_parser::lexer::sql::Tokenizer;
 
 use super::refusal::{Fault, Outcome};
+use super::translator::{MAX_DEPTH, too_deep};
 
 /// The numbers given so far.
 #[derive(Default)]
@@ -40,12 +41,21 @@ impl Numbers {
 }
 
 /// The text with `?1`, `?2`, … for all parameters, and how many values SQLite would take.
+/// Parentheses that are nested too deeply are refused here, before anything follows them.
 pub(super) fn numbered(text: &str) -> Outcome<(Cow<'_, str>, usize)> {
     let mut numbers = Numbers::default();
     let mut result = String::new();
-    let mut copied = 0;
+    let (mut copied, mut depth) = (0, 0_usize);
     let mut scanner = Scanner::new(Tokenizer::new());
     while let Ok((start, Some((_, kind)), end)) = scanner.scan(text.as_bytes()) {
+        match kind {
+            TokenType::TK_LP => depth += 1,
+            TokenType::TK_RP => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(too_deep());
+        }
         if kind != TokenType::TK_VARIABLE {
             continue;
         }

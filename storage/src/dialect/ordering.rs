@@ -97,10 +97,11 @@ impl Translator<'_> {
 }
 
 fn uncollated<'e>(expression: &'e Expr<'e>) -> &'e Expr<'e> {
-    match expression {
-        Expr::Collate(operand, _) => uncollated(operand),
-        _ => expression,
+    let mut expression = expression;
+    while let Expr::Collate(operand, _) = expression {
+        expression = operand;
     }
+    expression
 }
 
 /// One term of an order. Postgres takes `NULL` for the largest value unless it is told.

@@ -1,10 +1,13 @@
 //! The tests of the dialect: texts, refusals, and the same statements on both engines.
 
 mod conduit;
+mod corpus;
 mod dice;
 mod differential;
 mod engines;
 mod expressions;
+mod hostile;
 mod server;
 mod statements;
 mod tables;
+mod texts;

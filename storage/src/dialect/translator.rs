@@ -86,8 +86,7 @@ impl<'t> Translator<'t> {
         work: impl FnOnce(&mut Self) -> Outcome<T>,
     ) -> Outcome<T> {
         if self.depth >= MAX_DEPTH {
-            let reason = format!("the expression is nested more than {MAX_DEPTH} levels deep");
-            return Err(Fault::impossible(reason));
+            return Err(too_deep());
         }
         self.depth += 1;
         let result = work(self);
@@ -250,6 +249,14 @@ pub(super) const MARK: char = '\u{1}';
 
 fn placeholder(at: usize) -> String {
     format!("{MARK}{at}{MARK}")
+}
+
+/// The refusal of a statement that is nested too deeply. It names no part: finding one goes as deep.
+pub(super) fn too_deep() -> Box<Fault> {
+    let reason = format!("the statement is nested more than {MAX_DEPTH} levels deep");
+    let mut fault = Fault::impossible(reason);
+    fault.tokens = vec![String::new()];
+    fault
 }
 
 /// The identifier, if Postgres keeps all of it.

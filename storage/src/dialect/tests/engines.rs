@@ -314,7 +314,7 @@ fn sqlite_value(value: &Value) -> SqliteValue {
     }
 }
 
-fn value_of(value: ValueRef<'_>) -> Value {
+pub(super) fn value_of(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Integer(value) => Value::Integer(value),
         ValueRef::Real(value) => Value::Real(value),
