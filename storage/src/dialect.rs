@@ -33,6 +33,7 @@ mod numbering;
 mod numbers;
 mod operators;
 mod ordering;
+mod predicates;
 mod refusal;
 mod schema;
 mod scope;

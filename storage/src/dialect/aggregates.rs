@@ -3,6 +3,7 @@
 
 use super::calls::Call;
 use super::convert;
+use super::json::{json_group_array, json_group_object};
 use super::kind::{Kind, Type};
 use super::refusal::{Fault, Outcome};
 use super::term::{Constant, Term};
@@ -17,7 +18,11 @@ struct Clauses {
 
 impl Clauses {
     fn around(&self, function: &str, arguments: &str) -> String {
-        let Self { distinct, order_by, tail } = self;
+        let Self {
+            distinct,
+            order_by,
+            tail,
+        } = self;
         format!("{function}({distinct}{arguments}{order_by}){tail}")
     }
 }
@@ -38,18 +43,24 @@ impl Translator<'_> {
             order_by,
             tail: format!("{filter}{over}"),
         };
-        self.aggregate_text(call, arguments, &clauses)
+        self.aggregate_text(call, &arguments, &clauses)
     }
 
     fn begin_aggregate(&mut self, call: &Call<'_>, is_window: bool) -> Outcome<()> {
         let Some(scope) = self.scope() else {
-            return Err(Fault::wrong(format!("misuse of aggregate: {}()", call.name)));
+            return Err(Fault::wrong(format!(
+                "misuse of aggregate: {}()",
+                call.name
+            )));
         };
         if is_window {
             return Ok(());
         }
         if !scope.allows_aggregates || scope.aggregate_depth > 0 {
-            return Err(Fault::wrong(format!("misuse of aggregate: {}()", call.name)));
+            return Err(Fault::wrong(format!(
+                "misuse of aggregate: {}()",
+                call.name
+            )));
         }
         scope.has_aggregate = true;
         scope.aggregate_depth += 1;
@@ -78,10 +89,10 @@ impl Translator<'_> {
     fn aggregate_text(
         &mut self,
         call: &Call<'_>,
-        arguments: Vec<Term>,
+        arguments: &[Term],
         clauses: &Clauses,
     ) -> Outcome<Term> {
-        match (call.name.as_str(), &arguments[..]) {
+        match (call.name.as_str(), arguments) {
             ("count", []) => {
                 let text = format!("count(*){}", clauses.tail);
                 Ok(Term::of(text, Kind::Integer).nullable(false))
@@ -98,11 +109,11 @@ impl Translator<'_> {
             ("group_concat" | "string_agg", [one, separator]) => {
                 self.joined(one, Some(separator), clauses)
             }
-            ("json_group_array", [one]) => self.json_group_array(one, |text| {
-                clauses.around("string_agg", text)
-            }),
+            ("json_group_array", [one]) => {
+                json_group_array(one, |text| clauses.around("string_agg", text))
+            }
             ("json_group_object", [name, value]) => {
-                self.json_group_object(name, value, |text| clauses.around("string_agg", text))
+                json_group_object(name, value, |text| clauses.around("string_agg", text))
             }
             _ => {
                 let reason = format!("wrong number of arguments to function {}()", call.name);

@@ -71,7 +71,11 @@ fn numeric(bytes: &[u8]) -> Option<Value> {
     let exponent = (weight + 1 - i32::try_from(count).ok()?) * places;
     if scale > 0 {
         let text = format!("{sign}{digits}e{exponent}");
-        return Some(Value::Real(if digits.is_empty() { 0.0 } else { text.parse().ok()? }));
+        return Some(Value::Real(if digits.is_empty() {
+            0.0
+        } else {
+            text.parse().ok()?
+        }));
     }
     if digits.is_empty() {
         return Some(Value::Integer(0));

@@ -3,8 +3,8 @@
 use sqlite3_parser::ast::{As, Expr, ResultColumn, SortedColumn, WindowDef};
 
 use super::convert::condition;
-use super::kind::Collation;
 use super::expressions::plain;
+use super::kind::Collation;
 use super::names;
 use super::refusal::{Fault, Outcome};
 use super::scope::Field;
@@ -48,7 +48,13 @@ impl Arm {
     }
 
     pub(super) fn is_distinct(&self) -> bool {
-        matches!(self, Self::Select { is_distinct: true, .. })
+        matches!(
+            self,
+            Self::Select {
+                is_distinct: true,
+                ..
+            }
+        )
     }
 
     pub(super) fn width(&self) -> usize {
@@ -95,7 +101,11 @@ impl Arm {
 
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Select { is_distinct, columns, rest } => {
+            Self::Select {
+                is_distinct,
+                columns,
+                rest,
+            } => {
                 let distinct = if *is_distinct { "DISTINCT " } else { "" };
                 let columns: Vec<String> =
                     columns.iter().map(|column| column.term.value()).collect();
@@ -138,7 +148,10 @@ impl Translator<'_> {
         let mut rest = from;
         self.allow_aggregates(false);
         if let Some(where_clause) = body.where_clause {
-            let bare = self.scope().map(|scope| scope.bare.len()).unwrap_or_default();
+            let bare = self
+                .scope()
+                .map(|scope| scope.bare.len())
+                .unwrap_or_default();
             rest.push_str(&format!(" WHERE {}", self.condition(where_clause)?));
             if let Some(scope) = self.scope() {
                 scope.bare.truncate(bare);

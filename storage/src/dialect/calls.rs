@@ -15,7 +15,6 @@ pub(super) struct Call<'e> {
     /// As identifiers are compared.
     pub(super) name: String,
     pub(super) arguments: &'e [Expr<'e>],
-    pub(super) is_star: bool,
     pub(super) is_distinct: bool,
     pub(super) order_by: &'e [SortedColumn<'e>],
     pub(super) filter: Option<&'e Expr<'e>>,
@@ -32,7 +31,13 @@ impl<'e> Call<'e> {
             )
         };
         match expression {
-            Expr::FunctionCall { name, distinctness, args, order_by, filter_over } => {
+            Expr::FunctionCall {
+                name,
+                distinctness,
+                args,
+                order_by,
+                filter_over,
+            } => {
                 let (filter, over) = tail(filter_over);
                 let order_by: &'e [SortedColumn<'e>] = match order_by {
                     Some(FunctionCallOrder::SortList(columns)) => columns,
@@ -41,7 +46,6 @@ impl<'e> Call<'e> {
                 Some(Self {
                     name: names::fold(name.0),
                     arguments: args.unwrap_or(&[]),
-                    is_star: false,
                     is_distinct: *distinctness == Some(Distinctness::Distinct),
                     order_by,
                     filter,
@@ -53,7 +57,6 @@ impl<'e> Call<'e> {
                 Some(Self {
                     name: names::fold(name.0),
                     arguments: &[],
-                    is_star: true,
                     is_distinct: false,
                     order_by: &[],
                     filter,

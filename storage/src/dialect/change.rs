@@ -5,6 +5,7 @@ use sqlite3_parser::ast::{
 };
 
 use super::convert;
+use super::from::table_name;
 use super::insert::column_position;
 use super::kind::Kind;
 use super::names;
@@ -36,10 +37,13 @@ pub(super) struct Delete<'e> {
 impl Translator<'_> {
     pub(super) fn update(&mut self, update: &Update<'_>) -> Outcome<Printed> {
         if !matches!(update.resolve, None | Some(ResolveType::Abort)) {
-            return Err(Fault::refused("UPDATE OR …", "UPDATE … WHERE NOT EXISTS (…)"));
+            return Err(Fault::refused(
+                "UPDATE OR …",
+                "UPDATE … WHERE NOT EXISTS (…)",
+            ));
         }
         let with = self.with(update.with)?;
-        let name = self.table_name(update.table)?;
+        let name = table_name(update.table)?;
         let table = self.changeable(&name).at(update.table)?;
         let alias = update.table.alias.as_ref().map_or(name, names::folded);
         let (from, others) = self.from(update.from)?;
@@ -60,7 +64,7 @@ impl Translator<'_> {
 
     pub(super) fn delete(&mut self, delete: &Delete<'_>) -> Outcome<Printed> {
         let with = self.with(delete.with)?;
-        let name = self.table_name(delete.table)?;
+        let name = table_name(delete.table)?;
         let table = self.changeable(&name).at(delete.table)?;
         let alias = delete.table.alias.as_ref().map_or(name, names::folded);
         let items = vec![Item::of_table(table, &alias)];
@@ -118,7 +122,10 @@ pub(super) fn check_unlimited(
         return Ok(());
     }
     let reason = "ORDER BY and LIMIT of a statement that changes rows";
-    Err(Fault::refused(reason, "WHERE id IN (SELECT id … ORDER BY … LIMIT …)"))
+    Err(Fault::refused(
+        reason,
+        "WHERE id IN (SELECT id … ORDER BY … LIMIT …)",
+    ))
 }
 
 fn aliased(table: &Table, alias: &str) -> String {

@@ -75,7 +75,11 @@ impl Translator<'_> {
 
     /// `… IN (…, …)`: each member is compared with the affinity of the left side only.
     pub(super) fn in_list(&mut self, left: &Term, members: Vec<Term>, is_not: bool) -> Term {
-        let (negation, empty) = if is_not { ("NOT ", "true") } else { ("", "false") };
+        let (negation, empty) = if is_not {
+            ("NOT ", "true")
+        } else {
+            ("", "false")
+        };
         if members.is_empty() {
             return Term::truth(empty).nullable(false);
         }
@@ -167,10 +171,7 @@ fn with_affinity(left: Term, right: Term) -> Sides {
 
 /// A number becomes its text. Everything else stays.
 fn with_text_affinity(term: Term) -> Term {
-    let is_number = matches!(
-        term.ty,
-        Type::Truth | Type::Of(Kind::Integer | Kind::Real)
-    );
+    let is_number = matches!(term.ty, Type::Truth | Type::Of(Kind::Integer | Kind::Real));
     match term.ty {
         Type::Any => Term::new(format!("terrace.number_as_text({})", term.text), Type::Any)
             .nullable(term.nullable),
@@ -245,7 +246,10 @@ fn mixed_numbers(left: &Term, operator: Compare, right: &Term) -> String {
 
 fn as_real(term: &Term) -> String {
     match &term.constant {
-        #[expect(clippy::cast_precision_loss, reason = "only exact ones come here, or ones beside an exact one")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "only exact ones come here, or ones beside an exact one"
+        )]
         Some(Constant::Integer(integer)) => Term::constant(Constant::Real(*integer as f64)).text,
         _ if term.is(Kind::Integer) => format!("({})::double precision", term.value()),
         _ => term.value(),

@@ -213,10 +213,7 @@ fn cast_to_blob(term: &Term) -> Outcome<String> {
 }
 
 /// The common type of several expressions, and each in it.
-pub(super) fn unified(
-    translator: &mut Translator<'_>,
-    mut terms: Vec<Term>,
-) -> (Type, Vec<Term>) {
+pub(super) fn unified(translator: &mut Translator<'_>, mut terms: Vec<Term>) -> (Type, Vec<Term>) {
     let mut known = terms.iter().filter(|term| term.ty != Type::Null);
     let Some(first) = known.next().map(|term| term.ty.of_value()) else {
         return (Type::Null, terms);

@@ -3,10 +3,11 @@
 mod columns;
 
 use sqlite3_parser::ast::{
-    AlterTableBody, ColumnDefinition, CreateTableBody, IndexedColumn, QualifiedName, Select, SortedColumn, Stmt, Expr,
-    TabFlags,
+    AlterTableBody, ColumnDefinition, CreateTableBody, Expr, IndexedColumn, QualifiedName, Select,
+    SortedColumn, Stmt, TabFlags,
 };
 
+use super::from::table_name;
 use super::kind::{Collation, Type};
 use super::names;
 use super::refusal::{At, Fault, Outcome};
@@ -19,24 +20,42 @@ impl Translator<'_> {
     /// A statement that changes the schema. Texts after the first make what Postgres keeps apart from a table.
     pub(super) fn definition(&mut self, statement: &Stmt<'_>) -> Outcome<Vec<String>> {
         match statement {
-            Stmt::CreateTable { temporary, if_not_exists, tbl_name, body } => {
+            Stmt::CreateTable {
+                temporary,
+                if_not_exists,
+                tbl_name,
+                body,
+            } => {
                 refuse_temporary(*temporary, "table")?;
                 self.create_table(*if_not_exists, tbl_name, body)
             }
-            Stmt::CreateIndex { unique, if_not_exists, idx_name, tbl_name, columns, where_clause } => {
+            Stmt::CreateIndex {
+                unique,
+                if_not_exists,
+                idx_name,
+                tbl_name,
+                columns,
+                where_clause,
+            } => {
                 let index = Index {
                     unique: *unique,
                     if_not_exists: *if_not_exists,
-                    name: self.table_name(idx_name)?,
+                    name: table_name(idx_name)?,
                     table: names::folded(tbl_name),
                     columns,
                     condition: where_clause.as_ref(),
                 };
                 Ok(vec![self.create_index(&index)?])
             }
-            Stmt::CreateView { temporary, if_not_exists, view_name, columns, select } => {
+            Stmt::CreateView {
+                temporary,
+                if_not_exists,
+                view_name,
+                columns,
+                select,
+            } => {
                 refuse_temporary(*temporary, "view")?;
-                let name = self.table_name(view_name)?;
+                let name = table_name(view_name)?;
                 if *if_not_exists && self.schema.tables.contains_key(&name) {
                     return Ok(Vec::new());
                 }
@@ -44,25 +63,32 @@ impl Translator<'_> {
             }
             Stmt::CreateTrigger { .. } => self.create_trigger(statement),
             Stmt::AlterTable(name, body) => self.alter_table(name, body),
-            Stmt::DropTable { if_exists, tbl_name } => self.dropped("TABLE", *if_exists, tbl_name),
-            Stmt::DropIndex { if_exists, idx_name } => self.dropped("INDEX", *if_exists, idx_name),
-            Stmt::DropView { if_exists, view_name } => self.dropped("VIEW", *if_exists, view_name),
-            Stmt::DropTrigger { if_exists, trigger_name } => {
-                self.drop_trigger(*if_exists, &names::folded(&trigger_name.name))
-            }
-            _ => Err(Fault::impossible("this statement has no counterpart in Postgres")),
+            other => self.drop_statement(other),
         }
     }
 
-    fn dropped(
-        &mut self,
-        what: &str,
-        if_exists: bool,
-        name: &QualifiedName<'_>,
-    ) -> Outcome<Vec<String>> {
-        let name = names::quoted(&self.table_name(name)?);
-        let condition = if if_exists { "IF EXISTS " } else { "" };
-        Ok(vec![format!("DROP {what} {condition}{name}")])
+    fn drop_statement(&mut self, statement: &Stmt<'_>) -> Outcome<Vec<String>> {
+        match statement {
+            Stmt::DropTable {
+                if_exists,
+                tbl_name,
+            } => dropped("TABLE", *if_exists, tbl_name),
+            Stmt::DropIndex {
+                if_exists,
+                idx_name,
+            } => dropped("INDEX", *if_exists, idx_name),
+            Stmt::DropView {
+                if_exists,
+                view_name,
+            } => dropped("VIEW", *if_exists, view_name),
+            Stmt::DropTrigger {
+                if_exists,
+                trigger_name,
+            } => self.drop_trigger(*if_exists, &names::folded(&trigger_name.name)),
+            _ => Err(Fault::impossible(
+                "this statement has no counterpart in Postgres",
+            )),
+        }
     }
 
     fn create_table(
@@ -71,12 +97,17 @@ impl Translator<'_> {
         name: &QualifiedName<'_>,
         body: &CreateTableBody<'_>,
     ) -> Outcome<Vec<String>> {
-        let name = self.table_name(name)?;
+        let name = table_name(name)?;
         if if_not_exists && self.schema.tables.contains_key(&name) {
             return Ok(Vec::new());
         }
         let table = tables::table_of(&name, body)?;
-        let CreateTableBody::ColumnsAndConstraints { columns, constraints, flags } = body else {
+        let CreateTableBody::ColumnsAndConstraints {
+            columns,
+            constraints,
+            flags,
+        } = body
+        else {
             return Err(Fault::impossible("CREATE TABLE … AS"));
         };
         let scope = Scope::of(vec![Item::of_table(&table, &name)]);
@@ -121,7 +152,11 @@ impl Translator<'_> {
         };
         let (columns, _) = self.within(Scope::of(vec![item]), work)?;
         let unique = if index.unique { "UNIQUE " } else { "" };
-        let condition = if index.if_not_exists { "IF NOT EXISTS " } else { "" };
+        let condition = if index.if_not_exists {
+            "IF NOT EXISTS "
+        } else {
+            ""
+        };
         Ok(format!(
             "CREATE {unique}INDEX {condition}{} ON {} {columns}",
             names::quoted(checked_name(&index.name)?),
@@ -149,7 +184,7 @@ impl Translator<'_> {
         select: &Select<'_>,
     ) -> Outcome<Vec<Field>> {
         let mut query = self.select(select)?;
-        self.name_view(columns, &mut query.fields)?;
+        name_view(columns, &mut query.fields)?;
         query.column_list();
         for field in &mut query.fields {
             if field.ty == Type::Null {
@@ -157,24 +192,6 @@ impl Translator<'_> {
             }
         }
         Ok(query.fields)
-    }
-
-    fn name_view(
-        &mut self,
-        columns: Option<&[IndexedColumn<'_>]>,
-        fields: &mut [Field],
-    ) -> Outcome<()> {
-        let Some(columns) = columns else {
-            return Ok(());
-        };
-        if columns.len() != fields.len() {
-            return Err(Fault::wrong("a view's columns are not as many as its query's"));
-        }
-        for (field, column) in fields.iter_mut().zip(columns) {
-            field.name = names::folded(&column.col_name);
-            field.shown = names::unquoted(column.col_name.0).into_owned();
-        }
-        Ok(())
     }
 
     fn create_view(
@@ -187,7 +204,7 @@ impl Translator<'_> {
         if !self.parameters.is_empty() {
             return Err(Fault::wrong("parameters prohibited in views"));
         }
-        self.name_view(columns, &mut query.fields)?;
+        name_view(columns, &mut query.fields)?;
         let list = query.column_list();
         let name = names::quoted(checked_name(name)?);
         Ok(vec![format!("CREATE VIEW {name}{list} AS {}", query.text)])
@@ -198,7 +215,7 @@ impl Translator<'_> {
         name: &QualifiedName<'_>,
         body: &AlterTableBody<'_>,
     ) -> Outcome<Vec<String>> {
-        let name = self.table_name(name)?;
+        let name = table_name(name)?;
         if let AlterTableBody::RenameColumn { old, new } = body
             && names::folded(old) == names::folded(new)
         {
@@ -208,7 +225,10 @@ impl Translator<'_> {
         let table = known.ok_or_else(|| Fault::unknown(format!("no such table: {name}")))?;
         let change = match body {
             AlterTableBody::RenameTo(new) => {
-                format!("RENAME TO {}", names::quoted(checked_name(&names::folded(new))?))
+                format!(
+                    "RENAME TO {}",
+                    names::quoted(checked_name(&names::folded(new))?)
+                )
             }
             AlterTableBody::RenameColumn { old, new } => format!(
                 "RENAME COLUMN {} TO {}",
@@ -226,7 +246,10 @@ impl Translator<'_> {
                 return Err(Fault::refused(reason, "a new table, and INSERT … SELECT"));
             }
         };
-        Ok(vec![format!("ALTER TABLE {} {change}", names::quoted(&name))])
+        Ok(vec![format!(
+            "ALTER TABLE {} {change}",
+            names::quoted(&name)
+        )])
     }
 
     fn added_column(
@@ -259,7 +282,7 @@ struct Index<'e> {
     condition: Option<&'e Expr<'e>>,
 }
 
-fn refuse_temporary(temporary: bool, what: &str) -> Outcome<()> {
+pub(super) fn refuse_temporary(temporary: bool, what: &str) -> Outcome<()> {
     match temporary {
         false => Ok(()),
         true => Err(Fault::refused(
@@ -267,4 +290,26 @@ fn refuse_temporary(temporary: bool, what: &str) -> Outcome<()> {
             format!("a {what} that stays"),
         )),
     }
+}
+
+fn name_view(columns: Option<&[IndexedColumn<'_>]>, fields: &mut [Field]) -> Outcome<()> {
+    let Some(columns) = columns else {
+        return Ok(());
+    };
+    if columns.len() != fields.len() {
+        return Err(Fault::wrong(
+            "a view's columns are not as many as its query's",
+        ));
+    }
+    for (field, column) in fields.iter_mut().zip(columns) {
+        field.name = names::folded(&column.col_name);
+        field.shown = names::unquoted(column.col_name.0).into_owned();
+    }
+    Ok(())
+}
+
+fn dropped(what: &str, if_exists: bool, name: &QualifiedName<'_>) -> Outcome<Vec<String>> {
+    let name = names::quoted(&table_name(name)?);
+    let condition = if if_exists { "IF EXISTS " } else { "" };
+    Ok(vec![format!("DROP {what} {condition}{name}")])
 }

@@ -5,8 +5,8 @@ use sqlite3_parser::ast::{Expr, Name, Operator, Select, Type as TypeName, UnaryO
 
 use super::comparisons::{self, Compare};
 use super::convert::{self, condition};
-use super::literals;
 use super::kind::{Affinity, Kind, Type};
+use super::literals;
 use super::names;
 use super::refusal::{At, Fault, Outcome};
 use super::term::Term;
@@ -37,7 +37,7 @@ impl Translator<'_> {
 
     fn dispatch(&mut self, expression: &Expr<'_>) -> Outcome<Term> {
         match expression {
-            Expr::Literal(literal) => self.literal(literal),
+            Expr::Literal(literal) => literals::literal(literal),
             Expr::Variable(spelling) => self.parameter(spelling),
             Expr::Id(id) => self.named(None, id.0),
             Expr::Name(name) => self.named(None, name.0),
@@ -45,23 +45,39 @@ impl Translator<'_> {
             Expr::DoublyQualified(_, table, column) => self.named(Some(table), column.0),
             Expr::Parenthesized(parts) => match &parts[..] {
                 [one] => self.expression(one),
-                _ => Err(Fault::refused("a row is not a value", "its columns one by one")),
+                _ => Err(Fault::refused(
+                    "a row is not a value",
+                    "its columns one by one",
+                )),
             },
             Expr::Unary(operator, operand) => self.unary(*operator, operand),
             Expr::Binary(left, operator, right) => self.binary(left, *operator, right),
             Expr::IsNull(operand) => self.is_null(operand, false),
             Expr::NotNull(operand) => self.is_null(operand, true),
-            Expr::Between { lhs, not, start, end } => self.between(lhs, *not, start, end),
+            Expr::Between {
+                lhs,
+                not,
+                start,
+                end,
+            } => self.between(lhs, *not, start, end),
             Expr::InList { lhs, not, rhs } => self.in_expressions(lhs, *not, rhs.unwrap_or(&[])),
             Expr::InSelect { lhs, not, rhs } => self.in_select(lhs, *not, rhs),
             Expr::InTable { .. } => Err(Fault::refused(
                 "IN a table is not standard SQL",
                 "IN (SELECT column FROM table)",
             )),
-            Expr::Like { lhs, not, op, rhs, escape } => self.like(lhs, *not, *op, rhs, *escape),
-            Expr::Case { base, when_then_pairs, else_expr } => {
-                self.case(*base, when_then_pairs, *else_expr)
-            }
+            Expr::Like {
+                lhs,
+                not,
+                op,
+                rhs,
+                escape,
+            } => self.like(lhs, *not, *op, rhs, *escape),
+            Expr::Case {
+                base,
+                when_then_pairs,
+                else_expr,
+            } => self.case(*base, when_then_pairs, *else_expr),
             Expr::Cast { expr, type_name } => self.cast(expr, type_name.as_ref()),
             Expr::Collate(operand, name) => self.collate(operand, name),
             Expr::Exists(select) => self.exists(select),
@@ -114,22 +130,7 @@ impl Translator<'_> {
         }
     }
 
-    fn is_null(&mut self, operand: &Expr<'_>, is_not: bool) -> Outcome<Term> {
-        let term = self.expression(operand)?;
-        // A composite value `IS NOT NULL` in Postgres only if none of its parts is null.
-        let text = match is_not {
-            true => format!("(NOT ({} IS NULL))", term.value()),
-            false => format!("({} IS NULL)", term.value()),
-        };
-        Ok(Term::truth(text).nullable(false))
-    }
-
-    fn binary(
-        &mut self,
-        left: &Expr<'_>,
-        operator: Operator,
-        right: &Expr<'_>,
-    ) -> Outcome<Term> {
+    fn binary(&mut self, left: &Expr<'_>, operator: Operator, right: &Expr<'_>) -> Outcome<Term> {
         let compare = match operator {
             Operator::And => return self.logical(left, "AND", right),
             Operator::Or => return self.logical(left, "OR", right),
@@ -145,10 +146,10 @@ impl Translator<'_> {
             Operator::ArrowRightShift => return self.json_arrow(left, right, true),
             _ => return self.arithmetic(left, operator, right),
         };
-        if let (Expr::Parenthesized(left), Expr::Parenthesized(right)) = (left, right) {
-            if left.len() > 1 || right.len() > 1 {
-                return self.compare_rows(left, compare, right);
-            }
+        if let (Expr::Parenthesized(left), Expr::Parenthesized(right)) = (left, right)
+            && (left.len() > 1 || right.len() > 1)
+        {
+            return self.compare_rows(left, compare, right);
         }
         let (left, right) = (self.expression(left)?, self.expression(right)?);
         Ok(self.compared(left, compare, right))
@@ -156,7 +157,11 @@ impl Translator<'_> {
 
     /// A chain of `AND` or `OR`, which may be longer than expressions are deep.
     fn logical(&mut self, left: &Expr<'_>, word: &str, right: &Expr<'_>) -> Outcome<Term> {
-        let operator = if word == "AND" { Operator::And } else { Operator::Or };
+        let operator = if word == "AND" {
+            Operator::And
+        } else {
+            Operator::Or
+        };
         let (mut first, mut rest) = (left, vec![right]);
         while let Expr::Binary(left, known, right) = first
             && *known == operator
@@ -172,119 +177,6 @@ impl Translator<'_> {
             text = format!("{text} {word} {}", condition(&next));
         }
         Ok(Term::truth(format!("({text})")).nullable(nullable))
-    }
-
-    /// `IS`, which also asks for truth where `TRUE` or `FALSE` stands on the right.
-    fn is(&mut self, left: &Expr<'_>, compare: Compare, right: &Expr<'_>) -> Outcome<Term> {
-        if matches!(right, Expr::Literal(sqlite3_parser::ast::Literal::Null)) {
-            return self.is_null(left, compare == Compare::IsNot);
-        }
-        let term = self.expression(left)?;
-        let word = match right {
-            Expr::Id(id) => names::fold(id.0),
-            _ => String::new(),
-        };
-        if matches!(word.as_str(), "true" | "false") && self.column(None, &word)?.is_none() {
-            let not = if compare == Compare::IsNot { "NOT " } else { "" };
-            let text = format!("({} IS {not}{word})", condition(&term));
-            return Ok(Term::truth(text).nullable(false));
-        }
-        let right = self.expression(right)?;
-        Ok(self.compared(term, compare, right))
-    }
-
-    /// `(a, b) < (c, d)`, whose columns must have one kind each.
-    fn compare_rows(
-        &mut self,
-        left: &[Expr<'_>],
-        compare: Compare,
-        right: &[Expr<'_>],
-    ) -> Outcome<Term> {
-        if left.len() != right.len() {
-            return Err(Fault::wrong("row value misused"));
-        }
-        let (mut lefts, mut rights) = (Vec::new(), Vec::new());
-        for (left, right) in left.iter().zip(right) {
-            let (mut left, mut right) = (self.expression(left)?, self.expression(right)?);
-            match (left.kind(), right.kind()) {
-                (Some(a), Some(b)) if a == b => {}
-                (Some(kind), None) => self.settle(&mut right, kind),
-                (None, Some(kind)) => self.settle(&mut left, kind),
-                _ => {
-                    let reason = "the columns of both rows must have the same kinds";
-                    return Err(Fault::refused(reason, "a comparison of each column"));
-                }
-            }
-            lefts.push(left.ordered());
-            rights.push(right.grouped());
-        }
-        let symbol = compare.symbol();
-        let text = format!("(ROW({}) {symbol} ROW({}))", lefts.join(", "), rights.join(", "));
-        Ok(Term::truth(text))
-    }
-
-    fn between(
-        &mut self,
-        operand: &Expr<'_>,
-        is_not: bool,
-        start: &Expr<'_>,
-        end: &Expr<'_>,
-    ) -> Outcome<Term> {
-        let operand = self.expression(operand)?;
-        let (start, end) = (self.expression(start)?, self.expression(end)?);
-        let from = self.compared(operand.clone(), Compare::GreaterOrEqual, start);
-        let to = self.compared(operand, Compare::LessOrEqual, end);
-        let not = if is_not { "NOT " } else { "" };
-        let text = format!("({not}({} AND {}))", from.text, to.text);
-        Ok(Term::truth(text).nullable(from.nullable || to.nullable))
-    }
-
-    fn in_expressions(
-        &mut self,
-        left: &Expr<'_>,
-        is_not: bool,
-        members: &[Expr<'_>],
-    ) -> Outcome<Term> {
-        let mut left = self.expression(left)?;
-        let members: Outcome<Vec<Term>> =
-            members.iter().map(|member| self.expression(member)).collect();
-        let members = members?;
-        if let (Type::Null, Some(kind)) = (left.ty, members.iter().find_map(Term::kind)) {
-            self.settle(&mut left, kind);
-        }
-        Ok(self.in_list(&left, members, is_not))
-    }
-
-    fn in_select(&mut self, left: &Expr<'_>, is_not: bool, select: &Select<'_>) -> Outcome<Term> {
-        if matches!(left, Expr::Parenthesized(parts) if parts.len() > 1) {
-            return Err(Fault::refused("a row IN a query", "EXISTS (SELECT 1 … WHERE …)"));
-        }
-        let left = self.expression(left)?;
-        let query = self.select(select)?;
-        let [field] = &query.fields[..] else {
-            return Err(Fault::wrong("a query after IN has one column"));
-        };
-        let not = if is_not { "NOT " } else { "" };
-        let nullable = left.nullable || field.nullable;
-        let has_case = left.collation == Some(super::kind::Collation::NoCase);
-        if left.kind() == field.ty.kind() && left.kind().is_some() && !has_case {
-            let text = format!("({} {not}IN ({}))", left.value(), query.text);
-            return Ok(Term::truth(text).nullable(nullable));
-        }
-        let name = self.new_name();
-        let mut column = field.term();
-        column.text = format!("\"{name}\".\"c\"");
-        let Some((left, column)) = self.in_pair(left, column) else {
-            return Err(Fault::refused(
-                "the query after IN has another kind than the left side",
-                "a CAST on one of them",
-            ));
-        };
-        let text = format!(
-            "({left} {not}IN (SELECT {column} FROM ({}) AS \"{name}\"(\"c\")))",
-            query.text
-        );
-        Ok(Term::truth(text).nullable(nullable))
     }
 
     fn case(

@@ -57,7 +57,9 @@ impl Translator<'_> {
                 };
                 let precision = wanted.precision.unwrap_or_default();
                 let letter = wanted.letter;
-                format!("terrace.format_integer('{letter}', {flags}, {width}, {precision}, {value})")
+                format!(
+                    "terrace.format_integer('{letter}', {flags}, {width}, {precision}, {value})"
+                )
             }
             'f' => {
                 let number = self.number(argument)?;
@@ -67,7 +69,9 @@ impl Translator<'_> {
             }
             _ => {
                 let value = self.text(argument)?;
-                let precision = wanted.precision.map_or("NULL".to_owned(), |it| it.to_string());
+                let precision = wanted
+                    .precision
+                    .map_or("NULL".to_owned(), |it| it.to_string());
                 let letter = wanted.letter;
                 format!("terrace.format_text('{letter}', {flags}, {width}, {precision}, {value})")
             }

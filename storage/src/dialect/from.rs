@@ -1,8 +1,8 @@
 //! `FROM`: tables, views, subqueries and joins, and the columns they bring.
 
 use sqlite3_parser::ast::{
-    As, Expr, FromClause, JoinConstraint, JoinOperator, JoinType, JoinedSelectTable, QualifiedName, Select,
-    SelectTable,
+    As, Expr, FromClause, JoinConstraint, JoinOperator, JoinType, JoinedSelectTable, QualifiedName,
+    Select, SelectTable,
 };
 
 use super::comparisons::Compare;
@@ -89,7 +89,10 @@ impl Translator<'_> {
         let outer = JoinType::RIGHT;
         if matches!(join.operator, JoinOperator::TypedJoin(Some(kinds)) if kinds.contains(outer)) {
             let reason = "USING and NATURAL of a right or full join";
-            return Err(Fault::refused(reason, "ON, and coalesce(…) for the columns"));
+            return Err(Fault::refused(
+                reason,
+                "ON, and coalesce(…) for the columns",
+            ));
         }
         let mut conditions = Vec::new();
         for column in columns {
@@ -105,10 +108,17 @@ impl Translator<'_> {
     fn using(&mut self, column: &str, items: &mut [Item], left_count: usize) -> Outcome<String> {
         let (left, right) = items.split_at_mut(left_count);
         let in_items = |field: &&mut Field| field.name == column && !field.is_merged;
-        let left = left.iter_mut().flat_map(|item| &mut item.fields).find(in_items);
-        let right = right.iter_mut().flat_map(|item| &mut item.fields).find(in_items);
+        let left = left
+            .iter_mut()
+            .flat_map(|item| &mut item.fields)
+            .find(in_items);
+        let right = right
+            .iter_mut()
+            .flat_map(|item| &mut item.fields)
+            .find(in_items);
         let (Some(left), Some(right)) = (left, right) else {
-            let reason = format!("cannot join using column {column} - column not present in both tables");
+            let reason =
+                format!("cannot join using column {column} - column not present in both tables");
             return Err(Fault::wrong(reason));
         };
         right.is_merged = true;
@@ -152,10 +162,14 @@ impl Translator<'_> {
         name: &QualifiedName<'_>,
         alias: Option<&As<'_>>,
     ) -> Outcome<(String, Item)> {
-        let table = self.table_name(name)?;
+        let table = table_name(name)?;
         let shown = alias.map_or_else(|| table.clone(), alias_name);
         let printed = format!("{} AS {}", names::quoted(&table), names::quoted(&shown));
-        let common = self.commons.iter().rev().find(|common| common.name == table);
+        let common = self
+            .commons
+            .iter()
+            .rev()
+            .find(|common| common.name == table);
         let Some(common) = common else {
             return Ok((printed, self.table(&table, &shown)?));
         };
@@ -166,27 +180,7 @@ impl Translator<'_> {
         Ok((printed, derived(shown, fields)))
     }
 
-    /// The name of a table, which is in the one database that there is.
-    pub(super) fn table_name(&self, name: &QualifiedName<'_>) -> Outcome<String> {
-        if let Some(database) = &name.db_name {
-            if names::folded(database) != "main" {
-                let reason = format!("the database {} is not carried over", database.0);
-                return Err(Fault::refused(reason, "a table of the main database"));
-            }
-        }
-        let table = names::folded(&name.name);
-        if table.starts_with("sqlite_") || table.starts_with("pragma_") {
-            let reason = format!("{table} is SQLite's own");
-            return Err(Fault::impossible(reason));
-        }
-        Ok(table)
-    }
-
-    fn subquery(
-        &mut self,
-        select: &Select<'_>,
-        alias: Option<&As<'_>>,
-    ) -> Outcome<(String, Item)> {
+    fn subquery(&mut self, select: &Select<'_>, alias: Option<&As<'_>>) -> Outcome<(String, Item)> {
         let mut query = self.select(select)?;
         let name = match alias {
             Some(alias) => alias_name(alias),
@@ -218,7 +212,11 @@ impl Translator<'_> {
             texts.push("'$'".to_owned());
         }
         let shown = alias.map_or(function, alias_name);
-        let text = format!("terrace.json_each({}) AS {}", texts.join(", "), names::quoted(&shown));
+        let text = format!(
+            "terrace.json_each({}) AS {}",
+            texts.join(", "),
+            names::quoted(&shown)
+        );
         let fields = JSON_EACH.iter().map(|(name, ty)| Field {
             name: (*name).to_owned(),
             shown: (*name).to_owned(),
@@ -255,7 +253,10 @@ fn join_word(operator: JoinOperator) -> &'static str {
     let JoinOperator::TypedJoin(Some(kinds)) = operator else {
         return "JOIN";
     };
-    match (kinds.contains(JoinType::LEFT), kinds.contains(JoinType::RIGHT)) {
+    match (
+        kinds.contains(JoinType::LEFT),
+        kinds.contains(JoinType::RIGHT),
+    ) {
         (true, true) => "FULL JOIN",
         (true, false) => "LEFT JOIN",
         (false, true) => "RIGHT JOIN",
@@ -287,4 +288,20 @@ fn common_columns(items: &[Item], left_count: usize) -> Vec<String> {
         .filter(|field| is_left(&field.name))
         .map(|field| field.name.clone())
         .collect()
+}
+
+/// The name of a table, which is in the one database that there is.
+pub(super) fn table_name(name: &QualifiedName<'_>) -> Outcome<String> {
+    if let Some(database) = &name.db_name
+        && names::folded(database) != "main"
+    {
+        let reason = format!("the database {} is not carried over", database.0);
+        return Err(Fault::refused(reason, "a table of the main database"));
+    }
+    let table = names::folded(&name.name);
+    if table.starts_with("sqlite_") || table.starts_with("pragma_") {
+        let reason = format!("{table} is SQLite's own");
+        return Err(Fault::impossible(reason));
+    }
+    Ok(table)
 }

@@ -58,7 +58,11 @@ impl Translator<'_> {
 
     fn null_if(&mut self, left: &Term, right: &Term) -> Term {
         let equal = self.compared(left.clone(), Compare::Equal, right.clone());
-        let text = format!("(CASE WHEN {} THEN NULL ELSE {} END)", equal.text, left.value());
+        let text = format!(
+            "(CASE WHEN {} THEN NULL ELSE {} END)",
+            equal.text,
+            left.value()
+        );
         Term::new(text, left.ty.of_value()).bytewise(left.is_bytewise)
     }
 
@@ -96,10 +100,13 @@ impl Translator<'_> {
         let nullable = arguments.iter().any(|argument| argument.nullable);
         let is_bytewise = arguments.iter().any(|argument| argument.is_bytewise);
         let text = |text: String| {
-            Ok(Some(Term::of(text, Kind::Text).nullable(nullable).bytewise(is_bytewise)))
+            Ok(Some(
+                Term::of(text, Kind::Text)
+                    .nullable(nullable)
+                    .bytewise(is_bytewise),
+            ))
         };
-        let integer =
-            |text: String| Ok(Some(Term::of(text, Kind::Integer).nullable(nullable)));
+        let integer = |text: String| Ok(Some(Term::of(text, Kind::Integer).nullable(nullable)));
         match (name, arguments) {
             ("lower" | "upper", [one]) => {
                 let result = format!("{name}({} COLLATE \"C\")", self.text(one.clone())?);
@@ -122,23 +129,45 @@ impl Translator<'_> {
                 let one = self.text_or_blob(one)?;
                 integer(format!("(octet_length({one}))::bigint"))
             }
+            ("like" | "glob", _) => self.like_function(name, arguments),
+            ("substr" | "substring", [_, _, ..]) => self.substr(arguments),
+            _ => self.search_function(name, arguments),
+        }
+    }
+
+    fn search_function(&mut self, name: &str, arguments: &[Term]) -> Outcome<Option<Term>> {
+        let nullable = arguments.iter().any(|argument| argument.nullable);
+        let is_bytewise = arguments.iter().any(|argument| argument.is_bytewise);
+        let text = |text: String| {
+            Ok(Some(
+                Term::of(text, Kind::Text)
+                    .nullable(nullable)
+                    .bytewise(is_bytewise),
+            ))
+        };
+        let integer = |text: String| Ok(Some(Term::of(text, Kind::Integer).nullable(nullable)));
+        match (name, arguments) {
             ("replace", [one, from, to]) => {
                 let (one, from) = (self.text(one.clone())?, self.text(from.clone())?);
-                text(format!("replace({one}, {from}, {})", self.text(to.clone())?))
+                text(format!(
+                    "replace({one}, {from}, {})",
+                    self.text(to.clone())?
+                ))
             }
-            ("instr", [whole, part]) if whole.is(Kind::Blob) && part.is(Kind::Blob) => {
-                integer(format!("(position({} IN {}))::bigint", part.value(), whole.value()))
-            }
+            ("instr", [whole, part]) if whole.is(Kind::Blob) && part.is(Kind::Blob) => integer(
+                format!("(position({} IN {}))::bigint", part.value(), whole.value()),
+            ),
             ("instr", [whole, part]) => {
                 let (whole, part) = (self.text(whole.clone())?, self.text(part.clone())?);
                 integer(format!("(strpos({whole}, {part}))::bigint"))
             }
             ("unicode", [one]) => {
                 let one = self.text(one.clone())?;
-                Ok(Some(Term::of(format!("nullif(ascii({one}), 0)::bigint"), Kind::Integer)))
+                Ok(Some(Term::of(
+                    format!("nullif(ascii({one}), 0)::bigint"),
+                    Kind::Integer,
+                )))
             }
-            ("like" | "glob", _) => self.like_function(name, arguments),
-            ("substr" | "substring", [_, _, ..]) => self.substr(arguments),
             _ => self.text_maker(name, arguments),
         }
     }
@@ -158,14 +187,21 @@ impl Translator<'_> {
             ("char", _) => {
                 let letters: Outcome<Vec<String>> = arguments
                     .iter()
-                    .map(|one| Ok(format!("chr(({})::integer)", self.number(one.clone())?.value())))
+                    .map(|one| {
+                        Ok(format!(
+                            "chr(({})::integer)",
+                            self.number(one.clone())?.value()
+                        ))
+                    })
                     .collect();
                 always(format!("concat({})", letters?.join(", ")))
             }
             ("concat", [_, ..]) => always(format!("concat({})", self.texts(arguments)?)),
             ("concat_ws", [separator, _, ..]) => {
                 let text = format!("concat_ws({})", self.texts(arguments)?);
-                Ok(Some(Term::of(text, Kind::Text).nullable(separator.nullable)))
+                Ok(Some(
+                    Term::of(text, Kind::Text).nullable(separator.nullable),
+                ))
             }
             ("zeroblob", [one]) => {
                 let count = self.number(one.clone())?;
@@ -230,8 +266,8 @@ impl Translator<'_> {
     fn session_function(&mut self, name: &str, arguments: &[Term]) -> Outcome<Option<Term>> {
         Ok(Some(match (name, arguments) {
             ("random", []) => Term::of("terrace.random()", Kind::Integer).nullable(false),
-            ("last_insert_rowid", []) => self.session_value(Source::LastInsertRowid),
-            ("changes", []) => self.session_value(Source::Changes),
+            ("last_insert_rowid", []) => self.session_value(&Source::LastInsertRowid),
+            ("changes", []) => self.session_value(&Source::Changes),
             _ => return Ok(None),
         }))
     }
@@ -242,7 +278,10 @@ fn type_of(term: &Term) -> Term {
         (Type::Any, _) => format!("terrace.type_of({})", term.text),
         (_, Some(kind)) => {
             let value = term.value();
-            format!("(CASE WHEN {value} IS NULL THEN 'null' ELSE '{}' END)", kind.name())
+            format!(
+                "(CASE WHEN {value} IS NULL THEN 'null' ELSE '{}' END)",
+                kind.name()
+            )
         }
         _ => "'null'::text".to_owned(),
     };

@@ -51,7 +51,9 @@ impl Translator<'_> {
         columns: &'e [ResultColumn<'e>],
     ) -> Outcome<&'e Expr<'e>> {
         if let Some(number) = ordinal(expression) {
-            let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+            let at = usize::try_from(number)
+                .ok()
+                .and_then(|number| number.checked_sub(1));
             return match at.and_then(|at| columns.get(at)) {
                 Some(ResultColumn::Expr(meant, _)) => Ok(meant),
                 _ => Err(Fault::wrong("GROUP BY term out of range")),
@@ -98,19 +100,22 @@ impl Translator<'_> {
         }
         let is_told = |item: usize| {
             let item = &scope.items[item];
-            item.key.as_ref().is_some_and(|key| {
-                key.iter().all(|at| keys.contains(&item.fields[*at].text))
-            })
+            item.key
+                .as_ref()
+                .is_some_and(|key| key.iter().all(|at| keys.contains(&item.fields[*at].text)))
         };
-        let bare = scope.bare.iter().find(|bare| {
-            !keys.contains(&bare.text) && !is_told(bare.item)
-        });
+        let bare = scope
+            .bare
+            .iter()
+            .find(|bare| !keys.contains(&bare.text) && !is_told(bare.item));
         match bare {
             None => Ok(()),
             Some(bare) => {
                 let shown = &bare.shown;
                 let mut fault = Fault::refused(
-                    format!("the column {shown} is neither in GROUP BY nor in an aggregate function"),
+                    format!(
+                        "the column {shown} is neither in GROUP BY nor in an aggregate function"
+                    ),
                     format!("GROUP BY …, {shown}, or min({shown})"),
                 );
                 fault.tokens = vec![shown.to_ascii_lowercase()];

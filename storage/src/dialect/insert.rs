@@ -2,10 +2,12 @@
 //! What happens on a conflict is left to [`super::upsert`].
 
 use sqlite3_parser::ast::{
-    DistinctNames, Expr, InsertBody, OneSelect, QualifiedName, ResolveType, ResultColumn, Select, Upsert, With,
+    DistinctNames, Expr, InsertBody, OneSelect, QualifiedName, ResolveType, ResultColumn, Select,
+    Upsert, With,
 };
 
 use super::convert;
+use super::from::table_name;
 use super::kind::{Kind, Type};
 use super::names;
 use super::refusal::{At, Fault, Outcome};
@@ -86,7 +88,7 @@ impl<'t> Translator<'t> {
     }
 
     fn target(&mut self, insert: &Insert<'_>) -> Outcome<Target<'t>> {
-        let name = self.table_name(insert.table)?;
+        let name = table_name(insert.table)?;
         let table = self.changeable(&name).at(insert.table)?;
         let alias = insert.table.alias.as_ref().map_or(name, names::folded);
         let columns = match insert.columns {
@@ -117,7 +119,10 @@ impl<'t> Translator<'t> {
         let table = self.schema.tables.get(name);
         let table = table.ok_or_else(|| Fault::unknown(format!("no such table: {name}")))?;
         if table.is_view {
-            return Err(Fault::refused("a view is changed by a trigger", "the view's tables"));
+            return Err(Fault::refused(
+                "a view is changed by a trigger",
+                "the view's tables",
+            ));
         }
         Ok(table)
     }
@@ -144,8 +149,10 @@ impl<'t> Translator<'t> {
                 if !needed.is_empty() {
                     return Ok(self.rows_without_null(&rows, &needed, target));
                 }
-                let rows: Vec<String> =
-                    rows.iter().map(|row| format!("({})", row.join(", "))).collect();
+                let rows: Vec<String> = rows
+                    .iter()
+                    .map(|row| format!("({})", row.join(", ")))
+                    .collect();
                 Ok(format!("VALUES {}", rows.join(", ")))
             }
             _ => self.selected_rows(select, target),
@@ -160,7 +167,9 @@ impl<'t> Translator<'t> {
         target: &Target<'_>,
     ) -> String {
         let name = names::quoted(&self.new_name());
-        let columns: Vec<String> = (0..target.columns.len()).map(|at| format!("c{at}")).collect();
+        let columns: Vec<String> = (0..target.columns.len())
+            .map(|at| format!("c{at}"))
+            .collect();
         let rows = rows.iter().map(|row| {
             let values = row.iter().zip(&target.columns).map(|(value, at)| {
                 let value = match (value.as_str(), target.sequence()) {
@@ -172,8 +181,10 @@ impl<'t> Translator<'t> {
             format!("({})", values.collect::<Vec<_>>().join(", "))
         });
         let rows: Vec<String> = rows.collect();
-        let conditions: Vec<String> =
-            needed.iter().map(|at| format!("c{at} IS NOT NULL")).collect();
+        let conditions: Vec<String> = needed
+            .iter()
+            .map(|at| format!("c{at} IS NOT NULL"))
+            .collect();
         format!(
             "SELECT * FROM (VALUES {}) AS {name}({}) WHERE {}",
             rows.join(", "),
@@ -256,7 +267,7 @@ impl<'t> Translator<'t> {
         let (outputs, _) = self.within(scope, |translator| translator.outputs(columns))?;
         let texts: Vec<String> = outputs.iter().map(|output| output.term.value()).collect();
         text.push_str(&format!(" RETURNING {}", texts.join(", ")));
-        Ok(outputs.iter().map(|output| output.field()).collect())
+        Ok(outputs.iter().map(super::arm::Output::field).collect())
     }
 }
 
@@ -268,7 +279,9 @@ pub(super) fn column_position(table: &Table, name: &str) -> Outcome<usize> {
         Fault::unknown(format!("table {} has no column named {name}", table.name))
     })?;
     if table.columns[position].is_generated {
-        return Err(Fault::wrong(format!("cannot change generated column {name}")));
+        return Err(Fault::wrong(format!(
+            "cannot change generated column {name}"
+        )));
     }
     Ok(position)
 }
@@ -276,18 +289,26 @@ pub(super) fn column_position(table: &Table, name: &str) -> Outcome<usize> {
 /// The given columns that have no `NULL`, and may be given one.
 fn needed_columns(rows: &[Vec<String>], target: &Target<'_>) -> Vec<usize> {
     let is_literal = |text: &String| {
-        text == "DEFAULT" || text.starts_with('\'') || text.bytes().all(|byte| byte.is_ascii_digit())
+        text == "DEFAULT"
+            || text.starts_with('\'')
+            || text.bytes().all(|byte| byte.is_ascii_digit())
     };
-    let columns = target.columns.iter().enumerate().filter(|(_, at)| {
-        target.table.columns[**at].not_null && !target.is_rowid(**at)
-    });
+    let columns = target
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, at)| target.table.columns[**at].not_null && !target.is_rowid(**at));
     let columns = columns.map(|(position, _)| position);
-    columns.filter(|position| !rows.iter().all(|row| is_literal(&row[*position]))).collect()
+    columns
+        .filter(|position| !rows.iter().all(|row| is_literal(&row[*position])))
+        .collect()
 }
 
 fn wrong_width(target: &Target<'_>, given: usize) -> Box<Fault> {
     let (table, expected) = (&target.table.name, target.columns.len());
-    Fault::wrong(format!("table {table} has {expected} columns but {given} values were supplied"))
+    Fault::wrong(format!(
+        "table {table} has {expected} columns but {given} values were supplied"
+    ))
 }
 
 /// Adds the rowid as the last column that is returned, for `last_insert_rowid()`.
@@ -301,7 +322,10 @@ fn rowid_text(
         return false;
     };
     let alias = names::quoted(&target.alias);
-    let mut rowid = format!("{alias}.{}", names::quoted(&target.table.columns[rowid].name));
+    let mut rowid = format!(
+        "{alias}.{}",
+        names::quoted(&target.table.columns[rowid].name)
+    );
     if target.gives_rowid() {
         rowid = format!("terrace.inserted({sequence}, {rowid})");
     }
@@ -309,7 +333,11 @@ fn rowid_text(
         // Of a row that was there before, the last transaction that changed it is known.
         rowid = format!("CASE WHEN {alias}.xmax = 0 THEN {rowid} END");
     }
-    let comma = if fields.is_empty() { " RETURNING " } else { ", " };
+    let comma = if fields.is_empty() {
+        " RETURNING "
+    } else {
+        ", "
+    };
     text.push_str(&format!("{comma}{rowid}"));
     true
 }

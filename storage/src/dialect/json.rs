@@ -46,16 +46,15 @@ impl Translator<'_> {
                 let text = format!("terrace.json({})", self.text(one.clone())?);
                 Ok(Some(json(text)))
             }
-            ("json_quote", [one]) => Ok(Some(json(self.json_value(one)?))),
+            ("json_quote", [one]) => Ok(Some(json(json_value(one)?))),
             ("json_extract", [document, path]) => {
                 let (document, path) = (self.text(document.clone())?, self.text(path.clone())?);
                 let element = format!("terrace.json_at({document}, {path})");
                 Ok(Some(json_result(&element, true)))
             }
-            ("json_valid", [one]) => integer(format!(
-                "terrace.json_valid({})",
-                self.text(one.clone())?
-            )),
+            ("json_valid", [one]) => {
+                integer(format!("terrace.json_valid({})", self.text(one.clone())?))
+            }
             ("json_type" | "json_array_length", [document, rest @ ..]) if rest.len() < 2 => {
                 let document = self.text(document.clone())?;
                 let path = match rest {
@@ -69,79 +68,15 @@ impl Translator<'_> {
                 }))
             }
             ("json_array", _) => {
-                let values = self.json_values(&arguments)?;
+                let values = json_values(&arguments)?;
                 Ok(Some(json(format!("('[' || {} || ']')", joined(&values)))))
             }
-            ("json_object", _) if arguments.len() % 2 == 0 => self.json_object(&arguments).map(Some),
+            ("json_object", _) if arguments.len() % 2 == 0 => json_object(&arguments).map(Some),
             (name, _) => Err(Fault::impossible(format!(
                 "{name}() with {} arguments has no counterpart in Postgres that keeps the order of names",
                 arguments.len()
             ))),
         }
-    }
-
-    fn json_object(&mut self, arguments: &[Term]) -> Outcome<Term> {
-        let mut members = Vec::new();
-        for pair in arguments.chunks(2) {
-            let name = self.json_name(&pair[0])?;
-            members.push(format!("({name} || ':' || {})", self.json_value(&pair[1])?));
-        }
-        Ok(json(format!("('{{' || {} || '}}')", joined(&members))))
-    }
-
-    fn json_name(&mut self, name: &Term) -> Outcome<String> {
-        if !name.is(Kind::Text) {
-            let reason = "json_object() labels must be TEXT";
-            return Err(Fault::wrong(reason));
-        }
-        Ok(format!("to_json({})::text", name.value()))
-    }
-
-    fn json_values(&mut self, arguments: &[Term]) -> Outcome<Vec<String>> {
-        arguments.iter().map(|one| self.json_value(one)).collect()
-    }
-
-    /// The value as JSON: a text is quoted, unless it is JSON already.
-    fn json_value(&mut self, term: &Term) -> Outcome<String> {
-        if term.is_json {
-            return Ok(format!("coalesce({}, 'null')", term.text));
-        }
-        let text = match term.ty {
-            Type::Null => return Ok("'null'".to_owned()),
-            Type::Of(Kind::Text) => format!("to_json({})::text", term.value()),
-            Type::Of(Kind::Integer) | Type::Truth => format!("({})::text", term.value()),
-            Type::Of(Kind::Real) => format!("terrace.real_text({})", term.value()),
-            Type::Of(Kind::Blob) => return Err(Fault::wrong("JSON cannot hold BLOB values")),
-            Type::Any => {
-                let reason = "a value whose kind differs from row to row may be JSON or text";
-                return Err(Fault::refused(reason, "CAST(… AS TEXT), or -> instead of ->>"));
-            }
-        };
-        Ok(match term.nullable {
-            true => format!("coalesce({text}, 'null')"),
-            false => text,
-        })
-    }
-
-    pub(super) fn json_group_array(
-        &mut self,
-        term: &Term,
-        around: impl Fn(&str) -> String,
-    ) -> Outcome<Term> {
-        let value = self.json_value(term)?;
-        let list = around(&format!("{value}, ','"));
-        Ok(json(format!("('[' || coalesce({list}, '') || ']')")))
-    }
-
-    pub(super) fn json_group_object(
-        &mut self,
-        name: &Term,
-        value: &Term,
-        around: impl Fn(&str) -> String,
-    ) -> Outcome<Term> {
-        let (name, value) = (self.json_name(name)?, self.json_value(value)?);
-        let list = around(&format!("{name} || ':' || {value}, ','"));
-        Ok(json(format!("('{{' || coalesce({list}, '') || '}}')")))
     }
 }
 
@@ -164,4 +99,66 @@ fn json_result(element: &str, is_value: bool) -> Term {
     } else {
         json(format!("terrace.json({element})"))
     }
+}
+
+fn json_name(name: &Term) -> Outcome<String> {
+    if !name.is(Kind::Text) {
+        let reason = "json_object() labels must be TEXT";
+        return Err(Fault::wrong(reason));
+    }
+    Ok(format!("to_json({})::text", name.value()))
+}
+
+fn json_values(arguments: &[Term]) -> Outcome<Vec<String>> {
+    arguments.iter().map(json_value).collect()
+}
+
+/// The value as JSON: a text is quoted, unless it is JSON already.
+fn json_value(term: &Term) -> Outcome<String> {
+    if term.is_json {
+        return Ok(format!("coalesce({}, 'null')", term.text));
+    }
+    let text = match term.ty {
+        Type::Null => return Ok("'null'".to_owned()),
+        Type::Of(Kind::Text) => format!("to_json({})::text", term.value()),
+        Type::Of(Kind::Integer) | Type::Truth => format!("({})::text", term.value()),
+        Type::Of(Kind::Real) => format!("terrace.real_text({})", term.value()),
+        Type::Of(Kind::Blob) => return Err(Fault::wrong("JSON cannot hold BLOB values")),
+        Type::Any => {
+            let reason = "a value whose kind differs from row to row may be JSON or text";
+            return Err(Fault::refused(
+                reason,
+                "CAST(… AS TEXT), or -> instead of ->>",
+            ));
+        }
+    };
+    Ok(match term.nullable {
+        true => format!("coalesce({text}, 'null')"),
+        false => text,
+    })
+}
+
+fn json_object(arguments: &[Term]) -> Outcome<Term> {
+    let mut members = Vec::new();
+    for pair in arguments.chunks(2) {
+        let name = json_name(&pair[0])?;
+        members.push(format!("({name} || ':' || {})", json_value(&pair[1])?));
+    }
+    Ok(json(format!("('{{' || {} || '}}')", joined(&members))))
+}
+
+pub(super) fn json_group_array(term: &Term, around: impl Fn(&str) -> String) -> Outcome<Term> {
+    let value = json_value(term)?;
+    let list = around(&format!("{value}, ','"));
+    Ok(json(format!("('[' || coalesce({list}, '') || ']')")))
+}
+
+pub(super) fn json_group_object(
+    name: &Term,
+    value: &Term,
+    around: impl Fn(&str) -> String,
+) -> Outcome<Term> {
+    let (name, value) = (json_name(name)?, json_value(value)?);
+    let list = around(&format!("{name} || ':' || {value}, ','"));
+    Ok(json(format!("('{{' || coalesce({list}, '') || '}}')")))
 }

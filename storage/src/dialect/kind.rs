@@ -66,15 +66,6 @@ impl Type {
             _ => None,
         }
     }
-
-    pub(super) fn postgres(self) -> &'static str {
-        match self {
-            Self::Truth => "boolean",
-            Self::Of(kind) => kind.postgres(),
-            Self::Null => Kind::Text.postgres(),
-            Self::Any => "terrace.value",
-        }
-    }
 }
 
 /// What a column, or an expression that is a column, does to the values it is compared with
@@ -106,15 +97,6 @@ impl Affinity {
             Self::Real
         } else {
             Self::Numeric
-        }
-    }
-
-    pub(super) fn of_kind(kind: Kind) -> Self {
-        match kind {
-            Kind::Integer => Self::Integer,
-            Kind::Real => Self::Real,
-            Kind::Text => Self::Text,
-            Kind::Blob => Self::Blob,
         }
     }
 

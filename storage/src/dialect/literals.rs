@@ -6,30 +6,28 @@ use super::kind::Kind;
 use super::names;
 use super::refusal::{Fault, Outcome};
 use super::term::{Constant, Term};
-use super::translator::Translator;
 
-impl Translator<'_> {
-    pub(super) fn literal(&mut self, literal: &Literal<'_>) -> Outcome<Term> {
-        match literal {
-            Literal::Numeric(text) => number(text),
-            Literal::String(text) => Ok(Term::constant(Constant::Text(
-                names::unquoted(text).into_owned(),
-            ))),
-            Literal::Blob(text) => Ok(blob(text)),
-            Literal::Keyword(word) => self.keyword(word),
-            Literal::Null => Ok(Term::null()),
-            Literal::CurrentDate => Ok(now("date")),
-            Literal::CurrentTime => Ok(now("time")),
-            Literal::CurrentTimestamp => Ok(now("datetime")),
-        }
+/// A literal as Postgres reads it.
+pub(super) fn literal(literal: &Literal<'_>) -> Outcome<Term> {
+    match literal {
+        Literal::Numeric(text) => number(text),
+        Literal::String(text) => Ok(Term::constant(Constant::Text(
+            names::unquoted(text).into_owned(),
+        ))),
+        Literal::Blob(text) => Ok(blob(text)),
+        Literal::Keyword(word) => keyword(word),
+        Literal::Null => Ok(Term::null()),
+        Literal::CurrentDate => Ok(now("date")),
+        Literal::CurrentTime => Ok(now("time")),
+        Literal::CurrentTimestamp => Ok(now("datetime")),
     }
+}
 
-    fn keyword(&mut self, word: &str) -> Outcome<Term> {
-        match word.to_ascii_lowercase().as_str() {
-            "true" => Ok(Term::constant(Constant::Integer(1))),
-            "false" => Ok(Term::constant(Constant::Integer(0))),
-            _ => Err(Fault::wrong(format!("{word} is not a value"))),
-        }
+fn keyword(word: &str) -> Outcome<Term> {
+    match word.to_ascii_lowercase().as_str() {
+        "true" => Ok(Term::constant(Constant::Integer(1))),
+        "false" => Ok(Term::constant(Constant::Integer(0))),
+        _ => Err(Fault::wrong(format!("{word} is not a value"))),
     }
 }
 
@@ -46,7 +44,8 @@ pub(super) fn negative(literal: &Literal<'_>) -> Option<Term> {
         return Some(Term::constant(Constant::Integer(-integer)));
     }
     let real: f64 = text.parse().ok()?;
-    real.is_finite().then(|| Term::constant(Constant::Real(-real)))
+    real.is_finite()
+        .then(|| Term::constant(Constant::Real(-real)))
 }
 
 fn number(text: &str) -> Outcome<Term> {
@@ -72,7 +71,11 @@ fn digits(text: &str) -> String {
 
 fn blob(text: &str) -> Term {
     let digits = text.trim_start_matches(['x', 'X']).trim_matches('\'');
-    Term::of(format!("'\\x{}'::bytea", digits.to_ascii_lowercase()), Kind::Blob).nullable(false)
+    Term::of(
+        format!("'\\x{}'::bytea", digits.to_ascii_lowercase()),
+        Kind::Blob,
+    )
+    .nullable(false)
 }
 
 fn now(form: &str) -> Term {

@@ -11,22 +11,25 @@ const OF_ONE: [&str; 14] = [
     "acos", "asin", "sqrt",
 ];
 
+/// The other functions of numbers.
+const OTHERS: [&str; 16] = [
+    "abs", "sign", "round", "ceil", "ceiling", "floor", "trunc", "mod", "pow", "power", "pi", "ln",
+    "log", "log10", "log2", "atan2",
+];
+
 impl Translator<'_> {
     pub(super) fn number_function(
         &mut self,
         name: &str,
         arguments: &[Term],
     ) -> Outcome<Option<Term>> {
-        let is_known = matches!(
-            name,
-            "abs" | "sign" | "round" | "ceil" | "ceiling" | "floor" | "trunc" | "mod" | "pow"
-                | "power" | "pi" | "ln" | "log" | "log10" | "log2" | "atan2"
-        );
-        if !is_known && !OF_ONE.contains(&name) {
+        if !OTHERS.contains(&name) && !OF_ONE.contains(&name) {
             return Ok(None);
         }
-        let numbers: Outcome<Vec<Term>> =
-            arguments.iter().map(|one| self.number(one.clone())).collect();
+        let numbers: Outcome<Vec<Term>> = arguments
+            .iter()
+            .map(|one| self.number(one.clone()))
+            .collect();
         let numbers = numbers?;
         let nullable = numbers.iter().any(|number| number.nullable);
         let values: Vec<String> = numbers.iter().map(Term::value).collect();
@@ -54,17 +57,7 @@ impl Translator<'_> {
                 };
                 Ok(Some(Term::of(text, kind).nullable(nullable)))
             }
-            ("pi", []) => of_real("pi()".to_owned()),
-            ("mod" | "pow" | "power" | "atan2" | "log", [_, _]) => {
-                of_real(format!("terrace.{}({}, {})", two(name), reals[0], reals[1]))
-            }
-            ("ln" | "log" | "log10" | "log2", [_]) => {
-                let name = if name == "log" { "log10" } else { name };
-                of_real(format!("terrace.{name}({})", reals[0]))
-            }
-            ("acos" | "asin" | "sqrt", [_]) => of_real(format!("terrace.{name}({})", reals[0])),
-            (_, [_]) => of_real(format!("{name}({})", reals[0])),
-            _ => Ok(None),
+            _ => Ok(mathematical(name, &reals)),
         }
     }
 }
@@ -78,4 +71,21 @@ fn real(term: &Term) -> String {
         true => term.value(),
         false => format!("({})::double precision", term.value()),
     }
+}
+
+/// A function that makes a real of reals; none where Postgres would fail and SQLite says `NULL`.
+fn mathematical(name: &str, reals: &[String]) -> Option<Term> {
+    let text = match (name, reals) {
+        ("pi", []) => "pi()".to_owned(),
+        ("mod" | "pow" | "power" | "atan2" | "log", [left, right]) => {
+            format!("terrace.{}({left}, {right})", two(name))
+        }
+        ("log", [one]) => format!("terrace.log10({one})"),
+        ("ln" | "log10" | "log2" | "acos" | "asin" | "sqrt", [one]) => {
+            format!("terrace.{name}({one})")
+        }
+        (_, [one]) => format!("{name}({one})"),
+        _ => return None,
+    };
+    Some(Term::of(text, Kind::Real))
 }

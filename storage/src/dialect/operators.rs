@@ -17,7 +17,7 @@ impl Translator<'_> {
     ) -> Outcome<Term> {
         let (left, right) = (self.expression(left)?, self.expression(right)?);
         match operator {
-            Operator::Concat => self.concatenation(left, right),
+            Operator::Concat => self.concatenation(&left, &right),
             Operator::BitwiseAnd => self.bits(left, "&", right),
             Operator::BitwiseOr => self.bits(left, "|", right),
             Operator::LeftShift => self.shift(left, right, "shift_left"),
@@ -27,14 +27,20 @@ impl Translator<'_> {
             Operator::Add => self.computed(left, "+", right),
             Operator::Subtract => self.computed(left, "-", right),
             Operator::Multiply => self.computed(left, "*", right),
-            _ => Err(Fault::impossible("this operator has no counterpart in Postgres")),
+            _ => Err(Fault::impossible(
+                "this operator has no counterpart in Postgres",
+            )),
         }
     }
 
     fn computed(&mut self, left: Term, symbol: &str, right: Term) -> Outcome<Term> {
         let (left, right) = (self.number(left)?, self.number(right)?);
         let kind = result_kind(&left, &right);
-        let text = format!("({} {symbol} {})", in_kind(&left, kind), in_kind(&right, kind));
+        let text = format!(
+            "({} {symbol} {})",
+            in_kind(&left, kind),
+            in_kind(&right, kind)
+        );
         Ok(Term::of(text, kind).nullable(left.nullable || right.nullable))
     }
 
@@ -89,10 +95,10 @@ impl Translator<'_> {
         Ok(Term::of(text, Kind::Integer).nullable(left.nullable || right.nullable))
     }
 
-    fn concatenation(&mut self, left: Term, right: Term) -> Outcome<Term> {
+    fn concatenation(&mut self, left: &Term, right: &Term) -> Outcome<Term> {
         let nullable = left.nullable || right.nullable;
         let is_bytewise = left.is_bytewise || right.is_bytewise;
-        let (mut left, mut right) = (convert::to_text(&left)?, convert::to_text(&right)?);
+        let (mut left, mut right) = (convert::to_text(left)?, convert::to_text(right)?);
         self.settle(&mut left, Kind::Text);
         self.settle(&mut right, Kind::Text);
         let text = format!("({} || {})", left.value(), right.value());
@@ -103,16 +109,19 @@ impl Translator<'_> {
 
     /// The operand as a number whose kind is known.
     pub(super) fn number(&mut self, mut term: Term) -> Outcome<Term> {
-        if let Some(Constant::Text(text)) = &term.constant {
-            if let Some(number) = convert::number_in(text) {
-                return Ok(Term::constant(number));
-            }
+        if let Some(Constant::Text(text)) = &term.constant
+            && let Some(number) = convert::number_in(text)
+        {
+            return Ok(Term::constant(number));
         }
         self.settle(&mut term, Kind::Integer);
         match term.kind() {
             Some(Kind::Integer | Kind::Real) => Ok(term),
             Some(kind) => Err(Fault::refused(
-                format!("arithmetic on {} makes an integer or a real, by the value", kind.name()),
+                format!(
+                    "arithmetic on {} makes an integer or a real, by the value",
+                    kind.name()
+                ),
                 "CAST(… AS INTEGER) or CAST(… AS REAL)",
             )),
             None => Err(Fault::refused(

@@ -34,7 +34,9 @@ impl Translator<'_> {
 
     fn order_term(&mut self, expression: &Expr<'_>, outputs: &[Output]) -> Outcome<Term> {
         if let Some(number) = ordinal(expression) {
-            let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+            let at = usize::try_from(number)
+                .ok()
+                .and_then(|number| number.checked_sub(1));
             let output = at.and_then(|at| outputs.get(at));
             let output = output.ok_or_else(|| Fault::wrong("ORDER BY term out of range"))?;
             return Ok(output.term.clone());
@@ -47,7 +49,10 @@ impl Translator<'_> {
         if let Expr::Id(id) = expression {
             let name = names::fold(id.0);
             let aliases = self.scopes.last().map(|scope| &scope.aliases);
-            let named = aliases.into_iter().flatten().find(|(alias, _)| *alias == name);
+            let named = aliases
+                .into_iter()
+                .flatten()
+                .find(|(alias, _)| *alias == name);
             if let Some((_, term)) = named {
                 return Ok(term.clone());
             }
@@ -82,18 +87,14 @@ impl Translator<'_> {
         };
         fields.iter().position(|field| field.name == name)
     }
+}
 
-    /// Gives a column of a result the collation that its order is written with.
-    pub(super) fn apply_collation(
-        &mut self,
-        term: &mut Term,
-        expression: &Expr<'_>,
-    ) -> Outcome<()> {
-        if let Expr::Collate(_, name) = expression {
-            term.collation = Some(comparisons::collation_named(&names::unquoted(name))?);
-        }
-        Ok(())
+/// Gives a column of a result the collation that its order is written with.
+pub(super) fn apply_collation(term: &mut Term, expression: &Expr<'_>) -> Outcome<()> {
+    if let Expr::Collate(_, name) = expression {
+        term.collation = Some(comparisons::collation_named(&names::unquoted(name))?);
     }
+    Ok(())
 }
 
 fn uncollated<'e>(expression: &'e Expr<'e>) -> &'e Expr<'e> {

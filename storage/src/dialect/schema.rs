@@ -36,9 +36,12 @@ impl Schema {
 
     /// The tables whose foreign keys refer to this one.
     pub(super) fn children<'s>(&'s self, table: &'s str) -> impl Iterator<Item = &'s Table> {
-        self.tables
-            .values()
-            .filter(move |child| child.references.iter().any(|reference| reference.parent == table))
+        self.tables.values().filter(move |child| {
+            child
+                .references
+                .iter()
+                .any(|reference| reference.parent == table)
+        })
     }
 }
 

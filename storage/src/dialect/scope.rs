@@ -131,10 +131,11 @@ impl Scope {
             }
             found = Found::Field(at, field);
         }
-        if matches!(found, Found::Nothing) && table.is_none() {
-            if let Some(at) = self.aliases.iter().position(|(name, _)| name == column) {
-                return Found::Alias(at);
-            }
+        if matches!(found, Found::Nothing)
+            && table.is_none()
+            && let Some(at) = self.aliases.iter().position(|(name, _)| name == column)
+        {
+            return Found::Alias(at);
         }
         found
     }

@@ -1,9 +1,7 @@
 //! Queries: one `SELECT` or `VALUES`, several of them combined, and what is ordered and limited at their end.
 //! `FROM`, `GROUP BY` and `WITH` have files of their own.
 
-use sqlite3_parser::ast::{
-    CompoundOperator, Distinctness, Limit, OneSelect, Select, SortedColumn,
-};
+use sqlite3_parser::ast::{CompoundOperator, Distinctness, Limit, OneSelect, Select, SortedColumn};
 
 use super::arm::{Arm, Body};
 use super::convert;
@@ -101,7 +99,10 @@ impl Translator<'_> {
         let order_by = order_by.unwrap_or(&[]);
         let is_distinct = matches!(
             select,
-            OneSelect::Select { distinctness: Some(Distinctness::Distinct), .. }
+            OneSelect::Select {
+                distinctness: Some(Distinctness::Distinct),
+                ..
+            }
         );
         let is_values = matches!(select, OneSelect::Values(_));
         if (is_distinct || is_values) && !order_by.is_empty() {
@@ -134,7 +135,9 @@ impl Translator<'_> {
             || arms.iter().any(Arm::is_distinct);
         for (at, field) in fields.iter_mut().enumerate() {
             let terms: Vec<Term> = arms.iter().flat_map(|arm| arm.terms(at)).cloned().collect();
-            let nocase = terms.iter().any(|term| term.collation == Some(Collation::NoCase));
+            let nocase = terms
+                .iter()
+                .any(|term| term.collation == Some(Collation::NoCase));
             if is_deduplicated && nocase {
                 return Err(Fault::refused(
                     "one of several spellings of a NOCASE column would be kept",
@@ -193,7 +196,7 @@ impl Translator<'_> {
             let field = &query.fields[at];
             let mut term = field.term();
             term.text = format!("{}.{}", names::quoted(&name), names::quoted(&field.name));
-            self.apply_collation(&mut term, &column.expr)?;
+            super::ordering::apply_collation(&mut term, &column.expr)?;
             order.push(super::ordering::sorted(&term, column));
         }
         let order = match order.is_empty() {
@@ -249,11 +252,21 @@ impl Translator<'_> {
                 }
                 let width = values.first().map_or(0, Vec::len);
                 if values.iter().any(|row| row.len() != width) {
-                    return Err(Fault::wrong("all VALUES must have the same number of terms"));
+                    return Err(Fault::wrong(
+                        "all VALUES must have the same number of terms",
+                    ));
                 }
                 Ok((Arm::values(values), String::new()))
             }
-            OneSelect::Select { distinctness, columns, from, where_clause, group_by, having, window_clause } => {
+            OneSelect::Select {
+                distinctness,
+                columns,
+                from,
+                where_clause,
+                group_by,
+                having,
+                window_clause,
+            } => {
                 let (from, items) = self.from(from.as_ref())?;
                 let body = Body {
                     columns,

@@ -92,7 +92,9 @@ fn scan(text: &str) -> Vec<Token> {
     while let Ok((start, Some((_, kind)), end)) = scanner.scan(text.as_bytes()) {
         let mut token = compared(&text[start..end]);
         if kind == TokenType::TK_VARIABLE {
-            token = numbers.of(&text[start..end]).map_or(token, |number| format!("?{number}"));
+            token = numbers
+                .of(&text[start..end])
+                .map_or(token, |number| format!("?{number}"));
         }
         tokens.push(Token {
             start,

@@ -86,18 +86,38 @@ impl Translator<'_> {
                     has_rowid: false,
                 })
             }
-            Stmt::Insert { with, or_conflict, tbl_name, columns, body, returning } => {
-                self.insert(&Insert {
-                    with: with.as_ref(),
-                    resolve: *or_conflict,
-                    table: tbl_name,
-                    columns: columns.as_ref(),
-                    body,
-                    returning: returning.unwrap_or(&[]),
-                })
-            }
+            Stmt::Insert {
+                with,
+                or_conflict,
+                tbl_name,
+                columns,
+                body,
+                returning,
+            } => self.insert(&Insert {
+                with: with.as_ref(),
+                resolve: *or_conflict,
+                table: tbl_name,
+                columns: columns.as_ref(),
+                body,
+                returning: returning.unwrap_or(&[]),
+            }),
+            other => self.change_statement(other),
+        }
+    }
+
+    fn change_statement(&mut self, statement: &Stmt<'_>) -> Outcome<Printed> {
+        match statement {
             Stmt::Update {
-                with, or_conflict, tbl_name, sets, from, where_clause, returning, order_by, limit, ..
+                with,
+                or_conflict,
+                tbl_name,
+                sets,
+                from,
+                where_clause,
+                returning,
+                order_by,
+                limit,
+                ..
             } => {
                 change::check_unlimited(*order_by, *limit)?;
                 self.update(&Update {
@@ -110,7 +130,15 @@ impl Translator<'_> {
                     returning: returning.unwrap_or(&[]),
                 })
             }
-            Stmt::Delete { with, tbl_name, where_clause, returning, order_by, limit, .. } => {
+            Stmt::Delete {
+                with,
+                tbl_name,
+                where_clause,
+                returning,
+                order_by,
+                limit,
+                ..
+            } => {
                 change::check_unlimited(*order_by, *limit)?;
                 self.delete(&Delete {
                     with: with.as_ref(),
@@ -136,12 +164,17 @@ impl Translator<'_> {
             | Stmt::DropTrigger { .. } => Ok(Printed::schema(self.definition(statement)?)),
             Stmt::CreateVirtualTable { module_name, .. } => {
                 let module = names::folded(module_name);
-                let reason = format!("virtual tables, such as those of {module}, have no counterpart in Postgres");
+                let reason = format!(
+                    "virtual tables, such as those of {module}, have no counterpart in Postgres"
+                );
                 Err(Fault::impossible(reason)).at(module_name)
             }
             Stmt::Begin(..) => Ok(transaction("BEGIN", Effect::Begin)),
             Stmt::Commit(_) => Ok(transaction("COMMIT", Effect::Commit)),
-            Stmt::Rollback { savepoint_name: Some(name), .. } => savepoint("ROLLBACK TO SAVEPOINT", name),
+            Stmt::Rollback {
+                savepoint_name: Some(name),
+                ..
+            } => savepoint("ROLLBACK TO SAVEPOINT", name),
             Stmt::Rollback { .. } => Ok(transaction("ROLLBACK", Effect::RollBack)),
             Stmt::Savepoint(name) => savepoint("SAVEPOINT", name),
             Stmt::Release(name) => savepoint("RELEASE SAVEPOINT", name),
@@ -149,10 +182,12 @@ impl Translator<'_> {
             Stmt::Reindex { .. } => Ok(Printed::without_rows(Vec::new(), Effect::Nothing)),
             Stmt::Pragma(name, body) => pragma(name, body.as_ref()),
             Stmt::Vacuum(..) => Err(Fault::impossible("Postgres frees space by itself")),
-            Stmt::Attach { .. } | Stmt::Detach(_) => {
-                Err(Fault::impossible("a database in another file has no counterpart in Postgres"))
-            }
-            _ => Err(Fault::impossible("this statement has no counterpart in Postgres")),
+            Stmt::Attach { .. } | Stmt::Detach(_) => Err(Fault::impossible(
+                "a database in another file has no counterpart in Postgres",
+            )),
+            _ => Err(Fault::impossible(
+                "this statement has no counterpart in Postgres",
+            )),
         }
     }
 }
@@ -163,7 +198,10 @@ fn transaction(text: &str, effect: Effect) -> Printed {
 
 fn savepoint(words: &str, name: &Name<'_>) -> Outcome<Printed> {
     let name = names::folded(name);
-    let text = format!("{words} {}", names::quoted(super::translator::checked_name(&name)?));
+    let text = format!(
+        "{words} {}",
+        names::quoted(super::translator::checked_name(&name)?)
+    );
     Ok(Printed::without_rows(vec![text], Effect::Savepoint))
 }
 

@@ -2,8 +2,9 @@
 //! Printing these statements is left to [`super::definitions`].
 
 use sqlite3_parser::ast::{
-    AlterTableBody, ColFlags, ColumnConstraint, ColumnDefinition, CreateTableBody, ForeignKeyClause, Name,
-    NamedTableConstraint, RefAct, RefArg, SortedColumn, Stmt, TabFlags, TableConstraint, Expr,
+    AlterTableBody, ColFlags, ColumnConstraint, ColumnDefinition, CreateTableBody, Expr,
+    ForeignKeyClause, Name, NamedTableConstraint, RefAct, RefArg, SortedColumn, Stmt, TabFlags,
+    TableConstraint,
 };
 
 use super::comparisons::collation_named;
@@ -17,51 +18,86 @@ use super::translator::{Translator, checked_name};
 pub(super) fn applied(schema: &Schema, text: &str, statement: &Stmt<'_>) -> Outcome<Schema> {
     let mut after = schema.clone();
     match statement {
-        Stmt::CreateTable { if_not_exists, tbl_name, body, .. } => {
+        Stmt::CreateTable {
+            if_not_exists,
+            tbl_name,
+            body,
+            ..
+        } => {
             let name = names::folded(&tbl_name.name);
             if !(*if_not_exists && schema.tables.contains_key(&name)) {
                 let table = table_of(&name, body)?;
                 after.tables.insert(name, table);
             }
         }
-        Stmt::CreateIndex { unique, idx_name, tbl_name, columns, where_clause, .. } => {
+        Stmt::CreateIndex {
+            unique,
+            idx_name,
+            tbl_name,
+            columns,
+            where_clause,
+            ..
+        } => {
             let (index, table) = (names::folded(&idx_name.name), names::folded(tbl_name));
-            if let Some(table) = after.tables.get_mut(&table).filter(|_| *unique) {
-                table.keys.push(unique_index(table, &index, columns, where_clause.is_some()));
-            }
-            after.indexes.insert(index, table);
+            let key = Index {
+                name: &index,
+                columns,
+                is_partial: where_clause.is_some(),
+            };
+            add_index(&mut after, &key, &table, *unique);
         }
-        Stmt::CreateView { view_name, columns, select, .. } => {
+        Stmt::CreateView {
+            view_name,
+            columns,
+            select,
+            ..
+        } => {
             let name = names::folded(&view_name.name);
             let mut translator = Translator::new(text, schema, &[]);
             let fields = translator.view_fields(*columns, select)?;
             after.tables.insert(name.clone(), view_of(name, fields));
         }
-        Stmt::CreateTrigger { trigger_name, tbl_name, .. } => {
+        other => changed(&mut after, other)?,
+    }
+    Ok(after)
+}
+
+fn changed(after: &mut Schema, statement: &Stmt<'_>) -> Outcome<()> {
+    match statement {
+        Stmt::CreateTrigger {
+            trigger_name,
+            tbl_name,
+            ..
+        } => {
             let table = names::folded(&tbl_name.name);
-            after.triggers.insert(names::folded(&trigger_name.name), table);
+            after
+                .triggers
+                .insert(names::folded(&trigger_name.name), table);
         }
-        Stmt::DropTable { tbl_name: name, .. } | Stmt::DropView { view_name: name, .. } => {
+        Stmt::DropTable { tbl_name: name, .. }
+        | Stmt::DropView {
+            view_name: name, ..
+        } => {
             let name = names::folded(&name.name);
             after.tables.remove(&name);
             after.indexes.retain(|_, table| *table != name);
             after.triggers.retain(|_, table| *table != name);
         }
-        Stmt::DropIndex { idx_name, .. } => drop_index(&mut after, &names::folded(&idx_name.name)),
+        Stmt::DropIndex { idx_name, .. } => drop_index(after, &names::folded(&idx_name.name)),
         Stmt::DropTrigger { trigger_name, .. } => {
             after.triggers.remove(&names::folded(&trigger_name.name));
         }
-        Stmt::AlterTable(name, body) => alter(&mut after, &names::folded(&name.name), body)?,
+        Stmt::AlterTable(name, body) => alter(after, &names::folded(&name.name), body)?,
         _ => {}
     }
-    Ok(after)
+    Ok(())
 }
 
 fn drop_index(schema: &mut Schema, index: &str) {
-    if let Some(table) = schema.indexes.remove(index) {
-        if let Some(table) = schema.tables.get_mut(&table) {
-            table.keys.retain(|key| key.name.as_deref() != Some(index));
-        }
+    if let Some(table) = schema.indexes.remove(index)
+        && let Some(table) = schema.tables.get_mut(&table)
+    {
+        table.keys.retain(|key| key.name.as_deref() != Some(index));
     }
 }
 
@@ -88,7 +124,12 @@ fn view_of(name: String, fields: Vec<super::scope::Field>) -> Table {
 
 /// A table as `CREATE TABLE` describes it.
 pub(super) fn table_of(name: &str, body: &CreateTableBody<'_>) -> Outcome<Table> {
-    let CreateTableBody::ColumnsAndConstraints { columns, constraints, flags } = body else {
+    let CreateTableBody::ColumnsAndConstraints {
+        columns,
+        constraints,
+        flags,
+    } = body
+    else {
         return Err(Fault::refused(
             "CREATE TABLE … AS has columns without constraints",
             "CREATE TABLE with columns, and INSERT … SELECT",
@@ -213,10 +254,10 @@ fn add_constraint(table: &mut Table, constraint: &NamedTableConstraint<'_>) -> O
     match &constraint.constraint {
         TableConstraint::PrimaryKey { columns, .. } => {
             let positions = positions(table, columns)?;
-            if let [at] = positions[..] {
-                if table.columns[at].is_integer {
-                    table.rowid = Some(at);
-                }
+            if let [at] = positions[..]
+                && table.columns[at].is_integer
+            {
+                table.rowid = Some(at);
             }
             table.keys.push(key(positions, true));
         }
@@ -250,15 +291,28 @@ pub(super) fn column_name(expression: &Expr<'_>) -> Option<String> {
     }
 }
 
-fn unique_index(table: &Table, index: &str, columns: &[SortedColumn<'_>], is_partial: bool) -> Key {
+/// A `CREATE INDEX`.
+struct Index<'e> {
+    name: &'e str,
+    columns: &'e [SortedColumn<'e>],
+    is_partial: bool,
+}
+
+fn add_index(schema: &mut Schema, index: &Index<'_>, table: &str, is_unique: bool) {
+    schema
+        .indexes
+        .insert(index.name.to_owned(), table.to_owned());
+    let Some(table) = schema.tables.get_mut(table).filter(|_| is_unique) else {
+        return;
+    };
     let position = |column: &SortedColumn<'_>| table.position(&column_name(&column.expr)?);
-    let positions: Option<Vec<usize>> = columns.iter().map(position).collect();
-    Key {
-        name: Some(index.to_owned()),
-        is_plain: positions.is_some() && !is_partial,
+    let positions: Option<Vec<usize>> = index.columns.iter().map(position).collect();
+    table.keys.push(Key {
+        name: Some(index.name.to_owned()),
+        is_plain: positions.is_some() && !index.is_partial,
         columns: positions.unwrap_or_default(),
         is_primary: false,
-    }
+    });
 }
 
 fn alter(schema: &mut Schema, name: &str, body: &AlterTableBody<'_>) -> Outcome<()> {
@@ -286,11 +340,17 @@ fn alter(schema: &mut Schema, name: &str, body: &AlterTableBody<'_>) -> Outcome<
 }
 
 fn rename_table(schema: &mut Schema, old: &str, new: &str) {
-    let owners = schema.indexes.values_mut().chain(schema.triggers.values_mut());
+    let owners = schema
+        .indexes
+        .values_mut()
+        .chain(schema.triggers.values_mut());
     for owner in owners.filter(|owner| *owner == old) {
         new.clone_into(owner);
     }
-    let references = schema.tables.values_mut().flat_map(|table| &mut table.references);
+    let references = schema
+        .tables
+        .values_mut()
+        .flat_map(|table| &mut table.references);
     for reference in references.filter(|reference| reference.parent == old) {
         new.clone_into(&mut reference.parent);
     }

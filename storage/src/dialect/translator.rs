@@ -81,10 +81,7 @@ impl<'t> Translator<'t> {
     }
 
     /// Runs `work` one level deeper.
-    pub(super) fn nested<T>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Outcome<T>,
-    ) -> Outcome<T> {
+    pub(super) fn nested<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
         if self.depth >= MAX_DEPTH {
             return Err(too_deep());
         }
@@ -149,8 +146,8 @@ impl<'t> Translator<'t> {
     }
 
     /// An integer that the session knows.
-    pub(super) fn session_value(&mut self, source: Source) -> Term {
-        let known = |used: &Use| used.source == source;
+    pub(super) fn session_value(&mut self, source: &Source) -> Term {
+        let known = |used: &Use| used.source == *source;
         let at = self.parameters.iter().position(known).unwrap_or_else(|| {
             self.parameters.push(Use {
                 source: source.clone(),

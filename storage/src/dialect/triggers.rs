@@ -9,12 +9,15 @@ use sqlite3_parser::ast::{
 };
 
 use super::change::{Delete, Update};
+use super::definitions::refuse_temporary;
+use super::from::table_name;
 use super::insert::Insert;
 use super::kind::Kind;
 use super::names;
 use super::refusal::{At, Fault, Outcome};
 use super::scope::{Item, Scope};
 use super::source;
+use super::statement::Printed;
 use super::term::Term;
 use super::translator::{Translator, checked_name};
 
@@ -34,20 +37,12 @@ impl Translator<'_> {
         else {
             return Err(Fault::wrong("not a trigger"));
         };
-        let (name, table) = (names::folded(&trigger_name.name), self.table_name(tbl_name)?);
+        let (name, table) = (names::folded(&trigger_name.name), table_name(tbl_name)?);
         if *if_not_exists && self.schema.triggers.contains_key(&name) {
             return Ok(Vec::new());
         }
-        if *temporary {
-            return Err(Fault::refused("a temporary trigger", "a trigger that stays"));
-        }
-        let time = match time {
-            Some(TriggerTime::InsteadOf) => {
-                return Err(Fault::refused("INSTEAD OF", "statements on the view's tables"));
-            }
-            Some(TriggerTime::After) => "AFTER",
-            Some(TriggerTime::Before) | None => "BEFORE",
-        };
+        refuse_temporary(*temporary, "trigger")?;
+        let time = time_text(*time)?;
         self.changeable(&table).at(tbl_name)?;
         check_commands(commands, &table)?;
         let items = self.row_items(event, &table)?;
@@ -63,7 +58,7 @@ impl Translator<'_> {
         let (quoted, table) = (names::quoted(checked_name(&name)?), names::quoted(&table));
         Ok(vec![
             format!(
-                "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $terrace$ BEGIN {body} {end} END $terrace$"
+                "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $terrace$ BEGIN {body} {end} END $terrace$"
             ),
             format!(
                 "CREATE TRIGGER {quoted} {time} {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
@@ -95,7 +90,9 @@ impl Translator<'_> {
         condition: Option<&Expr<'_>>,
         commands: &[TriggerCmd<'_>],
     ) -> Outcome<String> {
-        let condition = condition.map(|condition| self.condition(condition)).transpose()?;
+        let condition = condition
+            .map(|condition| self.condition(condition))
+            .transpose()?;
         let mut texts = Vec::new();
         for command in commands {
             texts.push(format!("{};", self.trigger_command(command).at(command)?));
@@ -116,18 +113,28 @@ impl Translator<'_> {
                 let query = self.select(select)?;
                 return Ok(format!("PERFORM * FROM ({}) AS terrace_rows", query.text));
             }
-            TriggerCmd::Update { or_conflict, tbl_name, sets, from, where_clause } => {
-                self.update(&Update {
-                    with: None,
-                    resolve: *or_conflict,
-                    table: tbl_name,
-                    sets,
-                    from: from.as_ref(),
-                    where_clause: where_clause.as_ref(),
-                    returning: &[],
-                })?
-            }
-            TriggerCmd::Insert { or_conflict, tbl_name, col_names, select, upsert } => {
+            TriggerCmd::Update {
+                or_conflict,
+                tbl_name,
+                sets,
+                from,
+                where_clause,
+            } => self.update(&Update {
+                with: None,
+                resolve: *or_conflict,
+                table: tbl_name,
+                sets,
+                from: from.as_ref(),
+                where_clause: where_clause.as_ref(),
+                returning: &[],
+            })?,
+            TriggerCmd::Insert {
+                or_conflict,
+                tbl_name,
+                col_names,
+                select,
+                upsert,
+            } => {
                 let body = InsertBody::Select(select, *upsert);
                 self.insert(&Insert {
                     with: None,
@@ -138,25 +145,27 @@ impl Translator<'_> {
                     returning: &[],
                 })?
             }
-            TriggerCmd::Delete { tbl_name, where_clause } => self.delete(&Delete {
+            TriggerCmd::Delete {
+                tbl_name,
+                where_clause,
+            } => self.delete(&Delete {
                 with: None,
                 table: tbl_name,
                 where_clause: where_clause.as_ref(),
                 returning: &[],
             })?,
         };
-        let text = printed.texts.concat();
-        // The rowid is for whoever called; a trigger has nowhere to put it.
-        match (printed.has_rowid, text.rfind(" RETURNING ")) {
-            (true, Some(at)) => Ok(text[..at].to_owned()),
-            _ => Ok(text),
-        }
+        Ok(without_rowid(&printed))
     }
 
     pub(super) fn drop_trigger(&mut self, if_exists: bool, name: &str) -> Outcome<Vec<String>> {
         match self.schema.triggers.get(name) {
             Some(table) => Ok(vec![
-                format!("DROP TRIGGER {} ON {}", names::quoted(name), names::quoted(table)),
+                format!(
+                    "DROP TRIGGER {} ON {}",
+                    names::quoted(name),
+                    names::quoted(table)
+                ),
                 format!("DROP FUNCTION {}()", function_of(name)),
             ]),
             None if if_exists => Ok(Vec::new()),
@@ -180,6 +189,17 @@ impl Translator<'_> {
     }
 }
 
+fn time_text(time: Option<TriggerTime>) -> Outcome<&'static str> {
+    match time {
+        Some(TriggerTime::After) => Ok("AFTER"),
+        Some(TriggerTime::Before) | None => Ok("BEFORE"),
+        Some(TriggerTime::InsteadOf) => {
+            let reason = "INSTEAD OF: a view is not changed";
+            Err(Fault::refused(reason, "statements on the view's tables"))
+        }
+    }
+}
+
 fn function_of(trigger: &str) -> String {
     names::quoted(&format!("{trigger}__trigger"))
 }
@@ -196,6 +216,15 @@ fn event_text(event: &TriggerEvent<'_>) -> String {
                 .collect();
             format!("UPDATE OF {}", columns.join(", "))
         }
+    }
+}
+
+/// The rowid is for whoever called; a trigger has nowhere to put it.
+fn without_rowid(printed: &Printed) -> String {
+    let text = printed.texts.concat();
+    match text.rfind(" RETURNING ") {
+        Some(at) if printed.has_rowid => text[..at].to_owned(),
+        _ => text,
     }
 }
 

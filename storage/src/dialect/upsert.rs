@@ -52,9 +52,8 @@ impl Translator<'_> {
             ));
         }
         let columns = table.columns.iter().enumerate();
-        let changed = columns.filter(|(at, column)| {
-            !key.columns.contains(at) && !column.is_generated
-        });
+        let changed =
+            columns.filter(|(at, column)| !key.columns.contains(at) && !column.is_generated);
         let sets: Vec<String> = changed
             .map(|(_, column)| {
                 let column = names::quoted(&column.name);
@@ -70,7 +69,10 @@ impl Translator<'_> {
 
     fn upsert(&mut self, upsert: &Upsert<'_>, target: &Target<'_>) -> Outcome<String> {
         if upsert.next.is_some() {
-            return Err(Fault::refused("several ON CONFLICT clauses", "one ON CONFLICT clause"));
+            return Err(Fault::refused(
+                "several ON CONFLICT clauses",
+                "one ON CONFLICT clause",
+            ));
         }
         let conflict = match (&upsert.index, &upsert.do_clause) {
             (Some(index), _) => format!(" {}", self.conflict_target(index, target)?),
@@ -109,11 +111,7 @@ impl Translator<'_> {
         Ok(format!(" ON CONFLICT{conflict} DO UPDATE SET {text}"))
     }
 
-    fn conflict_target(
-        &mut self,
-        index: &UpsertIndex<'_>,
-        target: &Target<'_>,
-    ) -> Outcome<String> {
+    fn conflict_target(&mut self, index: &UpsertIndex<'_>, target: &Target<'_>) -> Outcome<String> {
         let item = Item::of_table(target.table, &target.alias);
         let work = |translator: &mut Self| {
             let mut columns = Vec::new();
@@ -137,7 +135,11 @@ impl Translator<'_> {
         };
         let term = self.expression(expression)?;
         let column = format!("{}.", names::quoted(&target.alias));
-        let column = term.text.strip_prefix(&column).unwrap_or(&term.text).to_owned();
+        let column = term
+            .text
+            .strip_prefix(&column)
+            .unwrap_or(&term.text)
+            .to_owned();
         Ok(match term.grouped() == term.text {
             true => column,
             false => format!("(terrace.nocase({column}))"),

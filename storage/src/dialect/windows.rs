@@ -16,10 +16,15 @@ impl Translator<'_> {
     pub(super) fn window_function(&mut self, call: &Call<'_>) -> Outcome<Term> {
         let arguments = self.arguments(call)?;
         let Some(over) = call.over else {
-            return Err(Fault::wrong(format!("misuse of window function {}()", call.name)));
+            return Err(Fault::wrong(format!(
+                "misuse of window function {}()",
+                call.name
+            )));
         };
         if call.filter.is_some() || call.is_distinct {
-            return Err(Fault::wrong("FILTER and DISTINCT are for aggregate functions"));
+            return Err(Fault::wrong(
+                "FILTER and DISTINCT are for aggregate functions",
+            ));
         }
         let over = self.over(over)?;
         let name = call.name.as_str();
@@ -61,7 +66,10 @@ impl Translator<'_> {
     fn small_integer(&mut self, term: &Term) -> Outcome<String> {
         let term = self.number(term.clone())?;
         if !term.is(Kind::Integer) {
-            return Err(Fault::refused("a real where an integer is wanted", "an integer"));
+            return Err(Fault::refused(
+                "a real where an integer is wanted",
+                "an integer",
+            ));
         }
         Ok(format!("({})::integer", term.value()))
     }

@@ -1,7 +1,8 @@
 //! `WITH`: common table expressions, recursive ones too.
 
 use sqlite3_parser::ast::{
-    CommonTableExpr, CompoundOperator, FromClause, Materialized, OneSelect, Select, SelectTable, With,
+    CommonTableExpr, CompoundOperator, CompoundSelect, FromClause, Materialized, OneSelect, Select,
+    SelectTable, With,
 };
 
 use super::kind::{Kind, Type};
@@ -45,7 +46,11 @@ impl Translator<'_> {
             Materialized::Yes => "MATERIALIZED ",
             Materialized::No => "NOT MATERIALIZED ",
         };
-        let text = format!("{}{columns} AS {hint}({})", names::quoted(&name), query.text);
+        let text = format!(
+            "{}{columns} AS {hint}({})",
+            names::quoted(&name),
+            query.text
+        );
         self.commons.push(Common {
             name,
             fields: query.fields,
@@ -55,25 +60,8 @@ impl Translator<'_> {
 
     /// The first arm says which kinds the columns have; the second one is printed with them in scope.
     fn recursive(&mut self, common: &CommonTableExpr<'_>) -> Outcome<String> {
-        let select = common.select;
-        let body = &select.body;
-        let is_plain = select.order_by.is_none() && select.limit.is_none() && select.with.is_none();
-        let [second] = body.compounds.as_deref().unwrap_or(&[]) else {
-            return Err(Fault::refused(
-                "a recursive query has more than two arms",
-                "one arm that names the query itself",
-            ));
-        };
-        let is_union = matches!(
-            second.operator,
-            CompoundOperator::Union | CompoundOperator::UnionAll
-        );
-        if !is_plain || !is_union {
-            return Err(Fault::refused(
-                "ORDER BY and LIMIT inside of a recursive query",
-                "ORDER BY and LIMIT in the query that reads it",
-            ));
-        }
+        let body = &common.select.body;
+        let second = recursive_arm(common.select)?;
         let first = self.arm(&body.select, &[])?.0;
         let mut fields = first.fields();
         for field in &mut fields {
@@ -148,29 +136,54 @@ fn rename(common: &CommonTableExpr<'_>, fields: &mut [Field]) -> Outcome<()> {
     Ok(())
 }
 
+/// The arm of a recursive query that names the query.
+fn recursive_arm<'e>(select: &'e Select<'e>) -> Outcome<&'e CompoundSelect<'e>> {
+    let [second] = select.body.compounds.as_deref().unwrap_or(&[]) else {
+        return Err(Fault::refused(
+            "a recursive query has more than two arms",
+            "one arm that names the query itself",
+        ));
+    };
+    let is_plain = select.order_by.is_none() && select.limit.is_none() && select.with.is_none();
+    match second.operator {
+        CompoundOperator::Union | CompoundOperator::UnionAll if is_plain => Ok(second),
+        _ => Err(Fault::refused(
+            "ORDER BY and LIMIT inside of a recursive query",
+            "ORDER BY and LIMIT in the query that reads it",
+        )),
+    }
+}
+
 /// Whether an arm after the first reads from the expression itself. SQLite needs no `RECURSIVE` for that.
 fn names_itself(common: &CommonTableExpr<'_>) -> bool {
     let arms = common.select.body.compounds.iter().flatten();
     let mut selects = arms.map(|arm| &arm.select);
     selects.any(|select| match select {
-        OneSelect::Select { from: Some(from), .. } => reads(from, common),
+        OneSelect::Select {
+            from: Some(from), ..
+        } => reads(from, common),
         _ => false,
     })
 }
 
 fn reads(from: &FromClause<'_>, common: &CommonTableExpr<'_>) -> bool {
     let joined = from.joins.iter().flatten().map(|join| &join.table);
-    from.select.into_iter().chain(joined).any(|table| match table {
-        SelectTable::Table(name, ..) => name.name == common.tbl_name,
-        SelectTable::Sub(from, _) => reads(from, common),
-        SelectTable::Select(select, _) => reads_in(select, common),
-        SelectTable::TableCall(..) => false,
-    })
+    from.select
+        .into_iter()
+        .chain(joined)
+        .any(|table| match table {
+            SelectTable::Table(name, ..) => name.name == common.tbl_name,
+            SelectTable::Sub(from, _) => reads(from, common),
+            SelectTable::Select(select, _) => reads_in(select, common),
+            SelectTable::TableCall(..) => false,
+        })
 }
 
 fn reads_in(select: &Select<'_>, common: &CommonTableExpr<'_>) -> bool {
     match &select.body.select {
-        OneSelect::Select { from: Some(from), .. } => reads(from, common),
+        OneSelect::Select {
+            from: Some(from), ..
+        } => reads(from, common),
         _ => false,
     }
 }

@@ -1,8 +1,8 @@
 //! The columns and constraints of `CREATE TABLE` and `ADD COLUMN`.
 
 use sqlite3_parser::ast::{
-    ColumnConstraint, ColumnDefinition, DeferSubclause, Expr, ForeignKeyClause, InitDeferredPred, RefAct, RefArg,
-    ResolveType, TableConstraint,
+    ColumnConstraint, ColumnDefinition, DeferSubclause, Expr, ForeignKeyClause, InitDeferredPred,
+    RefAct, RefArg, ResolveType, TableConstraint,
 };
 
 use crate::dialect::convert;
@@ -53,13 +53,17 @@ impl Translator<'_> {
         let column = &table.columns[at];
         let kind = column.ty.kind().unwrap_or(Kind::Text);
         Ok(match constraint {
-            ColumnConstraint::PrimaryKey { conflict_clause, .. } => {
+            ColumnConstraint::PrimaryKey {
+                conflict_clause, ..
+            } => {
                 check_conflict(*conflict_clause)?;
                 check_key(column.collation)?;
                 " PRIMARY KEY".to_owned()
             }
             ColumnConstraint::NotNull { nullable: true, .. } => String::new(),
-            ColumnConstraint::NotNull { conflict_clause, .. } => {
+            ColumnConstraint::NotNull {
+                conflict_clause, ..
+            } => {
                 check_conflict(*conflict_clause)?;
                 " NOT NULL".to_owned()
             }
@@ -77,14 +81,18 @@ impl Translator<'_> {
                 format!(" DEFAULT {value}")
             }
             ColumnConstraint::Collate { .. } => String::new(),
-            ColumnConstraint::ForeignKey { clause, defer_clause } => {
-                self.references(table, clause, defer_clause.as_ref())?
-            }
+            ColumnConstraint::ForeignKey {
+                clause,
+                defer_clause,
+            } => self.references(table, clause, defer_clause.as_ref())?,
             ColumnConstraint::Defer(defer) => deferred(Some(defer)),
             ColumnConstraint::Generated { expr, .. } => {
                 let term = self.expression(expr)?;
                 let value = convert::assigned(self, term, kind)?;
-                format!(" GENERATED ALWAYS AS ({}) STORED", unqualified(&value, table))
+                format!(
+                    " GENERATED ALWAYS AS ({}) STORED",
+                    unqualified(&value, table)
+                )
             }
         })
     }
@@ -115,21 +123,32 @@ impl Translator<'_> {
         constraint: &TableConstraint<'_>,
     ) -> Outcome<Option<String>> {
         Ok(match constraint {
-            TableConstraint::PrimaryKey { columns, conflict_clause, .. } => {
+            TableConstraint::PrimaryKey {
+                columns,
+                conflict_clause,
+                ..
+            } => {
                 check_conflict(*conflict_clause)?;
-                let names = self.key_names(table, columns)?;
+                let names = key_names(table, columns)?;
                 Some(format!("PRIMARY KEY ({})", names.ok_or_else(nocase_key)?))
             }
-            TableConstraint::Unique { columns, conflict_clause } => {
+            TableConstraint::Unique {
+                columns,
+                conflict_clause,
+            } => {
                 check_conflict(*conflict_clause)?;
-                let names = self.key_names(table, columns)?;
+                let names = key_names(table, columns)?;
                 names.map(|names| format!("UNIQUE ({names})"))
             }
             TableConstraint::Check(condition, conflict) => {
                 check_conflict(*conflict)?;
                 Some(self.check(condition)?.trim_start().to_owned())
             }
-            TableConstraint::ForeignKey { columns, clause, defer_clause } => {
+            TableConstraint::ForeignKey {
+                columns,
+                clause,
+                defer_clause,
+            } => {
                 let columns: Vec<String> = columns
                     .iter()
                     .map(|column| names::quoted(&names::folded(&column.col_name)))
@@ -138,25 +157,6 @@ impl Translator<'_> {
                 Some(format!("FOREIGN KEY ({}){references}", columns.join(", ")))
             }
         })
-    }
-
-    /// The columns of a key; none if one of them has no case, which takes an index of its own.
-    fn key_names(
-        &mut self,
-        table: &Table,
-        columns: &[sqlite3_parser::ast::SortedColumn<'_>],
-    ) -> Outcome<Option<String>> {
-        let mut texts = Vec::new();
-        for column in columns {
-            let name = crate::dialect::tables::column_name(&column.expr);
-            let at = name.and_then(|name| table.position(&name));
-            let at = at.ok_or_else(|| Fault::wrong("a key is made of columns"))?;
-            if table.columns[at].collation == Collation::NoCase {
-                return Ok(None);
-            }
-            texts.push(names::quoted(&table.columns[at].name));
-        }
-        Ok(Some(texts.join(", ")))
     }
 
     fn references(
@@ -271,4 +271,22 @@ pub(super) fn nocase_keys(table: &Table) -> Vec<String> {
         format!("CREATE UNIQUE INDEX ON {table} ({})", columns.join(", "))
     })
     .collect()
+}
+
+/// The columns of a key; none if one of them has no case, which takes an index of its own.
+fn key_names(
+    table: &Table,
+    columns: &[sqlite3_parser::ast::SortedColumn<'_>],
+) -> Outcome<Option<String>> {
+    let mut texts = Vec::new();
+    for column in columns {
+        let name = crate::dialect::tables::column_name(&column.expr);
+        let at = name.and_then(|name| table.position(&name));
+        let at = at.ok_or_else(|| Fault::wrong("a key is made of columns"))?;
+        if table.columns[at].collation == Collation::NoCase {
+            return Ok(None);
+        }
+        texts.push(names::quoted(&table.columns[at].name));
+    }
+    Ok(Some(texts.join(", ")))
 }

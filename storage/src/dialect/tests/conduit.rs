@@ -5,7 +5,9 @@ use crate::sql::Value;
 
 /// The statements of a migration file, each by itself.
 fn statements(file: &str) -> Vec<String> {
-    let lines = file.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let lines = file
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("--"));
     let text: Vec<&str> = lines.collect();
     let statements = text.join("\n");
     let statements = statements.split(';').map(str::trim);
@@ -32,7 +34,8 @@ fn same(engines: &mut Engines, text: &str, values: &[Value]) -> Vec<Vec<Value>> 
     }
 }
 
-const COLUMNS: &str = "articles.slug, articles.title, articles.description, articles.tags, articles.created_at,
+const COLUMNS: &str =
+    "articles.slug, articles.title, articles.description, articles.tags, articles.created_at,
     articles.updated_at, articles.favorites_count,
     EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id) AS favorited,
     users.username, users.bio, users.image,
@@ -59,20 +62,36 @@ fn every_statement_of_conduit_gives_the_same_rows() {
     changes(run);
 }
 
+#[expect(clippy::too_many_lines, reason = "a call for each statement")]
 fn users(run: &mut Engines) {
-    let insert = "INSERT INTO users (username, email, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)
+    let insert =
+        "INSERT INTO users (username, email, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT DO NOTHING
         RETURNING id, username, email, bio, image";
     for name in ["anna", "Bert", "zoë"] {
         let email = format!("{name}@example.com");
-        let values = [name.into(), email.as_str().into(), "hash".into(), "2026-01-01T00:00:00.000Z".into()];
+        let values = [
+            name.into(),
+            email.as_str().into(),
+            "hash".into(),
+            "2026-01-01T00:00:00.000Z".into(),
+        ];
         assert_eq!(same(run, insert, &values).len(), 1);
     }
-    let again = ["anna".into(), "other@example.com".into(), "hash".into(), "2026".into()];
+    let again = [
+        "anna".into(),
+        "other@example.com".into(),
+        "hash".into(),
+        "2026".into(),
+    ];
     assert_eq!(same(run, insert, &again).len(), 0);
     let taken = "SELECT 'username' FROM users WHERE username = ?1 AND id <> ?3
         UNION ALL SELECT 'email' FROM users WHERE email = ?2 AND id <> ?3";
-    same(run, taken, &["anna".into(), "Bert@example.com".into(), Value::Integer(0)]);
+    same(
+        run,
+        taken,
+        &["anna".into(), "Bert@example.com".into(), Value::Integer(0)],
+    );
     let update = "UPDATE users SET
             username = coalesce(?2, username),
             email = coalesce(?3, email),
@@ -82,11 +101,28 @@ fn users(run: &mut Engines) {
         WHERE id = ?1
         RETURNING id, username, email, bio, image";
     let one = Value::Integer(1);
-    for (flag, bio) in [(1, Value::Text("a bio".into())), (1, Value::Null), (0, "x".into())] {
-        let values = [one.clone(), Value::Null, "new@example.com".into(), Value::Null, Value::Integer(flag), bio, Value::Integer(0), Value::Null];
+    for (flag, bio) in [
+        (1, Value::Text("a bio".into())),
+        (1, Value::Null),
+        (0, "x".into()),
+    ] {
+        let values = [
+            one.clone(),
+            Value::Null,
+            "new@example.com".into(),
+            Value::Null,
+            Value::Integer(flag),
+            bio,
+            Value::Integer(0),
+            Value::Null,
+        ];
         same(run, update, &values);
     }
-    same(run, "SELECT 1 FROM users WHERE id = ?1", std::slice::from_ref(&one));
+    same(
+        run,
+        "SELECT 1 FROM users WHERE id = ?1",
+        std::slice::from_ref(&one),
+    );
     let follow = "INSERT INTO follows (follower_id, followed_id) SELECT ?1, id FROM users WHERE username = ?2
         ON CONFLICT DO NOTHING";
     same(run, follow, &[one.clone(), "Bert".into()]);
@@ -98,20 +134,41 @@ fn users(run: &mut Engines) {
     same(run, profile, &[Value::Null, "Bert".into()]);
 }
 
+#[expect(clippy::too_many_lines, reason = "a call for each statement")]
 fn articles(run: &mut Engines) {
     let insert = "INSERT INTO articles (slug, title, description, body, tags, author_id, created_at, updated_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
     for number in 1..=5 {
         let slug = format!("article-{number}");
-        let values = [slug.as_str().into(), "Title".into(), "About".into(), "Body".into(), "[\"a\"]".into(), Value::Integer(1 + number % 2), "2026".into()];
+        let values = [
+            slug.as_str().into(),
+            "Title".into(),
+            "About".into(),
+            "Body".into(),
+            "[\"a\"]".into(),
+            Value::Integer(1 + number % 2),
+            "2026".into(),
+        ];
         same(run, insert, &values);
-        same(run, "UPDATE totals SET amount = amount + 1 WHERE name = 'articles'", &[]);
+        same(
+            run,
+            "UPDATE totals SET amount = amount + 1 WHERE name = 'articles'",
+            &[],
+        );
         let tags = "INSERT INTO tags (name, articles) VALUES (?1, 1), (?2, 1)
             ON CONFLICT (name) DO UPDATE SET articles = tags.articles + 1";
         same(run, tags, &["a".into(), Value::Text(format!("t{number}"))]);
         let link = "INSERT INTO article_tags (tag, article_id)
             VALUES (?2, (SELECT id FROM articles WHERE slug = ?1)), (?3, (SELECT id FROM articles WHERE slug = ?1))";
-        same(run, link, &[slug.as_str().into(), "a".into(), Value::Text(format!("t{number}"))]);
+        same(
+            run,
+            link,
+            &[
+                slug.as_str().into(),
+                "a".into(),
+                Value::Text(format!("t{number}")),
+            ],
+        );
     }
     let favorite = [
         "UPDATE articles SET favorites_count = favorites_count + 1
@@ -127,34 +184,65 @@ fn articles(run: &mut Engines) {
         SELECT id, ?1, ?3, ?4, ?4 FROM articles WHERE slug = ?2
         RETURNING id, created_at, updated_at, body, article_id";
     for author in 1..=3 {
-        same(run, comment, &[Value::Integer(author), "article-1".into(), "Well said".into(), "2026".into()]);
+        same(
+            run,
+            comment,
+            &[
+                Value::Integer(author),
+                "article-1".into(),
+                "Well said".into(),
+                "2026".into(),
+            ],
+        );
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a call for each statement")]
 fn reads(run: &mut Engines) {
     let by_slug = format!(
         "SELECT {COLUMNS}, articles.body FROM articles JOIN users ON users.id = articles.author_id WHERE articles.slug = ?2"
     );
     same(run, &by_slug, &[Value::Integer(1), "article-1".into()]);
     same(run, &by_slug, &[Value::Null, "nothing".into()]);
-    let all = page("articles.id", "FROM articles", "SELECT amount FROM totals WHERE name = 'articles'");
+    let all = page(
+        "articles.id",
+        "FROM articles",
+        "SELECT amount FROM totals WHERE name = 'articles'",
+    );
     let three = [Value::Integer(1), Value::Integer(20), Value::Integer(1)];
     same(run, &all, &three);
     let feed = "FROM follows JOIN articles ON articles.author_id = follows.followed_id WHERE follows.follower_id = ?1";
-    same(run, &page("articles.id", feed, &format!("SELECT count(*) {feed}")), &three);
+    same(
+        run,
+        &page("articles.id", feed, &format!("SELECT count(*) {feed}")),
+        &three,
+    );
     let tag = "FROM article_tags WHERE article_tags.tag = ?4";
-    let filtered = page("article_tags.article_id", tag, &format!("SELECT count(*) {tag}"));
+    let filtered = page(
+        "article_tags.article_id",
+        tag,
+        &format!("SELECT count(*) {tag}"),
+    );
     let mut values = three.to_vec();
     values.push("a".into());
     same(run, &filtered, &values);
-    let three_filters = "FROM article_tags JOIN favorites ON favorites.article_id = article_tags.article_id
+    let three_filters =
+        "FROM article_tags JOIN favorites ON favorites.article_id = article_tags.article_id
         JOIN articles ON articles.id = article_tags.article_id WHERE article_tags.tag = ?4
         AND favorites.user_id = (SELECT id FROM users WHERE username = ?5)
         AND articles.author_id = (SELECT id FROM users WHERE username = ?6)";
-    let filtered = page("article_tags.article_id", three_filters, &format!("SELECT count(*) {three_filters}"));
+    let filtered = page(
+        "article_tags.article_id",
+        three_filters,
+        &format!("SELECT count(*) {three_filters}"),
+    );
     values.extend(["zoë".into(), "anna".into()]);
     same(run, &filtered, &values);
-    same(run, "SELECT name FROM tags WHERE articles > 0 ORDER BY articles DESC, name DESC LIMIT ?1", &[Value::Integer(20)]);
+    same(
+        run,
+        "SELECT name FROM tags WHERE articles > 0 ORDER BY articles DESC, name DESC LIMIT ?1",
+        &[Value::Integer(20)],
+    );
     let comments = "SELECT comments.id, comments.created_at, comments.updated_at, comments.body, users.username, users.bio, users.image,
             EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id),
             articles.id, users.id
@@ -164,7 +252,16 @@ fn reads(run: &mut Engines) {
         WHERE articles.slug = ?2
         ORDER BY comments.id DESC LIMIT ?3";
     for slug in ["article-1", "article-2", "nothing"] {
-        same(run, comments, &[Value::Integer(1), slug.into(), Value::Integer(20), Value::Integer(i64::MAX)]);
+        same(
+            run,
+            comments,
+            &[
+                Value::Integer(1),
+                slug.into(),
+                Value::Integer(20),
+                Value::Integer(i64::MAX),
+            ],
+        );
     }
     let author = "SELECT username, bio, image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1)
         FROM users WHERE id = ?1";
@@ -175,6 +272,7 @@ fn reads(run: &mut Engines) {
     same(run, find, &["article-1".into(), Value::Integer(99)]);
 }
 
+#[expect(clippy::too_many_lines, reason = "a call for each statement")]
 fn changes(run: &mut Engines) {
     let update = "UPDATE articles SET
             slug = ?2,
@@ -184,23 +282,57 @@ fn changes(run: &mut Engines) {
             tags = coalesce(?6, tags),
             updated_at = ?7
         WHERE id = ?1";
-    same(run, update, &[Value::Integer(1), "new".into(), "New".into(), Value::Null, Value::Null, Value::Null, "2027".into()]);
+    same(
+        run,
+        update,
+        &[
+            Value::Integer(1),
+            "new".into(),
+            "New".into(),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            "2027".into(),
+        ],
+    );
     let warn = "INSERT INTO warnings (name, given_at) VALUES ('jwt_secret', ?1)
         ON CONFLICT (name) DO UPDATE SET given_at = ?1 WHERE given_at <= ?2";
     for (now, before) in [(100, 50), (200, 50), (200, 150)] {
         same(run, warn, &[Value::Integer(now), Value::Integer(before)]);
     }
     let one = [Value::Integer(1)];
-    same(run, "SELECT tags, username, slug FROM articles JOIN users ON users.id = author_id WHERE articles.id = ?1", &one);
-    same(run, "UPDATE tags SET articles = articles - 1
-        WHERE name IN (SELECT tag FROM article_tags WHERE article_id = ?1)", &one);
-    same(run, "UPDATE totals SET amount = amount - 1
-        WHERE name = 'articles' AND EXISTS (SELECT 1 FROM articles WHERE id = ?1)", &one);
+    same(
+        run,
+        "SELECT tags, username, slug FROM articles JOIN users ON users.id = author_id WHERE articles.id = ?1",
+        &one,
+    );
+    same(
+        run,
+        "UPDATE tags SET articles = articles - 1
+        WHERE name IN (SELECT tag FROM article_tags WHERE article_id = ?1)",
+        &one,
+    );
+    same(
+        run,
+        "UPDATE totals SET amount = amount - 1
+        WHERE name = 'articles' AND EXISTS (SELECT 1 FROM articles WHERE id = ?1)",
+        &one,
+    );
     same(run, "DELETE FROM comments WHERE id = ?1", &one);
     same(run, "DELETE FROM articles WHERE id = ?1", &one);
     let unfollow = "DELETE FROM follows WHERE follower_id = ?1 AND followed_id = (SELECT id FROM users WHERE username = ?2)";
     same(run, unfollow, &[Value::Integer(1), "Bert".into()]);
-    for table in ["users", "articles", "tags", "article_tags", "favorites", "follows", "comments", "totals", "warnings"] {
+    for table in [
+        "users",
+        "articles",
+        "tags",
+        "article_tags",
+        "favorites",
+        "follows",
+        "comments",
+        "totals",
+        "warnings",
+    ] {
         same(run, &format!("SELECT * FROM {table} ORDER BY 1, 2"), &[]);
     }
 }

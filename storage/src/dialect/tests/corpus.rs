@@ -11,7 +11,11 @@ use crate::sql::Value;
 #[test]
 fn every_script_gives_the_same_answers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dialect/tests/corpus");
-    let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = folder
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(!files.is_empty());
     let mut engines = Engines::start();
@@ -37,7 +41,9 @@ fn run(engines: &mut Engines, part: &str) -> Result<(), String> {
         return Ok(());
     }
     let word = |name: &str| {
-        let mut words = directives.iter().filter_map(|line| line.strip_prefix("-- ")?.strip_prefix(name));
+        let mut words = directives
+            .iter()
+            .filter_map(|line| line.strip_prefix("-- ")?.strip_prefix(name));
         words.next().map(str::trim)
     };
     let values = word("with").map_or_else(Vec::new, |list| values(engines, list));
@@ -52,8 +58,11 @@ fn run(engines: &mut Engines, part: &str) -> Result<(), String> {
 
 fn values(engines: &Engines, list: &str) -> Vec<Value> {
     let values = list.split(" | ").map(|literal| {
-        let read = |row: &rusqlite::Row<'_>| Ok(super::engines::value_of(row.get_ref_unwrap(0)));
-        engines.sqlite.query_row(&format!("SELECT {literal}"), [], read).unwrap()
+        let read = |row: &rusqlite::Row<'_>| Ok(super::values::value_of(row.get_ref_unwrap(0)));
+        engines
+            .sqlite
+            .query_row(&format!("SELECT {literal}"), [], read)
+            .unwrap()
     });
     values.collect()
 }

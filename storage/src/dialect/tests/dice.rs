@@ -15,7 +15,9 @@ impl<'n> Dice<'n> {
 
     /// A number below `count`; 0 when the numbers are used up.
     pub(super) fn below(&mut self, count: usize) -> usize {
-        self.numbers.next().map_or(0, |number| *number as usize % count)
+        self.numbers
+            .next()
+            .map_or(0, |number| *number as usize % count)
     }
 
     pub(super) fn one_of<'c, T: ?Sized>(&mut self, choices: &[&'c T]) -> &'c T {

@@ -38,7 +38,9 @@ struct Tally {
 
 #[test]
 fn both_engines_give_the_same_answers() {
-    let cases = std::env::var(CASES_VARIABLE).ok().and_then(|cases| cases.parse().ok());
+    let cases = std::env::var(CASES_VARIABLE)
+        .ok()
+        .and_then(|cases| cases.parse().ok());
     let config = Config {
         cases: cases.unwrap_or(CASES),
         failure_persistence: None,
@@ -57,12 +59,23 @@ fn both_engines_give_the_same_answers() {
         panic!("{error}");
     }
     let share = tally.same * 100 / (tally.same + tally.refused).max(1);
-    assert!(share >= LEAST_SHARE, "only {share} % of the statements run on Postgres");
+    assert!(
+        share >= LEAST_SHARE,
+        "only {share} % of the statements run on Postgres"
+    );
 }
 
 fn report(tally: &Tally) {
-    let Tally { same, failed, refused, different, reasons } = tally;
-    println!("{same} statements gave the same answer, {failed} failed on both, {refused} were refused by name, {different} differed");
+    let Tally {
+        same,
+        failed,
+        refused,
+        different,
+        reasons,
+    } = tally;
+    println!(
+        "{same} statements gave the same answer, {failed} failed on both, {refused} were refused by name, {different} differed"
+    );
     let mut reasons: Vec<_> = reasons.iter().collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     for (reason, count) in reasons.iter().take(25) {
@@ -138,7 +151,15 @@ fn note(script: &mut String, statement: &Statement) {
 /// A reason without its place and numbers.
 fn general(reason: &str) -> String {
     let reason = reason.split_once(": ").map_or(reason, |(place, rest)| {
-        if place.starts_with("line") { rest } else { reason }
+        if place.starts_with("line") {
+            rest
+        } else {
+            reason
+        }
     });
-    reason.replace(|letter: char| letter.is_ascii_digit(), "#").chars().take(110).collect()
+    reason
+        .replace(|letter: char| letter.is_ascii_digit(), "#")
+        .chars()
+        .take(110)
+        .collect()
 }

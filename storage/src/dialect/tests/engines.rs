@@ -1,13 +1,12 @@
 //! Both engines side by side: each statement runs on SQLite and, translated, on Postgres.
 
-
-use rusqlite::types::{Value as SqliteValue, ValueRef};
 use tokio::runtime::Runtime;
-use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::super::{Effect, FUNCTIONS, Kind, Refusal, Schema, Source, Translated, translate};
 use super::server::Server;
+use super::values::{Read, kind_of, postgres_type, sqlite_value, value_of};
 use crate::sql::Value;
 
 /// Errors of Postgres that are refusals by name: what a column cannot hold, a number that is too large, a query that is
@@ -47,9 +46,15 @@ pub(super) struct Engines {
 impl Engines {
     pub(super) fn start() -> Self {
         let server = Server::start();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let mut config = Config::new();
-        config.host_path(server.socket()).user("terrace").dbname("postgres");
+        config
+            .host_path(server.socket())
+            .user("terrace")
+            .dbname("postgres");
         let (client, connection) = runtime.block_on(config.connect(NoTls)).unwrap();
         runtime.spawn(async move {
             let _ = connection.await;
@@ -58,7 +63,9 @@ impl Engines {
             runtime.block_on(client.batch_execute(functions)).unwrap();
         }
         runtime
-            .block_on(client.batch_execute("SET client_min_messages = error; SET search_path = public"))
+            .block_on(
+                client.batch_execute("SET client_min_messages = error; SET search_path = public"),
+            )
             .unwrap();
         let sqlite = rusqlite::Connection::open_in_memory().unwrap();
         sqlite.execute_batch("PRAGMA foreign_keys = ON").unwrap();
@@ -76,11 +83,15 @@ impl Engines {
     /// Forgets all tables.
     pub(super) fn reset(&mut self) {
         self.sqlite = rusqlite::Connection::open_in_memory().unwrap();
-        self.sqlite.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        self.sqlite
+            .execute_batch("PRAGMA foreign_keys = ON")
+            .unwrap();
         self.schema = Schema::new();
         (self.last_rowid, self.changes) = (0, 0);
         let reset = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
-        self.runtime.block_on(self.client.batch_execute(reset)).unwrap();
+        self.runtime
+            .block_on(self.client.batch_execute(reset))
+            .unwrap();
     }
 
     /// Runs a statement on both engines. What only one of them did is undone.
@@ -89,7 +100,9 @@ impl Engines {
         self.sqlite.execute_batch("SAVEPOINT one").unwrap();
         let sqlite = self.on_sqlite(text, values);
         let translated = translate(text, &self.schema, &kinds);
-        self.runtime.block_on(self.client.batch_execute("BEGIN")).unwrap();
+        self.runtime
+            .block_on(self.client.batch_execute("BEGIN"))
+            .unwrap();
         let outcome = match (sqlite, translated) {
             (Err(_), Err(_)) => Outcome::BothFailed,
             (Ok(_), Err(refusal)) => refused(&refusal),
@@ -104,7 +117,9 @@ impl Engines {
             _ => ("ROLLBACK TO one; RELEASE one", "ROLLBACK"),
         };
         self.sqlite.execute_batch(end).unwrap();
-        self.runtime.block_on(self.client.batch_execute(postgres_end)).unwrap();
+        self.runtime
+            .block_on(self.client.batch_execute(postgres_end))
+            .unwrap();
         if let Outcome::Same(_) = outcome {
             self.schema.apply(text).unwrap();
         }
@@ -113,12 +128,20 @@ impl Engines {
 
     fn on_sqlite(&self, text: &str, values: &[Value]) -> Result<Answer, String> {
         let before = self.sqlite.total_changes();
-        let mut statement = self.sqlite.prepare(text).map_err(|error| error.to_string())?;
+        let mut statement = self
+            .sqlite
+            .prepare(text)
+            .map_err(|error| error.to_string())?;
         let columns = statement.column_names().map(str::to_owned).collect();
         let width = statement.column_count();
-        let bound = values.iter().map(sqlite_value).take(statement.parameter_count());
+        let bound = values
+            .iter()
+            .map(sqlite_value)
+            .take(statement.parameter_count());
         for (at, value) in bound.enumerate() {
-            statement.raw_bind_parameter(at + 1, value).map_err(|error| error.to_string())?;
+            statement
+                .raw_bind_parameter(at + 1, value)
+                .map_err(|error| error.to_string())?;
         }
         let mut rows = statement.raw_query();
         let mut answer = Vec::new();
@@ -140,13 +163,24 @@ impl Engines {
         translated: &Translated,
         values: &[Value],
     ) -> Result<Answer, tokio_postgres::Error> {
-        let columns = translated.columns.iter().map(|column| column.name.clone()).collect();
+        let columns = translated
+            .columns
+            .iter()
+            .map(|column| column.name.clone())
+            .collect();
         if translated.effect != Effect::Read && translated.effect != Effect::Write {
             let texts = translated.texts.join("; ");
             self.runtime.block_on(self.client.batch_execute(&texts))?;
-            return Ok(Answer { columns, rows: Vec::new(), changes: None });
+            return Ok(Answer {
+                columns,
+                rows: Vec::new(),
+                changes: None,
+            });
         }
-        let types = translated.parameters.iter().map(|parameter| postgres_type(parameter.kind));
+        let types = translated
+            .parameters
+            .iter()
+            .map(|parameter| postgres_type(parameter.kind));
         let types: Vec<Type> = types.collect();
         let bound: Vec<Box<dyn ToSql + Sync>> = translated
             .parameters
@@ -165,10 +199,21 @@ impl Engines {
             let count = rows.len() as u64;
             Ok((rows, count))
         });
-        let (rows, count): (Vec<tokio_postgres::Row>, u64) = result?;
+        let (rows, count) = result?;
+        Ok(self.answer(translated, columns, &rows, count))
+    }
+
+    /// The rows without the rowid, which the session remembers.
+    fn answer(
+        &mut self,
+        translated: &Translated,
+        columns: Vec<String>,
+        rows: &[tokio_postgres::Row],
+        count: u64,
+    ) -> Answer {
         let width = translated.columns.len();
         let mut answer = Vec::new();
-        for row in &rows {
+        for row in rows {
             answer.push((0..width).map(|at| row.get::<_, Read>(at).0).collect());
             if let (true, Read(Value::Integer(rowid))) = (translated.has_rowid, last(row)) {
                 self.last_rowid = rowid;
@@ -178,11 +223,11 @@ impl Engines {
         if translated.effect == Effect::Write {
             self.changes = count;
         }
-        Ok(Answer {
+        Answer {
             columns,
             rows: if has_rows { answer } else { Vec::new() },
             changes: (translated.effect == Effect::Write).then_some(count),
-        })
+        }
     }
 
     fn bound(&self, source: &Source, kind: Kind, values: &[Value]) -> Box<dyn ToSql + Sync> {
@@ -268,13 +313,17 @@ fn sort(rows: &mut [Vec<Value>]) {
 }
 
 fn is_refusal(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(|code| REFUSALS.contains(&code.code()))
+    error
+        .code()
+        .is_some_and(|code| REFUSALS.contains(&code.code()))
 }
 
 /// `OR IGNORE` and `OR REPLACE` are for keys only in Postgres. Other constraints fail, and say which one.
 fn is_ignored(text: &str, error: &tokio_postgres::Error) -> bool {
     let is_lenient = text.contains("OR IGNORE") || text.contains("REPLACE INTO");
-    let is_constraint = error.code().is_some_and(|code| ["23502", "23514"].contains(&code.code()));
+    let is_constraint = error
+        .code()
+        .is_some_and(|code| ["23502", "23514"].contains(&code.code()));
     is_lenient && is_constraint
 }
 
@@ -284,72 +333,3 @@ fn message(error: &tokio_postgres::Error) -> String {
         None => format!("{error:?}"),
     }
 }
-
-fn kind_of(value: &Value) -> Option<Kind> {
-    match value {
-        Value::Integer(_) => Some(Kind::Integer),
-        Value::Real(_) => Some(Kind::Real),
-        Value::Text(_) => Some(Kind::Text),
-        Value::Blob(_) => Some(Kind::Blob),
-        Value::Null => None,
-    }
-}
-
-fn postgres_type(kind: Kind) -> Type {
-    match kind {
-        Kind::Integer => Type::INT8,
-        Kind::Real => Type::FLOAT8,
-        Kind::Text => Type::TEXT,
-        Kind::Blob => Type::BYTEA,
-    }
-}
-
-fn sqlite_value(value: &Value) -> SqliteValue {
-    match value.clone() {
-        Value::Integer(value) => SqliteValue::Integer(value),
-        Value::Real(value) => SqliteValue::Real(value),
-        Value::Text(value) => SqliteValue::Text(value),
-        Value::Blob(value) => SqliteValue::Blob(value),
-        Value::Null => SqliteValue::Null,
-    }
-}
-
-pub(super) fn value_of(value: ValueRef<'_>) -> Value {
-    match value {
-        ValueRef::Integer(value) => Value::Integer(value),
-        ValueRef::Real(value) => Value::Real(value),
-        ValueRef::Text(value) => Value::Text(String::from_utf8_lossy(value).into_owned()),
-        ValueRef::Blob(value) => Value::Blob(value.to_vec()),
-        ValueRef::Null => Value::Null,
-    }
-}
-
-/// A value as Postgres sends it.
-struct Read(Value);
-
-impl<'a> FromSql<'a> for Read {
-    fn from_sql(
-        ty: &Type,
-        raw: &'a [u8],
-    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(match *ty {
-            Type::INT8 => Value::Integer(i64::from_sql(ty, raw)?),
-            Type::FLOAT8 => Value::Real(f64::from_sql(ty, raw)?),
-            Type::TEXT => Value::Text(String::from_sql(ty, raw)?),
-            Type::BYTEA => Value::Blob(raw.to_vec()),
-            _ if ty.name() == "value" => {
-                super::super::decode_value(raw).ok_or("not a terrace.value")?
-            }
-            _ => return Err(format!("a column of type {ty}").into()),
-        }))
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(Value::Null))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-}
-

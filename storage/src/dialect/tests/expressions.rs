@@ -6,17 +6,52 @@ use crate::sql::Value;
 
 /// Texts that look alike to one engine and not to the other.
 const TEXTS: [&str; 20] = [
-    "a", "", "A", "abc", "ABC", "b", "Zoe", "é", "É", "ab%", "a_c", "12", "1.5", " x ", "it's", "2024-02-29", "-3",
-    "a\\b", "ß", "~",
+    "a",
+    "",
+    "A",
+    "abc",
+    "ABC",
+    "b",
+    "Zoe",
+    "é",
+    "É",
+    "ab%",
+    "a_c",
+    "12",
+    "1.5",
+    " x ",
+    "it's",
+    "2024-02-29",
+    "-3",
+    "a\\b",
+    "ß",
+    "~",
 ];
 
 /// Integers around which engines differ.
 const INTEGERS: [i64; 16] = [
-    0, 1, 2, 3, -1, 5, 7, 10, -7, 100, 4, 6, 2_000_000_000, 4_000_000_000, -2, 63,
+    0,
+    1,
+    2,
+    3,
+    -1,
+    5,
+    7,
+    10,
+    -7,
+    100,
+    4,
+    6,
+    2_000_000_000,
+    4_000_000_000,
+    -2,
+    63,
 ];
 
 /// Reals, most of which add up exactly.
-const REALS: [f64; 12] = [0.0, 0.5, 1.0, -0.25, 2.5, 1.5, -3.75, 100.25, 0.1, 1e10, 3.0, 0.3];
+const REALS: [f64; 12] = [
+    0.0, 0.5, 1.0, -0.25, 2.5, 1.5, -3.75, 100.25, 0.1, 1e10, 3.0, 0.3,
+];
 
 const BLOBS: [&[u8]; 5] = [b"", b"a", b"\0\xff", b"abc", b"\x80"];
 
@@ -51,7 +86,11 @@ impl Maker<'_, '_> {
     pub(super) fn constant(&mut self, kind: Kind) -> String {
         let value = self.value(kind);
         if self.dice.rarely(3) {
-            let value = if self.dice.rarely(8) { Value::Null } else { value };
+            let value = if self.dice.rarely(8) {
+                Value::Null
+            } else {
+                value
+            };
             self.values.push(value);
             return format!("?{}", self.values.len());
         }
@@ -121,7 +160,10 @@ impl Maker<'_, '_> {
             }
             9 => format!("CAST({} AS INTEGER)", self.any(depth)),
             10 => format!("({a}) & {}", self.expression(Kind::Integer, depth)),
-            11 => format!("({a}) << {}", self.dice.one_of(&["1", "2", "-1", "64", "0"])),
+            11 => format!(
+                "({a}) << {}",
+                self.dice.one_of(&["1", "2", "-1", "64", "0"])
+            ),
             12 => format!("~({a})"),
             13 => format!("unicode({})", self.expression(Kind::Text, depth)),
             14 => self.subquery(),
@@ -161,15 +203,25 @@ impl Maker<'_, '_> {
         let a = self.expression(Kind::Text, depth);
         match self.dice.below(18) {
             0 => format!("{a} || {}", self.expression(Kind::Text, depth)),
-            1 => format!("{}({a})", self.dice.one_of(&["upper", "lower", "trim", "ltrim", "rtrim"])),
+            1 => format!(
+                "{}({a})",
+                self.dice
+                    .one_of(&["upper", "lower", "trim", "ltrim", "rtrim"])
+            ),
             2 => {
                 let start = self.dice.one_of(&["1", "2", "0", "-2", "-5"]);
-                format!("substr({a}, {start}, {})", self.dice.one_of(&["1", "2", "0", "-1", "9"]))
+                format!(
+                    "substr({a}, {start}, {})",
+                    self.dice.one_of(&["1", "2", "0", "-1", "9"])
+                )
             }
             3 => format!("substr({a}, {})", self.expression(Kind::Integer, 0)),
             4 => {
                 let part = self.expression(Kind::Text, depth);
-                format!("replace({a}, {part}, {})", self.dice.one_of(&["''", "'x'", "'ab'"]))
+                format!(
+                    "replace({a}, {part}, {})",
+                    self.dice.one_of(&["''", "'x'", "'ab'"])
+                )
             }
             5 => format!("typeof({})", self.any(depth)),
             6 => format!("hex({})", self.expression(Kind::Blob, depth)),
@@ -179,9 +231,19 @@ impl Maker<'_, '_> {
             10 => format!("date({})", self.time()),
             11 => format!("datetime({})", self.time()),
             12 => format!("strftime('%Y-%m-%d %H:%M:%S %j %w %s', {})", self.time()),
-            13 => format!("printf('%05d|%-6s|%.2f', {}, {a}, {})", self.expression(Kind::Integer, 0), self.expression(Kind::Real, 0)),
-            14 => format!("json_object('a', {a}, 'b', {})", self.expression(Kind::Integer, depth)),
-            15 => format!("json_array({a}, {}) -> 1", self.expression(Kind::Integer, depth)),
+            13 => format!(
+                "printf('%05d|%-6s|%.2f', {}, {a}, {})",
+                self.expression(Kind::Integer, 0),
+                self.expression(Kind::Real, 0)
+            ),
+            14 => format!(
+                "json_object('a', {a}, 'b', {})",
+                self.expression(Kind::Integer, depth)
+            ),
+            15 => format!(
+                "json_array({a}, {}) -> 1",
+                self.expression(Kind::Integer, depth)
+            ),
             16 => format!("CAST({} AS TEXT)", self.expression(Kind::Real, depth)),
             _ => format!("trim({a}, {})", self.dice.one_of(&["'a'", "'ab '", "''"])),
         }
@@ -197,14 +259,32 @@ impl Maker<'_, '_> {
 
     fn time(&mut self) -> String {
         let time = self.dice.one_of(&[
-            "'2024-02-29'", "'2024-02-29 23:59:59.5'", "'1969-12-31T00:00Z'", "'12:30'", "'2023-03-31 10:00:00+02:00'",
-            "2460000.25", "'garbage'", "NULL", "'0000-01-01'", "'9999-12-31 23:59:59'",
+            "'2024-02-29'",
+            "'2024-02-29 23:59:59.5'",
+            "'1969-12-31T00:00Z'",
+            "'12:30'",
+            "'2023-03-31 10:00:00+02:00'",
+            "2460000.25",
+            "'garbage'",
+            "NULL",
+            "'0000-01-01'",
+            "'9999-12-31 23:59:59'",
         ]);
         let mut text = time.to_owned();
         for _ in 0..self.dice.below(3) {
             let modifier = self.dice.one_of(&[
-                "'+1 day'", "'-1 month'", "'start of month'", "'+1.5 hours'", "'weekday 1'", "'start of year'",
-                "'-12 years'", "'+90 minutes'", "'+00:30'", "'start of day'", "'+1 month'", "'nonsense'",
+                "'+1 day'",
+                "'-1 month'",
+                "'start of month'",
+                "'+1.5 hours'",
+                "'weekday 1'",
+                "'start of year'",
+                "'-12 years'",
+                "'+90 minutes'",
+                "'+00:30'",
+                "'start of day'",
+                "'+1 month'",
+                "'nonsense'",
             ]);
             text.push_str(&format!(", {modifier}"));
         }
@@ -257,7 +337,9 @@ impl Maker<'_, '_> {
         } else {
             kind
         };
-        let operator = self.dice.one_of(&["=", "<>", "<", "<=", ">", ">=", "IS", "IS NOT", "=="]);
+        let operator = self
+            .dice
+            .one_of(&["=", "<>", "<", "<=", ">", ">=", "IS", "IS NOT", "=="]);
         let plain = format!("{a} {operator} {}", self.expression(other, depth));
         match (self.dice.below(8), kind) {
             (1, _) => format!("({a}) IS NULL"),
@@ -267,10 +349,17 @@ impl Maker<'_, '_> {
                 format!("({a}) BETWEEN {from} AND {}", self.expression(kind, 0))
             }
             (4, Kind::Text) => {
-                format!("({a}) LIKE {}", self.dice.one_of(&["'a%'", "'%B%'", "'_'", "'%É%'", "''"]))
+                format!(
+                    "({a}) LIKE {}",
+                    self.dice.one_of(&["'a%'", "'%B%'", "'_'", "'%É%'", "''"])
+                )
             }
             (5, Kind::Text) => {
-                format!("({a}) GLOB {}", self.dice.one_of(&["'a*'", "'[a-z]*'", "'?'", "'*[^a]'", "'A'"]))
+                format!(
+                    "({a}) GLOB {}",
+                    self.dice
+                        .one_of(&["'a*'", "'[a-z]*'", "'?'", "'*[^a]'", "'A'"])
+                )
             }
             (6, Kind::Text) => format!("({a}) = {} COLLATE NOCASE", self.expression(kind, 0)),
             _ => format!("({plain})"),
@@ -284,7 +373,9 @@ impl Maker<'_, '_> {
         if let (Some((from, column)), true) = (self.source(), self.dice.rarely(3)) {
             return format!("{a} {not}IN (SELECT {column} FROM {from})");
         }
-        let members: Vec<String> = (0..self.dice.below(4)).map(|_| self.constant(kind)).collect();
+        let members: Vec<String> = (0..self.dice.below(4))
+            .map(|_| self.constant(kind))
+            .collect();
         format!("({a}) {not}IN ({})", members.join(", "))
     }
 }

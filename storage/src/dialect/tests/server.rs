@@ -37,9 +37,18 @@ impl Server {
         let data = folder.path().join("data");
         let mut initdb = as_user(is_root, &binaries.join("initdb"));
         initdb
-            .args(["--username=terrace", "--auth=trust", "--encoding=UTF8", "--no-sync"])
+            .args([
+                "--username=terrace",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-sync",
+            ])
             // Another order of text than SQLite's, so that a forgotten collation is seen.
-            .args(["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"])
+            .args([
+                "--locale=C.UTF-8",
+                "--locale-provider=icu",
+                "--icu-locale=en-US",
+            ])
             .arg("--pgdata")
             .arg(&data)
             .stdout(Stdio::null());
@@ -78,7 +87,10 @@ impl Drop for Server {
 }
 
 fn binaries() -> PathBuf {
-    let folder = FOLDERS.iter().map(Path::new).find(|folder| folder.join("postgres").exists());
+    let folder = FOLDERS
+        .iter()
+        .map(Path::new)
+        .find(|folder| folder.join("postgres").exists());
     folder
         .expect("a Postgres server: apt-get install postgresql-15")
         .to_owned()
@@ -95,7 +107,15 @@ fn as_user(is_root: bool, program: &Path) -> Command {
     }
     let mut command = Command::new("setpriv");
     command
-        .args(["--reuid", USER, "--regid", "nogroup", "--clear-groups", "--pdeathsig", "KILL"])
+        .args([
+            "--reuid",
+            USER,
+            "--regid",
+            "nogroup",
+            "--clear-groups",
+            "--pdeathsig",
+            "KILL",
+        ])
         .arg(program)
         .current_dir("/");
     command

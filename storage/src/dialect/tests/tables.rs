@@ -19,12 +19,6 @@ pub(super) struct Column {
     pub(super) is_generated: bool,
 }
 
-impl Table {
-    pub(super) fn of(&self, kind: Kind) -> Vec<&Column> {
-        self.columns.iter().filter(|column| column.kind == kind).collect()
-    }
-}
-
 /// The tables, and the statements that make them.
 pub(super) fn tables(dice: &mut Dice<'_>) -> (Vec<Table>, Vec<String>) {
     let count = 2 + dice.below(2);
@@ -43,9 +37,20 @@ pub(super) fn tables(dice: &mut Dice<'_>) -> (Vec<Table>, Vec<String>) {
 fn table(dice: &mut Dice<'_>, number: usize, others: &[Table]) -> (Table, String) {
     let name = format!("t{number}");
     let mut columns = vec![column("id", Kind::Integer, true)];
-    let key = dice.one_of(&["id INTEGER PRIMARY KEY", "ID integer primary key AUTOINCREMENT", "id INTEGER NOT NULL"]);
+    let key = dice.one_of(&[
+        "id INTEGER PRIMARY KEY",
+        "ID integer primary key AUTOINCREMENT",
+        "id INTEGER NOT NULL",
+    ]);
     let mut parts = vec![key.to_owned()];
-    let kinds = [Kind::Integer, Kind::Text, Kind::Real, Kind::Blob, Kind::Integer, Kind::Text];
+    let kinds = [
+        Kind::Integer,
+        Kind::Text,
+        Kind::Real,
+        Kind::Blob,
+        Kind::Integer,
+        Kind::Text,
+    ];
     for (at, kind) in kinds.into_iter().enumerate().take(3 + dice.below(4)) {
         let name = format!("{}{at}", &kind.name()[..1]);
         parts.push(definition(dice, &name, kind));
@@ -57,20 +62,28 @@ fn table(dice: &mut Dice<'_>, number: usize, others: &[Table]) -> (Table, String
         generated.is_generated = true;
         columns.push(generated);
     }
-    if let (Some(parent), true) = (others.first(), dice.rarely(4)) {
-        if !parts[0].contains("NOT NULL") {
-            let act = dice.one_of(&["", " ON DELETE CASCADE", " ON DELETE SET NULL"]);
-            parts.push(format!("up INTEGER REFERENCES {}{act}", parent.name));
-            columns.push(column("up", Kind::Integer, false));
-        }
+    if let (Some(parent), true) = (others.first(), dice.rarely(4))
+        && !parts[0].contains("NOT NULL")
+    {
+        let act = dice.one_of(&["", " ON DELETE CASCADE", " ON DELETE SET NULL"]);
+        parts.push(format!("up INTEGER REFERENCES {}{act}", parent.name));
+        columns.push(column("up", Kind::Integer, false));
     }
     if parts[0].contains("NOT NULL") {
         parts.push("PRIMARY KEY (id)".to_owned());
     }
     let end = dice.one_of(&["", " STRICT", " WITHOUT ROWID"]);
     let text = format!("CREATE TABLE {name} ({}){end}", parts.join(", "));
-    let text = if text.contains("AUTOINCREMENT") { text.replace(" WITHOUT ROWID", "") } else { text };
-    let text = if end == " STRICT" { text.replace("VARCHAR(20)", "TEXT").replace("BIGINT", "INT") } else { text };
+    let text = if text.contains("AUTOINCREMENT") {
+        text.replace(" WITHOUT ROWID", "")
+    } else {
+        text
+    };
+    let text = if end == " STRICT" {
+        text.replace("VARCHAR(20)", "TEXT").replace("BIGINT", "INT")
+    } else {
+        text
+    };
     (Table { name, columns }, text)
 }
 
@@ -85,9 +98,15 @@ fn column(name: &str, kind: Kind, is_key: bool) -> Column {
 
 fn definition(dice: &mut Dice<'_>, name: &str, kind: Kind) -> String {
     let (types, defaults): (&[&str], &[&str]) = match kind {
-        Kind::Integer => (&["INTEGER", "INT", "BIGINT"], &["0", "-1", "(1 + 2)", "'7'"]),
+        Kind::Integer => (
+            &["INTEGER", "INT", "BIGINT"],
+            &["0", "-1", "(1 + 2)", "'7'"],
+        ),
         Kind::Real => (&["REAL"], &["0.5", "2", "-1.25"]),
-        Kind::Text => (&["TEXT", "VARCHAR(20)"], &["''", "'it''s'", "5", "(upper('x'))"]),
+        Kind::Text => (
+            &["TEXT", "VARCHAR(20)"],
+            &["''", "'it''s'", "5", "(upper('x'))"],
+        ),
         Kind::Blob => (&["BLOB"], &["x'00ff'", "x''"]),
     };
     let mut text = format!("{name} {}", dice.one_of(types));

@@ -43,8 +43,18 @@ fn placeholders_are_numbered() {
         (\"users\".\"name\" = $2::text) AND (\"users\".\"id\" = $1::bigint))";
     assert_eq!(two.texts, [text]);
     assert_eq!(two.parameter_count, 3);
-    let sources: Vec<_> = two.parameters.iter().map(|it| (it.source.clone(), it.kind)).collect();
-    assert_eq!(sources, [(Source::Given(2), Kind::Integer), (Source::Given(3), Kind::Text)]);
+    let sources: Vec<_> = two
+        .parameters
+        .iter()
+        .map(|it| (it.source.clone(), it.kind))
+        .collect();
+    assert_eq!(
+        sources,
+        [
+            (Source::Given(2), Kind::Integer),
+            (Source::Given(3), Kind::Text)
+        ]
+    );
     assert!(two.accepts(&[None, Some(Kind::Integer), Some(Kind::Text)]));
     assert!(two.accepts(&[]));
     assert!(!two.accepts(&[None, Some(Kind::Text)]));
@@ -116,30 +126,130 @@ fn inserted_rowid_is_returned() {
 
 /// The statement, the words where it is refused, a part of the reason and of the portable spelling.
 const REFUSED: [(&str, &str, &str, &str); 24] = [
-    ("SELECT name, age FROM users\nGROUP BY name HAVING max(age) > 1 AND score > 2", "age", "neither in GROUP BY", "min(age)"),
-    ("SELECT name || CAST(name AS NUMERIC) FROM users", "CAST", "by the value", "CAST(… AS INTEGER)"),
-    ("SELECT name + 1 FROM users", "name + 1", "arithmetic on text", "CAST(… AS REAL)"),
-    ("SELECT \"absent\" FROM users", "\"absent\"", "takes it for a string", "'absent'"),
-    ("SELECT date('now', 'localtime')", "date", "localtime", "UTC"),
-    ("CREATE VIRTUAL TABLE f USING fts5(a)", "fts5", "virtual tables", ""),
+    (
+        "SELECT name, age FROM users\nGROUP BY name HAVING max(age) > 1 AND score > 2",
+        "age",
+        "neither in GROUP BY",
+        "min(age)",
+    ),
+    (
+        "SELECT name || CAST(name AS NUMERIC) FROM users",
+        "CAST",
+        "by the value",
+        "CAST(… AS INTEGER)",
+    ),
+    (
+        "SELECT name + 1 FROM users",
+        "name + 1",
+        "arithmetic on text",
+        "CAST(… AS REAL)",
+    ),
+    (
+        "SELECT \"absent\" FROM users",
+        "\"absent\"",
+        "takes it for a string",
+        "'absent'",
+    ),
+    (
+        "SELECT date('now', 'localtime')",
+        "date",
+        "localtime",
+        "UTC",
+    ),
+    (
+        "CREATE VIRTUAL TABLE f USING fts5(a)",
+        "fts5",
+        "virtual tables",
+        "",
+    ),
     ("CREATE TABLE x (a)", "a", "without a type", "TEXT"),
-    ("CREATE TABLE x (at DATETIME)", "at", "DATETIME", "TEXT for times"),
+    (
+        "CREATE TABLE x (at DATETIME)",
+        "at",
+        "DATETIME",
+        "TEXT for times",
+    ),
     ("CREATE TABLE x (d DECIMAL(10,2))", "d", "DECIMAL", "REAL"),
-    ("CREATE TABLE x AS SELECT 1", "CREATE", "CREATE TABLE … AS", "INSERT … SELECT"),
-    ("CREATE TEMP TABLE x (a TEXT)", "CREATE", "temporary", "stays"),
-    ("INSERT OR REPLACE INTO users (id, name) VALUES (1, 'a')", "INSERT", "deletes the row", "ON CONFLICT"),
-    ("INSERT OR FAIL INTO users (id, name) VALUES (1, 'a')", "INSERT", "half-way", "without OR"),
-    ("UPDATE users SET face = 'x'", "face", "a text stays text", "CAST"),
-    ("UPDATE OR IGNORE users SET name = 'x'", "UPDATE", "UPDATE OR", "WHERE NOT EXISTS"),
-    ("SELECT id FROM users WHERE name MATCH 'x'", "name MATCH", "MATCH", "LIKE"),
-    ("SELECT id FROM users WHERE name REGEXP 'x'", "name REGEXP", "REGEXP", "GLOB"),
-    ("SELECT DISTINCT word FROM words", "SELECT", "spellings", "lower"),
-    ("SELECT group_concat(name, id) FROM users", "group_concat", "separator", "', '"),
-    ("SELECT printf(name) FROM users", "printf", "format of printf", "printf('"),
+    (
+        "CREATE TABLE x AS SELECT 1",
+        "CREATE",
+        "CREATE TABLE … AS",
+        "INSERT … SELECT",
+    ),
+    (
+        "CREATE TEMP TABLE x (a TEXT)",
+        "CREATE",
+        "temporary",
+        "stays",
+    ),
+    (
+        "INSERT OR REPLACE INTO users (id, name) VALUES (1, 'a')",
+        "INSERT",
+        "deletes the row",
+        "ON CONFLICT",
+    ),
+    (
+        "INSERT OR FAIL INTO users (id, name) VALUES (1, 'a')",
+        "INSERT",
+        "half-way",
+        "without OR",
+    ),
+    (
+        "UPDATE users SET face = 'x'",
+        "face",
+        "a text stays text",
+        "CAST",
+    ),
+    (
+        "UPDATE OR IGNORE users SET name = 'x'",
+        "UPDATE",
+        "UPDATE OR",
+        "WHERE NOT EXISTS",
+    ),
+    (
+        "SELECT id FROM users WHERE name MATCH 'x'",
+        "name MATCH",
+        "MATCH",
+        "LIKE",
+    ),
+    (
+        "SELECT id FROM users WHERE name REGEXP 'x'",
+        "name REGEXP",
+        "REGEXP",
+        "GLOB",
+    ),
+    (
+        "SELECT DISTINCT word FROM words",
+        "SELECT",
+        "spellings",
+        "lower",
+    ),
+    (
+        "SELECT group_concat(name, id) FROM users",
+        "group_concat",
+        "separator",
+        "', '",
+    ),
+    (
+        "SELECT printf(name) FROM users",
+        "printf",
+        "format of printf",
+        "printf('",
+    ),
     ("EXPLAIN SELECT 1", "EXPLAIN", "EXPLAIN", ""),
     ("ATTACH 'x' AS y", "ATTACH", "another file", ""),
-    ("PRAGMA journal_mode", "journal_mode", "PRAGMA journal_mode", ""),
-    ("SELECT * FROM sqlite_master", "sqlite_master", "SQLite's own", ""),
+    (
+        "PRAGMA journal_mode",
+        "journal_mode",
+        "PRAGMA journal_mode",
+        "",
+    ),
+    (
+        "SELECT * FROM sqlite_master",
+        "sqlite_master",
+        "SQLite's own",
+        "",
+    ),
 ];
 
 #[test]
@@ -152,7 +262,10 @@ fn refusal_says_where_why_and_what_else() {
         assert!(spelling.contains(portable), "{text}: {refusal}");
         let found = &text[refusal.place.offset..];
         assert!(found.starts_with(at), "{text}: {refusal} at {found}");
-        assert_eq!(refusal.place.line, 1 + text[..refusal.place.offset].matches('\n').count());
+        assert_eq!(
+            refusal.place.line,
+            1 + text[..refusal.place.offset].matches('\n').count()
+        );
     }
 }
 
