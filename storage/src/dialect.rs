@@ -61,6 +61,7 @@ pub use statement::Effect;
 pub use translator::Source;
 
 use refusal::Fault;
+use statement::Printed;
 use translator::Translator;
 
 /// The functions that translated statements call, by the version of the migration that makes them.
@@ -138,6 +139,20 @@ pub fn translate(
     let command = parsed(text, &numbered, &arena)?;
     let mut translator = Translator::new(&numbered, schema, kinds);
     let printed = translator.command(&command).map_err(fail)?;
+    // A parameter that took its kind from one place must have it in all places.
+    if let Some(inferred) = translator.inferred(kinds) {
+        let mut again = Translator::new(&numbered, schema, &inferred);
+        match again.command(&command) {
+            Ok(better) => {
+                return Ok(finished(&again, better, parameter_count));
+            }
+            Err(_) => translator.forget_inferred(kinds),
+        }
+    }
+    Ok(finished(&translator, printed, parameter_count))
+}
+
+fn finished(translator: &Translator<'_>, printed: Printed, parameter_count: usize) -> Translated {
     let (texts, order) = match &printed.texts[..] {
         [one] => {
             let (text, order) = translator.numbered(one);
@@ -154,7 +169,7 @@ pub fn translate(
     });
     let parameters = parameters.collect();
     let only_null = translator.parameters.iter();
-    let only_null = only_null.filter(|used| used.kind.is_none() || used.is_contradictory);
+    let only_null = only_null.filter(|used| used.kind.is_none());
     let only_null = only_null.filter_map(|used| match used.source {
         Source::Given(number) => Some(number),
         Source::LastInsertRowid | Source::Changes => None,
@@ -163,7 +178,7 @@ pub fn translate(
         name: field.shown,
         kind: field.ty.kind(),
     });
-    Ok(Translated {
+    Translated {
         texts,
         parameters,
         columns: columns.collect(),
@@ -171,7 +186,7 @@ pub fn translate(
         has_rowid: printed.has_rowid,
         parameter_count,
         only_null: only_null.collect(),
-    })
+    }
 }
 
 /// The one statement of a text.

@@ -136,7 +136,7 @@ impl Translator<'_> {
         Some(if left.kind() == column.kind() && left.kind().is_some() {
             (left.grouped(), column.grouped())
         } else {
-            (convert::to_any(&left).text, convert::to_any(&column).text)
+            (any_text(&left), any_text(&column))
         })
     }
 }
@@ -195,9 +195,18 @@ fn compared_text(left: &Term, operator: Compare, right: &Term) -> String {
             mixed_numbers(left, operator, right)
         }
         _ => {
-            let (left, right) = (convert::to_any(left), convert::to_any(right));
-            format!("({} {symbol} {})", left.text, right.text)
+            let (left, right) = (any_text(left), any_text(right));
+            format!("({left} {symbol} {right})")
         }
+    }
+}
+
+/// The side as a value of any kind, whose text has no case where the collation says so.
+fn any_text(term: &Term) -> String {
+    let any = convert::to_any(term);
+    match term.collation {
+        Some(Collation::NoCase) => format!("terrace.nocase({})", any.text),
+        _ => any.text,
     }
 }
 

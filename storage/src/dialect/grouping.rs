@@ -87,7 +87,9 @@ impl Translator<'_> {
         }
         let tokens = source::tokens_of(expression);
         let known = scope.group_keys.iter().find(|(key, _)| *key == tokens);
-        known.map(|(_, term)| term.clone())
+        let known = known.map(|(_, term)| term);
+        // A group without case has several spellings to show.
+        known.filter(|term| term.grouped() == term.value()).cloned()
     }
 
     /// SQLite shows a column of some row of a group. Which one, no standard says.

@@ -117,6 +117,9 @@ impl Term {
     /// The text of a value by which rows are ordered or compared with `<`.
     pub(super) fn ordered(&self) -> String {
         match self.ty {
+            Type::Any if self.collation == Some(Collation::NoCase) => {
+                format!("terrace.nocase({})", self.text)
+            }
             Type::Of(Kind::Text) if self.collation == Some(Collation::NoCase) => {
                 format!("terrace.nocase({}) COLLATE \"C\"", self.value())
             }
@@ -130,7 +133,7 @@ impl Term {
     /// As [`Term::ordered`], of what is only asked whether it is the same.
     pub(super) fn grouped(&self) -> String {
         match self.collation {
-            Some(Collation::NoCase) if self.is(Kind::Text) => {
+            Some(Collation::NoCase) if self.is(Kind::Text) || self.ty == Type::Any => {
                 format!("terrace.nocase({})", self.value())
             }
             _ => self.value(),

@@ -34,8 +34,6 @@ pub(super) struct Use {
     pub(super) source: Source,
     /// The kind of the value that was given, or that its place asks for.
     pub(super) kind: Option<Kind>,
-    /// Two places ask for different kinds, so only `NULL` fits both.
-    pub(super) is_contradictory: bool,
 }
 
 /// The state of one translation.
@@ -137,11 +135,7 @@ impl<'t> Translator<'t> {
         if let Some(at) = self.parameters.iter().position(known) {
             return at;
         }
-        self.parameters.push(Use {
-            source,
-            kind: None,
-            is_contradictory: false,
-        });
+        self.parameters.push(Use { source, kind: None });
         self.parameters.len() - 1
     }
 
@@ -152,7 +146,6 @@ impl<'t> Translator<'t> {
             self.parameters.push(Use {
                 source: source.clone(),
                 kind: Some(Kind::Integer),
-                is_contradictory: false,
             });
             self.parameters.len() - 1
         });
@@ -165,14 +158,37 @@ impl<'t> Translator<'t> {
             return;
         }
         if let Some(at) = term.parameter.take() {
-            let used = &mut self.parameters[at];
-            if used.kind.is_some_and(|known| known != kind) {
-                used.is_contradictory = true;
-            }
-            used.kind = Some(kind);
+            self.parameters[at].kind.get_or_insert(kind);
         }
         term.text = format!("{}::{}", term.text, kind.postgres());
         term.ty = Type::Of(kind);
+    }
+
+    /// The kinds with those that were taken from the places of parameters; none if none was.
+    pub(super) fn inferred(&self, given: &[Option<Kind>]) -> Option<Vec<Option<Kind>>> {
+        let mut kinds = given.to_vec();
+        let mut is_new = false;
+        for used in &self.parameters {
+            let Source::Given(number) = used.source else {
+                continue;
+            };
+            if kinds.len() < number {
+                kinds.resize(number, None);
+            }
+            let known = &mut kinds[number - 1];
+            is_new |= known.is_none() && used.kind.is_some();
+            *known = known.or(used.kind);
+        }
+        is_new.then_some(kinds)
+    }
+
+    /// Lets only `NULL` be given for a parameter whose kind was taken from a place.
+    pub(super) fn forget_inferred(&mut self, given: &[Option<Kind>]) {
+        for used in &mut self.parameters {
+            if let Source::Given(number) = used.source {
+                used.kind = given.get(number - 1).copied().flatten();
+            }
+        }
     }
 
     /// The column of that name, from the innermost scope outwards.
@@ -228,7 +244,7 @@ impl<'t> Translator<'t> {
 
     fn postgres_number(&self, index: usize, order: &mut Vec<usize>) -> String {
         let used = &self.parameters[index];
-        if used.kind.is_none() || used.is_contradictory {
+        if used.kind.is_none() {
             return "NULL".to_owned();
         }
         let known = order.iter().position(|known| *known == index);

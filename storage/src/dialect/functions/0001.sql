@@ -277,6 +277,9 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT -terrace.compared(i, r)
 -- Text.
 CREATE FUNCTION terrace.nocase(x text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT lower(x COLLATE "C") $$;
+CREATE FUNCTION terrace.nocase(x terrace.value) RETURNS terrace.value
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN (x).class = 2 THEN terrace.any(terrace.nocase((x).text)) ELSE x END $$;
 
 CREATE FUNCTION terrace.glob_expression(pattern text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -549,14 +552,15 @@ BEGIN
     RETURN p[1]::bigint * 3600000 + p[2]::bigint * 60000 + coalesce(p[3], '0')::bigint * 1000
         + floor(coalesce('0' || p[4], '0')::numeric * 1000 + 0.5)::bigint - zone;
 END $$;
+-- IMMUTABLE, so that indexes and generated columns may have it: the word now is read when a statement is translated.
 CREATE FUNCTION terrace.moment_of(x text) RETURNS bigint
-LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     p text[];
     clock bigint := 0;
 BEGIN
     IF lower(x) = 'now' THEN
-        RETURN terrace.now();
+        RAISE EXCEPTION 'the time now is a value here; write it into the statement' USING ERRCODE = 'TR001';
     END IF;
     p := regexp_match(x, '^(-?\d{4})-(\d\d)-(\d\d)(?:[ T]+(.*))?$');
     IF p IS NOT NULL THEN
@@ -660,7 +664,7 @@ BEGIN
     RETURN terrace.modified(trunc(x * 86400000.0 + 0.5)::bigint, modifiers);
 END $$;
 CREATE FUNCTION terrace.moment(x text, modifiers text[]) RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
     IF x ~ '^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$' THEN
         RETURN terrace.moment(x::double precision, modifiers);

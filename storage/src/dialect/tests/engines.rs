@@ -97,9 +97,12 @@ impl Engines {
     /// Runs a statement on both engines. What only one of them did is undone.
     pub(super) fn run(&mut self, text: &str, values: &[Value], is_ordered: bool) -> Outcome {
         let kinds: Vec<Option<Kind>> = values.iter().map(kind_of).collect();
+        if text.starts_with("INSERT") {
+            self.align_rowids();
+        }
         self.sqlite.execute_batch("SAVEPOINT one").unwrap();
         let sqlite = self.on_sqlite(text, values);
-        let translated = translate(text, &self.schema, &kinds);
+        let translated = self.translated(text, &kinds);
         self.runtime
             .block_on(self.client.batch_execute("BEGIN"))
             .unwrap();
@@ -120,10 +123,50 @@ impl Engines {
         self.runtime
             .block_on(self.client.batch_execute(postgres_end))
             .unwrap();
-        if let Outcome::Same(_) = outcome {
-            self.schema.apply(text).unwrap();
+        match outcome {
+            Outcome::Same(_) => self.schema.apply(text).unwrap(),
+            // SQLite does not take these two back.
+            _ => {
+                self.last_rowid = self.sqlite.last_insert_rowid();
+                self.changes = self.sqlite.changes();
+            }
         }
         outcome
+    }
+
+    /// The translation for kinds that are not known, if it is right for these, as often as the one for these.
+    fn translated(&self, text: &str, kinds: &[Option<Kind>]) -> Result<Translated, Refusal> {
+        let unknown = translate(text, &self.schema, &[]);
+        match unknown {
+            Ok(unknown) if text.len() % 2 == 0 && unknown.accepts(kinds) => Ok(unknown),
+            _ => translate(text, &self.schema, kinds),
+        }
+    }
+
+    /// Lets both engines go on with the same rowid. Postgres does not give one back, SQLite may.
+    fn align_rowids(&mut self) {
+        let tables = self
+            .schema
+            .tables
+            .values()
+            .filter(|table| table.rowid.is_some());
+        for table in tables {
+            let (name, column) = (&table.name, &table.columns[table.rowid.unwrap()].name);
+            let query = |text: String| self.sqlite.query_row(&text, [], |row| row.get::<_, i64>(0));
+            let largest = query(format!("SELECT coalesce(max({column}), 0) FROM {name}")).unwrap();
+            let kept = query(format!(
+                "SELECT seq FROM sqlite_sequence WHERE name = '{name}'"
+            ));
+            let last = largest.max(kept.unwrap_or(0));
+            let text = format!(
+                "SELECT setval(pg_get_serial_sequence('\"{name}\"', '{column}'), {}, {})",
+                last.max(1),
+                last > 0
+            );
+            self.runtime
+                .block_on(self.client.batch_execute(&text))
+                .unwrap();
+        }
     }
 
     fn on_sqlite(&self, text: &str, values: &[Value]) -> Result<Answer, String> {

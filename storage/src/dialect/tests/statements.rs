@@ -107,10 +107,11 @@ fn insert(dice: &mut Dice<'_>, tables: &[Table], table: &Table) -> Statement {
     let word = maker
         .dice
         .one_of(&["INSERT", "INSERT OR IGNORE", "INSERT OR REPLACE", "REPLACE"]);
+    let gives_id = !table.has_rowid || word != "INSERT" || maker.dice.below(3) > 0;
     let columns: Vec<_> = table
         .columns
         .iter()
-        .filter(|column| !column.is_generated)
+        .filter(|column| !column.is_generated && (gives_id || !column.is_key))
         .collect();
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let mut texts = Vec::new();
@@ -123,13 +124,18 @@ fn insert(dice: &mut Dice<'_>, tables: &[Table], table: &Table) -> Statement {
         });
     }
     let (name, list) = (&table.name, names.join(", "));
-    let values = match maker.dice.below(3) {
+    let values = match maker.dice.below(5) {
         2 => format!("SELECT {} WHERE true", texts.join(", ")),
+        3 if !gives_id => format!("VALUES ({0}), ({0})", texts.join(", ")),
+        4 if !gives_id => {
+            let texts = texts.join(", ");
+            format!("SELECT {texts} FROM {name} WHERE id < 4 ORDER BY id")
+        }
         _ => format!("VALUES ({})", texts.join(", ")),
     };
     let conflict = match (word, maker.dice.below(4)) {
-        ("INSERT", 1) => " ON CONFLICT DO NOTHING".to_owned(),
-        ("INSERT", 2) => {
+        ("INSERT", 1) if gives_id => " ON CONFLICT DO NOTHING".to_owned(),
+        ("INSERT", 2) if gives_id => {
             let column = columns[maker.dice.below(columns.len())];
             let name = &column.name;
             format!(" ON CONFLICT (id) DO UPDATE SET {name} = excluded.{name}")
@@ -171,7 +177,7 @@ fn delete(dice: &mut Dice<'_>, tables: &[Table], table: &Table) -> Statement {
 fn definition(dice: &mut Dice<'_>, table: &Table) -> Statement {
     let name = &table.name;
     let column = &table.columns[dice.below(table.columns.len())].name;
-    plain(match dice.below(8) {
+    plain(match dice.below(9) {
         0 => format!("CREATE INDEX IF NOT EXISTS more ON {name} ({column} DESC, id)"),
         1 => "DROP INDEX IF EXISTS more".to_owned(),
         2 => format!("ALTER TABLE {name} RENAME COLUMN {column} TO {column}"),
@@ -183,6 +189,7 @@ fn definition(dice: &mut Dice<'_>, table: &Table) -> Statement {
         6 => {
             format!("CREATE UNIQUE INDEX IF NOT EXISTS other ON {name} (id, {column}) WHERE id > 1")
         }
-        _ => "SELECT count(*), typeof(max(c)) FROM v WHERE half > 1".to_owned(),
+        7 => "SELECT last_insert_rowid(), changes() >= 0".to_owned(),
+        _ => "SELECT count(*), max(id) FROM v WHERE half > 1".to_owned(),
     })
 }

@@ -8,6 +8,7 @@ use crate::dialect::Kind;
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) columns: Vec<Column>,
+    pub(super) has_rowid: bool,
 }
 
 /// A column of a case.
@@ -84,7 +85,14 @@ fn table(dice: &mut Dice<'_>, number: usize, others: &[Table]) -> (Table, String
     } else {
         text
     };
-    (Table { name, columns }, text)
+    (
+        Table {
+            name,
+            columns,
+            has_rowid: !text.contains("WITHOUT"),
+        },
+        text,
+    )
 }
 
 fn column(name: &str, kind: Kind, is_key: bool) -> Column {

@@ -39,8 +39,8 @@ fn precedence_is_written_out() {
 #[test]
 fn placeholders_are_numbered() {
     let two = translated("SELECT id FROM users WHERE age = ?2 AND name = :who AND id = ?2");
-    let text = "SELECT \"users\".\"id\" FROM \"users\" AS \"users\" WHERE ((\"users\".\"age\" = $1::bigint) AND \
-        (\"users\".\"name\" = $2::text) AND (\"users\".\"id\" = $1::bigint))";
+    let text = "SELECT \"users\".\"id\" FROM \"users\" AS \"users\" WHERE ((\"users\".\"age\" = $1) AND \
+        (\"users\".\"name\" = $2) AND (\"users\".\"id\" = $1))";
     assert_eq!(two.texts, [text]);
     assert_eq!(two.parameter_count, 3);
     let sources: Vec<_> = two

@@ -51,3 +51,9 @@ SELECT upper('aé'), lower('AÉ'), trim('  x '), trim('xxaxx', 'x'), replace('aa
 SELECT printf('%c', 'x')
 
 SELECT printf('%d|%5d|%-5d|%05d|%+d|%x|%X|%o', 1, 2, 3, 4, 5, 255, 255, 8), format('%s|%10s|%-10s|%.2s|%q|%Q|%%', 'a', 'b', 'c', 'def', 'it''s', NULL), printf('%.2f|%8.3f|%,d|%f', 1.005, 3.14159, 1234567, 2)
+
+-- with 12
+SELECT id, coalesce(nullif(?1, i), ?1), ?1 || t FROM k WHERE i <> ?1 ORDER BY id
+
+-- with NULL
+SELECT id, coalesce(nullif(?1, i), ?1, 5), ?1 || t FROM k WHERE i <> ?1 OR ?1 IS NULL ORDER BY id

@@ -63,6 +63,8 @@ INSERT INTO w VALUES ('ABC', 4) ON CONFLICT (word) DO UPDATE SET n = excluded.n
 
 SELECT n, word = 'B', word FROM w WHERE word IN ('ABC', 'x') OR word > 'A' ORDER BY word
 
+SELECT word FROM w WHERE json_object('k', 'ABC') ->> '$.k' >= word ORDER BY word
+
 ALTER TABLE w ADD COLUMN extra REAL NOT NULL DEFAULT 0.5
 
 ALTER TABLE w RENAME COLUMN n TO number
