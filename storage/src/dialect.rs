@@ -27,6 +27,7 @@ mod grouping;
 mod insert;
 mod json;
 mod kind;
+mod limits;
 mod literals;
 mod names;
 mod numbering;
@@ -34,6 +35,7 @@ mod numbers;
 mod operators;
 mod ordering;
 mod predicates;
+mod printed;
 mod refusal;
 mod schema;
 mod scope;
@@ -44,6 +46,7 @@ mod tables;
 mod term;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod translator;
 mod triggers;
 mod upsert;
@@ -55,13 +58,14 @@ use sqlite3_parser::{Bump, FallibleIterator, ast::Cmd};
 
 pub use any_value::decode as decode_value;
 pub use kind::Kind;
+pub use limits::{MAX_DEPTH, MAX_IDENTIFIER_BYTES};
+pub use printed::Effect;
 pub use refusal::{Cause, Place, Refusal};
 pub use schema::Schema;
-pub use statement::Effect;
 pub use translator::Source;
 
+use printed::Printed;
 use refusal::Fault;
-use statement::Printed;
 use translator::Translator;
 
 /// The functions that translated statements call, by the version of the migration that makes them.

@@ -9,10 +9,10 @@ use super::from::table_name;
 use super::insert::column_position;
 use super::kind::Kind;
 use super::names;
+use super::printed::Printed;
 use super::refusal::{At, Fault, Outcome};
 use super::schema::Table;
 use super::scope::{Item, Scope};
-use super::statement::Printed;
 use super::translator::Translator;
 
 /// The clauses of an `UPDATE`.

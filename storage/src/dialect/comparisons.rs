@@ -2,8 +2,9 @@
 
 use super::convert;
 use super::kind::{Affinity, Collation, Kind, Type};
+use super::limits::LARGEST_EXACT_INTEGER;
 use super::refusal::{Fault, Outcome};
-use super::term::{Constant, MAX_EXACT, Term};
+use super::term::{Constant, Term};
 use super::translator::Translator;
 
 /// An operator that compares two values.
@@ -238,7 +239,7 @@ fn mixed_numbers(left: &Term, operator: Compare, right: &Term) -> String {
     let is_exact = |term: &Term| match &term.constant {
         Some(Constant::Integer(_)) => term.exact_integer().is_some(),
         #[expect(clippy::cast_precision_loss, reason = "the limit is exact")]
-        Some(Constant::Real(real)) => real.abs() < MAX_EXACT as f64,
+        Some(Constant::Real(real)) => real.abs() < LARGEST_EXACT_INTEGER as f64,
         _ => term.ty == Type::Truth,
     };
     if is_exact(left) || is_exact(right) {

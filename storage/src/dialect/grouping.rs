@@ -7,8 +7,8 @@ use super::expressions::ordinal;
 use super::names;
 use super::refusal::{Fault, Outcome};
 use super::scope::{Found, Scope};
-use super::source;
 use super::term::Term;
+use super::tokens::tokens_of;
 use super::translator::Translator;
 
 impl Translator<'_> {
@@ -34,7 +34,7 @@ impl Translator<'_> {
             let term = self.expression(meant)?;
             keys.push(term.grouped());
             if !is_column(meant) {
-                known.push((source::tokens_of(meant), term));
+                known.push((tokens_of(meant), term));
             }
         }
         if let Some(scope) = self.scope() {
@@ -85,7 +85,7 @@ impl Translator<'_> {
         if scope.group_keys.is_empty() || scope.aggregate_depth > 0 || is_column(expression) {
             return None;
         }
-        let tokens = source::tokens_of(expression);
+        let tokens = tokens_of(expression);
         let known = scope.group_keys.iter().find(|(key, _)| *key == tokens);
         let known = known.map(|(_, term)| term);
         // A group without case has several spellings to show.

@@ -10,10 +10,10 @@ use super::convert;
 use super::from::table_name;
 use super::kind::{Kind, Type};
 use super::names;
+use super::printed::Printed;
 use super::refusal::{At, Fault, Outcome};
 use super::schema::Table;
 use super::scope::{Field, Item, Scope};
-use super::statement::Printed;
 use super::term::Term;
 use super::translator::Translator;
 

@@ -4,9 +4,6 @@ use std::borrow::Cow;
 
 use sqlite3_parser::ast::Name;
 
-/// Longest identifier of Postgres, in bytes. It cuts longer ones without an error, so two could become one.
-pub(super) const MAX_IDENTIFIER_BYTES: usize = 63;
-
 /// The text of an identifier or of a string, without its quotes.
 pub(super) fn unquoted(text: &str) -> Cow<'_, str> {
     let Some(first) = text.chars().next() else {

@@ -6,8 +6,8 @@ use sqlite3_parser::dialect::TokenType;
 use sqlite3_parser::lexer::Scanner;
 use sqlite3_parser::lexer::sql::Tokenizer;
 
-use super::refusal::{Fault, Outcome};
-use super::translator::{MAX_DEPTH, too_deep};
+use super::limits::MAX_DEPTH;
+use super::refusal::{Fault, Outcome, too_deep};
 
 /// The numbers given so far.
 #[derive(Default)]

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use sqlite3_parser::ast::fmt::ToTokens;
 
-use super::source;
+use super::limits::MAX_DEPTH;
+use super::tokens::tokens_of;
 
 /// Why a statement is not translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +111,16 @@ impl<T> At for Outcome<T> {
 impl At for Box<Fault> {
     fn at(mut self, part: &impl ToTokens) -> Self {
         if self.tokens.is_empty() {
-            self.tokens = source::tokens_of(part);
+            self.tokens = tokens_of(part);
         }
         self
     }
+}
+
+/// The refusal of a statement that is nested too deeply. It names no part: finding one goes as deep.
+pub(super) fn too_deep() -> Box<Fault> {
+    let reason = format!("the statement is nested more than {MAX_DEPTH} levels deep");
+    let mut fault = Fault::impossible(reason);
+    fault.tokens = vec![String::new()];
+    fault
 }

@@ -2,14 +2,14 @@
 //!
 //! The parser's tree has no positions. A part is found by its tokens, which are the same wherever it stands.
 
-use sqlite3_parser::ast::fmt::{ToTokens, TokenStream};
+use sqlite3_parser::ast::fmt::ToTokens;
 use sqlite3_parser::dialect::TokenType;
 use sqlite3_parser::lexer::Scanner;
 use sqlite3_parser::lexer::sql::Tokenizer;
 
-use super::names;
 use super::numbering::Numbers;
 use super::refusal::{Fault, Place, Refusal};
+use super::tokens::{compared, tokens_of};
 
 /// One token: where it stands, and its text as it is compared.
 struct Token {
@@ -103,39 +103,4 @@ fn scan(text: &str) -> Vec<Token> {
         });
     }
     tokens
-}
-
-/// Spellings of one token that the tree does not tell apart.
-fn compared(token: &str) -> String {
-    match token {
-        "==" => "=".to_owned(),
-        "!=" => "<>".to_owned(),
-        // The case of a string tells it from another.
-        _ if token.starts_with('\'') => token.to_owned(),
-        _ => names::unquoted(token).to_ascii_lowercase(),
-    }
-}
-
-/// The tokens of a part of the tree.
-pub(super) fn tokens_of(part: &impl ToTokens) -> Vec<String> {
-    let mut collected = Collected(Vec::new());
-    let Ok(()) = part.to_tokens(&mut collected);
-    collected.0
-}
-
-struct Collected(Vec<String>);
-
-impl TokenStream for Collected {
-    type Error = std::convert::Infallible;
-
-    fn append(&mut self, kind: TokenType, value: Option<&str>) -> Result<(), Self::Error> {
-        let word = kind.as_str().filter(|_| value.is_none());
-        let token = value.or(word).unwrap_or_default();
-        match kind {
-            TokenType::TK_BLOB => self.0.push(format!("x'{}'", token.to_ascii_lowercase())),
-            _ if token.trim().is_empty() => {}
-            _ => self.0.push(compared(token)),
-        }
-        Ok(())
-    }
 }

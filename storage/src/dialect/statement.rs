@@ -5,64 +5,9 @@ use sqlite3_parser::ast::{Cmd, Name, PragmaBody, QualifiedName, Stmt};
 use super::change::{self, Delete, Update};
 use super::insert::Insert;
 use super::names;
+use super::printed::{Effect, Printed};
 use super::refusal::{At, Fault, Outcome};
-use super::scope::Field;
 use super::translator::Translator;
-
-/// What a statement does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Changes nothing.
-    Read,
-    /// Changes rows.
-    Write,
-    /// Changes tables, indexes, views or triggers.
-    Schema,
-    /// Opens a transaction.
-    Begin,
-    /// Ends a transaction and keeps what it changed.
-    Commit,
-    /// Ends a transaction and forgets what it changed.
-    RollBack,
-    /// Marks a point of a transaction, goes back to one, or forgets one.
-    Savepoint,
-    /// Nothing that Postgres would have to be told.
-    Nothing,
-}
-
-/// A printed statement, before its parameters have numbers.
-#[derive(Debug)]
-pub(super) struct Printed {
-    pub(super) texts: Vec<String>,
-    pub(super) effect: Effect,
-    pub(super) fields: Vec<Field>,
-    /// Whether the last column that is returned is the rowid of the inserted row.
-    pub(super) has_rowid: bool,
-}
-
-impl Printed {
-    pub(super) fn write(text: String, fields: Vec<Field>, has_rowid: bool) -> Self {
-        Self {
-            texts: vec![text],
-            effect: Effect::Write,
-            fields,
-            has_rowid,
-        }
-    }
-
-    pub(super) fn schema(texts: Vec<String>) -> Self {
-        Self::without_rows(texts, Effect::Schema)
-    }
-
-    fn without_rows(texts: Vec<String>, effect: Effect) -> Self {
-        Self {
-            texts,
-            effect,
-            fields: Vec::new(),
-            has_rowid: false,
-        }
-    }
-}
 
 impl Translator<'_> {
     /// Prints what the parser read.

@@ -1,6 +1,7 @@
 //! A printed expression, with all that the expression around it must know.
 
 use super::kind::{Affinity, Collation, Kind, Type};
+use super::limits::LARGEST_EXACT_INTEGER;
 use super::names;
 
 /// A constant, which can be converted while it is translated.
@@ -10,9 +11,6 @@ pub(super) enum Constant {
     Real(f64),
     Text(String),
 }
-
-/// Largest magnitude up to which every integer is also a real.
-pub(super) const MAX_EXACT: i64 = 1 << 53;
 
 /// A printed expression. The text binds more tightly than any operator.
 #[derive(Clone, Debug)]
@@ -143,7 +141,9 @@ impl Term {
     /// Whether this is an integer constant that is also a real.
     pub(super) fn exact_integer(&self) -> Option<i64> {
         match self.constant {
-            Some(Constant::Integer(integer)) if integer.abs() <= MAX_EXACT => Some(integer),
+            Some(Constant::Integer(integer)) if integer.abs() <= LARGEST_EXACT_INTEGER => {
+                Some(integer)
+            }
             _ => None,
         }
     }

@@ -1,14 +1,11 @@
 //! The state of one translation: the schema, the parameters, and the scopes that an expression stands in.
 
 use super::kind::{Collation, Kind, Type};
-use super::names;
-use super::refusal::{Fault, Outcome};
+use super::limits::{MAX_DEPTH, MAX_IDENTIFIER_BYTES};
+use super::refusal::{Fault, Outcome, too_deep};
 use super::schema::Schema;
 use super::scope::{Bare, Field, Found, Item, Scope};
 use super::term::Term;
-
-/// Deepest nesting of expressions and queries. Deeper ones would need more stack than a thread has.
-pub(super) const MAX_DEPTH: usize = 200;
 
 /// A common table expression that queries can name.
 #[derive(Clone, Debug)]
@@ -264,17 +261,9 @@ fn placeholder(at: usize) -> String {
     format!("{MARK}{at}{MARK}")
 }
 
-/// The refusal of a statement that is nested too deeply. It names no part: finding one goes as deep.
-pub(super) fn too_deep() -> Box<Fault> {
-    let reason = format!("the statement is nested more than {MAX_DEPTH} levels deep");
-    let mut fault = Fault::impossible(reason);
-    fault.tokens = vec![String::new()];
-    fault
-}
-
 /// The identifier, if Postgres keeps all of it.
 pub(super) fn checked_name(name: &str) -> Outcome<&str> {
-    if name.len() > names::MAX_IDENTIFIER_BYTES {
+    if name.len() > MAX_IDENTIFIER_BYTES {
         let reason = format!("the name {name:?} is longer than 63 bytes, where Postgres cuts it");
         return Err(Fault::refused(reason, "a shorter name"));
     }

@@ -14,11 +14,11 @@ use super::from::table_name;
 use super::insert::Insert;
 use super::kind::Kind;
 use super::names;
+use super::printed::Printed;
 use super::refusal::{At, Fault, Outcome};
 use super::scope::{Item, Scope};
-use super::source;
-use super::statement::Printed;
 use super::term::Term;
+use super::tokens::tokens_of;
 use super::translator::{Translator, checked_name};
 
 impl Translator<'_> {
@@ -231,7 +231,7 @@ fn without_rowid(printed: &Printed) -> String {
 /// A command may not name the trigger's own table.
 fn check_commands(commands: &[TriggerCmd<'_>], table: &str) -> Outcome<()> {
     let names_table = |command: &TriggerCmd<'_>| {
-        let tokens = source::tokens_of(command);
+        let tokens = tokens_of(command);
         tokens.iter().any(|token| token == table)
     };
     match commands.iter().find(|command| names_table(command)) {

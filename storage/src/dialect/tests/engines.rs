@@ -138,7 +138,7 @@ impl Engines {
     fn translated(&self, text: &str, kinds: &[Option<Kind>]) -> Result<Translated, Refusal> {
         let unknown = translate(text, &self.schema, &[]);
         match unknown {
-            Ok(unknown) if text.len() % 2 == 0 && unknown.accepts(kinds) => Ok(unknown),
+            Ok(unknown) if text.len().is_multiple_of(2) && unknown.accepts(kinds) => Ok(unknown),
             _ => translate(text, &self.schema, kinds),
         }
     }

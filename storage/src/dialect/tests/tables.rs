@@ -73,18 +73,7 @@ fn table(dice: &mut Dice<'_>, number: usize, others: &[Table]) -> (Table, String
     if parts[0].contains("NOT NULL") {
         parts.push("PRIMARY KEY (id)".to_owned());
     }
-    let end = dice.one_of(&["", " STRICT", " WITHOUT ROWID"]);
-    let text = format!("CREATE TABLE {name} ({}){end}", parts.join(", "));
-    let text = if text.contains("AUTOINCREMENT") {
-        text.replace(" WITHOUT ROWID", "")
-    } else {
-        text
-    };
-    let text = if end == " STRICT" {
-        text.replace("VARCHAR(20)", "TEXT").replace("BIGINT", "INT")
-    } else {
-        text
-    };
+    let text = finished(dice, &name, &parts);
     (
         Table {
             name,
@@ -93,6 +82,20 @@ fn table(dice: &mut Dice<'_>, number: usize, others: &[Table]) -> (Table, String
         },
         text,
     )
+}
+
+/// With what stands after the columns, and only the types that a STRICT table may have.
+fn finished(dice: &mut Dice<'_>, name: &str, parts: &[String]) -> String {
+    let parts = parts.join(", ");
+    let end = match dice.one_of(&["", " STRICT", " WITHOUT ROWID"]) {
+        " WITHOUT ROWID" if parts.contains("AUTOINCREMENT") => "",
+        end => end,
+    };
+    let text = format!("CREATE TABLE {name} ({parts}){end}");
+    match end {
+        " STRICT" => text.replace("VARCHAR(20)", "TEXT").replace("BIGINT", "INT"),
+        _ => text,
+    }
 }
 
 fn column(name: &str, kind: Kind, is_key: bool) -> Column {
