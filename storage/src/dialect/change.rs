@@ -47,18 +47,19 @@ impl Translator<'_> {
         let table = self.changeable(&name).at(update.table)?;
         let alias = update.table.alias.as_ref().map_or(name, names::folded);
         let (from, others) = self.from(update.from)?;
-        let mut items = vec![Item::of_table(table, &alias)];
-        let returned = items.clone();
+        let returned = Item::of_table(table, &alias);
+        let mut items = vec![returned.clone()];
         items.extend(others);
         let work = |translator: &mut Self| {
-            let sets = translator.sets(update.sets, table)?;
+            let work = |translator: &mut Self| translator.sets(update.sets, table);
+            let sets = translator.while_changing(&table.name, true, work)?;
             let condition = translator.where_clause(update.where_clause)?;
             Ok(format!("{sets}{from}{condition}"))
         };
         let (rest, _) = self.within(Scope::of(items), work)?;
         let target = aliased(table, &alias);
         let mut text = format!("{with}UPDATE {target} SET {rest}");
-        let fields = self.returning(update.returning, returned, &mut text)?;
+        let fields = self.returning(update.returning, &table.name, returned, &mut text)?;
         Ok(Printed::write(text, fields, false))
     }
 
@@ -67,14 +68,14 @@ impl Translator<'_> {
         let name = table_name(delete.table)?;
         let table = self.changeable(&name).at(delete.table)?;
         let alias = delete.table.alias.as_ref().map_or(name, names::folded);
-        let items = vec![Item::of_table(table, &alias)];
-        let scope = Scope::of(items.clone());
+        let item = Item::of_table(table, &alias);
+        let scope = Scope::of(vec![item.clone()]);
         let (condition, _) = self.within(scope, |translator| {
             translator.where_clause(delete.where_clause)
         })?;
         let target = aliased(table, &alias);
         let mut text = format!("{with}DELETE FROM {target}{condition}");
-        let fields = self.returning(delete.returning, items, &mut text)?;
+        let fields = self.returning(delete.returning, &table.name, item, &mut text)?;
         Ok(Printed::write(text, fields, false))
     }
 

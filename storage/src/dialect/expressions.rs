@@ -186,6 +186,7 @@ impl Translator<'_> {
         otherwise: Option<&Expr<'_>>,
     ) -> Outcome<Term> {
         let base = base.map(|base| self.expression(base)).transpose()?;
+        base.as_ref().map_or(Ok(()), Term::repeatable)?;
         let (mut conditions, mut results) = (Vec::new(), Vec::new());
         for (when, then) in pairs {
             let when = self.expression(when)?;

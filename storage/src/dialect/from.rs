@@ -163,6 +163,7 @@ impl Translator<'_> {
         alias: Option<&As<'_>>,
     ) -> Outcome<(String, Item)> {
         let table = table_name(name)?;
+        self.reads_changing |= self.changing.as_ref() == Some(&table);
         let shown = alias.map_or_else(|| table.clone(), alias_name);
         let printed = format!("{} AS {}", names::quoted(&table), names::quoted(&shown));
         let common = self

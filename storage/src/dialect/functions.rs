@@ -36,7 +36,10 @@ impl Translator<'_> {
     fn choice(&mut self, name: &str, arguments: &[Term]) -> Outcome<Option<Term>> {
         Ok(Some(match (name, arguments) {
             ("coalesce" | "ifnull", [_, _, ..]) => self.coalesce(arguments),
-            ("nullif", [left, right]) => self.null_if(left, right),
+            ("nullif", [left, right]) => {
+                left.repeatable()?;
+                self.null_if(left, right)
+            }
             ("iif" | "if", [test, then]) => self.if_then(test, then, &Term::null()),
             ("iif" | "if", [test, then, otherwise]) => self.if_then(test, then, otherwise),
             ("min" | "max", [_, _, ..]) => self.extreme_of(name, arguments)?,

@@ -82,7 +82,7 @@ impl<'t> Translator<'t> {
         text.push_str(&body);
         text.push_str(&conflict);
         let item = Item::of_table(target.table, &target.alias);
-        let fields = self.returning(insert.returning, vec![item], &mut text)?;
+        let fields = self.returning(insert.returning, &target.table.name, item, &mut text)?;
         let has_rowid = rowid_text(&target, upsert, &fields, &mut text);
         Ok(Printed::write(text, fields, has_rowid))
     }
@@ -257,14 +257,18 @@ impl<'t> Translator<'t> {
     pub(super) fn returning(
         &mut self,
         columns: &[ResultColumn<'_>],
-        items: Vec<Item>,
+        table: &str,
+        item: Item,
         text: &mut String,
     ) -> Outcome<Vec<Field>> {
         if columns.is_empty() {
             return Ok(Vec::new());
         }
-        let scope = Scope::of(items);
-        let (outputs, _) = self.within(scope, |translator| translator.outputs(columns))?;
+        let scope = Scope::of(vec![item]);
+        let work = |translator: &mut Self| translator.outputs(columns);
+        let (outputs, _) = self.within(scope, |translator| {
+            translator.while_changing(table, false, work)
+        })?;
         let texts: Vec<String> = outputs.iter().map(|output| output.term.value()).collect();
         text.push_str(&format!(" RETURNING {}", texts.join(", ")));
         Ok(outputs.iter().map(super::arm::Output::field).collect())

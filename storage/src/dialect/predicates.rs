@@ -92,6 +92,7 @@ impl Translator<'_> {
         end: &Expr<'_>,
     ) -> Outcome<Term> {
         let operand = self.expression(operand)?;
+        operand.repeatable()?;
         let (start, end) = (self.expression(start)?, self.expression(end)?);
         let from = self.compared(operand.clone(), Compare::GreaterOrEqual, start);
         let to = self.compared(operand, Compare::LessOrEqual, end);
@@ -115,6 +116,7 @@ impl Translator<'_> {
         if let (Type::Null, Some(kind)) = (left.ty, members.iter().find_map(Term::kind)) {
             self.settle(&mut left, kind);
         }
+        left.repeatable()?;
         Ok(self.in_list(&left, members, is_not))
     }
 

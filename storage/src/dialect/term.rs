@@ -3,6 +3,7 @@
 use super::kind::{Affinity, Collation, Kind, Type};
 use super::limits::LARGEST_EXACT_INTEGER;
 use super::names;
+use super::refusal::{Fault, Outcome};
 
 /// A constant, which can be converted while it is translated.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,6 +136,17 @@ impl Term {
                 format!("terrace.nocase({})", self.value())
             }
             _ => self.value(),
+        }
+    }
+
+    /// Refuses an operand that is printed more than once, if each would be another value.
+    pub(super) fn repeatable(&self) -> Outcome<()> {
+        match self.text.contains("terrace.random()") {
+            false => Ok(()),
+            true => Err(Fault::refused(
+                "random() would be drawn more than once here",
+                "a subquery in FROM that has random() as a column",
+            )),
         }
     }
 

@@ -48,6 +48,11 @@ pub(super) struct Translator<'t> {
     names_made: usize,
     /// The kinds that the next query's columns should have where they have none.
     pub(super) expected: Vec<Kind>,
+    /// The table whose rows the statement changes while it reads.
+    pub(super) changing: Option<String>,
+    /// Whether a subquery read that table, and whether one named a column of the statement itself.
+    pub(super) reads_changing: bool,
+    pub(super) names_changing: bool,
     /// The first collation that is written inside of the expression that is printed.
     pub(super) collation_inside: Option<Collation>,
 }
@@ -65,6 +70,9 @@ impl<'t> Translator<'t> {
             query_depth: 0,
             names_made: 0,
             expected: Vec::new(),
+            changing: None,
+            reads_changing: false,
+            names_changing: false,
             collation_inside: None,
         }
     }
@@ -161,6 +169,27 @@ impl<'t> Translator<'t> {
         term.ty = Type::Of(kind);
     }
 
+    /// Prints a part of a statement that changes the rows of a table one after the other. SQLite's subqueries see the
+    /// rows that were changed already, those of Postgres see none of them.
+    pub(super) fn while_changing<T>(
+        &mut self,
+        table: &str,
+        needs_names: bool,
+        work: impl FnOnce(&mut Self) -> Outcome<T>,
+    ) -> Outcome<T> {
+        self.changing = Some(table.to_owned());
+        (self.reads_changing, self.names_changing) = (false, false);
+        let result = work(self);
+        self.changing = None;
+        if self.reads_changing && (self.names_changing || !needs_names) {
+            return Err(Fault::refused(
+                format!("a subquery reads {table} while the statement changes it"),
+                "two statements, or UPDATE … FROM (SELECT …)",
+            ));
+        }
+        result
+    }
+
     /// The kinds with those that were taken from the places of parameters; none if none was.
     pub(super) fn inferred(&self, given: &[Option<Kind>]) -> Option<Vec<Option<Kind>>> {
         let mut kinds = given.to_vec();
@@ -190,7 +219,8 @@ impl<'t> Translator<'t> {
 
     /// The column of that name, from the innermost scope outwards.
     pub(super) fn column(&mut self, table: Option<&str>, column: &str) -> Outcome<Option<Term>> {
-        for scope in self.scopes.iter_mut().rev() {
+        let inner = self.scopes.len().saturating_sub(1);
+        for (depth, scope) in self.scopes.iter_mut().enumerate().rev() {
             match scope.find(table, column) {
                 Found::Nothing => {}
                 Found::Several => {
@@ -202,6 +232,7 @@ impl<'t> Translator<'t> {
                 Found::Field(item, field) => {
                     let field = &scope.items[item].fields[field];
                     let term = field.term();
+                    self.names_changing |= depth == 0 && inner > 0;
                     if scope.aggregate_depth == 0 {
                         scope.bare.push(Bare {
                             text: term.text.clone(),

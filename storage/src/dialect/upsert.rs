@@ -100,7 +100,8 @@ impl Translator<'_> {
             field.is_merged = true;
         }
         let work = |translator: &mut Self| {
-            let sets = translator.sets(sets, target.table)?;
+            let work = |translator: &mut Self| translator.sets(sets, target.table);
+            let sets = translator.while_changing(&target.table.name, false, work)?;
             let condition = match where_clause {
                 Some(condition) => format!(" WHERE {}", translator.condition(condition)?),
                 None => String::new(),

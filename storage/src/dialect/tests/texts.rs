@@ -125,7 +125,7 @@ fn inserted_rowid_is_returned() {
 }
 
 /// The statement, the words where it is refused, a part of the reason and of the portable spelling.
-const REFUSED: [(&str, &str, &str, &str); 24] = [
+const REFUSED: [(&str, &str, &str, &str); 27] = [
     (
         "SELECT name, age FROM users\nGROUP BY name HAVING max(age) > 1 AND score > 2",
         "age",
@@ -235,6 +235,24 @@ const REFUSED: [(&str, &str, &str, &str); 24] = [
         "printf",
         "format of printf",
         "printf('",
+    ),
+    (
+        "UPDATE posts SET title = (SELECT max(p.title) FROM posts AS p WHERE p.user_id = posts.user_id)",
+        "UPDATE",
+        "while the statement changes it",
+        "UPDATE … FROM",
+    ),
+    (
+        "DELETE FROM posts RETURNING (SELECT count(*) FROM posts)",
+        "DELETE",
+        "while the statement changes it",
+        "two statements",
+    ),
+    (
+        "SELECT random() BETWEEN 1 AND 5",
+        "random",
+        "more than once",
+        "a subquery",
     ),
     ("EXPLAIN SELECT 1", "EXPLAIN", "EXPLAIN", ""),
     ("ATTACH 'x' AS y", "ATTACH", "another file", ""),

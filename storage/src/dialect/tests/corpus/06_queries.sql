@@ -46,6 +46,16 @@ INSERT OR IGNORE INTO p (id, name) VALUES (1, 'again'), (10, NULL), (11, 'eleven
 
 SELECT * FROM p ORDER BY id
 
+CREATE TABLE w2 (id INTEGER PRIMARY KEY)
+
+INSERT INTO w2 VALUES (1), (4), (9)
+
+UPDATE p SET n = (SELECT max(n) FROM p) + id WHERE id > 2
+
+UPDATE p SET n = (SELECT count(*) FROM w2 WHERE w2.id > p.id)
+
+UPDATE p SET n = n + 1 WHERE n < (SELECT avg(u.n) FROM p AS u WHERE u.id >= p.id) RETURNING id, n
+
 DELETE FROM p WHERE id > 8 RETURNING id, name
 
 CREATE VIEW leaves AS SELECT id, name AS Title FROM p WHERE id NOT IN (SELECT parent FROM p WHERE parent IS NOT NULL)
