@@ -8,7 +8,10 @@
 //! the schema `terrace` ([`functions`]).
 //!
 //! What differs, and is not an error: the ids that an `INTEGER PRIMARY KEY` makes are unique and grow, but are not
-//! always the next ones; rows without `ORDER BY` come in another order.
+//! always the next ones; rows without `ORDER BY`, and what `group_concat` joins without it, come in another order; the
+//! sign of a zero is lost in places; a statement that makes a key collide only until its end may fail on one engine.
+//! What Postgres cannot hold or compute fails there with an error of its own: a value of another kind than its column
+//! (`TR001`), an integer that overflows, a zero byte in text, a subquery of several rows where one is wanted.
 
 mod aggregates;
 mod any_value;

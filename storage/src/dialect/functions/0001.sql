@@ -361,14 +361,14 @@ CREATE FUNCTION terrace.substr(x text, start bigint, count bigint) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT substr(x, first::int, number::int) FROM terrace.substr_range(length(x), start, count) $$;
 CREATE FUNCTION terrace.substr(x text, start bigint) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.substr(x, start, 1000000000) $$;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.substr(x, start, 9223372036854775807) $$;
 CREATE FUNCTION terrace.substr(x bytea, start bigint, count bigint) RETURNS bytea
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     -- SQLite takes an empty blob for NULL here.
     SELECT substr(x, first::int, number::int) FROM terrace.substr_range(octet_length(x), start, count)
     WHERE octet_length(x) > 0 $$;
 CREATE FUNCTION terrace.substr(x bytea, start bigint) RETURNS bytea
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.substr(x, start, 1000000000) $$;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT terrace.substr(x, start, 9223372036854775807) $$;
 
 CREATE FUNCTION terrace.hex(x bytea) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT upper(encode(coalesce(x, ''::bytea), 'hex')) $$;
