@@ -188,7 +188,11 @@ impl Translator<'_> {
     pub(super) fn outputs(&mut self, columns: &[ResultColumn<'_>]) -> Outcome<Vec<Output>> {
         let mut outputs = Vec::new();
         let mut aliases = Vec::new();
-        for column in columns {
+        let texts = match self.query_depth {
+            0 | 1 => source::column_texts(self.text),
+            _ => Vec::new(),
+        };
+        for (at, column) in columns.iter().enumerate() {
             match column {
                 ResultColumn::Star => self.all_columns(None, &mut outputs)?,
                 ResultColumn::TableStar(table) => {
@@ -202,7 +206,7 @@ impl Translator<'_> {
                             aliases.push((shown.to_ascii_lowercase(), term.clone()));
                             shown
                         }
-                        None => self.shown_name(expression),
+                        None => self.shown_name(expression, texts.get(at).copied()),
                     };
                     outputs.push(Output { term, shown });
                 }
@@ -215,13 +219,16 @@ impl Translator<'_> {
     }
 
     /// The name of a column that has no alias: a column's own, or the text of the expression.
-    fn shown_name(&mut self, expression: &Expr<'_>) -> String {
+    fn shown_name(&mut self, expression: &Expr<'_>, text: Option<&str>) -> String {
         let written = match plain(expression) {
             Expr::Id(id) => id.0,
             Expr::Name(name) | Expr::Qualified(_, name) | Expr::DoublyQualified(_, _, name) => {
                 name.0
             }
-            _ => return source::text_of(self.text, expression),
+            _ => {
+                let found = || source::text_of(self.text, expression);
+                return text.map_or_else(found, str::to_owned);
+            }
         };
         let written = names::unquoted(written).into_owned();
         // Inside of another query a column is named before it is found.

@@ -68,6 +68,56 @@ pub(super) fn text_of(text: &str, part: &impl ToTokens) -> String {
     }
 }
 
+/// The texts of the columns of a statement's result, which are the names that SQLite gives them.
+pub(super) fn column_texts(text: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let mut columns: Vec<(usize, usize)> = Vec::new();
+    let (mut is_inside, mut is_new, mut last) = (false, true, String::new());
+    for token in scan(text) {
+        depth = match token.text.as_str() {
+            "(" => depth + 1,
+            ")" => depth.saturating_sub(1),
+            _ => depth,
+        };
+        let is_outer = depth == 0 || (depth == 1 && token.text == "(");
+        match token.text.as_str() {
+            // The columns of a compound are named by its first arm.
+            "select" if depth == 0 && columns.is_empty() => is_inside = true,
+            "returning" if depth == 0 => {
+                columns.clear();
+                (is_inside, is_new) = (true, true);
+            }
+            "," if depth == 0 => is_new = true,
+            "distinct" | "all" if is_inside && columns.is_empty() => {}
+            word if is_outer && ends_columns(word, &last) => is_inside = false,
+            _ if is_inside && is_new => {
+                columns.push((token.start, token.end));
+                is_new = false;
+            }
+            _ => {
+                if let Some(column) = columns.last_mut().filter(|_| is_inside) {
+                    column.1 = token.end;
+                }
+            }
+        }
+        last = token.text;
+    }
+    columns
+        .iter()
+        .map(|(start, end)| &text[*start..*end])
+        .collect()
+}
+
+/// Whether a word stands after the columns of a result.
+fn ends_columns(word: &str, last: &str) -> bool {
+    match word {
+        "from" => last != "distinct",
+        "where" | "group" | "having" | "window" | "order" | "limit" | "union" | "except"
+        | "intersect" | ";" => true,
+        _ => false,
+    }
+}
+
 fn find<'t>(tokens: &'t [Token], wanted: &[String]) -> Option<&'t Token> {
     if wanted.is_empty() {
         return None;
