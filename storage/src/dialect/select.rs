@@ -144,6 +144,8 @@ impl Translator<'_> {
                     "lower(…)",
                 ));
             }
+            let collation = terms.iter().find_map(|term| term.collation);
+            field.collation = collation.unwrap_or_default();
             field.nullable = terms.iter().any(|term| term.nullable);
             field.is_bytewise = terms.iter().any(|term| term.is_bytewise);
             let same_affinity = terms.iter().all(|term| term.affinity == terms[0].affinity);
@@ -161,17 +163,7 @@ impl Translator<'_> {
                 arm.replace(at, &mut terms);
             }
         }
-        let mut arms = arms.iter();
-        let mut text = arms.next().map(Arm::text).unwrap_or_default();
-        for (arm, operator) in arms.zip(operators) {
-            let word = match operator {
-                CompoundOperator::Union => "UNION",
-                CompoundOperator::UnionAll => "UNION ALL",
-                CompoundOperator::Except => "EXCEPT",
-                CompoundOperator::Intersect => "INTERSECT",
-            };
-            text = format!("({text}) {word} ({})", arm.text());
-        }
+        let text = joined(&arms, operators);
         Ok(Query { text, fields })
     }
 
@@ -283,4 +275,20 @@ impl Translator<'_> {
             }
         }
     }
+}
+
+/// The arms with their operators, which all bind alike from the left.
+fn joined(arms: &[Arm], operators: &[CompoundOperator]) -> String {
+    let mut arms = arms.iter();
+    let mut text = arms.next().map(Arm::text).unwrap_or_default();
+    for (arm, operator) in arms.zip(operators) {
+        let word = match operator {
+            CompoundOperator::Union => "UNION",
+            CompoundOperator::UnionAll => "UNION ALL",
+            CompoundOperator::Except => "EXCEPT",
+            CompoundOperator::Intersect => "INTERSECT",
+        };
+        text = format!("({text}) {word} ({})", arm.text());
+    }
+    text
 }

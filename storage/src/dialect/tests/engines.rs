@@ -324,6 +324,8 @@ fn compared(
             ));
         }
     };
+    without_sign(&mut sqlite.rows);
+    without_sign(&mut postgres.rows);
     if !is_ordered {
         sort(&mut sqlite.rows);
         sort(&mut postgres.rows);
@@ -343,12 +345,20 @@ fn compared(
     ))
 }
 
-/// The sign of a zero is not told apart: no expression of SQL does.
 fn same(sqlite: &Answer, postgres: &Answer) -> bool {
-    let rows = |answer: &Answer| format!("{:?}", answer.rows).replace("Real(-0.0)", "Real(0.0)");
+    let rows = |answer: &Answer| format!("{:?}", answer.rows);
     sqlite.columns == postgres.columns
         && sqlite.changes == postgres.changes
         && rows(sqlite) == rows(postgres)
+}
+
+/// The sign of a zero is not told apart: no expression of SQL does.
+fn without_sign(rows: &mut [Vec<Value>]) {
+    for value in rows.iter_mut().flatten() {
+        if let Value::Real(real) = value {
+            *real += 0.0;
+        }
+    }
 }
 
 fn sort(rows: &mut [Vec<Value>]) {

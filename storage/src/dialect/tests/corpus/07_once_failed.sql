@@ -31,3 +31,5 @@ SELECT nullif(?1, id), CASE id WHEN ?1 THEN ?1 END FROM a ORDER BY id
 INSERT OR IGNORE INTO a (id, t) VALUES (1, 'again'), (NULL, 'new')
 
 SELECT id FROM a WHERE b IN () OR b NOT IN () ORDER BY id
+
+SELECT rtrim(t) FROM a WHERE id = 1 UNION ALL SELECT t FROM a WHERE id = 4 UNION ALL SELECT 'abd' ORDER BY 1 DESC
