@@ -20,13 +20,7 @@ pub(crate) fn install(packages: &[&str]) -> Outcome {
     if missing.is_empty() {
         return Ok(());
     }
-    if !process::succeeds(Command::new("apt-get").arg("--version")) {
-        return Err(format!(
-            "this is not a Debian machine (no apt-get); it needs {}",
-            packages.join(", ")
-        )
-        .into());
-    }
+    check().map_err(|error| format!("{error}; it needs {}", packages.join(", ")))?;
     eprintln!("installing {} with apt-get", missing.join(", "));
     // The update fails if one of several sources is unreachable. The packages may be there all the same, so try to install.
     if let Err(error) = process::run(apt_get()?.arg("update")) {
@@ -54,15 +48,31 @@ pub(crate) fn is_installed(package: &str) -> bool {
     status.is_ok_and(|output| output.stdout == b"installed")
 }
 
-/// `apt-get`, with `sudo` unless the user is root. Without a terminal, sudo must not wait for a password.
+/// # Errors
+/// When this is not Debian.
+pub(crate) fn check() -> Outcome {
+    match process::succeeds(Command::new("apt-get").arg("--version")) {
+        true => Ok(()),
+        false => Err("this is not a Debian machine (no apt-get)".into()),
+    }
+}
+
+/// `apt-get`. It must not ask for a time zone or the like.
 fn apt_get() -> Outcome<Command> {
+    let mut apt_get = as_root("apt-get")?;
+    apt_get.env("DEBIAN_FRONTEND", "noninteractive");
+    Ok(apt_get)
+}
+
+/// A program, with `sudo` unless the user is root. Without a terminal, sudo must not wait for a password.
+pub(crate) fn as_root(program: &str) -> Outcome<Command> {
     if process::output(Command::new("id").arg("-u"))? == "0" {
-        return Ok(Command::new("apt-get"));
+        return Ok(Command::new(program));
     }
     let mut sudo = Command::new("sudo");
     if !stdin().is_terminal() {
         sudo.arg("--non-interactive");
     }
-    sudo.arg("apt-get");
+    sudo.arg(program);
     Ok(sudo)
 }

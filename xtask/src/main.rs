@@ -8,6 +8,7 @@ mod counts;
 mod fuzz;
 mod guests;
 mod npm;
+mod postgres;
 mod process;
 mod progress;
 mod server;

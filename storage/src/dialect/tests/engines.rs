@@ -1,5 +1,7 @@
 //! Both engines side by side: each statement runs on SQLite and, translated, on Postgres.
 
+use std::fmt::Write as _;
+
 use tokio::runtime::Runtime;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls};
@@ -63,9 +65,9 @@ impl Engines {
             runtime.block_on(client.batch_execute(functions)).unwrap();
         }
         runtime
-            .block_on(
-                client.batch_execute("SET client_min_messages = error; SET search_path = public"),
-            )
+            .block_on(client.batch_execute(
+                "SET client_min_messages = error; SET search_path = public; COMMIT; BEGIN",
+            ))
             .unwrap();
         let sqlite = rusqlite::Connection::open_in_memory().unwrap();
         sqlite.execute_batch("PRAGMA foreign_keys = ON").unwrap();
@@ -88,7 +90,8 @@ impl Engines {
             .unwrap();
         self.schema = Schema::new();
         (self.last_rowid, self.changes) = (0, 0);
-        let reset = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+        let reset =
+            "ROLLBACK; BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public; COMMIT; BEGIN";
         self.runtime
             .block_on(self.client.batch_execute(reset))
             .unwrap();
@@ -103,9 +106,6 @@ impl Engines {
         self.sqlite.execute_batch("SAVEPOINT one").unwrap();
         let sqlite = self.on_sqlite(text, values);
         let translated = self.translated(text, &kinds);
-        self.runtime
-            .block_on(self.client.batch_execute("BEGIN"))
-            .unwrap();
         let outcome = match (sqlite, translated) {
             (Err(_), Err(_)) => Outcome::BothFailed,
             (Ok(_), Err(refusal)) => refused(&refusal),
@@ -116,8 +116,8 @@ impl Engines {
             }
         };
         let (end, postgres_end) = match outcome {
-            Outcome::Same(_) => ("RELEASE one", "COMMIT"),
-            _ => ("ROLLBACK TO one; RELEASE one", "ROLLBACK"),
+            Outcome::Same(_) => ("RELEASE one", "COMMIT; BEGIN"),
+            _ => ("ROLLBACK TO one; RELEASE one", "ROLLBACK; BEGIN"),
         };
         self.sqlite.execute_batch(end).unwrap();
         self.runtime
@@ -150,6 +150,7 @@ impl Engines {
             .tables
             .values()
             .filter(|table| table.rowid.is_some());
+        let mut texts = String::new();
         for table in tables {
             let (name, column) = (&table.name, &table.columns[table.rowid.unwrap()].name);
             let query = |text: String| self.sqlite.query_row(&text, [], |row| row.get::<_, i64>(0));
@@ -158,15 +159,16 @@ impl Engines {
                 "SELECT seq FROM sqlite_sequence WHERE name = '{name}'"
             ));
             let last = largest.max(kept.unwrap_or(0));
-            let text = format!(
-                "SELECT setval(pg_get_serial_sequence('\"{name}\"', '{column}'), {}, {})",
+            let _ = write!(
+                texts,
+                "SELECT setval(pg_get_serial_sequence('\"{name}\"', '{column}'), {}, {});",
                 last.max(1),
                 last > 0
             );
-            self.runtime
-                .block_on(self.client.batch_execute(&text))
-                .unwrap();
         }
+        self.runtime
+            .block_on(self.client.batch_execute(&texts))
+            .unwrap();
     }
 
     fn on_sqlite(&self, text: &str, values: &[Value]) -> Result<Answer, String> {
