@@ -39,7 +39,7 @@ done
 version=$(version worker)
 worker_build=$(tool worker-build worker-build "$version" --locked)
 version=$(version wasm-bindgen)
-WASM_BINDGEN_BIN=$(tool wasm-bindgen wasm-bindgen-cli "$version")
+WASM_BINDGEN_BIN=$(tool wasm-bindgen wasm-bindgen-cli "$version" --no-default-features)
 
 if ! has_target; then
     # Terrace's `cargo xtask setup` makes this toolchain if rustup cannot download the target.

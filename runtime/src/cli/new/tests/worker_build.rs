@@ -92,7 +92,7 @@ fn tools_are_installed_once_and_leave_those_of_other_projects_alone() {
     let calls = machine.build();
     let folder = machine.path("cache/terrace/wasm-bindgen-cli-0.2.130");
     let install = format!(
-        "install --quiet --debug --root {} wasm-bindgen-cli@0.2.130",
+        "install --quiet --debug --root {} --no-default-features wasm-bindgen-cli@0.2.130",
         folder.display()
     );
     assert_eq!(calls, format!("cargo {install}\nbuilt\n"));
