@@ -119,7 +119,8 @@ fn fill(
     Ok(transaction.execute_batch(
         "INSERT INTO tags (name, articles) SELECT tag, count(*) FROM article_tags GROUP BY tag;
          UPDATE articles SET favorites_count = (SELECT count(*) FROM favorites WHERE article_id = articles.id);
-         UPDATE totals SET amount = (SELECT count(*) FROM articles) WHERE name = 'articles';",
+         INSERT INTO slugs (slug, article_id) SELECT slug, id FROM articles;
+         INSERT INTO article_counts (part, articles) SELECT id % 16, count(*) FROM articles GROUP BY id % 16;",
     )?)
 }
 
@@ -151,8 +152,9 @@ fn add_article(
     let written = time_text(FIRST_ARTICLE_MILLISECONDS + article * BETWEEN_ARTICLES_MILLISECONDS);
     transaction
         .prepare_cached(
-            "INSERT INTO articles (id, slug, title, description, body, tags, author_id, created_at, updated_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+            "INSERT INTO articles
+                (id, slug, title, description, body, tags, last_comment_id, author_id, created_at, updated_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?8)",
         )?
         .execute(params![
             article,
@@ -178,7 +180,7 @@ fn add_article(
     }
     transaction
         .prepare_cached(
-            "INSERT INTO comments (article_id, author_id, body, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4)",
+            "INSERT INTO comments (article_id, id, author_id, body, created_at, updated_at) VALUES (?1, 1, ?2, ?3, ?4, ?4)",
         )?
         .execute(params![article, chance.below(users) + 1, chance.words(20), written])?;
     Ok(())

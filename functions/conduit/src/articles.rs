@@ -23,9 +23,16 @@ const INSERT: &str = "
     INSERT INTO articles (slug, title, description, body, tags, author_id, created_at, updated_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
 
-const COUNT_UP: &str = "UPDATE totals SET amount = amount + 1 WHERE name = 'articles'";
+/// Directly after [`INSERT`].
+const CLAIM: &str = "INSERT INTO slugs (slug, article_id) VALUES (?1, last_insert_rowid())";
 
-const FIND: &str = "SELECT id, author_id, title, slug FROM articles WHERE slug = ?1";
+/// The number of articles is a sum, so that two new articles seldom write the same row. A part needs no row until it counts.
+const COUNT_UP: &str = "
+    INSERT INTO article_counts (part, articles) SELECT article_id % 16, 1 FROM slugs WHERE slug = ?1
+    ON CONFLICT (part) DO UPDATE SET articles = article_counts.articles + 1";
+
+const FIND: &str = "
+    SELECT id, author_id, title FROM articles WHERE id = (SELECT article_id FROM slugs WHERE slug = ?1)";
 
 /// What lists an article is in. Read in the transaction of a change, so that it is what the change found.
 const BEFORE: &str = "
@@ -33,7 +40,7 @@ const BEFORE: &str = "
 
 const UPDATE: &str = "
     UPDATE articles SET
-        slug = ?2,
+        slug = coalesce(?2, slug),
         title = coalesce(?3, title),
         description = coalesce(?4, description),
         body = coalesce(?5, body),
@@ -41,13 +48,18 @@ const UPDATE: &str = "
         updated_at = ?7
     WHERE id = ?1";
 
-/// Two requests may delete the same article; it is counted once.
-const COUNT_DOWN: &str = "
-    UPDATE totals SET amount = amount - 1
-    WHERE name = 'articles' AND EXISTS (SELECT 1 FROM articles WHERE id = ?1)";
+/// For a new slug, behind [`UPDATE`], which makes another change of this article wait.
+const RELEASE: &str = "DELETE FROM slugs WHERE article_id = ?1";
+
+/// Behind [`RELEASE`].
+const CLAIM_OTHER: &str = "INSERT INTO slugs (slug, article_id) VALUES (?2, ?1)";
 
 /// Takes its tags, comments and favourites with it (`ON DELETE CASCADE`).
 const DELETE: &str = "DELETE FROM articles WHERE id = ?1";
+
+/// Directly after [`DELETE`]: two requests may delete the same article, which is counted once.
+const COUNT_DOWN: &str =
+    "UPDATE article_counts SET articles = articles - changes() WHERE part = ?1 % 16";
 
 #[derive(Deserialize)]
 struct Content<T> {
@@ -97,7 +109,6 @@ struct Revision {
 struct Own {
     id: i64,
     title: String,
-    slug: String,
 }
 
 /// `GET /articles/{slug}`
@@ -135,10 +146,15 @@ pub(crate) async fn update(mut call: Call, slug: &str) -> Result<Response, Failu
         .as_deref()
         .filter(|title| *title != own.title)
         .map(slugs::of);
-    let write = |slug: &str| changes(viewer, own.id, slug, &revision);
     let results = match renamed {
-        Some(renamed) => with_free_slug(&call, &renamed, write).await?,
-        None => call.batch(&write(&own.slug)).await?,
+        Some(renamed) => {
+            let write = |slug: &str| changes(viewer, own.id, Some(slug), &revision);
+            with_free_slug(&call, &renamed, write).await?
+        }
+        None => {
+            call.batch(&changes(viewer, own.id, None, &revision))
+                .await?
+        }
     };
     let groups = changed(own.id, &results, revision.tags.as_deref())?;
     Ok(caching::changed(view::reply_ok(last(&results)?)?, groups))
@@ -164,7 +180,7 @@ pub(crate) async fn delete(call: Call, slug: &str) -> Result<Response, Failure> 
     let own = find_own(&call, slug).await?;
     let mut statements = vec![Statement::new(BEFORE).bind(own.id)];
     statements.extend(tags::remove(own.id));
-    statements.extend([COUNT_DOWN, DELETE].map(|text| Statement::new(text).bind(own.id)));
+    statements.extend([DELETE, COUNT_DOWN, RELEASE].map(|text| Statement::new(text).bind(own.id)));
     let results = call.batch(&statements).await?;
     // Two requests may delete the same article, which is gone for the second.
     let before = first(&results).map_err(|_| Failure::NotFound("article"))?;
@@ -240,13 +256,15 @@ fn insertion(author: i64, slug: &str, draft: &Draft) -> Vec<Statement> {
         .bind(view::tags_as_json(&draft.tags))
         .bind(author)
         .bind(clock::text(clock::now()));
-    let mut statements = vec![insert, Statement::new(COUNT_UP)];
-    statements.extend(tags::add(slug, &draft.tags));
+    let by_slug_only = [CLAIM, COUNT_UP].map(|text| Statement::new(text).bind(slug));
+    let mut statements = vec![insert];
+    statements.extend(by_slug_only);
+    statements.extend(tags::add_to_new(slug, &draft.tags));
     statements.push(by_slug(author, slug));
     statements
 }
 
-fn changes(viewer: i64, id: i64, slug: &str, revision: &Revision) -> Vec<Statement> {
+fn changes(viewer: i64, id: i64, slug: Option<&str>, revision: &Revision) -> Vec<Statement> {
     let update = Statement::new(UPDATE)
         .bind(id)
         .bind(slug)
@@ -256,11 +274,15 @@ fn changes(viewer: i64, id: i64, slug: &str, revision: &Revision) -> Vec<Stateme
         .bind(revision.tags.as_deref().map(view::tags_as_json))
         .bind(clock::text(clock::now()));
     let mut statements = vec![Statement::new(BEFORE).bind(id), update];
+    if let Some(slug) = slug {
+        statements.push(Statement::new(RELEASE).bind(id));
+        statements.push(Statement::new(CLAIM_OTHER).bind(id).bind(slug));
+    }
     if let Some(tags) = &revision.tags {
         statements.extend(tags::remove(id));
-        statements.extend(tags::add(slug, tags));
+        statements.extend(tags::add(id, tags));
     }
-    statements.push(by_slug(viewer, slug));
+    statements.push(Statement::new(view::BY_ID).bind(viewer).bind(id));
     statements
 }
 
@@ -301,6 +323,5 @@ async fn find_own(call: &Call, slug: &str) -> Result<Own, Failure> {
     Ok(Own {
         id: row.get(0)?,
         title: row.get(2)?,
-        slug: row.get(3)?,
     })
 }

@@ -18,16 +18,23 @@ use crate::{clock, paging, reply};
 const LIST: &str = "
     SELECT comments.id, comments.created_at, comments.updated_at, comments.body, users.username, users.bio, users.image,
         EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id),
-        articles.id, users.id
-    FROM articles
-    LEFT JOIN comments ON comments.article_id = articles.id AND comments.id < ?4
+        slugs.article_id, users.id
+    FROM slugs
+    LEFT JOIN comments ON comments.article_id = slugs.article_id AND comments.id < ?4
     LEFT JOIN users ON users.id = comments.author_id
-    WHERE articles.slug = ?2
+    WHERE slugs.slug = ?2
     ORDER BY comments.id DESC LIMIT ?3";
 
+/// Takes the next id of the article's comments. No id is used again, even if its comment is deleted.
+const NEXT_ID: &str = "
+    UPDATE articles SET last_comment_id = last_comment_id + 1
+    WHERE id = (SELECT article_id FROM slugs WHERE slug = ?1)";
+
+/// Behind [`NEXT_ID`].
 const INSERT: &str = "
-    INSERT INTO comments (article_id, author_id, body, created_at, updated_at)
-    SELECT id, ?1, ?3, ?4, ?4 FROM articles WHERE slug = ?2
+    INSERT INTO comments (article_id, id, author_id, body, created_at, updated_at)
+    SELECT id, last_comment_id, ?1, ?3, ?4, ?4 FROM articles
+    WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2)
     RETURNING id, created_at, updated_at, body, article_id";
 
 /// The author of a new comment is its viewer.
@@ -36,11 +43,11 @@ const AUTHOR: &str = "
     FROM users WHERE id = ?1";
 
 const FIND: &str = "
-    SELECT comments.author_id, articles.id FROM articles
-    LEFT JOIN comments ON comments.article_id = articles.id AND comments.id = ?2
-    WHERE articles.slug = ?1";
+    SELECT comments.author_id, slugs.article_id FROM slugs
+    LEFT JOIN comments ON comments.article_id = slugs.article_id AND comments.id = ?2
+    WHERE slugs.slug = ?1";
 
-const DELETE: &str = "DELETE FROM comments WHERE id = ?1";
+const DELETE: &str = "DELETE FROM comments WHERE article_id = ?1 AND id = ?2";
 
 #[derive(Deserialize)]
 struct Content {
@@ -129,9 +136,13 @@ pub(crate) async fn create(mut call: Call, slug: &str) -> Result<Response, Failu
         .bind(body)
         .bind(clock::text(clock::now()));
     let results = call
-        .batch(&[insert, Statement::new(AUTHOR).bind(viewer)])
+        .batch(&[
+            Statement::new(NEXT_ID).bind(slug),
+            insert,
+            Statement::new(AUTHOR).bind(viewer),
+        ])
         .await?;
-    let [comment, author] = &results[..] else {
+    let [_, comment, author] = &results[..] else {
         return Err(sql::Error::NoRow.into());
     };
     let comment = comment.first().ok_or(Failure::NotFound("article"))?;
@@ -153,8 +164,9 @@ pub(crate) async fn delete(call: Call, slug: &str, id: &str) -> Result<Response,
         None => Err(Failure::NotFound("comment")),
         Some(author) if author != viewer => Err(Failure::Forbidden("comment")),
         Some(_) => {
-            call.change(DELETE, values![id]).await?;
-            let groups = Groups::of([Group::Comments(row.get(1)?)]);
+            let article: i64 = row.get(1)?;
+            call.change(DELETE, values![article, id]).await?;
+            let groups = Groups::of([Group::Comments(article)]);
             Ok(caching::changed(reply::no_content(), groups))
         }
     }

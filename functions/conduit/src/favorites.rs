@@ -11,22 +11,24 @@ use crate::failure::Failure;
 /// `?1` is the viewer, `?2` the slug. The count changes first: it looks at whether the link is there.
 const COUNT_UP: &str = "
     UPDATE articles SET favorites_count = favorites_count + 1
-    WHERE slug = ?2 AND NOT EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id)";
+    WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2)
+    AND NOT EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id)";
 
 const LINK: &str = "
-    INSERT INTO favorites (user_id, article_id) SELECT ?1, id FROM articles WHERE slug = ?2
+    INSERT INTO favorites (user_id, article_id) SELECT ?1, article_id FROM slugs WHERE slug = ?2
     ON CONFLICT DO NOTHING";
 
 const COUNT_DOWN: &str = "
     UPDATE articles SET favorites_count = favorites_count - 1
-    WHERE slug = ?2 AND EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id)";
+    WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2)
+    AND EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id)";
 
 const UNLINK: &str = "
-    DELETE FROM favorites WHERE user_id = ?1 AND article_id = (SELECT id FROM articles WHERE slug = ?2)";
+    DELETE FROM favorites WHERE user_id = ?1 AND article_id = (SELECT article_id FROM slugs WHERE slug = ?2)";
 
 /// What is shown otherwise now: the article's count, and the user's list.
 const CHANGED: &str = "
-    SELECT articles.id, users.username FROM articles JOIN users ON users.id = ?1 WHERE articles.slug = ?2";
+    SELECT slugs.article_id, users.username FROM slugs JOIN users ON users.id = ?1 WHERE slugs.slug = ?2";
 
 /// `POST /articles/{slug}/favorite`
 pub(crate) async fn add(call: Call, slug: &str) -> Result<Response, Failure> {

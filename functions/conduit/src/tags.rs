@@ -3,7 +3,7 @@
 //! The functions that write give statements for the batch of the article they belong to.
 
 use serde::Serialize;
-use terrace_sdk::sql::{self, Statement};
+use terrace_sdk::sql::{self, Statement, Value};
 use terrace_sdk::{Response, values};
 
 use crate::caching::{self, Group, Groups};
@@ -38,12 +38,21 @@ pub(crate) fn remove(article: i64) -> [Statement; 2] {
     [COUNT_DOWN, UNLINK].map(|text| Statement::new(text).bind(article))
 }
 
-/// Puts tags on the article with that slug, which must have none.
-pub(crate) fn add(slug: &str, tags: &[String]) -> Vec<Statement> {
+/// Puts tags on an article that has none.
+pub(crate) fn add(article: i64, tags: &[String]) -> Vec<Statement> {
     if tags.is_empty() {
         return Vec::new();
     }
-    vec![count_up(tags), link(slug, tags)]
+    vec![count_up(tags), link("?1", article.into(), tags)]
+}
+
+/// [`add`], for the batch that makes the article and its slug.
+pub(crate) fn add_to_new(slug: &str, tags: &[String]) -> Vec<Statement> {
+    if tags.is_empty() {
+        return Vec::new();
+    }
+    let article = "(SELECT article_id FROM slugs WHERE slug = ?1)";
+    vec![count_up(tags), link(article, slug.into(), tags)]
 }
 
 fn count_up(tags: &[String]) -> Statement {
@@ -57,17 +66,17 @@ fn count_up(tags: &[String]) -> Statement {
     tags.iter().fold(Statement::new(text), Statement::bind)
 }
 
-fn link(slug: &str, tags: &[String]) -> Statement {
-    const ARTICLE: &str = "(SELECT id FROM articles WHERE slug = ?1)";
+/// `article` is an expression for the article's id, in which `?1` is `given`.
+fn link(article: &str, given: Value, tags: &[String]) -> Statement {
     let rows: Vec<String> = (2..=tags.len() + 1)
-        .map(|number| format!("(?{number}, {ARTICLE})"))
+        .map(|number| format!("(?{number}, {article})"))
         .collect();
     let text = format!(
         "INSERT INTO article_tags (tag, article_id) VALUES {}",
         rows.join(", ")
     );
     tags.iter()
-        .fold(Statement::new(text).bind(slug), |statement, tag| {
+        .fold(Statement::new(text).bind(given), |statement, tag| {
             statement.bind(tag)
         })
 }

@@ -8,6 +8,7 @@ mod comments;
 mod favorites;
 mod http;
 mod lists;
+mod migrations;
 mod profiles;
 mod queries;
 mod users;

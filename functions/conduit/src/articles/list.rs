@@ -16,7 +16,7 @@ use crate::paging::{Page, Query};
 /// Parameters that every list has: the viewer, limit and offset.
 const FIXED_PARAMETERS: usize = 3;
 
-const TOTAL_OF_ALL: &str = "SELECT amount FROM totals WHERE name = 'articles'";
+const TOTAL_OF_ALL: &str = "SELECT coalesce(sum(articles), 0) FROM article_counts";
 
 const FOLLOWED: &str = "
     FROM follows JOIN articles ON articles.author_id = follows.followed_id WHERE follows.follower_id = ?1";

@@ -26,12 +26,22 @@ macro_rules! columns {
 /// Where the columns of [`columns`] end.
 const NEXT_COLUMN: usize = 14;
 
+/// An article with its body, and the start of a condition on its id.
+macro_rules! one {
+    () => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            ", articles.body FROM articles JOIN users ON users.id = articles.author_id WHERE articles.id = "
+        )
+    };
+}
+
 /// `?1` is the viewer, `?2` the slug.
-pub(super) const BY_SLUG: &str = concat!(
-    "SELECT ",
-    columns!(),
-    ", articles.body FROM articles JOIN users ON users.id = articles.author_id WHERE articles.slug = ?2"
-);
+pub(super) const BY_SLUG: &str = concat!(one!(), "(SELECT article_id FROM slugs WHERE slug = ?2)");
+
+/// `?1` is the viewer, `?2` the id.
+pub(super) const BY_ID: &str = concat!(one!(), "?2");
 
 /// The start of a list; the ids of its page and the total follow.
 pub(super) const SELECT: &str = concat!("SELECT ", columns!());

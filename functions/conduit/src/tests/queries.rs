@@ -7,12 +7,14 @@ use terrace_sdk::sql::{Connection, Value};
 
 use super::support::Api;
 
-/// Steps that read all of something small: what was computed just before, or a page that stops at its end.
+/// Steps that read all of something small: what was computed just before, a page that stops at its end, or the sixteen
+/// parts of a count.
 fn is_bounded_scan(statement: &str, step: &str) -> bool {
     let newest = "(SELECT articles.id AS id FROM articles ORDER BY articles.id DESC LIMIT";
     let newest_first = step.starts_with("SCAN articles") && statement.contains(newest);
     newest_first
         || step == "SCAN page"
+        || step == "SCAN article_counts"
         || step.ends_with("VALUES CLAUSE")
         || step.contains("CONSTANT ROW")
 }
@@ -21,6 +23,9 @@ fn is_bounded_scan(statement: &str, step: &str) -> bool {
 #[expect(clippy::too_many_lines, reason = "a call for each statement")]
 fn every_statement() -> (Api, BTreeSet<String>) {
     let api = Api::new();
+    // The first request applies the migrations, which read whole tables.
+    assert_eq!(api.get("/tags", "").status, 200);
+    let migrations = api.host.statements().len();
     let (anna, bert) = (api.user("anna"), api.user("bert"));
     let slug = api.article(&anna, "First", &["a", "b"]);
     let comment = api.comment(&bert, &slug, "Well said");
@@ -60,7 +65,7 @@ fn every_statement() -> (Api, BTreeSet<String>) {
     api.delete("/articles/second/favorite", &bert);
     api.delete("/profiles/anne/follow", &bert);
     assert_eq!(api.delete("/articles/second", &anna).status, 204);
-    let statements = api.host.statements();
+    let statements = api.host.statements().split_off(migrations);
     let explainable = |text: &&String| {
         ["SELECT", "INSERT", "UPDATE", "DELETE"]
             .iter()
