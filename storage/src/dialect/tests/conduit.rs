@@ -1,5 +1,7 @@
 //! All that conduit asks, on both engines: its migrations, and the statements of its files as they are built there.
 
+use std::path::Path;
+
 use super::engines::{Engines, Outcome};
 use crate::sql::Value;
 
@@ -17,15 +19,37 @@ fn statements(file: &str) -> Vec<String> {
         .collect()
 }
 
+/// Migrations with the content of an earlier version between them.
 fn migrate(engines: &mut Engines) {
-    let files = [
-        include_str!("../../../../functions/conduit/migrations/0001_conduit.sql"),
-        include_str!("../../../../functions/conduit/migrations/0002_warnings.sql"),
-    ];
-    for statement in files.iter().flat_map(|file| statements(file)) {
-        same(engines, &statement, &[]);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/conduit/migrations");
+    let files = std::fs::read_dir(&folder).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    for (number, file) in (1..).zip(&files) {
+        for statement in statements(&std::fs::read_to_string(file).unwrap()) {
+            same(engines, &statement, &[]);
+        }
+        if number == 2 {
+            EARLIER.into_iter().for_each(|text| {
+                same(engines, text, &[]);
+            });
+        }
     }
 }
+
+/// Content before the keys were spread. The ids of articles have a gap.
+const EARLIER: [&str; 7] = [
+    "INSERT INTO users (username, email, password_hash, created_at) VALUES ('eve', 'eve@example.com', 'hash', '2025')",
+    "INSERT INTO articles (id, slug, title, description, body, tags, author_id, created_at, updated_at)
+        VALUES (1, 'early', 'Early', 'About', 'Body', '[]', 1, '2025', '2025'),
+        (17, 'later', 'Later', 'About', 'Body', '[]', 1, '2025', '2025')",
+    "INSERT INTO tags (name, articles) VALUES ('old', 1)",
+    "INSERT INTO article_tags (tag, article_id) VALUES ('old', 17)",
+    "INSERT INTO favorites (user_id, article_id) VALUES (1, 17)",
+    "INSERT INTO comments (id, article_id, author_id, body, created_at, updated_at)
+        VALUES (4, 17, 1, 'Body', '2025', '2025'), (9, 17, 1, 'Body', '2025', '2025')",
+    "UPDATE totals SET amount = 2 WHERE name = 'articles'",
+];
 
 fn same(engines: &mut Engines, text: &str, values: &[Value]) -> Vec<Vec<Value>> {
     match engines.run(text, values, true) {
@@ -150,16 +174,18 @@ fn articles(run: &mut Engines) {
             "2026".into(),
         ];
         same(run, insert, &values);
-        same(
-            run,
-            "UPDATE totals SET amount = amount + 1 WHERE name = 'articles'",
-            &[],
-        );
+        for text in [
+            "INSERT INTO slugs (slug, article_id) VALUES (?1, last_insert_rowid())",
+            "INSERT INTO article_counts (part, articles) SELECT article_id % 16, 1 FROM slugs WHERE slug = ?1
+            ON CONFLICT (part) DO UPDATE SET articles = article_counts.articles + 1",
+        ] {
+            same(run, text, &[slug.as_str().into()]);
+        }
         let tags = "INSERT INTO tags (name, articles) VALUES (?1, 1), (?2, 1)
             ON CONFLICT (name) DO UPDATE SET articles = tags.articles + 1";
         same(run, tags, &["a".into(), Value::Text(format!("t{number}"))]);
         let link = "INSERT INTO article_tags (tag, article_id)
-            VALUES (?2, (SELECT id FROM articles WHERE slug = ?1)), (?3, (SELECT id FROM articles WHERE slug = ?1))";
+            VALUES (?2, (SELECT article_id FROM slugs WHERE slug = ?1)), (?3, (SELECT article_id FROM slugs WHERE slug = ?1))";
         same(
             run,
             link,
@@ -172,18 +198,23 @@ fn articles(run: &mut Engines) {
     }
     let favorite = [
         "UPDATE articles SET favorites_count = favorites_count + 1
-        WHERE slug = ?2 AND NOT EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id)",
-        "INSERT INTO favorites (user_id, article_id) SELECT ?1, id FROM articles WHERE slug = ?2
+        WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2)
+        AND NOT EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id)",
+        "INSERT INTO favorites (user_id, article_id) SELECT ?1, article_id FROM slugs WHERE slug = ?2
         ON CONFLICT DO NOTHING",
-        "SELECT articles.id, users.username FROM articles JOIN users ON users.id = ?1 WHERE articles.slug = ?2",
+        "SELECT slugs.article_id, users.username FROM slugs JOIN users ON users.id = ?1 WHERE slugs.slug = ?2",
     ];
     for text in favorite.into_iter().chain(favorite) {
         same(run, text, &[Value::Integer(3), "article-2".into()]);
     }
-    let comment = "INSERT INTO comments (article_id, author_id, body, created_at, updated_at)
-        SELECT id, ?1, ?3, ?4, ?4 FROM articles WHERE slug = ?2
+    let next = "UPDATE articles SET last_comment_id = last_comment_id + 1
+        WHERE id = (SELECT article_id FROM slugs WHERE slug = ?1)";
+    let comment = "INSERT INTO comments (article_id, id, author_id, body, created_at, updated_at)
+        SELECT id, last_comment_id, ?1, ?3, ?4, ?4 FROM articles
+        WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2)
         RETURNING id, created_at, updated_at, body, article_id";
     for author in 1..=3 {
+        same(run, next, &["article-1".into()]);
         same(
             run,
             comment,
@@ -200,14 +231,16 @@ fn articles(run: &mut Engines) {
 #[expect(clippy::too_many_lines, reason = "a call for each statement")]
 fn reads(run: &mut Engines) {
     let by_slug = format!(
-        "SELECT {COLUMNS}, articles.body FROM articles JOIN users ON users.id = articles.author_id WHERE articles.slug = ?2"
+        "SELECT {COLUMNS}, articles.body FROM articles JOIN users ON users.id = articles.author_id WHERE articles.id = (SELECT article_id FROM slugs WHERE slug = ?2)"
     );
     same(run, &by_slug, &[Value::Integer(1), "article-1".into()]);
     same(run, &by_slug, &[Value::Null, "nothing".into()]);
+    let by_id = by_slug.replace("(SELECT article_id FROM slugs WHERE slug = ?2)", "?2");
+    same(run, &by_id, &[Value::Integer(1), Value::Integer(17)]);
     let all = page(
         "articles.id",
         "FROM articles",
-        "SELECT amount FROM totals WHERE name = 'articles'",
+        "SELECT coalesce(sum(articles), 0) FROM article_counts",
     );
     let three = [Value::Integer(1), Value::Integer(20), Value::Integer(1)];
     same(run, &all, &three);
@@ -245,11 +278,11 @@ fn reads(run: &mut Engines) {
     );
     let comments = "SELECT comments.id, comments.created_at, comments.updated_at, comments.body, users.username, users.bio, users.image,
             EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id),
-            articles.id, users.id
-        FROM articles
-        LEFT JOIN comments ON comments.article_id = articles.id AND comments.id < ?4
+            slugs.article_id, users.id
+        FROM slugs
+        LEFT JOIN comments ON comments.article_id = slugs.article_id AND comments.id < ?4
         LEFT JOIN users ON users.id = comments.author_id
-        WHERE articles.slug = ?2
+        WHERE slugs.slug = ?2
         ORDER BY comments.id DESC LIMIT ?3";
     for slug in ["article-1", "article-2", "nothing"] {
         same(
@@ -266,16 +299,16 @@ fn reads(run: &mut Engines) {
     let author = "SELECT username, bio, image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1)
         FROM users WHERE id = ?1";
     same(run, author, &[Value::Integer(2)]);
-    let find = "SELECT comments.author_id, articles.id FROM articles
-        LEFT JOIN comments ON comments.article_id = articles.id AND comments.id = ?2
-        WHERE articles.slug = ?1";
+    let find = "SELECT comments.author_id, slugs.article_id FROM slugs
+        LEFT JOIN comments ON comments.article_id = slugs.article_id AND comments.id = ?2
+        WHERE slugs.slug = ?1";
     same(run, find, &["article-1".into(), Value::Integer(99)]);
 }
 
 #[expect(clippy::too_many_lines, reason = "a call for each statement")]
 fn changes(run: &mut Engines) {
     let update = "UPDATE articles SET
-            slug = ?2,
+            slug = coalesce(?2, slug),
             title = coalesce(?3, title),
             description = coalesce(?4, description),
             body = coalesce(?5, body),
@@ -312,14 +345,18 @@ fn changes(run: &mut Engines) {
         WHERE name IN (SELECT tag FROM article_tags WHERE article_id = ?1)",
         &one,
     );
-    same(
-        run,
-        "UPDATE totals SET amount = amount - 1
-        WHERE name = 'articles' AND EXISTS (SELECT 1 FROM articles WHERE id = ?1)",
-        &one,
-    );
-    same(run, "DELETE FROM comments WHERE id = ?1", &one);
-    same(run, "DELETE FROM articles WHERE id = ?1", &one);
+    same(run, "DELETE FROM slugs WHERE article_id = ?1", &one);
+    let claim = "INSERT INTO slugs (slug, article_id) VALUES (?2, ?1)";
+    same(run, claim, &[Value::Integer(1), "new".into()]);
+    let delete = "DELETE FROM comments WHERE article_id = ?1 AND id = ?2";
+    same(run, delete, &[Value::Integer(17), Value::Integer(4)]);
+    for text in [
+        "DELETE FROM articles WHERE id = ?1",
+        "UPDATE article_counts SET articles = articles - changes() WHERE part = ?1 % 16",
+        "DELETE FROM slugs WHERE article_id = ?1",
+    ] {
+        same(run, text, &one);
+    }
     let unfollow = "DELETE FROM follows WHERE follower_id = ?1 AND followed_id = (SELECT id FROM users WHERE username = ?2)";
     same(run, unfollow, &[Value::Integer(1), "Bert".into()]);
     for table in [
@@ -330,7 +367,8 @@ fn changes(run: &mut Engines) {
         "favorites",
         "follows",
         "comments",
-        "totals",
+        "slugs",
+        "article_counts",
         "warnings",
     ] {
         same(run, &format!("SELECT * FROM {table} ORDER BY 1, 2"), &[]);
