@@ -13,6 +13,7 @@ mod process;
 mod progress;
 mod server;
 mod setup;
+mod sql_logic;
 #[cfg(test)]
 mod tidy;
 mod tools;
@@ -64,6 +65,8 @@ enum Task {
     CargoComponent,
     /// Build a function for Cloudflare and print its size: see docs/targets.md
     Worker(worker::Options),
+    /// Run files of SQLite's sqllogictest on Postgres, through the portable dialect
+    SqlLogic(sql_logic::Options),
     /// Fuzz the parsers of untrusted bytes, for a minute by default
     Fuzz(fuzz::Options),
     /// Run all checks and tests, as CI does
@@ -95,6 +98,7 @@ fn run(task: Task) -> Outcome<bool> {
         Task::CacheTests(options) => return cache_tests::run(&Workspace::read()?, &options),
         Task::CargoComponent => cargo_component::test(&Workspace::read()?)?,
         Task::Worker(options) => worker::run(&Workspace::read()?, &options)?,
+        Task::SqlLogic(options) => return sql_logic::run(&Workspace::read()?, &options),
         Task::Fuzz(options) => fuzz::run(&Workspace::read()?, &options)?,
         Task::Test => return verify::everything(),
     }

@@ -149,6 +149,10 @@ impl Translator<'_> {
         separator: Option<&Term>,
         clauses: &Clauses,
     ) -> Outcome<Term> {
+        if separator.is_some() && !clauses.distinct.is_empty() {
+            let reason = "DISTINCT aggregates must have exactly one argument";
+            return Err(Fault::wrong(reason));
+        }
         let separator = match separator.map(|separator| &separator.constant) {
             None => "','".to_owned(),
             Some(Some(Constant::Text(text))) => super::names::string(text),
@@ -158,9 +162,25 @@ impl Translator<'_> {
             }
         };
         let text = self.text(term.clone())?;
+        if !clauses.distinct.is_empty() {
+            return joined_distinct(term, &text, clauses);
+        }
         let text = clauses.around("string_agg", &format!("{text}, {separator}"));
         Ok(Term::of(text, Kind::Text).bytewise(term.is_bytewise))
     }
+}
+
+/// In the order in which the texts come, where Postgres would sort them.
+fn joined_distinct(term: &Term, text: &str, clauses: &Clauses) -> Outcome<Term> {
+    if term.collation == Some(super::kind::Collation::NoCase) {
+        return Err(Fault::refused(
+            "group_concat(DISTINCT …) of a NOCASE column takes one of several spellings",
+            "group_concat(DISTINCT lower(…))",
+        ));
+    }
+    let Clauses { order_by, tail, .. } = clauses;
+    let text = format!("terrace.joined({text}{order_by}){tail}");
+    Ok(Term::of(text, Kind::Text).bytewise(term.is_bytewise))
 }
 
 fn total(sum: &str) -> Term {

@@ -62,9 +62,15 @@ impl Translator<'_> {
             } => self.between(lhs, *not, start, end),
             Expr::InList { lhs, not, rhs } => self.in_expressions(lhs, *not, rhs.unwrap_or(&[])),
             Expr::InSelect { lhs, not, rhs } => self.in_select(lhs, *not, rhs),
+            Expr::InTable {
+                lhs,
+                not,
+                rhs,
+                args: None,
+            } => self.in_table(lhs, *not, rhs),
             Expr::InTable { .. } => Err(Fault::refused(
-                "IN a table is not standard SQL",
-                "IN (SELECT column FROM table)",
+                "IN a table function",
+                "IN (SELECT value FROM …)",
             )),
             Expr::Like {
                 lhs,

@@ -28,7 +28,13 @@ impl Translator<'_> {
         let Some((from, first)) = from.and_then(|from| Some((from, from.select?))) else {
             return Ok((String::new(), Vec::new()));
         };
-        let (text, items) = self.joined_tables(first, from.joins.as_deref().unwrap_or(&[]))?;
+        let joins = from.joins.as_deref().unwrap_or(&[]);
+        // Postgres finds the best order of many tables only if they are a list.
+        let comma = match joins.iter().all(is_plain) {
+            true => ", ",
+            false => " CROSS JOIN ",
+        };
+        let (text, items) = self.joined_tables(first, joins, comma)?;
         Ok((format!(" FROM {text}"), items))
     }
 
@@ -36,6 +42,7 @@ impl Translator<'_> {
         &mut self,
         first: &SelectTable<'_>,
         joins: &[JoinedSelectTable<'_>],
+        comma: &str,
     ) -> Outcome<(String, Vec<Item>)> {
         let (mut text, mut items) = self.source_item(first)?;
         for join in joins {
@@ -57,7 +64,7 @@ impl Translator<'_> {
             set_nullable(join.operator, &mut items, left_count);
             text = match condition {
                 Some(condition) => format!("{text} {word} {right} ON {condition}"),
-                None if word == "JOIN" => format!("{text} CROSS JOIN {right}"),
+                None if word == "JOIN" => format!("{text}{comma}{right}"),
                 None => format!("{text} {word} {right} ON true"),
             };
         }
@@ -146,7 +153,7 @@ impl Translator<'_> {
                     return Err(Fault::wrong("an empty FROM"));
                 };
                 let joins = from.joins.as_deref().unwrap_or(&[]);
-                let (text, items) = self.joined_tables(first, joins)?;
+                let (text, items) = self.joined_tables(first, joins, " CROSS JOIN ")?;
                 Ok((format!("({text})"), items))
             }
             SelectTable::TableCall(name, arguments, alias) => {
@@ -157,7 +164,7 @@ impl Translator<'_> {
         }
     }
 
-    fn named_item(
+    pub(super) fn named_item(
         &mut self,
         name: &QualifiedName<'_>,
         alias: Option<&As<'_>>,
@@ -263,6 +270,15 @@ fn join_word(operator: JoinOperator) -> &'static str {
         (false, true) => "RIGHT JOIN",
         (false, false) => "JOIN",
     }
+}
+
+/// Whether a join pairs all rows.
+fn is_plain(join: &JoinedSelectTable<'_>) -> bool {
+    let is_natural = matches!(
+        join.operator,
+        JoinOperator::TypedJoin(Some(kinds)) if kinds.contains(JoinType::NATURAL)
+    );
+    join.constraint.is_none() && !is_natural && join_word(join.operator) == "JOIN"
 }
 
 /// An outer join brings rows in which one side is `NULL`.

@@ -1,13 +1,14 @@
 //! Predicates: `IS`, `BETWEEN`, `IN`, and rows beside rows.
 //! How two values are compared is left to [`super::comparisons`].
 
-use sqlite3_parser::ast::{Expr, Literal, Select};
+use sqlite3_parser::ast::{Expr, Literal, QualifiedName, Select};
 
 use super::comparisons::Compare;
 use super::convert::condition;
 use super::kind::{Collation, Type};
 use super::names;
-use super::refusal::{Fault, Outcome};
+use super::refusal::{At, Fault, Outcome};
+use super::select::Query;
 use super::term::Term;
 use super::translator::Translator;
 
@@ -134,6 +135,31 @@ impl Translator<'_> {
         }
         let left = self.expression(left)?;
         let query = self.select(select)?;
+        self.in_query(left, is_not, &query)
+    }
+
+    /// `IN` with the name of a table, which has one column.
+    pub(super) fn in_table(
+        &mut self,
+        left: &Expr<'_>,
+        is_not: bool,
+        table: &QualifiedName<'_>,
+    ) -> Outcome<Term> {
+        let left = self.expression(left)?;
+        let (from, item) = self.named_item(table, None).at(table)?;
+        let columns: Vec<&str> = item
+            .fields
+            .iter()
+            .map(|field| field.text.as_str())
+            .collect();
+        let query = Query {
+            text: format!("SELECT {} FROM {from}", columns.join(", ")),
+            fields: item.fields,
+        };
+        self.in_query(left, is_not, &query)
+    }
+
+    fn in_query(&mut self, left: Term, is_not: bool, query: &Query) -> Outcome<Term> {
         let [field] = &query.fields[..] else {
             return Err(Fault::wrong("a query after IN has one column"));
         };

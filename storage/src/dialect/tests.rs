@@ -9,6 +9,7 @@ mod expressions;
 mod hostile;
 mod queries;
 mod server;
+mod sql_logic;
 mod statements;
 mod tables;
 mod texts;

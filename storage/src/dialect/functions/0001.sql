@@ -480,6 +480,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN (a).class IS NULL OR
 CREATE AGGREGATE terrace.min(terrace.value) (SFUNC = terrace.smaller, STYPE = terrace.value);
 CREATE AGGREGATE terrace.max(terrace.value) (SFUNC = terrace.larger, STYPE = terrace.value);
 
+-- group_concat(DISTINCT x): each text once, in the order in which they come.
+CREATE FUNCTION terrace.joined_step(state text[], x text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN x IS NULL OR x = ANY (state) THEN state ELSE array_append(state, x) END $$;
+CREATE FUNCTION terrace.joined_end(state text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT array_to_string(state, ',') $$;
+CREATE AGGREGATE terrace.joined(text) (SFUNC = terrace.joined_step, STYPE = text[], FINALFUNC = terrace.joined_end);
+
 -- Rowids. A rowid that a statement gives moves the sequence on.
 CREATE FUNCTION terrace.inserted(sequence text, id bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$

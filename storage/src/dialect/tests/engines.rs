@@ -97,6 +97,13 @@ impl Engines {
             .unwrap();
     }
 
+    /// Gives Postgres a text without a result.
+    pub(super) fn tell(&self, text: &str) {
+        self.runtime
+            .block_on(self.client.batch_execute(text))
+            .unwrap();
+    }
+
     /// Runs a statement on both engines. What only one of them did is undone.
     pub(super) fn run(&mut self, text: &str, values: &[Value], is_ordered: bool) -> Outcome {
         let kinds: Vec<Option<Kind>> = values.iter().map(kind_of).collect();
@@ -171,7 +178,7 @@ impl Engines {
             .unwrap();
     }
 
-    fn on_sqlite(&self, text: &str, values: &[Value]) -> Result<Answer, String> {
+    pub(super) fn on_sqlite(&self, text: &str, values: &[Value]) -> Result<Answer, String> {
         let before = self.sqlite.total_changes();
         let mut statement = self
             .sqlite
@@ -203,7 +210,7 @@ impl Engines {
         })
     }
 
-    fn on_postgres(
+    pub(super) fn on_postgres(
         &mut self,
         translated: &Translated,
         values: &[Value],
@@ -367,7 +374,7 @@ fn sort(rows: &mut [Vec<Value>]) {
     rows.sort_by_cached_key(|row| format!("{row:?}"));
 }
 
-fn is_refusal(error: &tokio_postgres::Error) -> bool {
+pub(super) fn is_refusal(error: &tokio_postgres::Error) -> bool {
     error
         .code()
         .is_some_and(|code| REFUSALS.contains(&code.code()))
@@ -382,7 +389,7 @@ fn is_ignored(text: &str, error: &tokio_postgres::Error) -> bool {
     is_lenient && is_constraint
 }
 
-fn message(error: &tokio_postgres::Error) -> String {
+pub(super) fn message(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(error) => format!("{} {}", error.code().code(), error.message()),
         None => format!("{error:?}"),
