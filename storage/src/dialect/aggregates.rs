@@ -123,7 +123,11 @@ impl Translator<'_> {
     }
 
     fn sum(&mut self, name: &str, term: Term, clauses: &Clauses) -> Outcome<Term> {
-        let term = self.number(term)?;
+        let term = match term.is(Kind::Text) && name != "sum" {
+            // Both are reals, whatever number the text has.
+            true => Term::of(format!("terrace.cast_real({})", term.value()), Kind::Real),
+            false => self.number(term)?,
+        };
         let argument = term.value();
         if term.is(Kind::Integer) {
             let sum = format!("({})::bigint", clauses.around("sum", &argument));

@@ -88,7 +88,7 @@ impl Translator<'_> {
 
     /// The assignments of `SET`.
     pub(super) fn sets(&mut self, sets: &[Set<'_>], table: &Table) -> Outcome<String> {
-        let mut texts = Vec::new();
+        let mut texts: Vec<(String, String)> = Vec::new();
         for set in sets {
             let values: &[Expr<'_>] = match &set.expr {
                 Expr::Parenthesized(values) if set.col_names.len() > 1 => values,
@@ -99,18 +99,24 @@ impl Translator<'_> {
                 return Err(Fault::refused(reason, "one query for each column")).at(set);
             }
             for (column, value) in set.col_names.iter().zip(values) {
-                texts.push(self.set(&names::folded(column), value, table).at(set)?);
+                let (column, value) = self.set(&names::folded(column), value, table).at(set)?;
+                // Of several values for one column, SQLite takes the last.
+                texts.retain(|(known, _)| *known != column);
+                texts.push((column, value));
             }
         }
-        Ok(texts.join(", "))
+        let texts = texts
+            .iter()
+            .map(|(column, value)| format!("{column} = {value}"));
+        Ok(texts.collect::<Vec<_>>().join(", "))
     }
 
-    fn set(&mut self, column: &str, value: &Expr<'_>, table: &Table) -> Outcome<String> {
+    fn set(&mut self, column: &str, value: &Expr<'_>, table: &Table) -> Outcome<(String, String)> {
         let at = column_position(table, column)?;
         let column = &table.columns[at];
         let term = self.expression(value)?;
         let value = convert::assigned(self, term, column.ty.kind().unwrap_or(Kind::Text))?;
-        Ok(format!("{} = {value}", names::quoted(&column.name)))
+        Ok((names::quoted(&column.name), value))
     }
 }
 

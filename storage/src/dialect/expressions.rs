@@ -62,16 +62,7 @@ impl Translator<'_> {
             } => self.between(lhs, *not, start, end),
             Expr::InList { lhs, not, rhs } => self.in_expressions(lhs, *not, rhs.unwrap_or(&[])),
             Expr::InSelect { lhs, not, rhs } => self.in_select(lhs, *not, rhs),
-            Expr::InTable {
-                lhs,
-                not,
-                rhs,
-                args: None,
-            } => self.in_table(lhs, *not, rhs),
-            Expr::InTable { .. } => Err(Fault::refused(
-                "IN a table function",
-                "IN (SELECT value FROM …)",
-            )),
+            Expr::InTable { .. } => self.in_table(expression),
             Expr::Like {
                 lhs,
                 not,

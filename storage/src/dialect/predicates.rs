@@ -1,7 +1,7 @@
 //! Predicates: `IS`, `BETWEEN`, `IN`, and rows beside rows.
 //! How two values are compared is left to [`super::comparisons`].
 
-use sqlite3_parser::ast::{Expr, Literal, QualifiedName, Select};
+use sqlite3_parser::ast::{Expr, Literal, Select};
 
 use super::comparisons::Compare;
 use super::convert::condition;
@@ -139,12 +139,17 @@ impl Translator<'_> {
     }
 
     /// `IN` with the name of a table, which has one column.
-    pub(super) fn in_table(
-        &mut self,
-        left: &Expr<'_>,
-        is_not: bool,
-        table: &QualifiedName<'_>,
-    ) -> Outcome<Term> {
+    pub(super) fn in_table(&mut self, expression: &Expr<'_>) -> Outcome<Term> {
+        let Expr::InTable {
+            lhs: left,
+            not: is_not,
+            rhs: table,
+            args: None,
+        } = expression
+        else {
+            let reason = "IN a table function";
+            return Err(Fault::refused(reason, "IN (SELECT value FROM …)"));
+        };
         let left = self.expression(left)?;
         let (from, item) = self.named_item(table, None).at(table)?;
         let columns: Vec<&str> = item
@@ -156,7 +161,7 @@ impl Translator<'_> {
             text: format!("SELECT {} FROM {from}", columns.join(", ")),
             fields: item.fields,
         };
-        self.in_query(left, is_not, &query)
+        self.in_query(left, *is_not, &query)
     }
 
     fn in_query(&mut self, left: Term, is_not: bool, query: &Query) -> Outcome<Term> {

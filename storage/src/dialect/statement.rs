@@ -124,7 +124,7 @@ impl Translator<'_> {
             Stmt::Savepoint(name) => savepoint("SAVEPOINT", name),
             Stmt::Release(name) => savepoint("RELEASE SAVEPOINT", name),
             Stmt::Analyze(_) => Ok(transaction("ANALYZE", Effect::Schema)),
-            Stmt::Reindex { .. } => Ok(Printed::without_rows(Vec::new(), Effect::Nothing)),
+            Stmt::Reindex { obj_name } => self.reindex(obj_name.as_ref()),
             Stmt::Pragma(name, body) => pragma(name, body.as_ref()),
             Stmt::Vacuum(..) => Err(Fault::impossible("Postgres frees space by itself")),
             Stmt::Attach { .. } | Stmt::Detach(_) => Err(Fault::impossible(
@@ -134,6 +134,25 @@ impl Translator<'_> {
                 "this statement has no counterpart in Postgres",
             )),
         }
+    }
+}
+
+impl Translator<'_> {
+    /// Postgres keeps its indexes in order by itself.
+    fn reindex(&self, name: Option<&QualifiedName<'_>>) -> Outcome<Printed> {
+        if let Some(name) = name {
+            let known = names::folded(&name.name);
+            let is_collation = matches!(known.as_str(), "binary" | "nocase" | "rtrim");
+            let schema = self.schema;
+            if !is_collation
+                && !schema.tables.contains_key(&known)
+                && !schema.indexes.contains_key(&known)
+            {
+                let reason = "unable to identify the object to be reindexed";
+                return Err(Fault::unknown(reason)).at(name);
+            }
+        }
+        Ok(Printed::without_rows(Vec::new(), Effect::Nothing))
     }
 }
 
