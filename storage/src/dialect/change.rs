@@ -1,7 +1,8 @@
 //! `UPDATE` and `DELETE`.
 
 use sqlite3_parser::ast::{
-    Expr, FromClause, Limit, QualifiedName, ResolveType, ResultColumn, Set, SortedColumn, With,
+    Expr, FromClause, Limit, QualifiedName, ResolveType, ResultColumn, Select, Set, SortedColumn,
+    With,
 };
 
 use super::convert;
@@ -94,9 +95,16 @@ impl Translator<'_> {
                 Expr::Parenthesized(values) if set.col_names.len() > 1 => values,
                 one => std::slice::from_ref(one),
             };
+            if let Expr::Subquery(select) = &set.expr
+                && set.col_names.len() > 1
+            {
+                texts.push(self.set_from_query(set, select, table).at(set)?);
+                continue;
+            }
             if values.len() != set.col_names.len() {
-                let reason = "several columns are set from one query";
-                return Err(Fault::refused(reason, "one query for each column")).at(set);
+                let (names, values) = (set.col_names.len(), values.len());
+                let reason = format!("{names} columns assigned {values} values");
+                return Err(Fault::wrong(reason)).at(set);
             }
             for (column, value) in set.col_names.iter().zip(values) {
                 let (column, value) = self.set(&names::folded(column), value, table).at(set)?;
@@ -109,6 +117,37 @@ impl Translator<'_> {
             .iter()
             .map(|(column, value)| format!("{column} = {value}"));
         Ok(texts.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The columns in parentheses, and a query that gives their values.
+    fn set_from_query(
+        &mut self,
+        set: &Set<'_>,
+        select: &Select<'_>,
+        table: &Table,
+    ) -> Outcome<(String, String)> {
+        let query = self.select(select)?;
+        if query.fields.len() != set.col_names.len() {
+            return Err(Fault::wrong("a query gives a value for each column"));
+        }
+        let name = self.new_name();
+        let (mut columns, mut values, mut inner) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, (column, field)) in set.col_names.iter().zip(&query.fields).enumerate() {
+            let column = &table.columns[column_position(table, &names::folded(column))?];
+            let mut term = field.term();
+            term.text = format!("\"{name}\".\"c{at}\"");
+            inner.push(format!("\"c{at}\""));
+            columns.push(names::quoted(&column.name));
+            let kind = column.ty.kind().unwrap_or(Kind::Text);
+            values.push(convert::assigned(self, term, kind)?);
+        }
+        let value = format!(
+            "(SELECT {} FROM ({}) AS \"{name}\"({}))",
+            values.join(", "),
+            query.text,
+            inner.join(", ")
+        );
+        Ok((format!("({})", columns.join(", ")), value))
     }
 
     fn set(&mut self, column: &str, value: &Expr<'_>, table: &Table) -> Outcome<(String, String)> {

@@ -10,11 +10,9 @@ use super::term::Term;
 use super::translator::Translator;
 
 /// Modifiers that depend on where a server stands or that change how a result is written.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 4] = [
     ("localtime", "times in UTC"),
     ("utc", "times in UTC"),
-    ("subsec", "strftime('%Y-%m-%d %H:%M:%f', …)"),
-    ("subsecond", "strftime('%Y-%m-%d %H:%M:%f', …)"),
     ("ceiling", "a date that every month has"),
     ("floor", "a date that every month has"),
 ];
@@ -39,7 +37,19 @@ impl Translator<'_> {
         if arguments.len() < rest {
             return Err(Fault::wrong("strftime() needs a format"));
         }
-        let moment = self.moment(&arguments[rest..])?;
+        let times: Vec<Term> = arguments[rest..]
+            .iter()
+            .filter(|argument| !is_subsecond(argument))
+            .cloned()
+            .collect();
+        let has_parts = times.len() < arguments.len() - rest;
+        let moment = match times.is_empty() {
+            true => "terrace.now()".to_owned(),
+            false => self.moment(&times)?,
+        };
+        if has_parts && let Some(term) = with_parts(&call.name, &moment) {
+            return Ok(Some(term));
+        }
         if rest == 0 {
             let text = format!("terrace.{}_of({moment})", call.name);
             return Ok(Some(Term::of(text, kind)));
@@ -83,6 +93,28 @@ impl Translator<'_> {
             (false, false) => format!("{time}, ARRAY[{}])", texts.join(", ")),
         })
     }
+}
+
+fn is_subsecond(argument: &Term) -> bool {
+    let text = constant_text(argument).map(str::trim);
+    text.is_some_and(|text| {
+        text.eq_ignore_ascii_case("subsec") || text.eq_ignore_ascii_case("subsecond")
+    })
+}
+
+/// The results that the modifier `subsec` changes.
+fn with_parts(name: &str, moment: &str) -> Option<Term> {
+    let form = match name {
+        "time" => "%H:%M:%f",
+        "datetime" => "%Y-%m-%d %H:%M:%f",
+        "unixepoch" => {
+            let text = format!("(({moment} - 210866760000000)::double precision / 1000)");
+            return Some(Term::of(text, Kind::Real));
+        }
+        _ => return None,
+    };
+    let text = format!("terrace.strftime('{form}', {moment})");
+    Some(Term::of(text, Kind::Text))
 }
 
 fn check_modifier(modifier: &Term) -> Outcome<()> {

@@ -111,13 +111,13 @@ fn substitution(text: &str) -> Outcome<(Piece, &str)> {
     let mut letters = rest.chars();
     match letters.next() {
         Some('%') => Ok((Piece::Text("%".to_owned()), letters.as_str())),
-        Some(letter) if "dixXoufsqQwz".contains(letter) => {
+        Some(letter) if "dixXoufscqQwz".contains(letter) => {
             wanted.letter = letter;
             Ok((Piece::Substitution(wanted), letters.as_str()))
         }
         letter => {
             let letter = letter.map_or_else(String::new, String::from);
-            let reason = format!("printf() has no %{letter} that both engines write alike");
+            let reason = format!("printf() has no %{letter} here that both engines write alike");
             Err(Fault::refused(reason, "%d, %f or %s"))
         }
     }

@@ -12,7 +12,7 @@ use super::refusal::{At, Fault, Outcome};
 use super::scope::{Field, Item, Scope};
 use super::translator::Translator;
 
-/// The columns that `json_each` brings, besides those that tell nothing of the value.
+/// The columns that `json_each` and `json_tree` bring, besides those that tell nothing of the value.
 const JSON_EACH: [(&str, Type); 6] = [
     ("key", Type::Any),
     ("value", Type::Any),
@@ -207,8 +207,15 @@ impl Translator<'_> {
         alias: Option<&As<'_>>,
     ) -> Outcome<(String, Item)> {
         let function = names::folded(&name.name);
-        if function != "json_each" || arguments.is_empty() || arguments.len() > 2 {
-            let reason = format!("the table function {function} has no counterpart in Postgres");
+        let most = match function.as_str() {
+            "json_each" => 2,
+            "json_tree" => 1,
+            _ => 0,
+        };
+        if arguments.is_empty() || arguments.len() > most {
+            let reason = format!(
+                "the table function {function}() with these arguments has no counterpart in Postgres"
+            );
             return Err(Fault::impossible(reason));
         }
         let mut texts = Vec::new();
@@ -216,12 +223,12 @@ impl Translator<'_> {
             let term = self.expression(argument)?;
             texts.push(self.text(term)?);
         }
-        if texts.len() == 1 {
+        if texts.len() < most {
             texts.push("'$'".to_owned());
         }
-        let shown = alias.map_or(function, alias_name);
+        let shown = alias.map_or_else(|| function.clone(), alias_name);
         let text = format!(
-            "terrace.json_each({}) AS {}",
+            "terrace.{function}({}) AS {}",
             texts.join(", "),
             names::quoted(&shown)
         );

@@ -269,6 +269,11 @@ impl Translator<'_> {
     fn session_function(&mut self, name: &str, arguments: &[Term]) -> Outcome<Option<Term>> {
         Ok(Some(match (name, arguments) {
             ("random", []) => Term::of("terrace.random()", Kind::Integer).nullable(false),
+            ("randomblob", [one]) => {
+                let count = self.number(one.clone())?;
+                let text = format!("terrace.randomblob(({})::bigint)", count.value());
+                Term::of(text, Kind::Blob).nullable(false)
+            }
             ("last_insert_rowid", []) => self.session_value(&Source::LastInsertRowid),
             ("changes", []) => self.session_value(&Source::Changes),
             _ => return Ok(None),
@@ -294,7 +299,6 @@ fn type_of(term: &Term) -> Term {
 fn unknown(call: &Call<'_>) -> Box<Fault> {
     let name = &call.name;
     match name.as_str() {
-        "randomblob" => Fault::impossible("Postgres makes random bytes in an extension only"),
         "fts5" | "bm25" | "highlight" | "snippet" | "match" => {
             Fault::impossible("FTS5 has no counterpart in Postgres")
         }

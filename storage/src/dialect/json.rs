@@ -52,6 +52,9 @@ impl Translator<'_> {
                 let element = format!("terrace.json_at({document}, {path})");
                 Ok(Some(json_result(&element, true)))
             }
+            ("json_extract", [document, paths @ ..]) if !paths.is_empty() => {
+                self.json_several(document, paths).map(Some)
+            }
             ("json_valid", [one]) => {
                 integer(format!("terrace.json_valid({})", self.text(one.clone())?))
             }
@@ -72,11 +75,72 @@ impl Translator<'_> {
                 Ok(Some(json(format!("('[' || {} || ']')", joined(&values)))))
             }
             ("json_object", _) if arguments.len() % 2 == 0 => json_object(&arguments).map(Some),
+            _ => self.json_change(call, &arguments).map(Some),
+        }
+    }
+
+    /// Functions that change a document.
+    fn json_change(&mut self, call: &Call<'_>, arguments: &[Term]) -> Outcome<Term> {
+        match (call.name.as_str(), arguments) {
+            ("json_set" | "json_insert" | "json_replace", [document, pairs @ ..])
+                if pairs.len() % 2 == 0 =>
+            {
+                self.json_changed(&call.name, document, pairs)
+            }
+            ("json_remove", [document, paths @ ..]) => {
+                let mut text = self.text(document.clone())?;
+                for path in paths {
+                    text = format!("terrace.json_remove({text}, {})", constant_path(path)?);
+                }
+                Ok(json(text))
+            }
+            ("json_patch", [document, patch]) => {
+                let (document, patch) = (self.text(document.clone())?, self.text(patch.clone())?);
+                Ok(json(format!("terrace.json_patch({document}, {patch})")))
+            }
             (name, _) => Err(Fault::impossible(format!(
                 "{name}() with {} arguments has no counterpart in Postgres that keeps the order of names",
                 arguments.len()
             ))),
         }
+    }
+
+    /// Several values become an array.
+    fn json_several(&mut self, document: &Term, paths: &[Term]) -> Outcome<Term> {
+        document.repeatable()?;
+        let document = self.text(document.clone())?;
+        let mut members = Vec::new();
+        for path in paths {
+            let path = self.text(path.clone())?;
+            let element = format!("terrace.json(terrace.json_at({document}, {path}))");
+            members.push(format!("coalesce({element}, 'null')"));
+        }
+        let text = format!(
+            "CASE WHEN {document} IS NOT NULL THEN '[' || {} || ']' END",
+            joined(&members)
+        );
+        Ok(json(format!("({text})")))
+    }
+
+    /// `json_set` and its like: each pair of a path and a value changes what the one before made.
+    fn json_changed(&mut self, name: &str, document: &Term, pairs: &[Term]) -> Outcome<Term> {
+        let mut text = self.text(document.clone())?;
+        for pair in pairs.chunks(2) {
+            let (path, value) = (constant_path(&pair[0])?, json_value(&pair[1])?);
+            text = format!("terrace.{name}({text}, {path}, {value})");
+        }
+        Ok(json(text))
+    }
+}
+
+/// SQLite reads other paths too, and some of them as nothing to do.
+fn constant_path(path: &Term) -> Outcome<String> {
+    match &path.constant {
+        Some(Constant::Text(text)) if text.starts_with('$') => Ok(path.value()),
+        _ => Err(Fault::refused(
+            "the path of a change is no constant",
+            "'$.name'",
+        )),
     }
 }
 
@@ -158,7 +222,11 @@ pub(super) fn json_group_object(
     value: &Term,
     around: impl Fn(&str) -> String,
 ) -> Outcome<Term> {
-    let (name, value) = (json_name(name)?, json_value(value)?);
+    let name = match name.is(Kind::Integer) {
+        true => format!("to_json(({})::text)::text", name.value()),
+        false => json_name(name)?,
+    };
+    let value = json_value(value)?;
     let list = around(&format!("{name} || ':' || {value}, ','"));
     Ok(json(format!("('{{' || coalesce({list}, '') || '}}')")))
 }

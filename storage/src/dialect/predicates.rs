@@ -8,6 +8,7 @@ use super::convert::condition;
 use super::kind::{Collation, Type};
 use super::names;
 use super::refusal::{At, Fault, Outcome};
+use super::scope::Field;
 use super::select::Query;
 use super::term::Term;
 use super::translator::Translator;
@@ -127,15 +128,44 @@ impl Translator<'_> {
         is_not: bool,
         select: &Select<'_>,
     ) -> Outcome<Term> {
-        if matches!(left, Expr::Parenthesized(parts) if parts.len() > 1) {
-            return Err(Fault::refused(
-                "a row IN a query",
-                "EXISTS (SELECT 1 … WHERE …)",
-            ));
+        if let Expr::Parenthesized(parts) = left
+            && parts.len() > 1
+        {
+            return self.row_in_select(parts, is_not, select);
         }
         let left = self.expression(left)?;
         let query = self.select(select)?;
         self.in_query(left, is_not, &query)
+    }
+
+    fn row_in_select(
+        &mut self,
+        parts: &[Expr<'_>],
+        is_not: bool,
+        select: &Select<'_>,
+    ) -> Outcome<Term> {
+        let mut row = Vec::new();
+        for part in parts {
+            row.push(self.expression(part)?);
+        }
+        let query = self.select(select)?;
+        if query.fields.len() != row.len() {
+            return Err(Fault::wrong(
+                "a query after IN has as many columns as the row",
+            ));
+        }
+        let is_alike = |(left, field): (&Term, &Field)| {
+            let has_case = left.collation == Some(Collation::NoCase);
+            left.kind().is_some() && left.kind() == field.ty.kind() && !has_case
+        };
+        if !row.iter().zip(&query.fields).all(is_alike) {
+            let reason = "a row IN a query whose columns are of other kinds";
+            return Err(Fault::refused(reason, "EXISTS (SELECT 1 … WHERE …)"));
+        }
+        let not = if is_not { "NOT " } else { "" };
+        let row: Vec<String> = row.iter().map(Term::value).collect();
+        let text = format!("(({}) {not}IN ({}))", row.join(", "), query.text);
+        Ok(Term::truth(text))
     }
 
     /// `IN` with the name of a table, which has one column.

@@ -141,7 +141,7 @@ impl Term {
 
     /// Refuses an operand that is printed more than once, if each would be another value.
     pub(super) fn repeatable(&self) -> Outcome<()> {
-        match self.text.contains("terrace.random()") {
+        match self.text.contains("terrace.random") {
             false => Ok(()),
             true => Err(Fault::refused(
                 "random() would be drawn more than once here",

@@ -936,6 +936,11 @@ BEGIN
     IF letter = 'Q' AND x IS NULL THEN
         RETURN terrace.padded(flags, width, '', 'NULL', false);
     END IF;
+    IF letter = 'c' THEN
+        value := repeat(substr(coalesce(value, ''), 1, 1), greatest(coalesce(digits, 1), 1));
+        -- The width of this one is in letters.
+        RETURN terrace.padded(flags, width + octet_length(value) - length(value), '', value, false);
+    END IF;
     value := coalesce(value, CASE WHEN letter IN ('q', 'Q') THEN '(NULL)' ELSE '' END);
     IF digits IS NOT NULL THEN
         IF octet_length(value) <> length(value) THEN
@@ -954,3 +959,161 @@ LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     RAISE EXCEPTION '%', message USING ERRCODE = 'TR002';
 END $$;
+
+-- JSON that is changed. The text keeps its order of names, so it is written anew around the changed part.
+CREATE FUNCTION terrace.json_made(path text, value text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    p text[] := regexp_match(path, '^\.(?:"((?:[^"\\]|\\.)*)"|([^.\[]+))(.*)$');
+    inner_text text;
+BEGIN
+    IF path = '' THEN
+        RETURN value;
+    END IF;
+    IF p IS NOT NULL THEN
+        inner_text := terrace.json_made(p[3], value);
+        RETURN '{' || to_json(coalesce(replace(p[1], '\"', '"'), p[2]))::text || ':' || inner_text || '}';
+    END IF;
+    p := regexp_match(path, '^\[(?:#|0)\](.*)$');
+    RETURN '[' || terrace.json_made(p[1], value) || ']';
+END $$;
+-- The value at the path is replaced, or made where there is none, or both; removed if there is no value.
+CREATE FUNCTION terrace.json_changed(here json, path text, value text, replaces boolean, makes boolean) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    p text[];
+    members text[] := '{}';
+    made text;
+    count int;
+    index bigint;
+    wanted text;
+    found boolean := false;
+    member record;
+BEGIN
+    IF path = '' THEN
+        RETURN CASE WHEN replaces THEN value ELSE here::text END;
+    END IF;
+    p := regexp_match(path, '^\[(#?)(-?\d+)?\](.*)$');
+    IF p IS NOT NULL THEN
+        IF json_typeof(here) <> 'array' THEN
+            RETURN here::text;
+        END IF;
+        count := json_array_length(here);
+        index := coalesce(p[2], '0')::bigint + CASE WHEN p[1] = '#' THEN count ELSE 0 END;
+        FOR member IN SELECT m.value, m.place - 1 AS place FROM json_array_elements(here) WITH ORDINALITY AS m(value, place) ORDER BY m.place LOOP
+            made := CASE WHEN member.place = index THEN terrace.json_changed(member.value, p[3], value, replaces, makes) ELSE member.value::text END;
+            members := CASE WHEN made IS NULL THEN members ELSE array_append(members, made) END;
+        END LOOP;
+        IF index = count AND makes THEN
+            made := terrace.json_made(p[3], value);
+            members := CASE WHEN made IS NULL THEN members ELSE array_append(members, made) END;
+        END IF;
+        RETURN '[' || array_to_string(members, ',') || ']';
+    END IF;
+    p := regexp_match(path, '^\.(?:"((?:[^"\\]|\\.)*)"|([^.\[]+))(.*)$');
+    IF p IS NULL THEN
+        RAISE EXCEPTION 'bad JSON path: %', path USING ERRCODE = 'TR001';
+    END IF;
+    IF json_typeof(here) <> 'object' THEN
+        RETURN here::text;
+    END IF;
+    wanted := coalesce(replace(p[1], '\"', '"'), p[2]);
+    FOR member IN SELECT m.key, m.value FROM json_each(here) WITH ORDINALITY AS m(key, value, place) ORDER BY m.place LOOP
+        made := member.value::text;
+        IF member.key = wanted AND NOT found THEN
+            found := true;
+            made := terrace.json_changed(member.value, p[3], value, replaces, makes);
+        END IF;
+        members := CASE WHEN made IS NULL THEN members ELSE array_append(members, to_json(member.key)::text || ':' || made) END;
+    END LOOP;
+    IF NOT found AND makes THEN
+        made := terrace.json_made(p[3], value);
+        members := CASE WHEN made IS NULL THEN members ELSE array_append(members, to_json(wanted)::text || ':' || made) END;
+    END IF;
+    RETURN '{' || array_to_string(members, ',') || '}';
+END $$;
+CREATE FUNCTION terrace.json_plain(document text) RETURNS json
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    IF document ~ '\\[u/]' THEN
+        RAISE EXCEPTION 'JSON with \u or \/ is not written as it was' USING ERRCODE = 'TR001';
+    END IF;
+    RETURN terrace.json(document)::json;
+END $$;
+CREATE FUNCTION terrace.json_set(document text, path text, value text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT terrace.json_changed(terrace.json_plain(document), substr(path, 2), value, true, true) $$;
+CREATE FUNCTION terrace.json_insert(document text, path text, value text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT terrace.json_changed(terrace.json_plain(document), substr(path, 2), value, false, true) $$;
+CREATE FUNCTION terrace.json_replace(document text, path text, value text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT terrace.json_changed(terrace.json_plain(document), substr(path, 2), value, true, false) $$;
+CREATE FUNCTION terrace.json_remove(document text, path text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT terrace.json_changed(terrace.json_plain(document), substr(path, 2), NULL, true, false) $$;
+-- RFC 7396.
+CREATE FUNCTION terrace.json_merged(target json, patch json) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    members text[] := '{}';
+    change json;
+    member record;
+BEGIN
+    IF json_typeof(patch) <> 'object' THEN
+        RETURN patch::text;
+    END IF;
+    IF target IS NULL OR json_typeof(target) <> 'object' THEN
+        target := '{}';
+    END IF;
+    FOR member IN SELECT m.key, m.value FROM json_each(target) WITH ORDINALITY AS m(key, value, place) ORDER BY m.place LOOP
+        change := patch -> member.key;
+        IF change IS NULL THEN
+            members := array_append(members, to_json(member.key)::text || ':' || member.value::text);
+        ELSIF json_typeof(change) <> 'null' THEN
+            members := array_append(members, to_json(member.key)::text || ':' || terrace.json_merged(member.value, change));
+        END IF;
+    END LOOP;
+    FOR member IN SELECT m.key, m.value FROM json_each(patch) WITH ORDINALITY AS m(key, value, place) ORDER BY m.place LOOP
+        IF json_typeof(member.value) <> 'null' AND target -> member.key IS NULL THEN
+            members := array_append(members, to_json(member.key)::text || ':' || terrace.json_merged(NULL, member.value));
+        END IF;
+    END LOOP;
+    RETURN '{' || array_to_string(members, ',') || '}';
+END $$;
+CREATE FUNCTION terrace.json_patch(document text, patch text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT terrace.json_merged(terrace.json_plain(document), terrace.json_plain(patch)) $$;
+
+-- A value and all inside of it, each before what it holds.
+CREATE FUNCTION terrace.json_walk(here json, name terrace.value, whole text, holder text)
+RETURNS TABLE (key terrace.value, value terrace.value, type text, atom terrace.value, fullkey text, path text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+#variable_conflict use_column
+DECLARE
+    member record;
+    kind text := json_typeof(here);
+BEGIN
+    RETURN QUERY SELECT name, terrace.json_value(here), terrace.json_type_of(here),
+        CASE WHEN kind IN ('array', 'object') THEN NULL::terrace.value ELSE terrace.json_value(here) END, whole, holder;
+    IF kind = 'array' THEN
+        FOR member IN SELECT m.item, m.place - 1 AS place FROM json_array_elements(here) WITH ORDINALITY AS m(item, place) ORDER BY m.place LOOP
+            RETURN QUERY SELECT * FROM terrace.json_walk(member.item, terrace.any(member.place), whole || '[' || member.place || ']', whole);
+        END LOOP;
+    ELSIF kind = 'object' THEN
+        FOR member IN SELECT m.word, m.item FROM json_each(here) WITH ORDINALITY AS m(word, item, place) ORDER BY m.place LOOP
+            RETURN QUERY SELECT * FROM terrace.json_walk(member.item, terrace.any(member.word),
+                whole || CASE WHEN member.word ~ '^[A-Za-z][A-Za-z0-9]*$' THEN '.' || member.word ELSE '."' || member.word || '"' END, whole);
+        END LOOP;
+    END IF;
+END $$;
+CREATE FUNCTION terrace.json_tree(document text)
+RETURNS TABLE (key terrace.value, value terrace.value, type text, atom terrace.value, fullkey text, path text)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT * FROM terrace.json_walk(document::json, NULL, '$', '$') $$;
+
+-- Random bytes: the version digits of a UUID are not random, so two of them make 32 bytes.
+CREATE FUNCTION terrace.randomblob(count bigint) RETURNS bytea
+LANGUAGE sql VOLATILE AS $$
+    SELECT substr(string_agg(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), ''::bytea), 1, greatest(coalesce(count, 1), 1)::int)
+    FROM generate_series(0, greatest(coalesce(count, 1), 1) / 32) $$;

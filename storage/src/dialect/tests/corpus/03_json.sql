@@ -21,5 +21,10 @@ SELECT id FROM d WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id
 
 SELECT json_group_array(id ORDER BY id DESC), json_group_object(CAST(id AS TEXT), doc -> 'a' ORDER BY id) FROM d
 
--- refused json_set
 SELECT json_set(doc, '$.a', 2) FROM d
+
+-- refused path of a change
+SELECT json_set(doc, '$.' || id, 2) FROM d
+
+-- refused \u
+SELECT json_set('{"\u00e9": 1}', '$.a', 2)

@@ -47,8 +47,10 @@ SELECT substr('héllo', 2, 3), substr('abc', -2), substr('abc', 0, 2), substr('a
 
 SELECT upper('aé'), lower('AÉ'), trim('  x '), trim('xxaxx', 'x'), replace('aaa', 'a', 'bb'), ltrim('ab', 'a'), 'a' || NULL, 1 || 2, concat('a', NULL, 1), concat_ws('-', 'a', NULL, 'b')
 
--- refused %c
-SELECT printf('%c', 'x')
+-- refused %g
+SELECT printf('%g', 1.5)
+
+SELECT printf('%c|%3c|%-4.2c|', 'xyz', 'é', 7)
 
 SELECT printf('%d|%5d|%-5d|%05d|%+d|%x|%X|%o', 1, 2, 3, 4, 5, 255, 255, 8), format('%s|%10s|%-10s|%.2s|%q|%Q|%%', 'a', 'b', 'c', 'def', 'it''s', NULL), printf('%.2f|%8.3f|%,d|%f', 1.005, 3.14159, 1234567, 2)
 
