@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: tries the parsers of untrusted bytes for a minute.
 //!
-//! It runs the fuzz targets of `edge-cache/fuzz/`, then property tests of the runtime. It uses the stable compiler: LLVM
+//! It runs the fuzz targets of `edge-cache/fuzz/` and `storage/fuzz/`, then property tests. It uses the stable compiler: LLVM
 //! passes give libFuzzer the coverage, and they do not need a nightly compiler.
 
 use std::{fs, path::PathBuf, process::Command};
@@ -9,8 +9,11 @@ use clap::Args;
 
 use crate::{Outcome, process, tools, workspace::Workspace};
 
-/// The crate of the targets, from the root.
-const CRATE: &str = "edge-cache/fuzz";
+/// The crates of the targets, from the root.
+const CRATES: [&str; 2] = ["edge-cache/fuzz", "storage/fuzz"];
+
+/// Inputs that a target starts with, from the root.
+const SEEDS: [(&str, &str); 1] = [("dialect", "storage/src/dialect/tests/corpus")];
 
 /// Compiler arguments for coverage, the same that `cargo fuzz` uses.
 const INSTRUMENTATION: [&str; 7] = [
@@ -23,7 +26,7 @@ const INSTRUMENTATION: [&str; 7] = [
     "-Cdebug-assertions",
 ];
 
-/// The properties of the runtime's parsers, as a filter of nextest: the guard, chunks, trace context, forwarded fields.
+/// The properties of other parsers, as a filter of nextest: the guard, chunks, trace context, forwarded fields, SQL.
 const PROPERTIES: &str = "test(of_any_bytes) | test(hostile)";
 
 /// Random inputs for each property. In the tests there are 256.
@@ -32,7 +35,7 @@ const CASES: &str = "20000";
 /// How long it runs.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Seconds for all targets of the cache together
+    /// Seconds for all targets together
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Run these targets only
@@ -44,13 +47,16 @@ pub(crate) struct Options {
 /// # Errors
 /// When they do not compile.
 pub(crate) fn build(workspace: &Workspace) -> Outcome {
-    let mut cargo = workspace.cargo()?;
-    cargo.current_dir(workspace.root.join(CRATE));
-    // With `--target`, the flags do not apply to build scripts and macros.
-    cargo.args(["build", "--target", &host()?]);
-    cargo.arg("--target-dir").arg(folder(workspace));
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTATION.join("\u{1f}"));
-    process::run(&mut cargo)
+    for member in CRATES {
+        let mut cargo = workspace.cargo()?;
+        cargo.current_dir(workspace.root.join(member));
+        // With `--target`, the flags do not apply to build scripts and macros.
+        cargo.args(["build", "--target", &host()?]);
+        cargo.arg("--target-dir").arg(folder(workspace));
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTATION.join("\u{1f}"));
+        process::run(&mut cargo)?;
+    }
+    Ok(())
 }
 
 /// Runs each target for an equal share of the time, then the property tests.
@@ -81,7 +87,10 @@ fn fuzz(workspace: &Workspace, target: &str, seconds: u64) -> Outcome {
     let mut program = Command::new(folder(workspace).join(host()?).join("debug").join(target));
     program.arg(format!("-max_total_time={seconds}"));
     program.args(["-timeout=10", "-rss_limit_mb=1024", "-verbosity=0"]);
-    process::run(program.arg(corpus).current_dir(folder(workspace)))
+    program.arg(corpus).current_dir(folder(workspace));
+    let seeds = SEEDS.iter().filter(|(of, _)| *of == target);
+    program.args(seeds.map(|(_, seeds)| workspace.root.join(seeds)));
+    process::run(&mut program)
 }
 
 fn properties(workspace: &Workspace) -> Outcome {
@@ -94,18 +103,17 @@ fn properties(workspace: &Workspace) -> Outcome {
 
 /// The names of the targets: each is a file.
 fn targets(workspace: &Workspace) -> Outcome<Vec<String>> {
-    let files = workspace.root.join(CRATE).join("fuzz_targets").read_dir()?;
-    let names = files.map(|file| {
-        Ok(file?
-            .path()
-            .file_stem()
-            .map(|name| name.to_string_lossy().into_owned()))
-    });
-    let mut names: Vec<String> = names
-        .collect::<Outcome<Vec<_>>>()?
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut names = Vec::new();
+    for member in CRATES {
+        let files = workspace.root.join(member).join("fuzz_targets");
+        for file in files.read_dir()? {
+            let path = file?.path();
+            names.extend(
+                path.file_stem()
+                    .map(|name| name.to_string_lossy().into_owned()),
+            );
+        }
+    }
     names.sort();
     Ok(names)
 }
