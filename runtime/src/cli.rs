@@ -19,6 +19,7 @@ pub mod limits;
 mod new;
 mod paths;
 mod selection;
+mod sql;
 #[cfg(test)]
 mod tests;
 mod up;
@@ -52,6 +53,7 @@ fn execute(command: &Command, console: Console) -> Result<(), CommandError> {
         Command::Dev(arguments) => dev::run(arguments, console),
         Command::Edge(arguments) => edge::run(arguments, console),
         Command::Cache { command } => cache::run(command, console),
+        Command::Sql { command } => sql::run(command, console),
         Command::Check(arguments) => check::run(arguments, console),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -2,6 +2,7 @@
 //! ends, `pipeline` the stages of a request. Their work is left to their modules.
 
 mod current_app;
+mod databases;
 mod inputs;
 mod listeners;
 mod open;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use crate::fault::Faults;
 use crate::settings::AdminAddress;
 
+pub use databases::Databases;
 pub use reload::Reloader;
 pub use start::{Serving, check};
 

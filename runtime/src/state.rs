@@ -86,12 +86,12 @@ impl Opened {
     }
 
     fn open_database(&mut self, config: &Config, label: &str) -> Result<(), OpenError> {
-        let Some(engine @ Engine::Sqlite(path)) = config.sql.get(label) else {
+        let Some(engine) = config.sql.get(label) else {
             return Ok(());
         };
         let database = match self.database_files.entry(engine.resolved_file()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(sql::Database::open_sqlite(path, options())?),
+            Entry::Vacant(entry) => entry.insert(open_database(engine)?),
         };
         self.databases.insert(label.to_owned(), database.clone());
         Ok(())
@@ -108,6 +108,15 @@ impl Opened {
         self.stores.insert(label.to_owned(), stores.store(label));
         Ok(())
     }
+}
+
+/// Opens the database of one label.
+///
+/// # Errors
+/// If it can't be opened, with the reason.
+pub fn open_database(engine: &Engine) -> Result<sql::Database, OpenError> {
+    let Engine::Sqlite(path) = engine;
+    sql::Database::open_sqlite(path, options())
 }
 
 fn options() -> SqliteOptions {

@@ -42,6 +42,7 @@ mod printed;
 mod refusal;
 mod schema;
 mod scope;
+mod script;
 mod select;
 mod source;
 mod statement;
@@ -65,6 +66,7 @@ pub use limits::{MAX_DEPTH, MAX_IDENTIFIER_BYTES};
 pub use printed::Effect;
 pub use refusal::{Cause, Place, Refusal};
 pub use schema::Schema;
+pub use script::statements;
 pub use translator::Source;
 
 use printed::Printed;

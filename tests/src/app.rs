@@ -268,6 +268,24 @@ impl App {
             .await
     }
 
+    /// Runs `terrace sql` with these arguments on its state.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn sql(&self, arguments: &[&str]) -> Ended {
+        self.write();
+        let state = [
+            "--from",
+            MANIFEST,
+            "--config",
+            CONFIG,
+            "--state-dir",
+            "state",
+        ];
+        let arguments = [&["sql"], arguments, &state].concat();
+        process::run(self.folder(), &arguments).await
+    }
+
     pub(crate) fn spawn(&self, command: &str) -> Process {
         self.write();
         let mut arguments: Vec<&str> = vec![command];

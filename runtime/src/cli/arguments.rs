@@ -11,6 +11,9 @@ use crate::serving::{EdgeOptions, ServingOptions};
 use crate::settings::AdminAddress;
 
 mod examples;
+mod sql;
+
+pub(crate) use sql::{ExecArguments, SqlCommand};
 
 /// The greatest width of help, in columns. Longer lines are hard to read, however wide the terminal is.
 const HELP_WIDTH: usize = 100;
@@ -54,6 +57,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CacheCommand,
     },
+    /// Use the databases of an installation, also beside a running server
+    #[command(after_help = examples::SQL)]
+    Sql {
+        #[command(subcommand)]
+        command: SqlCommand,
+    },
     /// Find everything that is wrong with the manifest, the settings and the components
     #[command(after_help = examples::CHECK)]
     Check(CheckArguments),
@@ -70,6 +79,7 @@ impl Command {
             Self::Up(arguments) | Self::Dev(arguments) => arguments.json,
             Self::Edge(arguments) => arguments.json,
             Self::Cache { command } => command.json(),
+            Self::Sql { command } => command.json(),
             Self::Check(arguments) => arguments.json,
             Self::New(_) | Self::Completions(_) => false,
         }

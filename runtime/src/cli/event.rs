@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::sql::{Answer, Plan, Translation};
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
 
@@ -62,6 +63,12 @@ pub(crate) enum Event<'e> {
     Purged(&'e Purged),
     /// The statistics of a cache.
     CacheStatistics(&'e CacheStatistics),
+    /// The rows of a statement, or what it changed.
+    SqlAnswer(&'e Answer),
+    /// The plan of a statement.
+    SqlPlan(&'e Plan),
+    /// A statement for Postgres.
+    SqlTranslation(&'e Translation),
     /// A mistake of the user.
     Fault(&'e Fault),
     /// The command failed.
@@ -76,7 +83,13 @@ impl Event<'_> {
     pub(crate) fn is_result(&self) -> bool {
         matches!(
             self,
-            Self::Ready { .. } | Self::Fine { .. } | Self::Purged(_) | Self::CacheStatistics(_)
+            Self::Ready { .. }
+                | Self::Fine { .. }
+                | Self::Purged(_)
+                | Self::CacheStatistics(_)
+                | Self::SqlAnswer(_)
+                | Self::SqlPlan(_)
+                | Self::SqlTranslation(_)
         )
     }
 }
@@ -138,6 +151,9 @@ impl fmt::Display for Event<'_> {
             } => fine(formatter, manifest, *components, *routes),
             Self::Purged(purge) => purged(formatter, purge),
             Self::CacheStatistics(statistics) => statistics.fmt(formatter),
+            Self::SqlAnswer(answer) => answer.fmt(formatter),
+            Self::SqlPlan(plan) => plan.fmt(formatter),
+            Self::SqlTranslation(translation) => translation.fmt(formatter),
             Self::Fault(fault) => write!(formatter, "{}: {}", fault.file.display(), fault.message),
             Self::Failed {
                 message,

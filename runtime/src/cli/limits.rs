@@ -14,5 +14,11 @@ pub const MAX_CHANGES_WAIT: Duration = Duration::from_secs(1);
 /// name has at most 63.
 pub const MAX_NAME_BYTES: usize = 63;
 
+/// How long `terrace sql exec` lets a statement run. Reports read whole tables; a statement that was forgotten must end.
+pub const SQL_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// How long `terrace sql` waits to put a database in order. Nothing is lost beyond it: the next start reads the log.
+pub const DATABASE_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long `terrace cache` waits for the admin listener, which answers at once if it answers at all.
 pub const ADMIN_CALL_TIMEOUT: Duration = Duration::from_secs(10);

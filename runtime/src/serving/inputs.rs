@@ -93,7 +93,11 @@ impl EdgeInputs {
 }
 
 /// The settings of a file, or of the one in `folder` if there is one.
-fn config(file: Option<&Path>, folder: &Path, state_directory: &Path) -> Result<Config, Faults> {
+pub(super) fn config(
+    file: Option<&Path>,
+    folder: &Path,
+    state_directory: &Path,
+) -> Result<Config, Faults> {
     let settings = match file {
         Some(file) => Settings::read(file),
         None => Settings::read_if_present(&folder.join(SETTINGS_FILE)),
@@ -115,7 +119,7 @@ fn origin(options: &EdgeOptions, config: &Config) -> Result<Origin, Faults> {
 }
 
 /// The folder of the manifest, to which the files of an installation are relative.
-fn manifest_folder(manifest: &Path) -> PathBuf {
+pub(super) fn manifest_folder(manifest: &Path) -> PathBuf {
     if manifest.is_dir() {
         manifest.into()
     } else {

@@ -4,6 +4,9 @@
 use super::limits::{MAX_PARAMETERS, MAX_RESULT_BYTES, MAX_STATEMENT_BYTES};
 use crate::failure::EngineFailure;
 
+/// What stands before the place in a message.
+const PLACE: &str = " (at byte ";
+
 /// Why a statement failed. Unless a variant says otherwise, the statement changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -71,6 +74,27 @@ impl Error {
         match self {
             Self::Engine(failure) => Some(failure),
             _ => None,
+        }
+    }
+
+    /// Where the statement is wrong, in bytes from its start, and the message without that, if the engine says so.
+    #[must_use]
+    pub fn place(&self) -> Option<(usize, &str)> {
+        let Self::Statement { message } = self else {
+            return None;
+        };
+        let (message, place) = message.rsplit_once(PLACE)?;
+        Some((place.strip_suffix(')')?.parse().ok()?, message))
+    }
+
+    /// The same error for a statement that has so many bytes fewer at its start.
+    pub(super) fn moved_back(self, bytes: usize) -> Self {
+        let Some((offset, message)) = self.place() else {
+            return self;
+        };
+        let offset = offset.saturating_sub(bytes);
+        Self::Statement {
+            message: format!("{message}{PLACE}{offset})"),
         }
     }
 

@@ -47,6 +47,10 @@ pub const MAX_OUTCOME_WAIT: Duration = Duration::from_millis(500);
 /// and bound the memory of long reads.
 pub const MAX_LONG_READS: usize = 2;
 
+/// The time that a migration may take, with its wait for another process that applies one. It may copy a large table. After
+/// that it fails, and nothing of it is left.
+pub const MAX_MIGRATION_DURATION: Duration = Duration::from_secs(60 * 60);
+
 /// Steps of SQLite's virtual machine between two reads of the clock: about ten microseconds, so the reads take well under one per
 /// cent of the time.
 pub const STEPS_BETWEEN_CHECKS: i32 = 1_000;

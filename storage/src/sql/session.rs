@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use super::error::Error;
 use super::limits::{MAX_PARAMETERS, MAX_STATEMENT_BYTES};
+use super::plan::PlanStep;
 use super::sqlite;
 use super::value::{Rows, Value};
 use crate::clock;
+use crate::dialect::Schema;
 use crate::failure::EngineFailure;
 
 /// One guest's connection to a database.
@@ -50,6 +52,47 @@ impl Session {
         }
         match &mut self.0 {
             Engine::Sqlite(session) => session.execute(sql, parameters, deadline).await,
+        }
+    }
+
+    /// How the engine would execute a statement, without executing it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::execute`].
+    pub async fn explain(
+        &mut self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Vec<PlanStep>, Error> {
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.explain(sql, parameters, deadline).await,
+        }
+    }
+
+    /// The schema, for translations. What the dialect refuses of it is not in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::execute`].
+    pub async fn schema(&mut self, deadline: Instant) -> Result<Schema, Error> {
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.schema(deadline).await,
+        }
+    }
+
+    /// Whether there is a table of that name.
+    pub(super) async fn has_table(&mut self, name: &str, deadline: Instant) -> Result<bool, Error> {
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.has_table(name, deadline).await,
+        }
+    }
+
+    /// Begins a transaction that waits for the migrations of other sessions and processes.
+    pub(super) async fn begin_migration(&mut self, deadline: Instant) -> Result<(), Error> {
+        match &mut self.0 {
+            Engine::Sqlite(session) => session.begin_migration(deadline).await,
         }
     }
 

@@ -2,6 +2,7 @@
 //! threads of their own if they take long ([`pool`]); a [`Session`] decides which.
 
 mod authorizer;
+mod catalogue;
 mod connection;
 mod counters;
 mod database;

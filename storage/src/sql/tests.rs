@@ -25,5 +25,6 @@ macro_rules! on_engine {
 mod concurrency;
 mod deadlines;
 pub(super) mod harness;
+mod migrations;
 mod statements;
 mod transactions;

@@ -61,6 +61,19 @@ Examples:
   terrace cache stats
   terrace cache stats --json --admin 127.0.0.1:4001";
 
+pub(super) const SQL: &str = "\
+Examples:
+  terrace sql exec 'SELECT count(*) FROM articles'
+  terrace sql exec 'SELECT * FROM users WHERE id = ?1' --param 7 --explain";
+
+pub(super) const SQL_EXEC: &str = "\
+Examples:
+  terrace sql exec 'SELECT id, title FROM articles ORDER BY id DESC LIMIT 10'
+  terrace sql exec 'SELECT * FROM users WHERE id = ?1 AND name = ?2' --param 7 --param Anna
+  terrace sql exec 'DELETE FROM sessions WHERE user_id = ?' --param 7 --label sessions
+  terrace sql exec 'SELECT * FROM articles WHERE slug = ?' --param first --explain
+  terrace sql exec 'SELECT group_concat(name) FROM tags' --translate";
+
 pub(super) const CHECK: &str = "\
 Examples:
   terrace check

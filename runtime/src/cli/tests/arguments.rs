@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{CommandFactory, error::ErrorKind};
 
 use super::*;
-use crate::cli::arguments::Command;
+use crate::cli::arguments::{Command, SqlCommand};
 use crate::serving::ServingOptions;
 use crate::settings::AdminAddress;
 
@@ -94,6 +94,26 @@ fn a_purge_is_of_exactly_one_thing() {
             2,
             "{line}"
         );
+    }
+}
+
+#[test]
+fn sql_takes_one_statement_and_is_shown_or_run() {
+    let line = "terrace sql exec SELECT -p -7 --param x --label other -f shop -c my.toml --state-dir /s --json";
+    let Command::Sql { command } = parse(line).unwrap().command else {
+        panic!("`sql` is another command");
+    };
+    let SqlCommand::Exec(arguments) = command;
+    assert_eq!(arguments.statement, "SELECT");
+    assert_eq!(arguments.parameters, ["-7", "x"]);
+    assert_eq!(arguments.label, "other");
+    let options = arguments.database.options();
+    assert_eq!(options.manifest, Path::new("shop"));
+    assert_eq!(options.config.as_deref(), Some(Path::new("my.toml")));
+    assert_eq!(options.state_dir.as_deref(), Some(Path::new("/s")));
+    for line in ["", "SELECT more", "SELECT --explain --translate"] {
+        let line = format!("terrace sql exec {line}");
+        assert_eq!(refusal(&line).exit_code(), 2, "{line}");
     }
 }
 

@@ -57,6 +57,11 @@ impl Fixture {
         Self { folder, database }
     }
 
+    /// The same database as another process opens it.
+    pub(in crate::sql) fn another(&self) -> Database {
+        Database::open_sqlite(&self.path(), SqliteOptions::default()).unwrap()
+    }
+
     /// The file of a database on SQLite.
     pub(in crate::sql) fn path(&self) -> PathBuf {
         self.folder.path().join("app.db")

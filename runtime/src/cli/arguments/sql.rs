@@ -1,0 +1,81 @@
+//! The arguments of `terrace sql`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+
+use super::{ManifestArguments, examples};
+use crate::serving::ServingOptions;
+use crate::settings::DEFAULT_LABEL;
+
+/// The commands for databases.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SqlCommand {
+    /// Run one statement, show its plan, or translate it
+    #[command(after_help = examples::SQL_EXEC)]
+    Exec(ExecArguments),
+}
+
+impl SqlCommand {
+    pub(super) fn json(&self) -> bool {
+        match self {
+            Self::Exec(arguments) => arguments.database.json,
+        }
+    }
+}
+
+/// The arguments that find the databases of an installation, as `terrace up` finds them.
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseArguments {
+    #[command(flatten)]
+    pub(crate) manifest: ManifestArguments,
+    /// The settings of this installation [default: terrace.toml beside the manifest, if it exists]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder that keeps databases and compiled components [default: .terrace beside the manifest]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl DatabaseArguments {
+    /// The same as options of the server.
+    pub(crate) fn options(&self) -> ServingOptions {
+        ServingOptions {
+            manifest: self.manifest.from.clone(),
+            config: self.config.clone(),
+            state_dir: self.state_dir.clone(),
+            json: self.json,
+            ..ServingOptions::default()
+        }
+    }
+}
+
+/// The arguments of `terrace sql exec`.
+#[derive(Debug, Args)]
+pub(crate) struct ExecArguments {
+    /// One statement of SQLite's SQL
+    pub(crate) statement: String,
+    /// The value of the next parameter, `?1` first: a number, NULL, x'00ff' for bytes, or else text; text in quotes is
+    /// always text
+    #[arg(
+        short,
+        long = "param",
+        value_name = "VALUE",
+        allow_hyphen_values = true
+    )]
+    pub(crate) parameters: Vec<String>,
+    /// The label of the database
+    #[arg(short, long, default_value = DEFAULT_LABEL)]
+    pub(crate) label: String,
+    /// Show how the database would run the statement, without running it
+    #[arg(long, conflicts_with = "translate")]
+    pub(crate) explain: bool,
+    /// Show the statement as Postgres would get it, without running it
+    #[arg(long)]
+    pub(crate) translate: bool,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArguments,
+}

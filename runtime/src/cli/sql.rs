@@ -1,0 +1,46 @@
+//! `terrace sql`: the databases of an installation, also beside a running server.
+//! Finding and opening them is left to `serving`, statements to the crate [`storage`].
+
+mod answer;
+mod exec;
+mod parameter;
+
+pub(super) use answer::{Answer, Plan, Translation};
+
+use storage::sql::Database;
+
+use super::arguments::SqlCommand;
+use super::console::Console;
+use super::error::CommandError;
+use super::limits::DATABASE_CLOSE_TIMEOUT;
+use crate::clock;
+use crate::fault::Reason;
+
+/// Runs a command for databases.
+pub(crate) fn run(command: &SqlCommand, console: Console) -> Result<(), CommandError> {
+    match command {
+        SqlCommand::Exec(arguments) => exec::run(arguments, console),
+    }
+}
+
+/// Runs `work` to its end, and closes the database.
+fn with_database<T>(
+    database: &Database,
+    work: impl AsyncFnOnce(&Database) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    runtime.block_on(async {
+        let outcome = work(database).await;
+        let closed = database.close(clock::now() + DATABASE_CLOSE_TIMEOUT).await;
+        let value = outcome?;
+        closed.map_err(failed)?;
+        Ok(value)
+    })
+}
+
+fn failed(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Failed(Reason::new(error.to_string()))
+}

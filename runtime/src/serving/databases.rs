@@ -1,0 +1,61 @@
+//! The databases of an installation for commands that serve nothing, found as `terrace up` finds them.
+//! Running statements is left to the commands.
+
+use std::path::PathBuf;
+
+use storage::sql::Database;
+
+use super::inputs::{config, manifest_folder};
+use super::{ServingOptions, StartError, failed};
+use crate::fault::{Fault, Faults, Reason, did_you_mean};
+use crate::settings::{Config, Engine, STATE_DIRECTORY};
+use crate::state;
+
+/// The databases by label. None is open.
+pub struct Databases {
+    config: Config,
+}
+
+impl Databases {
+    /// Reads the settings. The manifest may be wrong, or missing: only its folder counts.
+    ///
+    /// # Errors
+    /// All that is wrong with the settings.
+    pub fn read(options: &ServingOptions) -> Result<Self, Faults> {
+        let folder = manifest_folder(&options.manifest);
+        let state_directory: PathBuf = options
+            .state_dir
+            .clone()
+            .unwrap_or_else(|| folder.join(STATE_DIRECTORY));
+        let config = config(options.config.as_deref(), &folder, &state_directory)?;
+        Ok(Self { config })
+    }
+
+    /// Opens the database of a label, which must exist.
+    ///
+    /// # Errors
+    /// If there is no such label or no such database, or it cannot be opened.
+    pub fn open(&self, label: &str) -> Result<Database, StartError> {
+        let engine = self.engine(label)?;
+        let Engine::Sqlite(path) = engine;
+        if !path.exists() {
+            let path = path.display();
+            return Err(failed(format!(
+                "the database `{label}` does not exist yet: there is no {path}, which `terrace up` makes; name the app with `--from`, or its state with `--state-dir`"
+            )));
+        }
+        state::open_database(engine).map_err(failed)
+    }
+
+    fn engine(&self, label: &str) -> Result<&Engine, Faults> {
+        self.config.sql.get(label).ok_or_else(|| {
+            let known: Vec<_> = self.config.sql.keys().map(String::as_str).collect();
+            let reason = Reason::new(format!("there is no database with the label `{label}`"));
+            Fault::new(
+                "--label",
+                reason.help(did_you_mean(label, &known, "labels")),
+            )
+            .into()
+        })
+    }
+}
