@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod answer;
 mod arguments;
 mod build;
 mod cache;

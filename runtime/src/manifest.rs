@@ -48,6 +48,8 @@ pub struct App {
     pub triggers: Vec<Trigger>,
     /// The application variables by name.
     pub variables: BTreeMap<String, Variable>,
+    /// The folders of migrations, from `[application.tool.terrace.migrations]`.
+    pub migrations: Vec<MigrationFolder>,
     /// All labels that components name. The settings know which labels exist.
     pub labels: Vec<LabelUse>,
 }
@@ -288,6 +290,17 @@ pub struct StaticResponse {
     pub headers: HeaderMap,
     /// The content.
     pub body: String,
+}
+
+/// A folder of migrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationFolder {
+    /// The label of the database.
+    pub label: String,
+    /// The folder, relative to the app's directory.
+    pub folder: PathBuf,
+    /// Its place in the manifest.
+    pub position: Position,
 }
 
 /// A label in a component's grants.

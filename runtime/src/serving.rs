@@ -5,6 +5,7 @@ mod current_app;
 mod databases;
 mod inputs;
 mod listeners;
+mod migrations;
 mod open;
 mod pipeline;
 mod reload;
@@ -17,6 +18,7 @@ use crate::fault::Faults;
 use crate::settings::AdminAddress;
 
 pub use databases::Databases;
+pub use migrations::Migrations;
 pub use reload::Reloader;
 pub use start::{Serving, check};
 

@@ -12,7 +12,7 @@ use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 
 use crate::document::Document;
-use crate::fault::{Fault, Faults, Reason, Source};
+use crate::fault::{Fault, Faults, Position, Reason, Source};
 use crate::manifest::{App, LabelKind};
 mod cache;
 mod edge;
@@ -214,7 +214,7 @@ impl Engine {
 }
 
 impl Config {
-    /// Checks that each label that a component names is known here.
+    /// Checks that each label that the manifest names is known here.
     ///
     /// # Errors
     /// Each unknown label, at its line in the manifest.
@@ -225,13 +225,13 @@ impl Config {
         });
         let faults = unknown.map(|used| {
             let (section, _) = self.stores(used.kind);
-            let (kind, label) = (used.kind.key(), &used.label);
-            let help = format!(
-                "add `[{section}.{label}]` with `url = \"sqlite:PATH\"` to {SETTINGS_FILE}"
-            );
-            let reason = Reason::new(format!("unknown {kind} label `{label}`")).help(help);
-            Fault::new(&app.manifest, reason).at(used.position.clone())
+            unknown_label(app, section, used.kind.key(), &used.label, &used.position)
         });
+        let migrations = app.migrations.iter();
+        let unknown = migrations.filter(|folder| !self.sql.contains_key(&folder.label));
+        let faults = faults.chain(unknown.map(|folder| {
+            unknown_label(app, "sql", "migrations", &folder.label, &folder.position)
+        }));
         Faults(faults.collect()).or(())
     }
 
@@ -242,6 +242,12 @@ impl Config {
             LabelKind::Sqlite => ("sql", &self.sql),
         }
     }
+}
+
+fn unknown_label(app: &App, section: &str, kind: &str, label: &str, at: &Position) -> Fault {
+    let help = format!("add `[{section}.{label}]` with `url = \"sqlite:PATH\"` to {SETTINGS_FILE}");
+    let reason = Reason::new(format!("unknown {kind} label `{label}`")).help(help);
+    Fault::new(&app.manifest, reason).at(at.clone())
 }
 
 /// Why a key of a later version is refused.

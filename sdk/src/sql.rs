@@ -168,7 +168,8 @@ impl Connection {
     /// Applies the missing `migrations`, in one transaction. Each is a script; the first is number 1. Add scripts at the end, and
     /// never change one.
     ///
-    /// The table `schema_version` counts the applied migrations. On Cloudflare, wrangler applies the same files, and this function
+    /// The table `schema_version` counts the applied migrations. Terrace applies those that the manifest names before it serves; this
+    /// function then finds them applied, if the numbers of their files are those of the scripts. On Cloudflare, wrangler applies the same files, and this function
     /// only checks that it did.
     ///
     /// # Errors

@@ -62,7 +62,7 @@ use sqlite3_parser::{Bump, FallibleIterator, ast::Cmd};
 
 pub use any_value::decode as decode_value;
 pub use kind::Kind;
-pub use limits::{MAX_DEPTH, MAX_IDENTIFIER_BYTES};
+pub use limits::{MAX_DEPTH, MAX_IDENTIFIER_BYTES, MAX_PARAMETERS};
 pub use printed::Effect;
 pub use refusal::{Cause, Place, Refusal};
 pub use schema::Schema;

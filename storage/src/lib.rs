@@ -8,6 +8,7 @@ pub mod dialect;
 mod failure;
 pub mod kv;
 pub mod sql;
+mod value;
 
 pub use failure::EngineFailure;
 pub use sql::open::{OpenError, SqliteOptions};

@@ -14,8 +14,10 @@ pub(crate) mod sqlite;
 mod statistics;
 #[cfg(test)]
 mod tests;
-mod value;
 
+use crate::value;
+
+pub use crate::value::{Rows, Value};
 pub use database::Database;
 pub use error::Error;
 pub use limits::{
@@ -29,4 +31,3 @@ pub use limits::{
 pub use plan::PlanStep;
 pub use session::Session;
 pub use statistics::{Counter, Statistics};
-pub use value::{Rows, Value};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use terrace_tests::contract::exit;
-use terrace_tests::process::Ended;
+use terrace_tests::process::{self, Ended};
 use terrace_tests::realworld::Api;
 use terrace_tests::{App, Running};
 
@@ -127,4 +127,183 @@ async fn what_is_no_database_is_refused() {
     );
     let ended = app.sql(&select).await;
     says(&ended, exit::FAILED, &["is not an SQLite database"]);
+}
+
+const FOLDER: &str = "[application.tool.terrace.migrations]\ndefault = \"migrations\"";
+
+/// The migrations of conduit.
+const CONDUIT: [(&str, &str); 3] = [
+    (
+        "0001_conduit.sql",
+        include_str!("../../functions/conduit/migrations/0001_conduit.sql"),
+    ),
+    (
+        "0002_warnings.sql",
+        include_str!("../../functions/conduit/migrations/0002_warnings.sql"),
+    ),
+    (
+        "0003_spread_keys.sql",
+        include_str!("../../functions/conduit/migrations/0003_spread_keys.sql"),
+    ),
+];
+
+/// An app with these files as its migrations.
+fn with_files(app: App, files: &[(&str, &str)]) -> App {
+    let app = app.section(FOLDER);
+    files.iter().fold(app, |app, (name, text)| {
+        app.file(&format!("migrations/{name}"), text)
+    })
+}
+
+/// Conduit with its migrations in the manifest.
+fn migrated_conduit() -> App {
+    with_files(App::conduit(), &CONDUIT)
+}
+
+/// An app that is never served, with these files as its migrations.
+fn with_migrations(files: &[(&str, &str)]) -> App {
+    let app = App::of("hello").grant("sqlite_databases = [\"default\"]");
+    with_files(app, files)
+}
+
+const ITEMS: (&str, &str) = (
+    "0001_items.sql",
+    "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT);\nINSERT INTO items (name) VALUES ('one');\n",
+);
+
+#[tokio::test]
+async fn migrations_are_applied_before_the_app_serves_and_the_function_finds_them() {
+    let app = migrated_conduit().start().await;
+    let recorded = "SELECT name FROM terrace_migrations ORDER BY number";
+    let ended = exec(&app, &[recorded]).await;
+    let words = [
+        "0001_conduit.sql",
+        "0002_warnings.sql",
+        "0003_spread_keys.sql",
+    ];
+    says(&ended, exit::FINE, &words);
+    Api::new(&app.url("/api")).register().await;
+    let by_function = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'";
+    says(
+        &exec(&app, &[by_function]).await,
+        exit::FINE,
+        &[" 0\n(1 row)"],
+    );
+    let ended = app.app().sql(&["migrate"]).await;
+    says(&ended, exit::FINE, &["all migrations are applied"]);
+}
+
+#[tokio::test]
+async fn migrations_that_a_function_applied_are_recorded_and_not_applied_again() {
+    let app = migrated_conduit();
+    let before = App::conduit().start().await;
+    Api::new(&before.url("/api")).register().await;
+    std::fs::create_dir_all(app.state()).unwrap();
+    let copy = app.state().join("default.db");
+    let copy = format!("VACUUM INTO '{}'", copy.display());
+    let file = rusqlite::Connection::open(before.app().state().join("default.db")).unwrap();
+    file.execute(&copy, []).unwrap();
+    let ended = app.sql(&["migrate"]).await;
+    says(&ended, exit::FINE, &["0003_spread_keys.sql is recorded"]);
+    let app = app.start().await;
+    let ended = exec(&app, &["SELECT count(*) FROM users"]).await;
+    says(&ended, exit::FINE, &["1\n"]);
+    Api::new(&app.url("/api")).register().await;
+}
+
+#[tokio::test]
+async fn each_migration_is_applied_by_one_of_two_servers() {
+    let app = migrated_conduit();
+    let (one, other) = tokio::join!(app.start_beside(), app.start_beside());
+    let ended = app
+        .sql(&["exec", "SELECT count(*) AS n FROM terrace_migrations"])
+        .await;
+    says(&ended, exit::FINE, &["\n 3\n"]);
+    for server in [&one, &other] {
+        server.get("/api/tags").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn migrations_are_shown_applied_and_refused() {
+    let app = with_migrations(&[ITEMS]);
+    let ended = app.sql(&["migrate", "--dry-run"]).await;
+    says(
+        &ended,
+        exit::FINE,
+        &["-- default: 0001_items.sql\nCREATE TABLE items"],
+    );
+    assert!(!app.state().join("default.db").exists());
+    let ended = app.sql(&["migrate", "--json"]).await;
+    let told: Value = serde_json::from_str(&ended.text).unwrap();
+    let expected = json!({"event": "migrated", "label": "default", "migration": "0001_items.sql", "by_function": false});
+    assert_eq!(told, expected);
+    let wrong = "CREATE TABLE more (id INTEGER);\n\nINSERT INTO item (name) VALUES ('two');";
+    let app = app.file("migrations/0002_more.sql", wrong);
+    for ended in [app.sql(&["migrate"]).await, app.refuse().await] {
+        says(
+            &ended,
+            exit::FAILED,
+            &["0002_more.sql, line 3: no such table: item"],
+        );
+    }
+    let ended = app.sql(&["exec", "SELECT * FROM more"]).await;
+    says(&ended, exit::USAGE, &["no such table: more"]);
+    let app = app.file(
+        "migrations/0001_items.sql",
+        "CREATE TABLE items (id INTEGER);",
+    );
+    let ended = app.sql(&["migrate"]).await;
+    says(
+        &ended,
+        exit::USAGE,
+        &["0001_items.sql was changed after it was applied"],
+    );
+}
+
+#[tokio::test]
+async fn mistakes_in_the_folder_of_migrations_are_named() {
+    let missing = App::of("hello").section(FOLDER);
+    for ended in [missing.check().await, missing.refuse().await] {
+        says(
+            &ended,
+            exit::USAGE,
+            &["spin.toml", "migrations", "cannot be read"],
+        );
+    }
+    let label = FOLDER.replace("default", "other");
+    let unknown = App::of("hello").section(&label);
+    says(
+        &unknown.check().await,
+        exit::USAGE,
+        &["unknown migrations label `other`"],
+    );
+    let none = App::of("hello");
+    let ended = none.sql(&["migrate"]).await;
+    says(&ended, exit::USAGE, &["the manifest names no migrations"]);
+}
+
+#[tokio::test]
+async fn statements_that_are_not_portable_are_found_before_anybody_moves() {
+    let search = "-- To find items.\nCREATE VIRTUAL TABLE found USING fts5(name);\nINSERT INTO found VALUES ('a');";
+    let app = with_migrations(&[ITEMS, ("0002_search.sql", search)]);
+    says(&app.check().await, exit::FINE, &["is fine"]);
+    let portable = ["check", "--portable", "--from", "spin.toml"];
+    let ended = process::run(app.folder(), &portable).await;
+    says(
+        &ended,
+        exit::USAGE,
+        &["0002_search.sql:2:34: not portable: virtual tables"],
+    );
+    assert_eq!(
+        ended.text.matches("not portable").count(),
+        1,
+        "{}",
+        ended.text
+    );
+    let app = migrated_conduit();
+    app.check().await;
+    let portable = [&portable[..], &["--variable", "jwt_secret=x"]].concat();
+    let ended = process::run(app.folder(), &portable).await;
+    says(&ended, exit::FINE, &["is fine"]);
 }

@@ -13,7 +13,7 @@ use crate::settings::AdminAddress;
 mod examples;
 mod sql;
 
-pub(crate) use sql::{ExecArguments, SqlCommand};
+pub(crate) use sql::{ExecArguments, MigrateArguments, SqlCommand};
 
 /// The greatest width of help, in columns. Longer lines are hard to read, however wide the terminal is.
 const HELP_WIDTH: usize = 100;
@@ -302,6 +302,9 @@ pub(crate) struct CheckArguments {
     pub(crate) manifest: ManifestArguments,
     #[command(flatten)]
     pub(crate) settings: SettingsArguments,
+    /// Also find the statements in migrations that Postgres would not take, with what both databases take
+    #[arg(long)]
+    pub(crate) portable: bool,
     /// Print one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,

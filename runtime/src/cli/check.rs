@@ -8,7 +8,7 @@ use crate::manifest::App;
 
 /// Reports all faults of an app at once.
 pub(crate) fn run(arguments: &CheckArguments, console: Console) -> Result<(), CommandError> {
-    crate::serving::check(&arguments.options())?;
+    crate::serving::check(&arguments.options(), arguments.portable)?;
     let app = App::load(&arguments.manifest.from)?;
     console.tell(&Event::Fine {
         manifest: &app.manifest,

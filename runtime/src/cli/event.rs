@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::sql::{Answer, Plan, Translation};
+use super::answer::{Answer, Migrated, Pending, Plan, Translation};
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
 
@@ -63,6 +63,12 @@ pub(crate) enum Event<'e> {
     Purged(&'e Purged),
     /// The statistics of a cache.
     CacheStatistics(&'e CacheStatistics),
+    /// A migration was applied.
+    Migrated(&'e Migrated<'e>),
+    /// A migration would be applied.
+    Pending(&'e Pending<'e>),
+    /// All migrations are applied.
+    NothingToMigrate,
     /// The rows of a statement, or what it changed.
     SqlAnswer(&'e Answer),
     /// The plan of a statement.
@@ -87,6 +93,9 @@ impl Event<'_> {
                 | Self::Fine { .. }
                 | Self::Purged(_)
                 | Self::CacheStatistics(_)
+                | Self::Migrated(_)
+                | Self::Pending(_)
+                | Self::NothingToMigrate
                 | Self::SqlAnswer(_)
                 | Self::SqlPlan(_)
                 | Self::SqlTranslation(_)
@@ -132,18 +141,9 @@ impl fmt::Display for Event<'_> {
                 components,
                 milliseconds,
             } => swapped(formatter, components, *milliseconds),
-            Self::SwapFailed { message } => write!(
-                formatter,
-                "{message}\nnot swapped: the last good build goes on serving"
-            ),
-            Self::RestartNeeded { file } => {
-                let file = file.display();
-                write!(formatter, "{file} changed: restart `terrace dev` to use it")
-            }
-            Self::NotWatched { component } => write!(
-                formatter,
-                "changes of {component} are not noticed: name its sources in `watch` of [component.{component}.build]"
-            ),
+            Self::SwapFailed { message } => swap_failed(formatter, message),
+            Self::RestartNeeded { file } => restart_needed(formatter, file),
+            Self::NotWatched { component } => not_watched(formatter, component),
             Self::Fine {
                 manifest,
                 components,
@@ -151,6 +151,9 @@ impl fmt::Display for Event<'_> {
             } => fine(formatter, manifest, *components, *routes),
             Self::Purged(purge) => purged(formatter, purge),
             Self::CacheStatistics(statistics) => statistics.fmt(formatter),
+            Self::Migrated(migrated) => migrated.fmt(formatter),
+            Self::Pending(pending) => pending.fmt(formatter),
+            Self::NothingToMigrate => formatter.write_str("all migrations are applied"),
             Self::SqlAnswer(answer) => answer.fmt(formatter),
             Self::SqlPlan(plan) => plan.fmt(formatter),
             Self::SqlTranslation(translation) => translation.fmt(formatter),
@@ -188,6 +191,25 @@ fn swapped(
             write!(formatter, "swapped {components} in {milliseconds} ms")
         }
     }
+}
+
+fn swap_failed(formatter: &mut fmt::Formatter<'_>, message: &str) -> fmt::Result {
+    write!(
+        formatter,
+        "{message}\nnot swapped: the last good build goes on serving"
+    )
+}
+
+fn restart_needed(formatter: &mut fmt::Formatter<'_>, file: &Path) -> fmt::Result {
+    let file = file.display();
+    write!(formatter, "{file} changed: restart `terrace dev` to use it")
+}
+
+fn not_watched(formatter: &mut fmt::Formatter<'_>, component: &str) -> fmt::Result {
+    write!(
+        formatter,
+        "changes of {component} are not noticed: name its sources in `watch` of [component.{component}.build]"
+    )
 }
 
 fn failed(

@@ -1,11 +1,9 @@
 //! `terrace sql`: the databases of an installation, also beside a running server.
 //! Finding and opening them is left to `serving`, statements to the crate [`storage`].
 
-mod answer;
 mod exec;
+mod migrate;
 mod parameter;
-
-pub(super) use answer::{Answer, Plan, Translation};
 
 use storage::sql::Database;
 
@@ -20,6 +18,7 @@ use crate::fault::Reason;
 pub(crate) fn run(command: &SqlCommand, console: Console) -> Result<(), CommandError> {
     match command {
         SqlCommand::Exec(arguments) => exec::run(arguments, console),
+        SqlCommand::Migrate(arguments) => migrate::run(arguments, console),
     }
 }
 

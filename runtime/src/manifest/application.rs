@@ -1,5 +1,6 @@
 //! Reads `spin_manifest_version`, `[application]` and `[variables]`.
 
+use super::{MigrationFolder, check_label};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 use crate::variables::{Variable, check_name};
@@ -31,8 +32,8 @@ pub(super) fn check_version(root: &Table<'_>) {
     }
 }
 
-/// The name and the version of the app.
-pub(super) fn details(root: &Table<'_>) -> (String, String) {
+/// The name and the version of the app, and the folders of its migrations.
+pub(super) fn details(root: &Table<'_>) -> (String, String, Vec<MigrationFolder>) {
     let help = "add `[application]` with `name = \"…\"`";
     let table = root.required("application", help);
     let Some(table) = table.and_then(|value| value.table("[application]")) else {
@@ -45,12 +46,35 @@ pub(super) fn details(root: &Table<'_>) -> (String, String) {
     let version = table.string("version").unwrap_or_default().to_owned();
     table.string("description");
     table.strings("authors");
-    // These keys are for other programs.
+    // For other programs.
     table.get("targets");
-    table.get("tool");
+    let migrations = migrations(&table);
     trigger_settings(&table);
     table.finish();
-    (name, version)
+    (name, version, migrations)
+}
+
+/// The folders of migrations by the label of their database. Tables of other tools are ignored.
+fn migrations(application: &Table<'_>) -> Vec<MigrationFolder> {
+    let tools = application.table("tool", "[application.tool]");
+    let name = "[application.tool.terrace]";
+    let Some(table) = tools.and_then(|tools| tools.table("terrace", name)) else {
+        return Vec::new();
+    };
+    let folders = table.table("migrations", "[application.tool.terrace.migrations]");
+    table.finish();
+    let entries = folders.map(|folders| folders.string_entries());
+    let folder = |(entry, folder): (Value<'_>, &str)| {
+        if let Err(reason) = check_label(entry.key()) {
+            entry.report_key(reason);
+        }
+        MigrationFolder {
+            label: entry.key().to_owned(),
+            folder: folder.into(),
+            position: entry.position(),
+        }
+    };
+    entries.into_iter().flatten().map(folder).collect()
 }
 
 fn not_empty(text: &str) -> Result<String, Reason> {

@@ -20,7 +20,7 @@ pub(super) fn app(source: Source, artefacts: Artefacts) -> Result<App, Faults> {
 }
 
 fn tables<'d>(document: &'d Document, root: &Table<'d>, artefacts: Artefacts) -> App {
-    let (name, version) = application::details(root);
+    let (name, version, migrations) = application::details(root);
     let variables = application::variables(root);
     let mut reader = Reader {
         directory: directory_of(document.file()),
@@ -45,6 +45,7 @@ fn tables<'d>(document: &'d Document, root: &Table<'d>, artefacts: Artefacts) ->
         components: components.into_iter().map(|read| read.component).collect(),
         triggers: triggers.into_iter().map(|read| read.trigger).collect(),
         variables: variables.into_iter().map(owned).collect(),
+        migrations,
         labels: reader.labels,
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use storage::sql::Database;
 
 use super::inputs::{config, manifest_folder};
+use super::open::make_state_directory;
 use super::{ServingOptions, StartError, failed};
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::settings::{Config, Engine, STATE_DIRECTORY};
@@ -14,6 +15,7 @@ use crate::state;
 /// The databases by label. None is open.
 pub struct Databases {
     config: Config,
+    state_directory: PathBuf,
 }
 
 impl Databases {
@@ -28,7 +30,10 @@ impl Databases {
             .clone()
             .unwrap_or_else(|| folder.join(STATE_DIRECTORY));
         let config = config(options.config.as_deref(), &folder, &state_directory)?;
-        Ok(Self { config })
+        Ok(Self {
+            config,
+            state_directory,
+        })
     }
 
     /// Opens the database of a label, which must exist.
@@ -36,14 +41,35 @@ impl Databases {
     /// # Errors
     /// If there is no such label or no such database, or it cannot be opened.
     pub fn open(&self, label: &str) -> Result<Database, StartError> {
+        self.open_if_present(label)?.ok_or_else(|| {
+            let Engine::Sqlite(path) = &self.config.sql[label];
+            let path = path.display();
+            failed(format!(
+                "the database `{label}` does not exist yet: there is no {path}, which `terrace up` makes; name the app with `--from`, or its state with `--state-dir`"
+            ))
+        })
+    }
+
+    /// The same if the database exists.
+    ///
+    /// # Errors
+    /// If there is no such label, or the database cannot be opened.
+    pub fn open_if_present(&self, label: &str) -> Result<Option<Database>, StartError> {
         let engine = self.engine(label)?;
         let Engine::Sqlite(path) = engine;
         if !path.exists() {
-            let path = path.display();
-            return Err(failed(format!(
-                "the database `{label}` does not exist yet: there is no {path}, which `terrace up` makes; name the app with `--from`, or its state with `--state-dir`"
-            )));
+            return Ok(None);
         }
+        state::open_database(engine).map(Some).map_err(failed)
+    }
+
+    /// Opens the database of a label, and makes it if it does not exist.
+    ///
+    /// # Errors
+    /// If there is no such label, or the database cannot be made or opened.
+    pub fn open_or_create(&self, label: &str) -> Result<Database, StartError> {
+        let engine = self.engine(label)?;
+        make_state_directory(&self.state_directory)?;
         state::open_database(engine).map_err(failed)
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::migrations::Migrations;
 use super::{EdgeOptions, ServingOptions};
 use crate::deployment::Rendered;
 use crate::environment;
@@ -17,6 +18,7 @@ pub(super) struct AppInputs {
     pub(super) app: App,
     pub(super) config: Config,
     pub(super) state_directory: PathBuf,
+    pub(super) migrations: Vec<Migrations>,
     variables: Variables,
 }
 
@@ -38,15 +40,15 @@ impl AppInputs {
             environment: from_environment(environment::variables()),
         };
         let labels = config.check_labels(&app);
-        let ((), variables) = both(
-            labels,
-            Variables::resolve(&app.variables, &app.manifest, sources),
-        )?;
         app.directory = folder;
+        let variables = Variables::resolve(&app.variables, &app.manifest, sources);
+        let ((), variables) = both(labels, variables)?;
+        let migrations = Migrations::read(&app)?;
         Ok(Self {
             app,
             config,
             state_directory,
+            migrations,
             variables,
         })
     }

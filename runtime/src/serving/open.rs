@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::inputs::AppInputs;
 use super::listeners::Listeners;
+use super::migrations;
 use super::{StartError, failed};
 use crate::budget::InstanceBudget;
 use crate::deployment::{self, Files, Loader};
@@ -40,9 +41,14 @@ pub(super) fn fault(inputs: &AppInputs, error: &wasmtime::Error) -> Faults {
     )])
 }
 
-/// Loads each component and throws it away.
-pub(super) fn check_components(engine: &Engine, inputs: &AppInputs) -> Result<(), Faults> {
+/// Loads each component and throws it away. If the app is to be `portable`, its migrations have to be.
+pub(super) fn check(engine: &Engine, inputs: &AppInputs, portable: bool) -> Result<(), Faults> {
     let mut faults = inputs.rendered().err().unwrap_or_default();
+    if portable {
+        let migrations = inputs.migrations.iter();
+        let found = migrations.map(|migrations| migrations.not_portable().0);
+        faults.0.extend(found.flatten());
+    }
     for component in inputs.app.functions() {
         if let Err(found) = deployment::handler(engine, &inputs.app, component) {
             faults.0.extend(found.0);
@@ -51,11 +57,12 @@ pub(super) fn check_components(engine: &Engine, inputs: &AppInputs) -> Result<()
     faults.or(())
 }
 
-/// The databases and key-value stores that the app names.
+/// The databases and key-value stores that the app names, with all migrations applied.
 pub(super) fn state(inputs: &AppInputs) -> Result<State, StartError> {
     make_state_directory(&inputs.state_directory)?;
     let state = State::default();
     state.open(&inputs.config, &inputs.app).map_err(failed)?;
+    migrations::apply_all(&inputs.migrations, &state)?;
     Ok(state)
 }
 
@@ -87,7 +94,7 @@ pub(super) fn loader(
     })
 }
 
-fn make_state_directory(directory: &Path) -> Result<(), StartError> {
+pub(super) fn make_state_directory(directory: &Path) -> Result<(), StartError> {
     // It will hold data of the app's users, so only its owner may read it.
     let made = DirBuilder::new()
         .recursive(true)

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::current_app::Handles;
 use super::inputs::AppInputs;
+use super::migrations;
 use super::{ServingOptions, StartError, failed};
 use crate::cache::EdgeCache;
 use crate::deployment::Loader;
@@ -30,6 +31,7 @@ impl Reloader {
         // The app may name databases and stores that it did not have when it was started.
         let state = &self.loader.state;
         state.open(&inputs.config, &inputs.app).map_err(failed)?;
+        migrations::apply_all(&inputs.migrations, state)?;
         let deployment = self.loader.load(&inputs.app, inputs.rendered()?)?;
         let handles = Handles::new(&deployment, &self.loader);
         self.current.store(Arc::new(handles));

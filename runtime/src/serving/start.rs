@@ -46,14 +46,15 @@ enum Answering {
     },
 }
 
-/// `terrace check`: reads and judges everything without serving it.
+/// `terrace check`: reads and judges everything without serving it. If the app is to be `portable`, statements of its
+/// migrations that Postgres would not take are faults.
 ///
 /// # Errors
 /// All that is wrong.
-pub fn check(options: &ServingOptions) -> Result<(), Faults> {
+pub fn check(options: &ServingOptions, portable: bool) -> Result<(), Faults> {
     let inputs = AppInputs::read(options)?;
     let engine = open::engine(&inputs, None).map_err(|error| open::fault(&inputs, &error))?;
-    open::check_components(&engine, &inputs)
+    open::check(&engine, &inputs, portable)
 }
 
 impl Serving {

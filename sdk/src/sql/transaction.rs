@@ -5,6 +5,9 @@ use crate::host::Connection;
 
 const VERSION: &str = "SELECT max(version) FROM schema_version";
 
+/// Terrace's own record, if the manifest names the migrations.
+const VERSION_OF_HOST: &str = "SELECT max(number) FROM terrace_migrations";
+
 pub(crate) async fn batch(
     connection: &Connection,
     statements: &[Statement],
@@ -34,23 +37,31 @@ async fn run(connection: &Connection, statement: &Statement) -> Result<Rows, Err
 /// Instances that start at the same time wait for each other: each reads the version again once it has the writer's lock.
 pub(crate) async fn migrate(connection: &Connection, migrations: &[&str]) -> Result<(), Error> {
     // Without any migration there is no such table. That error looks like others, but others will occur again below.
-    if version(connection)
+    if version(connection, VERSION)
         .await
         .is_ok_and(|version| version >= migrations.len())
     {
         return Ok(());
     }
-    all_or_nothing(connection, apply_missing(connection, migrations)).await
+    let by_host = version(connection, VERSION_OF_HOST).await.unwrap_or(0);
+    if by_host >= migrations.len() {
+        return Ok(());
+    }
+    all_or_nothing(connection, apply_missing(connection, migrations, by_host)).await
 }
 
-async fn apply_missing(connection: &Connection, migrations: &[&str]) -> Result<(), Error> {
+async fn apply_missing(
+    connection: &Connection,
+    migrations: &[&str],
+    by_host: usize,
+) -> Result<(), Error> {
     connection
         .execute(
             "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)",
             Vec::new(),
         )
         .await?;
-    let applied = version(connection).await?;
+    let applied = version(connection, VERSION).await?.max(by_host);
     for (number, migration) in (1_u32..).zip(migrations).skip(applied) {
         apply(connection, number, migration)
             .await
@@ -76,8 +87,8 @@ async fn apply(connection: &Connection, number: u32, migration: &str) -> Result<
 }
 
 /// The last migration applied, 0 for none.
-async fn version(connection: &Connection) -> Result<usize, Error> {
-    let rows = connection.execute(VERSION, Vec::new()).await?;
+async fn version(connection: &Connection, read: &str) -> Result<usize, Error> {
+    let rows = connection.execute(read, Vec::new()).await?;
     let version = rows.one()?.get::<Option<u64>>(0)?;
     Ok(version
         .and_then(|version| version.try_into().ok())

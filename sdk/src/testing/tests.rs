@@ -199,6 +199,26 @@ fn migrations_are_applied_once_and_then_only_looked_for() {
     });
 }
 
+/// Terrace applies the migrations that the manifest names, and records them in a table of its own.
+#[test]
+fn migrations_of_the_host_are_not_applied_again() {
+    Host::new().run(async {
+        let connection = Connection::open("default").await.unwrap();
+        for statement in [
+            "CREATE TABLE terrace_migrations (number INTEGER PRIMARY KEY)",
+            "INSERT INTO terrace_migrations VALUES (1)",
+            "CREATE TABLE a (b)",
+        ] {
+            connection.execute(statement, []).await.unwrap();
+        }
+        connection.migrate(&MIGRATIONS[..1]).await.unwrap();
+        assert_eq!(count(&connection).await, 0);
+        connection.migrate(&MIGRATIONS).await.unwrap();
+        connection.migrate(&MIGRATIONS).await.unwrap();
+        assert_eq!(count(&connection).await, 1);
+    });
+}
+
 #[test]
 fn a_migration_that_fails_leaves_none_applied() {
     Host::new().run(async {

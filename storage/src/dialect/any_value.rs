@@ -1,6 +1,6 @@
 //! Reads a `terrace.value` as Postgres sends it in its binary form.
 
-use crate::sql::Value;
+use crate::value::Value;
 
 /// The class of a text, and of a blob; numbers have another.
 const TEXT: i16 = 2;

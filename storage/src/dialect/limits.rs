@@ -12,3 +12,6 @@ pub const MAX_IDENTIFIER_BYTES: usize = 63;
 /// Largest magnitude up to which each integer is also a real. Beyond it, an integer and a real are compared by a
 /// function, because Postgres would round the integer.
 pub(super) const LARGEST_EXACT_INTEGER: i64 = 1 << 53;
+
+/// Most parameters of one statement: SQLite's own default. More are refused.
+pub const MAX_PARAMETERS: usize = 32_766;

@@ -6,7 +6,7 @@ use sqlite3_parser::dialect::TokenType;
 use sqlite3_parser::lexer::Scanner;
 use sqlite3_parser::lexer::sql::Tokenizer;
 
-use super::limits::MAX_DEPTH;
+use super::limits::{MAX_DEPTH, MAX_PARAMETERS};
 use super::refusal::{Fault, Outcome, too_deep};
 
 /// The numbers given so far.
@@ -29,7 +29,7 @@ impl Numbers {
                 .map_err(|_| Fault::wrong(format!("{spelling} is not a parameter")))?,
             _ => self.largest + 1,
         };
-        if number == 0 || number > crate::sql::MAX_PARAMETERS {
+        if number == 0 || number > MAX_PARAMETERS {
             return Err(Fault::wrong("a parameter's number is between 1 and 32766"));
         }
         self.largest = self.largest.max(number);

@@ -7,6 +7,7 @@ mod differential;
 mod engines;
 mod expressions;
 mod hostile;
+mod page;
 mod queries;
 mod server;
 mod sql_logic;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+pub use crate::dialect::MAX_PARAMETERS;
+
 /// Longest statement, in bytes. A longer one is refused before SQLite sees it, because no deadline interrupts parsing.
 pub const MAX_STATEMENT_BYTES: usize = 1024 * 1024;
-
-/// Most parameters of one statement: SQLite's own default. More are refused.
-pub const MAX_PARAMETERS: usize = 32_766;
 
 /// Largest single text, blob or row, in bytes. No deadline interrupts a call of a built-in function (`hex`, `replace`,
 /// `zeroblob`), and its time grows with the value. With this limit it takes some tens of milliseconds. A larger value is an

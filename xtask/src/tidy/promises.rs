@@ -9,7 +9,12 @@ use std::{collections::BTreeSet, fs};
 use super::{pages::prose, root, text_files};
 
 /// The pages.
-const PAGES: [&str; 3] = ["docs/http-cache.md", "docs/operating.md", "docs/limits.md"];
+const PAGES: [&str; 4] = [
+    "docs/http-cache.md",
+    "docs/operating.md",
+    "docs/limits.md",
+    "docs/databases.md",
+];
 
 const HELD_BY: &str = "<!-- held by:";
 

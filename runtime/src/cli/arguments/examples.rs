@@ -64,6 +64,7 @@ Examples:
 pub(super) const SQL: &str = "\
 Examples:
   terrace sql exec 'SELECT count(*) FROM articles'
+  terrace sql migrate --dry-run
   terrace sql exec 'SELECT * FROM users WHERE id = ?1' --param 7 --explain";
 
 pub(super) const SQL_EXEC: &str = "\
@@ -74,9 +75,22 @@ Examples:
   terrace sql exec 'SELECT * FROM articles WHERE slug = ?' --param first --explain
   terrace sql exec 'SELECT group_concat(name) FROM tags' --translate";
 
+pub(super) const SQL_MIGRATE: &str = "\
+Examples:
+  terrace sql migrate
+  terrace sql migrate --dry-run                Show the statements that would run
+  terrace sql migrate --label default --state-dir /var/lib/shop
+
+The manifest names a folder for each database, and its files are applied in the order of their
+numbers, such as 0001_users.sql:
+
+  [application.tool.terrace.migrations]
+  default = \"migrations\"";
+
 pub(super) const CHECK: &str = "\
 Examples:
   terrace check
+  terrace check --portable                     Is it ready for Postgres?
   terrace check --from shop/spin.toml --json   One JSON object per finding";
 
 pub(super) const COMPLETIONS: &str = "\

@@ -14,12 +14,16 @@ pub(crate) enum SqlCommand {
     /// Run one statement, show its plan, or translate it
     #[command(after_help = examples::SQL_EXEC)]
     Exec(ExecArguments),
+    /// Apply the migrations of the manifest that a database lacks, without serving
+    #[command(after_help = examples::SQL_MIGRATE)]
+    Migrate(MigrateArguments),
 }
 
 impl SqlCommand {
     pub(super) fn json(&self) -> bool {
         match self {
             Self::Exec(arguments) => arguments.database.json,
+            Self::Migrate(arguments) => arguments.database.json,
         }
     }
 }
@@ -76,6 +80,19 @@ pub(crate) struct ExecArguments {
     /// Show the statement as Postgres would get it, without running it
     #[arg(long)]
     pub(crate) translate: bool,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArguments,
+}
+
+/// The arguments of `terrace sql migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArguments {
+    /// Show what would be applied, and apply nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The label of the database [default: all that have migrations]
+    #[arg(short, long)]
+    pub(crate) label: Option<String>,
     #[command(flatten)]
     pub(crate) database: DatabaseArguments,
 }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use storage::dialect::{self, Kind, Refusal};
 use storage::sql::{Database, Error, Value};
 
+use super::super::answer::{Answer, Plan, Translation};
 use super::super::arguments::ExecArguments;
 use super::super::console::Console;
 use super::super::error::CommandError;
 use super::super::event::Event;
 use super::super::limits::SQL_STATEMENT_TIMEOUT;
-use super::answer::{Answer, Plan, Translation};
 use super::{failed, parameter, with_database};
 use crate::clock;
 use crate::fault::{Fault, Reason, Source};

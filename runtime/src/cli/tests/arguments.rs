@@ -103,7 +103,9 @@ fn sql_takes_one_statement_and_is_shown_or_run() {
     let Command::Sql { command } = parse(line).unwrap().command else {
         panic!("`sql` is another command");
     };
-    let SqlCommand::Exec(arguments) = command;
+    let SqlCommand::Exec(arguments) = command else {
+        panic!("`exec` is another command");
+    };
     assert_eq!(arguments.statement, "SELECT");
     assert_eq!(arguments.parameters, ["-7", "x"]);
     assert_eq!(arguments.label, "other");
@@ -111,6 +113,7 @@ fn sql_takes_one_statement_and_is_shown_or_run() {
     assert_eq!(options.manifest, Path::new("shop"));
     assert_eq!(options.config.as_deref(), Some(Path::new("my.toml")));
     assert_eq!(options.state_dir.as_deref(), Some(Path::new("/s")));
+    parse("terrace sql migrate --dry-run --label other --json").unwrap();
     for line in ["", "SELECT more", "SELECT --explain --translate"] {
         let line = format!("terrace sql exec {line}");
         assert_eq!(refusal(&line).exit_code(), 2, "{line}");

@@ -1,4 +1,4 @@
-//! What `terrace sql` found, as text for people and as JSON.
+//! What `terrace sql` found or did, as text for people and as JSON.
 
 use std::fmt::{self, Write};
 
@@ -17,7 +17,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(Rows { columns, rows }: Rows, changes: u64) -> Self {
+    pub(crate) fn new(Rows { columns, rows }: Rows, changes: u64) -> Self {
         Self {
             columns,
             rows,
@@ -142,7 +142,7 @@ struct Step {
 }
 
 impl Plan {
-    pub(super) fn new(steps: Vec<PlanStep>) -> Self {
+    pub(crate) fn new(steps: Vec<PlanStep>) -> Self {
         let steps = steps
             .into_iter()
             .map(|PlanStep { depth, text }| Step { depth, text });
@@ -171,7 +171,7 @@ pub(crate) struct Translation {
 }
 
 impl Translation {
-    pub(super) fn new(statements: Vec<String>) -> Self {
+    pub(crate) fn new(statements: Vec<String>) -> Self {
         Self { statements }
     }
 }
@@ -182,6 +182,49 @@ impl fmt::Display for Translation {
             [] => formatter.write_str("-- Postgres has nothing to do."),
             statements => write!(formatter, "{};", statements.join(";\n")),
         }
+    }
+}
+
+/// A migration that was applied.
+#[derive(Debug, Serialize)]
+pub(crate) struct Migrated<'a> {
+    pub(crate) label: &'a str,
+    pub(crate) migration: &'a str,
+    /// A function had applied it, so it was only recorded.
+    pub(crate) by_function: bool,
+}
+
+impl fmt::Display for Migrated<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            label, migration, ..
+        } = self;
+        match self.by_function {
+            true => write!(
+                formatter,
+                "{label}: {migration} is recorded; a function had applied it"
+            ),
+            false => write!(formatter, "{label}: applied {migration}"),
+        }
+    }
+}
+
+/// A migration that would be applied.
+#[derive(Debug, Serialize)]
+pub(crate) struct Pending<'a> {
+    pub(crate) label: &'a str,
+    pub(crate) migration: &'a str,
+    pub(crate) sql: &'a str,
+}
+
+impl fmt::Display for Pending<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            label,
+            migration,
+            sql,
+        } = self;
+        writeln!(formatter, "-- {label}: {migration}\n{sql}")
     }
 }
 

@@ -1,0 +1,96 @@
+//! `terrace sql migrate`: applies the migrations of an app without serving it, or shows them.
+
+use super::super::answer::{Migrated, Pending};
+use super::super::arguments::MigrateArguments;
+use super::super::console::Console;
+use super::super::error::CommandError;
+use super::super::event::Event;
+use super::with_database;
+use crate::fault::{Fault, Faults, Reason, did_you_mean};
+use crate::manifest::App;
+use crate::serving::{Databases, Migrations};
+
+pub(super) fn run(arguments: &MigrateArguments, console: Console) -> Result<(), CommandError> {
+    let options = arguments.database.options();
+    let app = App::load_unbuilt(&options.manifest)?;
+    let databases = Databases::read(&options)?;
+    let all = chosen(arguments, &app, Migrations::read(&app)?)?;
+    let mut count = 0;
+    for migrations in &all {
+        count += match arguments.dry_run {
+            true => show(&databases, migrations, console)?,
+            false => apply(&databases, migrations, console)?,
+        };
+    }
+    if count == 0 {
+        console.tell(&Event::NothingToMigrate);
+    }
+    Ok(())
+}
+
+/// The migrations of the label that is named, or all.
+fn chosen(
+    arguments: &MigrateArguments,
+    app: &App,
+    mut all: Vec<Migrations>,
+) -> Result<Vec<Migrations>, Faults> {
+    if all.is_empty() {
+        let reason = Reason::new("the manifest names no migrations");
+        let help = "add `[application.tool.terrace.migrations]` with `default = \"FOLDER\"`";
+        return Err(Fault::new(&app.manifest, reason.help(help)).into());
+    }
+    let Some(label) = &arguments.label else {
+        return Ok(all);
+    };
+    let known: Vec<_> = all.iter().map(|each| each.label.clone()).collect();
+    all.retain(|each| each.label == *label);
+    if all.is_empty() {
+        let known: Vec<_> = known.iter().map(String::as_str).collect();
+        let reason = Reason::new(format!("the manifest names no migrations for `{label}`"));
+        let reason = reason.help(did_you_mean(label, &known, "labels with migrations"));
+        return Err(Fault::new("--label", reason).into());
+    }
+    Ok(all)
+}
+
+fn apply(
+    databases: &Databases,
+    migrations: &Migrations,
+    console: Console,
+) -> Result<usize, CommandError> {
+    let database = databases.open_or_create(&migrations.label)?;
+    with_database(&database, async |database| {
+        let applied = migrations.apply(database).await?;
+        for each in &applied {
+            console.tell(&Event::Migrated(&Migrated {
+                label: &migrations.label,
+                migration: &each.name,
+                by_function: each.by_function,
+            }));
+        }
+        Ok(applied.len())
+    })
+}
+
+fn show(
+    databases: &Databases,
+    migrations: &Migrations,
+    console: Console,
+) -> Result<usize, CommandError> {
+    let tell = |files: &[&storage::sql::migrations::Migration]| {
+        for file in files {
+            console.tell(&Event::Pending(&Pending {
+                label: &migrations.label,
+                migration: &file.name,
+                sql: file.text.trim(),
+            }));
+        }
+        files.len()
+    };
+    let Some(database) = databases.open_if_present(&migrations.label)? else {
+        return Ok(tell(&migrations.files.iter().collect::<Vec<_>>()));
+    };
+    with_database(&database, async |database| {
+        Ok(tell(&migrations.pending(database).await?))
+    })
+}
