@@ -3,8 +3,8 @@
 mod columns;
 
 use sqlite3_parser::ast::{
-    AlterTableBody, ColumnDefinition, CreateTableBody, Expr, IndexedColumn, QualifiedName, Select,
-    SortedColumn, Stmt, TabFlags,
+    AlterTableBody, ColumnDefinition, CreateTableBody, Expr, IndexedColumn, Name, QualifiedName,
+    Select, SortedColumn, Stmt, TabFlags,
 };
 
 use super::from::table_name;
@@ -216,13 +216,14 @@ impl Translator<'_> {
         body: &AlterTableBody<'_>,
     ) -> Outcome<Vec<String>> {
         let name = table_name(name)?;
-        if let AlterTableBody::RenameColumn { old, new } = body
-            && names::folded(old) == names::folded(new)
-        {
-            return Ok(Vec::new());
-        }
         let known = self.schema.tables.get(&name);
         let table = known.ok_or_else(|| Fault::unknown(format!("no such table: {name}")))?;
+        if let AlterTableBody::RenameColumn { old, new } = body {
+            self.check_views(table, old, new).at(old)?;
+            if names::folded(old) == names::folded(new) {
+                return Ok(Vec::new());
+            }
+        }
         let change = match body {
             AlterTableBody::RenameTo(new) => {
                 format!(
@@ -250,6 +251,21 @@ impl Translator<'_> {
             "ALTER TABLE {} {change}",
             names::quoted(&name)
         )])
+    }
+
+    /// SQLite also renames the columns of the views that show the column.
+    fn check_views(&self, table: &Table, old: &Name<'_>, new: &Name<'_>) -> Outcome<()> {
+        let (old, new) = (names::folded(old), names::unquoted(new.0));
+        let is_other = |at: usize| table.columns[at].shown != new;
+        let mut views = self.schema.tables.values().filter(|known| known.is_view);
+        let view = views.find(|view| view.position(&old).is_some());
+        match view {
+            Some(view) if table.position(&old).is_some_and(is_other) => Err(Fault::refused(
+                format!("the view {} may show the column {old}", view.name),
+                "DROP VIEW before it, and CREATE VIEW after it",
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn added_column(

@@ -33,3 +33,18 @@ INSERT OR IGNORE INTO a (id, t) VALUES (1, 'again'), (NULL, 'new')
 SELECT id FROM a WHERE b IN () OR b NOT IN () ORDER BY id
 
 SELECT rtrim(t) FROM a WHERE id = 1 UNION ALL SELECT t FROM a WHERE id = 4 UNION ALL SELECT 'abd' ORDER BY 1 DESC
+
+CREATE TABLE cased (ID INTEGER PRIMARY KEY, Name TEXT)
+
+CREATE VIEW shown AS SELECT id, name AS n FROM cased
+
+-- refused may show the column
+ALTER TABLE cased RENAME COLUMN id TO id
+
+ALTER TABLE cased RENAME COLUMN ID TO ID
+
+ALTER TABLE cased RENAME COLUMN name TO title
+
+SELECT * FROM shown
+
+SELECT * FROM cased
