@@ -147,7 +147,9 @@ async fn apply_next(
     migrations: &[Migration],
 ) -> Result<Option<Applied>, MigrationError> {
     let deadline = deadline();
-    session.begin_migration(deadline).await?;
+    session
+        .execute("BEGIN IMMEDIATE", Vec::new(), deadline)
+        .await?;
     let outcome = within(session, migrations, deadline).await;
     // Without a commit, nothing is left.
     session.roll_back();
@@ -160,6 +162,9 @@ async fn within(
     migrations: &[Migration],
     deadline: Instant,
 ) -> Result<Option<Applied>, MigrationError> {
+    // On SQLite, the transaction has the lock of the only writer. On other engines, a change of the schema takes a lock, so it
+    // comes first.
+    recorded::create(session, deadline).await?;
     let recorded = Recorded::read(session, deadline).await?;
     let Some(next) = recorded.pending(migrations)?.into_iter().next() else {
         return Ok(None);

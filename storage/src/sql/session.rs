@@ -82,20 +82,6 @@ impl Session {
         }
     }
 
-    /// Whether there is a table of that name.
-    pub(super) async fn has_table(&mut self, name: &str, deadline: Instant) -> Result<bool, Error> {
-        match &mut self.0 {
-            Engine::Sqlite(session) => session.has_table(name, deadline).await,
-        }
-    }
-
-    /// Begins a transaction that waits for the migrations of other sessions and processes.
-    pub(super) async fn begin_migration(&mut self, deadline: Instant) -> Result<(), Error> {
-        match &mut self.0 {
-            Engine::Sqlite(session) => session.begin_migration(deadline).await,
-        }
-    }
-
     /// The rowid of the last row that this session inserted; 0 before the first.
     #[must_use]
     pub fn last_insert_rowid(&self) -> i64 {

@@ -8,8 +8,6 @@ use crate::sql::session::Session;
 use crate::sql::value::Value;
 
 /// The table with a row for each applied migration.
-const TABLE: &str = "terrace_migrations";
-
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS terrace_migrations (
     number INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
@@ -23,12 +21,10 @@ const INSERT: &str = "INSERT INTO terrace_migrations (number, name, checksum, ap
     VALUES (?1, ?2, ?3, datetime('now'))";
 
 /// The table of functions that apply their migrations themselves, with `sql::Connection::migrate` of the SDK.
-const TABLE_OF_FUNCTIONS: &str = "schema_version";
-
 const READ_OF_FUNCTIONS: &str = "SELECT max(version) FROM schema_version";
 
 /// What is recorded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recorded {
     rows: Vec<Row>,
     /// The greatest number that a function has applied itself; 0 if none.
@@ -44,19 +40,13 @@ struct Row {
 
 impl Recorded {
     pub(super) async fn read(session: &mut Session, deadline: Instant) -> Result<Self, Error> {
-        let mut recorded = Self::default();
-        if session.has_table(TABLE, deadline).await? {
-            let rows = session.execute(READ, Vec::new(), deadline).await?.rows;
-            recorded.rows = rows.iter().filter_map(|values| row(values)).collect();
-        }
-        if session.has_table(TABLE_OF_FUNCTIONS, deadline).await? {
-            let version = session
-                .execute(READ_OF_FUNCTIONS, Vec::new(), deadline)
-                .await?;
-            let version = version.rows.first().and_then(|row| row.first());
-            recorded.by_function = version.map_or(0, number);
-        }
-        Ok(recorded)
+        let rows = rows_if_any(session, READ, deadline).await?;
+        let version = rows_if_any(session, READ_OF_FUNCTIONS, deadline).await?;
+        let version = version.first().and_then(|row| row.first());
+        Ok(Self {
+            rows: rows.iter().filter_map(|values| row(values)).collect(),
+            by_function: version.map_or(0, number),
+        })
     }
 
     /// The migrations that are not recorded.
@@ -101,13 +91,33 @@ impl Recorded {
     }
 }
 
+/// The rows of a table that may not exist, which is the only mistake that these statements can have. No transaction ends by it.
+async fn rows_if_any(
+    session: &mut Session,
+    read: &str,
+    deadline: Instant,
+) -> Result<Vec<Vec<Value>>, Error> {
+    match session.execute(read, Vec::new(), deadline).await {
+        Ok(rows) => Ok(rows.rows),
+        Err(Error::Statement { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the table if it does not exist.
+pub(super) async fn create(session: &mut Session, deadline: Instant) -> Result<(), Error> {
+    session
+        .execute(CREATE, Vec::new(), deadline)
+        .await
+        .map(drop)
+}
+
 /// Records an applied migration.
 pub(super) async fn record(
     session: &mut Session,
     migration: &Migration,
     deadline: Instant,
 ) -> Result<(), Error> {
-    session.execute(CREATE, Vec::new(), deadline).await?;
     let values = vec![
         Value::Integer(migration.number.into()),
         Value::Text(migration.name.clone()),

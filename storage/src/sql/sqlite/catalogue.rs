@@ -1,4 +1,4 @@
-//! What SQLite says of its tables and plans, and the lock of migrations.
+//! What SQLite says of its tables and plans.
 
 use std::time::Instant;
 
@@ -35,19 +35,6 @@ impl Session {
             }
         }
         Ok(schema)
-    }
-
-    /// See [`crate::sql::Session::has_table`].
-    pub(crate) async fn has_table(&mut self, name: &str, deadline: Instant) -> Result<bool, Error> {
-        const FIND: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-        let found = self.execute(FIND, vec![name.into()], deadline).await?;
-        Ok(!found.rows.is_empty())
-    }
-
-    /// See [`crate::sql::Session::begin_migration`]. The lock is that of the only writer.
-    pub(crate) async fn begin_migration(&mut self, deadline: Instant) -> Result<(), Error> {
-        let begun = self.execute("BEGIN IMMEDIATE", Vec::new(), deadline).await;
-        begun.map(drop)
     }
 }
 
