@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use terrace_tests::contract::exit;
 use terrace_tests::process::{self, Ended};
 use terrace_tests::realworld::Api;
+use terrace_tests::wait::until;
 use terrace_tests::{App, Running};
 
 /// Conduit with the users `anna` and `bert`, who has written an article.
@@ -306,4 +307,28 @@ async fn statements_that_are_not_portable_are_found_before_anybody_moves() {
     let portable = [&portable[..], &["--variable", "jwt_secret=x"]].concat();
     let ended = process::run(app.folder(), &portable).await;
     says(&ended, exit::FINE, &["is fine"]);
+}
+
+#[tokio::test]
+async fn a_swap_applies_new_migrations() {
+    let app = with_migrations(&[ITEMS]).develop().await;
+    let folder = app.app().folder();
+    let more = "INSERT INTO items (name) VALUES ('two')";
+    std::fs::write(folder.join("migrations/0002_more.sql"), more).unwrap();
+    let manifest = std::fs::read_to_string(folder.join("spin.toml")).unwrap();
+    let aside = folder.join("spin.toml.new");
+    std::fs::write(
+        &aside,
+        manifest + "[variables]\nnew = { default = \"1\" }\n",
+    )
+    .unwrap();
+    std::fs::rename(aside, folder.join("spin.toml")).unwrap();
+    let state = ["--from", "spin.toml", "--state-dir", "state"];
+    let count = ["sql", "exec", "SELECT count(*) AS n FROM items"];
+    let count = [&count[..], &state].concat();
+    until("the migration", async || {
+        let ended = process::run(folder, &count).await;
+        ended.text.contains("\n 2\n").then_some(())
+    })
+    .await;
 }
