@@ -226,7 +226,7 @@ impl Translator<'_> {
                 name.0
             }
             _ => {
-                let found = || source::text_of(self.text, expression);
+                let found = || self.text_of(expression);
                 return text.map_or_else(found, str::to_owned);
             }
         };

@@ -1,6 +1,7 @@
 //! Numbers the parameters of a statement in the order of its text, which the parser's tree does not have.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use sqlite3_parser::dialect::TokenType;
 use sqlite3_parser::lexer::Scanner;
@@ -12,15 +13,14 @@ use super::refusal::{Fault, Outcome, too_deep};
 /// The numbers given so far.
 #[derive(Default)]
 pub(super) struct Numbers {
-    names: Vec<(String, usize)>,
+    names: HashMap<String, usize>,
     pub(super) largest: usize,
 }
 
 impl Numbers {
     /// The number of the parameter with that spelling: `?`, `?1`, `:name`, `@name`, `$name`.
     pub(super) fn of(&mut self, spelling: &str) -> Outcome<usize> {
-        let known = self.names.iter().find(|(name, _)| name == spelling);
-        if let Some((_, number)) = known {
+        if let Some(number) = self.names.get(spelling) {
             return Ok(*number);
         }
         let number = match spelling.strip_prefix('?') {
@@ -34,7 +34,7 @@ impl Numbers {
         }
         self.largest = self.largest.max(number);
         if !spelling.starts_with('?') {
-            self.names.push((spelling.to_owned(), number));
+            self.names.insert(spelling.to_owned(), number);
         }
         Ok(number)
     }

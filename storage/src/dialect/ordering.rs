@@ -8,7 +8,6 @@ use super::expressions::ordinal;
 use super::names;
 use super::refusal::{At, Fault, Outcome};
 use super::scope::Field;
-use super::source;
 use super::term::Term;
 use super::translator::Translator;
 
@@ -83,7 +82,7 @@ impl Translator<'_> {
         let name = match expression {
             Expr::Id(id) => names::fold(id.0),
             Expr::Name(name) | Expr::Qualified(_, name) => names::folded(name),
-            _ => source::text_of(self.text, expression).to_ascii_lowercase(),
+            _ => self.text_of(expression).to_ascii_lowercase(),
         };
         fields.iter().position(|field| field.name == name)
     }

@@ -1,6 +1,8 @@
 //! Queries: one `SELECT` or `VALUES`, several of them combined, and what is ordered and limited at their end.
 //! `FROM`, `GROUP BY` and `WITH` have files of their own.
 
+use std::collections::{HashMap, HashSet};
+
 use sqlite3_parser::ast::{CompoundOperator, Distinctness, Limit, OneSelect, Select, SortedColumn};
 
 use super::arm::{Arm, Body};
@@ -23,18 +25,19 @@ pub(super) struct Query {
 impl Query {
     /// The names of the columns, each once, as a list after the query's name.
     pub(super) fn column_list(&mut self) -> String {
-        let mut known: Vec<String> = Vec::new();
+        let mut known = HashSet::new();
+        let mut counts: HashMap<String, usize> = HashMap::new();
         for field in &mut self.fields {
             let mut name = field.name.clone();
-            let mut count = 0;
-            while known.contains(&name) {
-                count += 1;
+            while !known.insert(name.clone()) {
+                let count = counts.entry(field.name.clone()).or_default();
+                *count += 1;
                 name = format!("{}:{count}", field.name);
             }
-            known.push(name.clone());
             field.name = name;
         }
-        let quoted: Vec<String> = known.iter().map(|name| names::quoted(name)).collect();
+        let names = self.fields.iter().map(|field| names::quoted(&field.name));
+        let quoted: Vec<String> = names.collect();
         format!("({})", quoted.join(", "))
     }
 

@@ -12,7 +12,7 @@ use super::refusal::{Fault, Place, Refusal};
 use super::tokens::{compared, tokens_of};
 
 /// One token: where it stands, and its text as it is compared.
-struct Token {
+pub(super) struct Token {
     start: usize,
     end: usize,
     text: String,
@@ -57,8 +57,8 @@ pub(super) fn refusal(text: &str, fault: Fault) -> Refusal {
 }
 
 /// The text of a part as it stands in the statement. SQLite names a column of a result by it.
-pub(super) fn text_of(text: &str, part: &impl ToTokens) -> String {
-    let (tokens, wanted) = (scan(text), tokens_of(part));
+pub(super) fn text_of(text: &str, tokens: &[Token], part: &impl ToTokens) -> String {
+    let wanted = tokens_of(part);
     let at = tokens
         .windows(wanted.len().max(1))
         .find(|window| matches(window, &wanted));
@@ -135,7 +135,8 @@ fn matches(window: &[Token], wanted: &[String]) -> bool {
         .all(|(token, wanted)| token.text == *wanted)
 }
 
-fn scan(text: &str) -> Vec<Token> {
+/// The tokens of a text, up to the first that is none.
+pub(super) fn scan(text: &str) -> Vec<Token> {
     let mut scanner = Scanner::new(Tokenizer::new());
     let mut numbers = Numbers::default();
     let mut tokens = Vec::new();

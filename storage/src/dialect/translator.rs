@@ -1,10 +1,16 @@
 //! The state of one translation: the schema, the parameters, and the scopes that an expression stands in.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use sqlite3_parser::ast::fmt::ToTokens;
+
 use super::kind::{Collation, Kind, Type};
 use super::limits::{MAX_DEPTH, MAX_IDENTIFIER_BYTES};
 use super::refusal::{Fault, Outcome, too_deep};
 use super::schema::Schema;
 use super::scope::{Bare, Field, Found, Item, Scope};
+use super::source::{self, Token};
 use super::term::Term;
 
 /// A common table expression that queries can name.
@@ -36,10 +42,14 @@ pub(super) struct Use {
 /// The state of one translation.
 pub(super) struct Translator<'t> {
     pub(super) text: &'t str,
+    /// The tokens of the text, scanned when they are first asked for.
+    tokens: OnceCell<Vec<Token>>,
     pub(super) schema: &'t Schema,
     /// The kinds of the values that come with the statement.
     given: &'t [Option<Kind>],
     pub(super) parameters: Vec<Use>,
+    /// Where each given value stands among them, by its number.
+    places: HashMap<usize, usize>,
     pub(super) scopes: Vec<Scope>,
     pub(super) commons: Vec<Common>,
     depth: usize,
@@ -61,9 +71,11 @@ impl<'t> Translator<'t> {
     pub(super) fn new(text: &'t str, schema: &'t Schema, given: &'t [Option<Kind>]) -> Self {
         Self {
             text,
+            tokens: OnceCell::new(),
             schema,
             given,
             parameters: Vec::new(),
+            places: HashMap::new(),
             scopes: Vec::new(),
             commons: Vec::new(),
             depth: 0,
@@ -75,6 +87,12 @@ impl<'t> Translator<'t> {
             names_changing: false,
             collation_inside: None,
         }
+    }
+
+    /// The text of a part as it stands in the statement.
+    pub(super) fn text_of(&self, part: &impl ToTokens) -> String {
+        let tokens = self.tokens.get_or_init(|| source::scan(self.text));
+        source::text_of(self.text, tokens, part)
     }
 
     /// A name that no statement uses.
@@ -135,13 +153,14 @@ impl<'t> Translator<'t> {
     }
 
     fn parameter_index(&mut self, number: usize) -> usize {
-        let source = Source::Given(number);
-        let known = |used: &Use| used.source == source;
-        if let Some(at) = self.parameters.iter().position(known) {
-            return at;
-        }
-        self.parameters.push(Use { source, kind: None });
-        self.parameters.len() - 1
+        let parameters = &mut self.parameters;
+        *self.places.entry(number).or_insert_with(|| {
+            parameters.push(Use {
+                source: Source::Given(number),
+                kind: None,
+            });
+            parameters.len() - 1
+        })
     }
 
     /// An integer that the session knows.
@@ -257,30 +276,26 @@ impl<'t> Translator<'t> {
     /// Puts the numbers of Postgres into a printed statement.
     pub(super) fn numbered(&self, printed: &str) -> (String, Vec<usize>) {
         let mut order: Vec<usize> = Vec::new();
+        let mut numbers: HashMap<usize, usize> = HashMap::new();
         let mut text = String::with_capacity(printed.len());
         let mut rest = printed;
         while let Some((before, after)) = rest.split_once(MARK) {
             text.push_str(before);
             let (index, after) = after.split_once(MARK).unwrap_or((after, ""));
             let index: usize = index.parse().unwrap_or_default();
-            text.push_str(&self.postgres_number(index, &mut order));
             rest = after;
+            if self.parameters[index].kind.is_none() {
+                text.push_str("NULL");
+                continue;
+            }
+            let number = numbers.entry(index).or_insert_with(|| {
+                order.push(index);
+                order.len()
+            });
+            text.push_str(&format!("${number}"));
         }
         text.push_str(rest);
         (text, order)
-    }
-
-    fn postgres_number(&self, index: usize, order: &mut Vec<usize>) -> String {
-        let used = &self.parameters[index];
-        if used.kind.is_none() {
-            return "NULL".to_owned();
-        }
-        let known = order.iter().position(|known| *known == index);
-        let position = known.unwrap_or_else(|| {
-            order.push(index);
-            order.len() - 1
-        });
-        format!("${}", position + 1)
     }
 }
 

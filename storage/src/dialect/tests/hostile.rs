@@ -115,3 +115,20 @@ fn deep_nesting_is_refused_or_carried_over() {
         assert!(translate(&text, &schema(), &[]).is_ok());
     }
 }
+
+/// Each of these took seconds when its time grew with the square of its length.
+#[test]
+fn long_statements_are_answered() {
+    let sums = vec!["1+1"; 2_000].join(", ");
+    let values = vec!["?"; 32_000].join(", ");
+    let named: Vec<String> = (0..32_000).map(|number| format!(":p{number}")).collect();
+    let named = named.join(", ");
+    for text in [
+        format!("SELECT * FROM (SELECT {sums})"),
+        format!("SELECT {}", vec!["(SELECT 1+1)"; 2_000].join(", ")),
+        format!("SELECT id FROM t WHERE id IN ({values})"),
+        format!("SELECT id FROM t WHERE id IN ({named})"),
+    ] {
+        assert!(translate(&text, &schema(), &[]).is_ok());
+    }
+}
