@@ -5,7 +5,7 @@
 //! grammar and printed with full parentheses, because the precedences differ. The kind of every expression is known
 //! while it is printed: from the columns of the [`Schema`], from the kinds of the values that come with the statement,
 //! and else the expression is a `terrace.value`, which says its kind in each row. What Postgres lacks are functions in
-//! the schema `terrace` ([`functions`]).
+//! the schema `terrace` ([`FUNCTIONS`]).
 //!
 //! What differs, and is not an error: the ids that an `INTEGER PRIMARY KEY` makes are unique and grow, but are not
 //! always the next ones; rows without `ORDER BY`, and what `group_concat` joins without it, come in another order; the
