@@ -37,7 +37,7 @@ impl Database {
     ) -> Result<Self, OpenError> {
         create_folder(path)?;
         let shared = Shared::default();
-        let connection = open_writer(path, options, schema, shared.clone())?;
+        let connection = open_writer(path, options, schema, &shared)?;
         Self::with_writer(path, connection, options, shared)
     }
 

@@ -4,6 +4,8 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::Instant;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit as SqliteLimit;
@@ -17,8 +19,8 @@ use super::shared::Shared;
 use crate::clock;
 use crate::sql::error::Error;
 use crate::sql::limits::{
-    MAX_IDLE_WAL_BYTES, MAX_LIKE_PATTERN_BYTES, MAX_PARAMETERS, MAX_STATEMENT_BYTES,
-    MAX_VALUE_BYTES, PAGE_CACHE_KIBIBYTES, STATEMENT_CACHE_CAPACITY,
+    MAX_BUSY_PAUSE, MAX_IDLE_WAL_BYTES, MAX_LIKE_PATTERN_BYTES, MAX_PARAMETERS,
+    MAX_STATEMENT_BYTES, MAX_VALUE_BYTES, PAGE_CACHE_KIBIBYTES, STATEMENT_CACHE_CAPACITY,
 };
 use crate::sql::open::{OpenError, SqliteOptions};
 
@@ -59,22 +61,42 @@ fn create_durably(folder: &Path) -> io::Result<()> {
 }
 
 /// Opens the connection for writes. A new file becomes a database in WAL mode.
+///
+/// Of two processes that do this at once, SQLite refuses one without a wait, because waiting could be a deadlock. It tries again.
 pub(super) fn open_writer(
     path: &Path,
     options: SqliteOptions,
     schema: &str,
-    shared: Shared,
+    shared: &Shared,
 ) -> Result<Connection, OpenError> {
+    let deadline = clock::now() + options.open_timeout;
+    loop {
+        match connect_writer(path, deadline, schema, shared.clone()) {
+            Err(error) if is_busy(&error) && clock::now() < deadline => {
+                thread::sleep(MAX_BUSY_PAUSE);
+            }
+            opened => return opened.map_err(|error| explain(path, &error)),
+        }
+    }
+}
+
+fn connect_writer(
+    path: &Path,
+    deadline: Instant,
+    schema: &str,
+    shared: Shared,
+) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let patience = Cancellation::new(clock::now() + options.open_timeout);
-    connect(path, flags, shared)
-        .and_then(|connection| {
-            connection.limited(Limit::Cancellation(patience), |connection| {
-                connection.internally(|sqlite| set_up_writer(sqlite, schema))
-            })?;
-            Ok(connection)
-        })
-        .map_err(|error| explain(path, &error))
+    let connection = connect(path, flags, shared)?;
+    let patience = Limit::Cancellation(Cancellation::new(deadline));
+    connection.limited(patience, |connection| {
+        connection.internally(|sqlite| set_up_writer(sqlite, schema))
+    })?;
+    Ok(connection)
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// Opens a connection for reads.

@@ -20,7 +20,7 @@ use crate::{EngineFailure, SqliteOptions, clock};
 fn hanging_database(folder: &TempDir) -> (Database, Sender<()>, Receiver<()>) {
     let path = folder.path().join("app.db");
     let (shared, options) = (Shared::default(), SqliteOptions::default());
-    let connection = open_writer(&path, options, "", shared.clone()).unwrap();
+    let connection = open_writer(&path, options, "", &shared).unwrap();
     let (release, held) = channel();
     let (begin, begun) = channel();
     let held = Mutex::new(held);

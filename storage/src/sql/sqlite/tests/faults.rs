@@ -150,7 +150,7 @@ fn small_database(folder: &TempDir) -> Database {
     let path = folder.path().join("app.db");
     let shared = Shared::default();
     let options = SqliteOptions::default();
-    let connection = open_writer(&path, options, "", shared.clone()).unwrap();
+    let connection = open_writer(&path, options, "", &shared).unwrap();
     connection
         .internally(|sqlite| sqlite.execute_batch("PRAGMA max_page_count = 40"))
         .unwrap();

@@ -1,6 +1,7 @@
 //! Two processes on one file, as during a rolling restart. The tests open two databases in one process; SQLite's locks
 //! separate them in the same way.
 
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use super::with_items;
@@ -97,4 +98,23 @@ async fn write_after_a_read_that_another_process_has_outdated_is_a_serialization
         .await
         .unwrap();
     assert_eq!(fixture.count().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_open_a_new_file_at_once_all_succeed() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..25 {
+        let path = folder.path().join(format!("{round}.db"));
+        let at_once = Arc::new(Barrier::new(4));
+        let opened = (0..4).map(|_| {
+            let (path, at_once) = (path.clone(), Arc::clone(&at_once));
+            tokio::task::spawn_blocking(move || {
+                at_once.wait();
+                Database::open_sqlite(&path, SqliteOptions::default())
+            })
+        });
+        for database in opened.collect::<Vec<_>>() {
+            database.await.unwrap().unwrap();
+        }
+    }
 }
