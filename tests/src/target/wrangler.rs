@@ -110,7 +110,8 @@ impl Worker {
     /// # Panics
     /// When it does not start.
     pub async fn start(&self) -> Served {
-        let process = self.wrangler(&["dev", "--ip", "127.0.0.1", "--port", "0"]);
+        let ports = ["--port", "0", "--inspector-port", "0"];
+        let process = self.wrangler(&[["dev", "--ip", "127.0.0.1"].as_slice(), &ports].concat());
         Served::ready(process, "Ready on ").await
     }
 

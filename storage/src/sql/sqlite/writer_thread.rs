@@ -231,7 +231,8 @@ impl WriterThread {
                 )
             });
         match tidied {
-            Err(Error::Engine(EngineFailure::Busy)) => Ok(()),
+            // The other one wrote while the statistics were read.
+            Err(Error::Engine(EngineFailure::Busy | EngineFailure::SerializationFailure)) => Ok(()),
             other => other,
         }
     }
