@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::with_items;
 use crate::sql::tests::harness::{count, far, run};
-use crate::sql::{Database, Error};
+use crate::sql::{Database, Error, migrations};
 use crate::{EngineFailure, SqliteOptions, clock};
 
 const WRITERS: usize = 32;
@@ -117,4 +117,29 @@ async fn processes_that_open_a_new_file_at_once_all_succeed() {
             database.await.unwrap().unwrap();
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrations_wait_for_a_slow_process_and_go_on_when_it_leaves() {
+    let fixture = with_items().await;
+    let second = Database::open_sqlite(&fixture.path(), SqliteOptions::default()).unwrap();
+    let mut slow = second.session();
+    run(&mut slow, "BEGIN IMMEDIATE").await.unwrap();
+    run(&mut slow, "INSERT INTO item (name) VALUES ('lost')")
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let text = "INSERT INTO item (name) VALUES ('kept')";
+    std::fs::write(folder.path().join("1_row.sql"), text).unwrap();
+    let files = migrations::read(folder.path()).unwrap();
+    let database = fixture.database.clone();
+    let applying = tokio::spawn(async move { migrations::apply(&database, &files).await });
+    while fixture.database.statistics().lock_waits.get() == 0 {
+        assert!(!applying.is_finished(), "the migration did not wait");
+        tokio::task::yield_now().await;
+    }
+    drop(slow);
+    assert_eq!(applying.await.unwrap().unwrap().len(), 1);
+    let names = run(&mut second.session(), "SELECT name FROM item").await;
+    assert_eq!(names.unwrap().rows, [["kept".into()]]);
 }
