@@ -12,13 +12,13 @@ mod reload;
 mod start;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::fault::Faults;
-use crate::settings::AdminAddress;
+use crate::settings::{AdminAddress, STATE_DIRECTORY};
 
 pub use databases::Databases;
-pub use migrations::Migrations;
+pub use migrations::{Migrations, portability};
 pub use reload::Reloader;
 pub use start::{Serving, check};
 
@@ -41,6 +41,14 @@ pub struct ServingOptions {
     pub variables: Vec<String>,
     /// Whether a program reads the output.
     pub json: bool,
+}
+
+impl ServingOptions {
+    /// The folder of the state of the app in `folder`.
+    fn state_directory(&self, folder: &Path) -> PathBuf {
+        let given = self.state_dir.clone();
+        given.unwrap_or_else(|| folder.join(STATE_DIRECTORY))
+    }
 }
 
 /// The arguments of `terrace edge`.

@@ -9,7 +9,7 @@ use super::inputs::{config, manifest_folder};
 use super::open::make_state_directory;
 use super::{ServingOptions, StartError, failed};
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
-use crate::settings::{Config, Engine, STATE_DIRECTORY};
+use crate::settings::{Config, Engine};
 use crate::state;
 
 /// The databases by label. None is open.
@@ -25,10 +25,7 @@ impl Databases {
     /// All that is wrong with the settings.
     pub fn read(options: &ServingOptions) -> Result<Self, Faults> {
         let folder = manifest_folder(&options.manifest);
-        let state_directory: PathBuf = options
-            .state_dir
-            .clone()
-            .unwrap_or_else(|| folder.join(STATE_DIRECTORY));
+        let state_directory = options.state_directory(&folder);
         let config = config(options.config.as_deref(), &folder, &state_directory)?;
         Ok(Self {
             config,

@@ -26,10 +26,7 @@ impl AppInputs {
     /// Reads manifest and settings, and collects everything that is wrong in either of them.
     pub(super) fn read(options: &ServingOptions) -> Result<Self, Faults> {
         let folder = manifest_folder(&options.manifest);
-        let state_directory = options
-            .state_dir
-            .clone()
-            .unwrap_or_else(|| folder.join(STATE_DIRECTORY));
+        let state_directory = options.state_directory(&folder);
         let config = config(options.config.as_deref(), &folder, &state_directory);
         let app = App::load_for(&options.manifest, &options.only)
             .and_then(|app| only(app, &options.only));

@@ -108,9 +108,10 @@ impl Migrations {
                 let is_new = faults.0.is_empty();
                 // A table whose statement is refused is missing for the later ones, which are not wrong for that.
                 match refusal {
-                    Some(refusal) if is_new || refusal.cause != Cause::Unknown => {
+                    Some(mut refusal) if is_new || refusal.cause != Cause::Unknown => {
                         let at = range.start + refusal.place.offset;
-                        faults.0.push(source.fault(&(at..at), reason(refusal)));
+                        refusal.reason.insert_str(0, "not portable: ");
+                        faults.0.push(source.fault(&(at..at), portability(refusal)));
                     }
                     Some(_) | None => {}
                 }
@@ -120,8 +121,9 @@ impl Migrations {
     }
 }
 
-fn reason(refusal: Refusal) -> Reason {
-    let mut reason = Reason::new(format!("not portable: {}", refusal.reason));
+/// What is not portable, and what to write instead.
+pub fn portability(refusal: Refusal) -> Reason {
+    let mut reason = Reason::new(refusal.reason);
     reason.suggestion = refusal.portable.map(|portable| format!("write {portable}"));
     reason
 }

@@ -100,20 +100,12 @@ impl Translator<'_> {
     }
 
     fn text_function(&mut self, name: &str, arguments: &[Term]) -> Outcome<Option<Term>> {
-        let nullable = arguments.iter().any(|argument| argument.nullable);
-        let is_bytewise = arguments.iter().any(|argument| argument.is_bytewise);
-        let text = |text: String| {
-            Ok(Some(
-                Term::of(text, Kind::Text)
-                    .nullable(nullable)
-                    .bytewise(is_bytewise),
-            ))
-        };
-        let integer = |text: String| Ok(Some(Term::of(text, Kind::Integer).nullable(nullable)));
+        let text = result_of(arguments, Kind::Text);
+        let integer = result_of(arguments, Kind::Integer);
         match (name, arguments) {
             ("lower" | "upper", [one]) => {
                 let result = format!("{name}({} COLLATE \"C\")", self.text(one.clone())?);
-                Ok(Some(Term::of(result, Kind::Text).nullable(nullable)))
+                Ok(Some(Term::of(result, Kind::Text).nullable(one.nullable)))
             }
             ("trim" | "ltrim" | "rtrim", [one]) => {
                 let name = if name == "trim" { "btrim" } else { name };
@@ -139,16 +131,8 @@ impl Translator<'_> {
     }
 
     fn search_function(&mut self, name: &str, arguments: &[Term]) -> Outcome<Option<Term>> {
-        let nullable = arguments.iter().any(|argument| argument.nullable);
-        let is_bytewise = arguments.iter().any(|argument| argument.is_bytewise);
-        let text = |text: String| {
-            Ok(Some(
-                Term::of(text, Kind::Text)
-                    .nullable(nullable)
-                    .bytewise(is_bytewise),
-            ))
-        };
-        let integer = |text: String| Ok(Some(Term::of(text, Kind::Integer).nullable(nullable)));
+        let text = result_of(arguments, Kind::Text);
+        let integer = result_of(arguments, Kind::Integer);
         match (name, arguments) {
             ("replace", [one, from, to]) => {
                 let (one, from) = (self.text(one.clone())?, self.text(from.clone())?);
@@ -294,6 +278,16 @@ fn type_of(term: &Term) -> Term {
         _ => "'null'::text".to_owned(),
     };
     Term::of(text, Kind::Text).nullable(false)
+}
+
+/// Makes the result of a function that is `NULL` if one of its arguments is.
+fn result_of(arguments: &[Term], kind: Kind) -> impl Fn(String) -> Outcome<Option<Term>> {
+    let nullable = arguments.iter().any(|argument| argument.nullable);
+    let is_bytewise = kind == Kind::Text && arguments.iter().any(|argument| argument.is_bytewise);
+    move |text| {
+        let result = Term::of(text, kind).nullable(nullable);
+        Ok(Some(result.bytewise(is_bytewise)))
+    }
 }
 
 fn unknown(call: &Call<'_>) -> Box<Fault> {

@@ -1,6 +1,8 @@
 //! The kinds of values and the affinities of columns, as SQLite has them.
 //! Converting a value from one kind to another is left to [`super::convert`].
 
+use crate::value::Value;
+
 /// The kind of a value that is not `NULL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -15,6 +17,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind of a value; `None` is `NULL`.
+    #[must_use]
+    pub fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Integer(_) => Some(Self::Integer),
+            Value::Real(_) => Some(Self::Real),
+            Value::Text(_) => Some(Self::Text),
+            Value::Blob(_) => Some(Self::Blob),
+            Value::Null => None,
+        }
+    }
+
     /// The type of Postgres that holds it.
     #[must_use]
     pub fn postgres(self) -> &'static str {

@@ -14,7 +14,7 @@ use super::super::limits::SQL_STATEMENT_TIMEOUT;
 use super::{failed, parameter, with_database};
 use crate::clock;
 use crate::fault::{Fault, Reason, Source};
-use crate::serving::Databases;
+use crate::serving::{Databases, portability};
 
 /// The name of the statement in messages.
 const NAME: &str = "statement";
@@ -75,20 +75,10 @@ async fn translate(
 ) -> Result<Translation, CommandError> {
     let deadline = clock::now() + SQL_STATEMENT_TIMEOUT;
     let schema = database.session().schema(deadline).await.map_err(failed)?;
-    let kinds: Vec<_> = values.iter().map(kind).collect();
+    let kinds: Vec<_> = values.iter().map(Kind::of).collect();
     let translated = dialect::translate(text, &schema, &kinds);
     let translated = translated.map_err(|refusal| not_portable(text, refusal))?;
     Ok(Translation::new(translated.texts))
-}
-
-fn kind(value: &Value) -> Option<Kind> {
-    match value {
-        Value::Integer(_) => Some(Kind::Integer),
-        Value::Real(_) => Some(Kind::Real),
-        Value::Text(_) => Some(Kind::Text),
-        Value::Blob(_) => Some(Kind::Blob),
-        Value::Null => None,
-    }
 }
 
 /// A mistake in the statement is the user's; all else is a failure.
@@ -110,9 +100,8 @@ fn refused(text: &str, error: &Error) -> CommandError {
 }
 
 fn not_portable(text: &str, refusal: Refusal) -> CommandError {
-    let mut reason = Reason::new(refusal.reason);
-    reason.suggestion = refusal.portable.map(|portable| format!("write {portable}"));
-    at(text, refusal.place.offset, reason)
+    let offset = refusal.place.offset;
+    at(text, offset, portability(refusal))
 }
 
 /// A mistake at a place of the statement.

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::super::{Effect, FUNCTIONS, Kind, Refusal, Schema, Source, Translated, translate};
 use super::server::Server;
-use super::values::{Read, kind_of, postgres_type, sqlite_value, value_of};
+use super::values::{Read, postgres_type, sqlite_value, value_of};
 use crate::sql::Value;
 
 /// Errors of Postgres that are refusals by name: what a column cannot hold, a number that is too large, a query that is
@@ -106,7 +106,7 @@ impl Engines {
 
     /// Runs a statement on both engines. What only one of them did is undone.
     pub(super) fn run(&mut self, text: &str, values: &[Value], is_ordered: bool) -> Outcome {
-        let kinds: Vec<Option<Kind>> = values.iter().map(kind_of).collect();
+        let kinds: Vec<Option<Kind>> = values.iter().map(Kind::of).collect();
         if text.starts_with("INSERT") {
             self.align_rowids();
         }

@@ -6,16 +6,6 @@ use tokio_postgres::types::{FromSql, Type};
 use super::super::{Kind, decode_value};
 use crate::sql::Value;
 
-pub(super) fn kind_of(value: &Value) -> Option<Kind> {
-    match value {
-        Value::Integer(_) => Some(Kind::Integer),
-        Value::Real(_) => Some(Kind::Real),
-        Value::Text(_) => Some(Kind::Text),
-        Value::Blob(_) => Some(Kind::Blob),
-        Value::Null => None,
-    }
-}
-
 pub(super) fn postgres_type(kind: Kind) -> Type {
     match kind {
         Kind::Integer => Type::INT8,
