@@ -13,6 +13,15 @@ pub(crate) fn variables() -> impl Iterator<Item = (OsString, OsString)> {
     env::vars_os()
 }
 
+/// One variable that the settings name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
 /// Whether what is written to a terminal, or to something else, should be coloured.
 #[expect(
     clippy::disallowed_methods,

@@ -168,6 +168,9 @@ pub const UNFINISHED_FILE_HOURS: u64 = 1;
 /// How often a worker looks for instances that have been idle for too long.
 pub const REAP_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Most connections that a setting may allow to a database server, which takes a hundred by default for all its clients.
+pub const MAX_SQL_CONNECTIONS: u64 = 1_000;
+
 /// How long a start waits for another process that locks a database file. A shutdown of the process before this one
 /// takes no longer to put its files in order.
 pub const STATE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);

@@ -203,13 +203,40 @@ pub enum LogLevel {
 pub enum Engine {
     /// An SQLite file.
     Sqlite(PathBuf),
+    /// A database on a Postgres server.
+    Postgres(Postgres),
+}
+
+/// A database on a Postgres server, and how it is used.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Postgres {
+    /// The URL, which may hold a password.
+    pub url: String,
+    /// The password, if it is not in the URL.
+    pub password: Option<String>,
+    /// Most connections of this process.
+    pub connections: NonZeroUsize,
+    /// Whether statements are prepared under names.
+    pub prepared: bool,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = formatter.debug_struct("Postgres");
+        shown.field("connections", &self.connections);
+        shown
+            .field("prepared", &self.prepared)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Engine {
-    /// The file behind it, without links, `.` or `..`.
-    pub(crate) fn resolved_file(&self) -> PathBuf {
-        let Self::Sqlite(path) = self;
-        same_file::resolved(path)
+    /// What tells it from others: its file without links, `.` or `..`, or its URL.
+    pub(crate) fn place(&self) -> PathBuf {
+        match self {
+            Self::Sqlite(path) => same_file::resolved(path),
+            Self::Postgres(postgres) => PathBuf::from(&postgres.url),
+        }
     }
 }
 

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use futures::future;
 use parking_lot::Mutex;
-use storage::{OpenError, SqliteOptions, kv, sql};
+use storage::{OpenError, PostgresOptions, SqliteOptions, kv, sql};
 
 use crate::clock;
 use crate::limits::{STATE_CLOSE_TIMEOUT, STATE_OPEN_TIMEOUT};
 use crate::manifest::{App, LabelKind};
-use crate::settings::{Config, Engine};
+use crate::settings::{Config, Engine, Postgres};
 
 /// The open databases and stores.
 #[derive(Default)]
@@ -24,8 +24,8 @@ pub struct State {
 struct Opened {
     databases: BTreeMap<String, sql::Database>,
     stores: BTreeMap<String, kv::Store>,
-    /// Databases by file. Labels with the same file share its database, and with it one queue of writes.
-    database_files: BTreeMap<PathBuf, sql::Database>,
+    /// Databases by file or URL. Labels with the same one share its database, and with it one queue of writes, or one pool.
+    database_places: BTreeMap<PathBuf, sql::Database>,
     /// Stores by file. Several labels may share a file.
     store_files: BTreeMap<PathBuf, kv::Stores>,
 }
@@ -34,7 +34,7 @@ impl State {
     /// Opens the databases and stores of `app` that are not open yet. All labels are configured: the settings were checked.
     ///
     /// # Errors
-    /// The first file that can't be opened, with the reason. Files that were open stay open.
+    /// The first database or store that can't be opened, with the reason. Those that were open stay open.
     pub fn open(&self, config: &Config, app: &App) -> Result<(), OpenError> {
         let mut opened = self.opened.lock();
         for used in &app.labels {
@@ -81,7 +81,7 @@ impl State {
 
 impl Opened {
     fn files(&self) -> (Vec<sql::Database>, Vec<kv::Stores>) {
-        let databases = self.database_files.values().cloned().collect();
+        let databases = self.database_places.values().cloned().collect();
         (databases, self.store_files.values().cloned().collect())
     }
 
@@ -89,7 +89,7 @@ impl Opened {
         let Some(engine) = config.sql.get(label) else {
             return Ok(());
         };
-        let database = match self.database_files.entry(engine.resolved_file()) {
+        let database = match self.database_places.entry(engine.place()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(open_database(engine)?),
         };
@@ -101,7 +101,7 @@ impl Opened {
         let Some(engine @ Engine::Sqlite(path)) = config.kv.get(label) else {
             return Ok(());
         };
-        let stores = match self.store_files.entry(engine.resolved_file()) {
+        let stores = match self.store_files.entry(engine.place()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(kv::Stores::open_sqlite(path, options())?),
         };
@@ -115,8 +115,24 @@ impl Opened {
 /// # Errors
 /// If it can't be opened, with the reason.
 pub fn open_database(engine: &Engine) -> Result<sql::Database, OpenError> {
-    let Engine::Sqlite(path) = engine;
-    sql::Database::open_sqlite(path, options())
+    match engine {
+        Engine::Sqlite(path) => sql::Database::open_sqlite(path, options()),
+        Engine::Postgres(Postgres {
+            url,
+            password,
+            connections,
+            prepared,
+        }) => {
+            let options = PostgresOptions {
+                open_timeout: STATE_OPEN_TIMEOUT,
+                connections: *connections,
+                prepared: *prepared,
+                password: password.clone(),
+                ..PostgresOptions::default()
+            };
+            sql::Database::open_postgres(url, &options)
+        }
+    }
 }
 
 fn options() -> SqliteOptions {

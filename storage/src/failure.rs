@@ -7,22 +7,28 @@ pub enum EngineFailure {
     /// Another process held a lock for too long.
     #[error("the database is locked by another process; try again")]
     Busy,
-    /// Another process changed the database after this transaction had read it.
-    #[error("the database was changed by another process meanwhile; begin the transaction again")]
+    /// Others changed the database after this transaction had read it, or each waited for the other.
+    #[error("the database was changed by others meanwhile; begin the transaction again")]
     SerializationFailure,
     /// The disk is full, or the database has its largest size.
     #[error(
         "the database is full: there is no room left for the change; free disk space or delete rows"
     )]
     Full,
-    /// Too many statements wait for the writer.
-    #[error("too many writes are waiting already; try again later")]
+    /// The server cannot be reached, or takes no statements now.
+    #[error("the database server is not available: {message}")]
+    Unavailable {
+        /// The words of the server, or of the operating system.
+        message: String,
+    },
+    /// Too many statements wait for the writer or for a connection, or the server has too many connections.
+    #[error("too many statements are waiting already; try again later")]
     Overloaded,
     /// The deadline passed while the call waited or ran.
     #[error("the statement did not end before the deadline of its request")]
     DeadlineExceeded,
-    /// The deadline passed during the commit. The change may have been made.
-    #[error("the deadline passed during the commit: the change may or may not have been made")]
+    /// The deadline passed, or the connection broke, during the commit. The change may have been made.
+    #[error("the outcome of the commit is not known: the change may or may not have been made")]
     OutcomeUnknown,
     /// The disk failed. If this happened during a commit, the change may have been made.
     #[error("the database cannot be read or written: {message}")]
@@ -55,6 +61,7 @@ impl EngineFailure {
             Self::Busy => "busy",
             Self::SerializationFailure => "serialization-failure",
             Self::Full => "full",
+            Self::Unavailable { .. } => "unavailable",
             Self::Overloaded => "overloaded",
             Self::DeadlineExceeded => "deadline-exceeded",
             Self::OutcomeUnknown => "outcome-unknown",
@@ -73,6 +80,7 @@ impl EngineFailure {
             Self::Busy
             | Self::SerializationFailure
             | Self::Full
+            | Self::Unavailable { .. }
             | Self::Overloaded
             | Self::DeadlineExceeded
             | Self::Closed => true,

@@ -9,6 +9,14 @@ mod failure;
 pub mod kv;
 pub mod sql;
 mod value;
+// The end-to-end tests need the same server, and nothing else of this crate.
+#[cfg(test)]
+#[allow(
+    unreachable_pub,
+    reason = "the file is a public module of the end-to-end tests"
+)]
+#[path = "../../tests/src/postgres.rs"]
+mod test_server;
 
 pub use failure::EngineFailure;
-pub use sql::open::{OpenError, SqliteOptions};
+pub use sql::open::{OpenError, PostgresOptions, SqliteOptions};

@@ -16,6 +16,7 @@ pub mod load;
 pub mod log;
 pub mod metrics;
 pub mod portable;
+pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod realworld;

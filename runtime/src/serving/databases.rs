@@ -39,7 +39,7 @@ impl Databases {
     /// If there is no such label or no such database, or it cannot be opened.
     pub fn open(&self, label: &str) -> Result<Database, StartError> {
         self.open_if_present(label)?.ok_or_else(|| {
-            let Engine::Sqlite(path) = &self.config.sql[label];
+            let path = self.config.sql[label].place();
             let path = path.display();
             failed(format!(
                 "the database `{label}` does not exist yet: there is no {path}, which `terrace up` makes; name the app with `--from`, or its state with `--state-dir`"
@@ -53,8 +53,10 @@ impl Databases {
     /// If there is no such label, or the database cannot be opened.
     pub fn open_if_present(&self, label: &str) -> Result<Option<Database>, StartError> {
         let engine = self.engine(label)?;
-        let Engine::Sqlite(path) = engine;
-        if !path.exists() {
+        // A server's database exists, or opening it says that it does not.
+        if let Engine::Sqlite(path) = engine
+            && !path.exists()
+        {
             return Ok(None);
         }
         state::open_database(engine).map(Some).map_err(failed)

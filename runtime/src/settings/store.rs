@@ -1,22 +1,20 @@
 //! `[sql.LABEL]` and `[kv.LABEL]`: the database or the store behind each label.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use super::{DEFAULT_LABEL, Engine, not_yet, same_file};
+use storage::sql::DEFAULT_CONNECTIONS;
+
+use super::{DEFAULT_LABEL, Engine, Postgres, not_yet, same_file};
 use crate::document::{Table, Value};
+use crate::environment;
 use crate::fault::Reason;
+use crate::limits::MAX_SQL_CONNECTIONS;
 use crate::manifest::check_label;
 
 /// The schemes of engines that later versions have.
-const LATER: [&str; 6] = [
-    "postgres",
-    "postgresql",
-    "redis",
-    "rediss",
-    "libsql",
-    "citus",
-];
+const LATER: [&str; 4] = ["redis", "rediss", "libsql", "citus"];
 
 /// The databases and the key-value stores by label. `default` is among both even if the file does not name it.
 ///
@@ -29,8 +27,10 @@ pub(super) fn stores(
     let sql = section(root, "sql", directory, &state.join("default.db"));
     let kv = section(root, "kv", directory, &state.join("kv.db"));
     for (database, store) in sql.iter().flat_map(|a| kv.iter().map(move |b| (a, b))) {
-        let Engine::Sqlite(path) = &store.engine;
-        let Engine::Sqlite(other) = &database.engine;
+        let (Engine::Sqlite(path), Engine::Sqlite(other)) = (&store.engine, &database.engine)
+        else {
+            continue;
+        };
         if !same_file::is_same(path, other) {
             continue;
         }
@@ -101,21 +101,63 @@ fn engine<'d>(section: &str, entry: &Value<'d>, directory: &Path) -> Option<(Eng
     if let Some(replicas) = table.get("replicas") {
         replicas.report_key(not_yet("`replicas`"));
     }
+    let engine = url.as_ref().and_then(|url| {
+        let scheme = url
+            .string()?
+            .split_once(':')
+            .map_or("", |(scheme, _)| scheme);
+        if section == "sql" && ["postgres", "postgresql"].contains(&scheme) {
+            return postgres(&table, url);
+        }
+        let path = url.parsed(|url| sqlite_path(section, url))?;
+        Some(Engine::Sqlite(directory.join(path)))
+    });
     table.finish();
-    let url = url?;
-    let path = url.parsed(sqlite_path)?;
-    Some((Engine::Sqlite(directory.join(path)), url))
+    Some((engine?, url?))
+}
+
+/// The server of `postgres://…`. Whether its URL is right is seen when it is opened.
+fn postgres(table: &Table<'_>, url: &Value<'_>) -> Option<Engine> {
+    let connections = table.number("connections", 1, MAX_SQL_CONNECTIONS);
+    let connections = connections.and_then(|number| usize::try_from(number).ok());
+    let prepared = table.boolean("prepared").unwrap_or(true);
+    let password = match table.get("password_variable") {
+        Some(variable) => Some(variable.parsed(password)?),
+        None => None,
+    };
+    Some(Engine::Postgres(Postgres {
+        url: url.string()?.to_owned(),
+        password,
+        connections: NonZeroUsize::new(connections.unwrap_or(DEFAULT_CONNECTIONS))
+            .expect("neither the least number nor the default is zero"),
+        prepared,
+    }))
+}
+
+fn password(variable: &str) -> Result<String, Reason> {
+    environment::variable(variable).ok_or_else(|| {
+        let reason = format!("the environment variable `{variable}` is not set, or not UTF-8");
+        Reason::new(reason).help("set it to the password of the database's user")
+    })
 }
 
 /// The path of `sqlite:PATH`. Other URLs are not repeated in messages: they may hold passwords.
-fn sqlite_path(url: &str) -> Result<PathBuf, Reason> {
-    let help = "write `sqlite:PATH`, with a path relative to this file";
+fn sqlite_path(section: &str, url: &str) -> Result<PathBuf, Reason> {
+    let help = match section {
+        "sql" => {
+            "write `sqlite:PATH`, with a path relative to this file, or `postgres://USER@HOST/DATABASE`"
+        }
+        _ => "write `sqlite:PATH`, with a path relative to this file",
+    };
     let Some((scheme, path)) = url.split_once(':') else {
         return Err(Reason::new("the URL has no scheme").help(help));
     };
     match scheme {
         "sqlite" if path.is_empty() => Err(Reason::new("the URL has no path").help(help)),
         "sqlite" => Ok(PathBuf::from(path)),
+        "postgres" | "postgresql" => {
+            Err(Reason::new("key-value stores are in SQLite files only").help(help))
+        }
         _ if LATER.contains(&scheme) => Err(not_yet(&format!("`{scheme}:` URLs")).help(help)),
         _ => Err(Reason::new("the scheme of the URL is not known").help(help)),
     }

@@ -208,8 +208,8 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
         "does not have `replicas` yet",
     );
     check(
-        "[sql.default]\nurl = 'postgres://app@db/app'",
-        "does not have `postgres:` URLs yet",
+        "[kv.default]\nurl = 'postgres://app@db/app'",
+        "key-value stores are in SQLite files only",
     );
     check(
         "[kv.default]\nurl = 'redis://cache:6379/0'",

@@ -9,7 +9,6 @@ mod expressions;
 mod hostile;
 mod page;
 mod queries;
-mod server;
 mod sql_logic;
 mod statements;
 mod tables;

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::error::Error;
 use super::session::Session;
-use super::sqlite;
 use super::statistics::Statistics;
-use crate::sql::open::{OpenError, SqliteOptions};
+use super::{postgres, sqlite};
+use crate::sql::open::{OpenError, PostgresOptions, SqliteOptions};
 
 /// A database. Clones are the same database.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub struct Database(Engine);
 #[derive(Clone, Debug)]
 enum Engine {
     Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
 }
 
 impl Database {
@@ -32,11 +33,25 @@ impl Database {
             .map(Self)
     }
 
+    /// Opens the database of a Postgres server at `postgres://USER@HOST:PORT/DATABASE`, with the parameters of libpq. The schema
+    /// `terrace` is made in it if it is missing. It blocks the calling thread until the server has answered, at most for about
+    /// the open timeout.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]. No error repeats the URL's password.
+    pub fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self, OpenError> {
+        postgres::Database::open(url, options)
+            .map(Engine::Postgres)
+            .map(Self)
+    }
+
     /// A new session. It takes no resources until it is used.
     #[must_use]
     pub fn session(&self) -> Session {
         match &self.0 {
             Engine::Sqlite(database) => Session::on_sqlite(database.clone()),
+            Engine::Postgres(database) => Session::on_postgres(database.clone()),
         }
     }
 
@@ -45,19 +60,22 @@ impl Database {
     pub fn statistics(&self) -> &Statistics {
         match &self.0 {
             Engine::Sqlite(database) => database.statistics(),
+            Engine::Postgres(database) => database.statistics(),
         }
     }
 
-    /// The number of statements that wait for the writer.
+    /// The number of statements that wait: on SQLite for the writer, on Postgres for a connection.
     #[must_use]
-    pub fn waiting_writes(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         match &self.0 {
             Engine::Sqlite(database) => database.waiting_writes(),
+            Engine::Postgres(database) => database.waiting(),
         }
     }
 
     /// Closes the database, for a shutdown after the requests have ended. Statements that still run are stopped; later calls of
-    /// sessions fail with [`EngineFailure::Closed`](crate::EngineFailure::Closed). SQLite's log is moved into the file.
+    /// sessions fail with [`EngineFailure::Closed`](crate::EngineFailure::Closed). SQLite's log is moved into the file; on
+    /// Postgres, statements that still run may end.
     ///
     /// # Errors
     ///
@@ -65,6 +83,7 @@ impl Database {
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engine::Sqlite(database) => database.close(deadline).await,
+            Engine::Postgres(database) => database.close(deadline).await,
         }
     }
 
@@ -77,6 +96,7 @@ impl Database {
     pub(super) fn sqlite(&self) -> &sqlite::Database {
         match &self.0 {
             Engine::Sqlite(database) => database,
+            Engine::Postgres(_) => panic!("the test is of SQLite"),
         }
     }
 }

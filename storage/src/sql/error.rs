@@ -2,6 +2,7 @@
 //! The capability converts them to the errors of the guest's interface.
 
 use super::limits::{MAX_PARAMETERS, MAX_RESULT_BYTES, MAX_STATEMENT_BYTES};
+use crate::dialect::Refusal;
 use crate::failure::EngineFailure;
 
 /// What stands before the place in a message.
@@ -85,6 +86,21 @@ impl Error {
         };
         let (message, place) = message.rsplit_once(PLACE)?;
         Some((place.strip_suffix(')')?.parse().ok()?, message))
+    }
+
+    /// A statement that the dialect refuses, with its place as SQLite gives it.
+    pub(super) fn refused(refusal: &Refusal) -> Self {
+        let Refusal {
+            place,
+            reason,
+            portable,
+            ..
+        } = refusal;
+        let portable = portable.as_ref();
+        let instead = portable.map_or_else(String::new, |text| format!("; write {text} instead"));
+        Self::Statement {
+            message: format!("{reason}{instead}{PLACE}{})", place.offset),
+        }
     }
 
     /// The same error for a statement that has so many bytes fewer at its start.

@@ -80,3 +80,52 @@ pub const DEFAULT_OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest pause between two attempts while another process holds the lock.
 pub const MAX_BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// Connections to a Postgres server that a node opens unless a setting says otherwise. Each takes some megabytes and a process of
+/// the server, which has a hundred by default for all nodes. More statements wait, until their deadline.
+pub const DEFAULT_CONNECTIONS: usize = 16;
+
+/// Most statements that wait for a connection. More are refused at once, because they would only wait until their deadline.
+pub const MAX_WAITING_STATEMENTS: usize = 8_192;
+
+/// The time for opening a connection: some round trips and a handshake. After it the server counts as unreachable.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The age at which a connection is closed, so that connections move to a server that took over, and the server's memory for them
+/// is freed.
+pub const MAX_CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
+
+/// Shortest pause before the next attempt to connect after a failure. Until then requests fail at once.
+pub const MIN_RECONNECT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest pause between two attempts to connect. A server that returns is noticed after it at the latest.
+pub const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(2);
+
+/// Shortest pause before a statement runs again that others were in the way of.
+pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(2);
+
+/// Longest pause before a statement runs again. It is far below a request's deadline.
+pub const MAX_RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// The time that a session waits after a deadline for the thread of the connections: some waits for outcomes. After that the outcome
+/// is unknown.
+pub const MAX_REPLY_WAIT: Duration = Duration::from_secs(3);
+
+/// The time for which a node may translate with a schema without asking whether it changed. A change of the schema takes this much
+/// longer if there are other nodes.
+pub const SCHEMA_LEASE: Duration = Duration::from_millis(250);
+
+/// Most statements whose translation is remembered. The least recently used one is forgotten first.
+pub const TRANSLATION_CACHE_CAPACITY: usize = 2_048;
+
+/// Most memory of remembered translations for a database, in bytes. The least recently used ones are forgotten first.
+pub const MAX_TRANSLATION_BYTES: usize = 4 * 1024 * 1024;
+
+/// Statements that a connection keeps prepared. The least recently used one is dropped first.
+pub const PREPARED_CACHE_CAPACITY: usize = 256;
+
+/// Most text of the statements that a connection keeps prepared, in bytes; the server's plans take some times as much.
+pub const MAX_PREPARED_BYTES: usize = 512 * 1024;
+
+/// Oldest version of Postgres that is taken: older ones get no repairs any more and lack functions that translations use.
+pub const MIN_SERVER_VERSION: u32 = 13;

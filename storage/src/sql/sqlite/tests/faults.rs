@@ -206,7 +206,7 @@ async fn full_database_fails_the_large_write_of_a_group_and_not_the_small() {
         let sql = format!("INSERT INTO item (name) VALUES (zeroblob({size}))");
         tasks.push(tokio::spawn(async move { run(&mut session, &sql).await }));
     }
-    while database.waiting_writes() < 3 {
+    while database.waiting() < 3 {
         tokio::task::yield_now().await;
     }
     run(&mut holder, "COMMIT").await.unwrap();

@@ -1,0 +1,28 @@
+//! Postgres. A thread of its own drives all connections of a database ([`driver`]); a bounded pool lends them ([`pool`]). A
+//! statement is translated by [`crate::dialect`] with the schema that the database's own record gives ([`catalog`]).
+
+mod address;
+mod alone;
+mod breaker;
+mod catalog;
+mod connection;
+mod database;
+mod definitions;
+mod driver;
+mod failures;
+mod functions;
+mod job;
+mod open;
+mod plan;
+mod pool;
+mod session;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod transaction;
+mod translations;
+mod values;
+
+pub(crate) use database::Database;
+pub(crate) use session::Session;

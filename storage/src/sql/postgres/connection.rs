@@ -1,0 +1,340 @@
+//! One connection: it prepares and runs statements and reads their rows, and stops them at their deadline. Which statement runs
+//! in which transaction is left to others.
+
+use std::num::NonZeroUsize;
+use std::pin::pin;
+use std::time::Instant;
+
+use futures_core::Stream;
+use lru::LruCache;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::timeout;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{CancelToken, Client, RowStream, SimpleQueryMessage, Statement};
+
+use super::failures::Failed;
+use super::job::Stop;
+use super::tls::Connector;
+use super::translations::Translation;
+use super::values::{Bound, Received};
+use crate::clock;
+use crate::dialect::{Effect, Translated};
+use crate::sql::limits::{
+    MAX_CONNECTION_AGE, MAX_OUTCOME_WAIT, MAX_PREPARED_BYTES, MAX_RESULT_BYTES,
+    PREPARED_CACHE_CAPACITY,
+};
+use crate::value::Value;
+
+/// What a statement gave.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) rows: Vec<Vec<Value>>,
+    /// The rows that a change changed.
+    pub(super) changes: u64,
+    /// The rowid of the last row that was inserted.
+    pub(super) rowid: Option<i64>,
+}
+
+/// A connection. Only one statement runs on it at a time.
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: Client,
+    cancel: Cancel,
+    driving: AbortHandle,
+    prepared: Prepared,
+    /// Whether statements may be prepared under a name.
+    can_prepare: bool,
+    opened: Instant,
+    /// Whether it must not be used for another statement: it broke, or a request to cancel may still arrive.
+    is_spent: bool,
+    /// Whether a transaction may be open.
+    pub(super) in_transaction: bool,
+}
+
+impl Connection {
+    pub(super) fn new(
+        client: Client,
+        driving: &JoinHandle<()>,
+        connector: Connector,
+        can_prepare: bool,
+    ) -> Self {
+        let token = client.cancel_token();
+        Self {
+            client,
+            cancel: Cancel { token, connector },
+            driving: driving.abort_handle(),
+            prepared: Prepared::default(),
+            can_prepare,
+            opened: clock::now(),
+            is_spent: false,
+            in_transaction: false,
+        }
+    }
+
+    /// Whether it may serve another statement.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.is_spent
+            && !self.in_transaction
+            && !self.client.is_closed()
+            && clock::now() < self.opened + MAX_CONNECTION_AGE
+    }
+
+    /// Runs commands of the host's own and discards their results.
+    pub(super) async fn command(&mut self, text: &str, stop: &mut Stop<'_>) -> Result<(), Failed> {
+        let work = async { self.client.batch_execute(text).await.map_err(Failed::from) };
+        let (result, is_clean) = until_stopped(&self.cancel, stop, work).await;
+        self.note(result, is_clean)
+    }
+
+    /// Runs a query of the host's own. Its values are texts.
+    pub(super) async fn texts(
+        &mut self,
+        query: &str,
+        stop: &mut Stop<'_>,
+    ) -> Result<Vec<Vec<String>>, Failed> {
+        let work = async {
+            let messages = self.client.simple_query(query).await?;
+            let rows = messages.into_iter().filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            });
+            let texts = rows.map(|row| {
+                let texts = (0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned());
+                texts.collect()
+            });
+            Ok(texts.collect())
+        };
+        let (result, is_clean) = until_stopped(&self.cancel, stop, work).await;
+        self.note(result, is_clean)
+    }
+
+    /// Runs a change of the host's own with values.
+    pub(super) async fn change(
+        &mut self,
+        text: &str,
+        values: &[(&(dyn ToSql + Sync), Type)],
+        stop: &mut Stop<'_>,
+    ) -> Result<(), Failed> {
+        let work = async {
+            let changed = self.client.execute_typed(text, values).await;
+            changed.map(drop).map_err(Failed::from)
+        };
+        let (result, is_clean) = until_stopped(&self.cancel, stop, work).await;
+        self.note(result, is_clean)
+    }
+
+    /// Runs a statement of a guest, and right before it the commands `before`, without waiting in between.
+    pub(super) async fn run(
+        &mut self,
+        before: &str,
+        translation: &Translation,
+        values: Vec<(Bound<'_>, Type)>,
+        stop: &mut Stop<'_>,
+    ) -> Result<Answer, Failed> {
+        let cancel = self.cancel.clone();
+        let work = self.attempt(before, translation, values);
+        let (result, is_clean) = until_stopped(&cancel, stop, work).await;
+        self.note(result, is_clean)
+    }
+
+    async fn attempt(
+        &mut self,
+        before: &str,
+        translation: &Translation,
+        values: Vec<(Bound<'_>, Type)>,
+    ) -> Result<Answer, Failed> {
+        let client = &self.client;
+        let before = async {
+            match before {
+                "" => Ok(()),
+                before => client.batch_execute(before).await,
+            }
+        };
+        let rows = if !self.can_prepare {
+            let query = client.query_typed_raw(translation.text(), values);
+            let (before, rows) = tokio::join!(biased; before, query);
+            before?;
+            rows?
+        } else if let Some(statement) = self.prepared.get(translation.id) {
+            let values = values.into_iter().map(|(value, _)| value);
+            let query = client.query_raw(&statement, values.collect::<Vec<_>>());
+            let (before, rows) = tokio::join!(biased; before, query);
+            before?;
+            rows?
+        } else {
+            let (values, types): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+            let prepare = client.prepare_typed(translation.text(), &types);
+            let (before, statement) = tokio::join!(biased; before, prepare);
+            before?;
+            let statement = statement?;
+            self.prepared.remember(translation, &statement);
+            client.query_raw(&statement, values).await?
+        };
+        collect(rows, &translation.translated, &self.cancel).await
+    }
+
+    /// Notes what a statement did to the connection.
+    fn note<T>(&mut self, result: Result<T, Failed>, is_clean: bool) -> Result<T, Failed> {
+        let is_fatal = match &result {
+            Err(Failed::Lost(_)) => true,
+            // The server ends the connection, or the prepared statements are not there: a pooler is in between.
+            Err(failed) => {
+                failed.code().starts_with("57P") || matches!(failed.code(), "26000" | "42P05")
+            }
+            Ok(_) => false,
+        };
+        if is_fatal {
+            self.driving.abort();
+        }
+        self.is_spent |= is_fatal || !is_clean;
+        result
+    }
+
+    /// Forgets the prepared statements.
+    pub(super) fn forget(&mut self) {
+        self.prepared = Prepared::default();
+    }
+}
+
+/// How to cancel the statement that runs on a connection.
+#[derive(Clone)]
+struct Cancel {
+    token: CancelToken,
+    connector: Connector,
+}
+
+impl std::fmt::Debug for Cancel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Cancel")
+    }
+}
+
+impl Cancel {
+    /// Asks the server to cancel. That it fails, the statement shows.
+    async fn send(&self) {
+        let _ = self.token.cancel_query(self.connector.clone()).await;
+    }
+}
+
+/// Runs `work` and cancels it when it must stop. Says also whether the connection is clean: a request to cancel that stopped
+/// nothing may still arrive, and would stop the next statement.
+async fn until_stopped<T>(
+    cancel: &Cancel,
+    stop: &mut Stop<'_>,
+    work: impl Future<Output = Result<T, Failed>>,
+) -> (Result<T, Failed>, bool) {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        result = &mut work => return (result, true),
+        () = stop.reached() => {}
+    }
+    let ended = async { tokio::join!(cancel.send(), work).1 };
+    match timeout(MAX_OUTCOME_WAIT, ended).await {
+        Ok(Err(failed)) if failed.code() == "57014" => (Err(Failed::Stopped), true),
+        Ok(result) => (result, false),
+        Err(_) => {
+            let message = "the server did not answer in time".to_owned();
+            (Err(Failed::Lost(message)), false)
+        }
+    }
+}
+
+/// Reads the rows as they arrive, up to the limit.
+async fn collect(
+    rows: RowStream,
+    translated: &Translated,
+    cancel: &Cancel,
+) -> Result<Answer, Failed> {
+    let mut answer = Answer::default();
+    let (mut size, mut count) = (0, 0);
+    let width = translated.columns.len();
+    let mut rows = pin!(rows);
+    while let Some(row) = std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await {
+        let row = row?;
+        count += 1;
+        let expected = width + usize::from(translated.has_rowid);
+        if row.len() < expected {
+            return Err(Failed::OtherColumns(
+                "the table has other columns".to_owned(),
+            ));
+        }
+        let value = |at: usize| {
+            let value = row.try_get::<_, Received>(at);
+            value
+                .map(|value| value.0)
+                .map_err(|error| Failed::OtherColumns(super::failures::words(&error)))
+        };
+        if translated.has_rowid
+            && let Value::Integer(rowid) = value(width)?
+        {
+            answer.rowid = Some(rowid);
+        }
+        if width == 0 {
+            continue;
+        }
+        let values = (0..width).map(value).collect::<Result<Vec<_>, _>>()?;
+        size += size_of::<Vec<Value>>() + values.iter().map(Value::size).sum::<usize>();
+        if size > MAX_RESULT_BYTES {
+            answer.rows = Vec::new();
+            cancel.send().await;
+            while let Some(row) =
+                std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await
+            {
+                if row.is_err() {
+                    break;
+                }
+            }
+            return Err(Failed::TooLarge);
+        }
+        answer.rows.push(values);
+    }
+    answer.changes = match translated.effect {
+        Effect::Write => rows.rows_affected().unwrap_or(count),
+        _ => 0,
+    };
+    Ok(answer)
+}
+
+/// Prepared statements by the number of their translation, bounded by number and bytes.
+#[derive(Debug)]
+struct Prepared {
+    statements: LruCache<u64, (Statement, usize)>,
+    bytes: usize,
+}
+
+impl Default for Prepared {
+    fn default() -> Self {
+        let capacity =
+            NonZeroUsize::new(PREPARED_CACHE_CAPACITY).expect("the capacity is not zero");
+        Self {
+            statements: LruCache::new(capacity),
+            bytes: 0,
+        }
+    }
+}
+
+impl Prepared {
+    fn get(&mut self, id: u64) -> Option<Statement> {
+        let (statement, _) = self.statements.get(&id)?;
+        Some(statement.clone())
+    }
+
+    fn remember(&mut self, translation: &Translation, statement: &Statement) {
+        if !translation.is_short {
+            return;
+        }
+        let bytes = translation.text().len();
+        self.bytes += bytes;
+        let entry = (statement.clone(), bytes);
+        if let Some((_, (_, forgotten))) = self.statements.push(translation.id, entry) {
+            self.bytes -= forgotten;
+        }
+        while self.bytes > MAX_PREPARED_BYTES {
+            let Some((_, (_, forgotten))) = self.statements.pop_lru() else {
+                break;
+            };
+            self.bytes -= forgotten;
+        }
+    }
+}

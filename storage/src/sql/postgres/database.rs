@@ -1,0 +1,182 @@
+//! A database on Postgres: its pool, its schema and its thread. Sessions decide which statements run together.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, mpsc as thread_channel};
+use std::time::{Duration, Instant};
+
+use super::address::Address;
+use super::catalog::{Catalog, Known};
+use super::definitions::{NODE, Node};
+use super::driver::Driver;
+use super::failures::Failed;
+use super::job::Stop;
+use super::open;
+use super::pool::{Checkout, Pool};
+use super::statement::needs_connection;
+use super::tls::Connector;
+use super::translations::Translation;
+use crate::clock;
+use crate::sql::error::Error;
+use crate::sql::open::{OpenError, PostgresOptions};
+use crate::sql::statistics::Statistics;
+use crate::value::Value;
+
+/// A database on a Postgres server. Clones are the same database.
+#[derive(Clone, Debug)]
+pub(crate) struct Database(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: Arc<Pool>,
+    catalog: Arc<Catalog>,
+    statistics: Arc<Statistics>,
+    /// The name of this node at the server.
+    node: String,
+    transaction_idle: Duration,
+    driver: Driver,
+}
+
+/// A statement with its translation, and a connection if it needs one.
+pub(super) struct Ready {
+    pub(super) known: Arc<Known>,
+    pub(super) translation: Arc<Translation>,
+    pub(super) checkout: Option<Checkout>,
+}
+
+impl Database {
+    /// Reaches the server and judges it; makes what the engine keeps there if it is missing. It blocks the calling thread.
+    pub(crate) fn open(url: &str, options: &PostgresOptions) -> Result<Self, OpenError> {
+        let node = format!("{NODE}{:016x}", RandomState::new().hash_one(url));
+        let address = Address::read(url, options, &node)?;
+        let connector = Connector::new(&address)?;
+        let driver = Driver::start().map_err(|source| OpenError::Thread { source })?;
+        let (catalog, statistics) = (Arc::<Catalog>::default(), Arc::<Statistics>::default());
+        let pool = Pool::new(
+            address.config.clone(),
+            connector.clone(),
+            options.connections.get(),
+            options.prepared,
+            Arc::clone(&statistics),
+        );
+        let (done, opened) = thread_channel::channel();
+        let (shown, known) = (address.shown.clone(), Arc::clone(&catalog));
+        let deadline = clock::now() + options.open_timeout;
+        driver.spawn(async move {
+            // Nobody waits any more if the deadline is long gone.
+            let _ = done.send(open::open(&address, &connector, known, deadline).await);
+        });
+        let patience = options.open_timeout.saturating_mul(2);
+        let outcome = opened.recv_timeout(patience);
+        outcome.unwrap_or(Err(OpenError::Unreachable {
+            server: shown,
+            message: "it does not answer in time".to_owned(),
+        }))?;
+        Ok(Self(Arc::new(Inner {
+            pool,
+            catalog,
+            statistics,
+            node,
+            transaction_idle: options.transaction_idle,
+            driver,
+        })))
+    }
+
+    pub(crate) fn statistics(&self) -> &Statistics {
+        &self.0.statistics
+    }
+
+    /// The number of statements that wait for a connection.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.pool.waiting()
+    }
+
+    /// Waits for the statements that run, and closes the connections.
+    pub(crate) async fn close(&self, deadline: Instant) -> Result<(), Error> {
+        let mut stop = Stop::at(deadline);
+        Ok(self.0.pool.close(&mut stop).await?)
+    }
+
+    /// Runs a task to its end on the thread of the connections, even if its caller leaves.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.driver.spawn(task);
+    }
+
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    pub(super) fn transaction_idle(&self) -> Duration {
+        self.0.transaction_idle
+    }
+
+    pub(super) fn node(&self) -> Node<'_> {
+        Node {
+            name: &self.0.node,
+            is_seen: self.0.pool.can_prepare(),
+        }
+    }
+
+    /// Notes that prepared statements are lost between two uses. Whether they were.
+    pub(super) fn note_pooler(&self, failed: &Failed) -> bool {
+        let is_pooler = matches!(failed.code(), "26000" | "42P05") && self.0.pool.can_prepare();
+        if is_pooler {
+            self.0.pool.stop_preparing();
+        }
+        is_pooler
+    }
+
+    /// Borrows a connection for a transaction.
+    pub(super) async fn checkout_for_transaction(
+        &self,
+        stop: &mut Stop<'_>,
+    ) -> Result<Checkout, Error> {
+        let checkout = self.0.pool.checkout_for_transaction(stop).await?;
+        // While this node had no connection, another could not see it, and did not wait for it.
+        if checkout.is_new {
+            self.catalog().doubt();
+        }
+        Ok(checkout)
+    }
+
+    /// Translates a statement that stands alone, and borrows the connection that it needs.
+    pub(super) async fn ready(
+        &self,
+        sql: &str,
+        parameters: &[Value],
+        stop: &mut Stop<'_>,
+    ) -> Result<Ready, Error> {
+        let catalog = self.catalog();
+        let mut held: Option<Checkout> = None;
+        loop {
+            let known = match catalog.valid() {
+                Some(known) => known,
+                None => {
+                    let mut checkout = match held.take() {
+                        Some(checkout) => checkout,
+                        None => self.0.pool.checkout(stop).await?,
+                    };
+                    let known = catalog.verify(checkout.connection(), stop).await?;
+                    held = Some(checkout);
+                    known
+                }
+            };
+            let translation = known.translate(sql, parameters)?;
+            if needs_connection(translation.translated.effect) && held.is_none() {
+                let checkout = self.0.pool.checkout(stop).await?;
+                // While this node had no connection, another could not see it, and did not wait for it.
+                if checkout.is_new {
+                    catalog.doubt();
+                }
+                held = Some(checkout);
+                if !catalog.is_valid(&known) {
+                    continue;
+                }
+            }
+            return Ok(Ready {
+                known,
+                translation,
+                checkout: held,
+            });
+        }
+    }
+}

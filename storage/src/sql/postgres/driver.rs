@@ -1,0 +1,45 @@
+//! The thread that drives all connections of a database, whichever thread asks. It ends with the last value that needs it.
+
+use std::io;
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A thread with a runtime.
+///
+/// The workers of a server come and go and are busy with guests; a connection outlives them and is used by all.
+#[derive(Debug)]
+pub(super) struct Driver {
+    handle: Handle,
+    /// Dropping it ends the thread.
+    _end: oneshot::Sender<()>,
+}
+
+impl Driver {
+    /// # Errors
+    ///
+    /// If the operating system starts no thread.
+    pub(super) fn start() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel::<()>();
+        let drive = move || {
+            // The sender is only ever dropped.
+            let _ = runtime.block_on(ended);
+        };
+        thread::Builder::new()
+            .name("postgres".to_owned())
+            .spawn(drive)?;
+        Ok(Self { handle, _end: end })
+    }
+
+    /// Runs a task to its end on the thread.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.handle.spawn(task)
+    }
+}

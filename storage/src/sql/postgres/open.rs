@@ -1,0 +1,120 @@
+//! Opens a database: the server is reached and judged, and the schema `terrace` made, before anything is served.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::time::timeout_at;
+
+use super::address::Address;
+use super::catalog::Catalog;
+use super::connection::Connection;
+use super::failures::{self, Failed};
+use super::functions;
+use super::job::Stop;
+use super::pool;
+use super::tls::Connector;
+use crate::sql::limits::MIN_SERVER_VERSION;
+use crate::sql::open::OpenError;
+
+/// Reaches the server, and makes and reads what the engine keeps there.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub(super) async fn open(
+    address: &Address,
+    connector: &Connector,
+    catalog: Arc<Catalog>,
+    deadline: Instant,
+) -> Result<(), OpenError> {
+    let failed = |message: String| OpenError::Server {
+        server: address.shown.clone(),
+        message,
+    };
+    let connecting = pool::connect(&address.config, connector, false);
+    let mut connection = match timeout_at(deadline.into(), connecting).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return Err(unconnected(&error, address)),
+        Err(_) => return Err(failed("it does not answer in time".to_owned())),
+    };
+    let mut stop = Stop::at(deadline);
+    judge(address, &mut connection, &mut stop).await?;
+    let made = functions::make(&mut connection, &mut stop).await;
+    made.map_err(|error| unmade(&error, address))?;
+    let schema = connection.texts("SELECT current_schema()", &mut stop).await;
+    let schema = schema.map_err(|error| failed(error.error().to_string()))?;
+    if schema
+        .first()
+        .is_none_or(|row| ["", "terrace"].contains(&row[0].as_str()))
+    {
+        let advice = "tables have no schema of their own: set the user's search_path to `public`";
+        return Err(failed(advice.to_owned()));
+    }
+    let verified = catalog.verify(&mut connection, &mut stop).await;
+    verified.map_err(|error| failed(error.to_string()))?;
+    // This connection ends here. What is known is asked for again on the first of the pool.
+    catalog.doubt();
+    Ok(())
+}
+
+fn unconnected(error: &tokio_postgres::Error, address: &Address) -> OpenError {
+    let server = address.shown.clone();
+    let message = failures::words(error);
+    let code = error.code().map(|code| code.code().to_owned());
+    match code.as_deref().and_then(|code| code.get(..2)) {
+        Some("28") => OpenError::Denied { server, message },
+        Some("3D") => OpenError::NoSuchDatabase { server },
+        Some(_) => OpenError::Server { server, message },
+        None if message.contains("TLS handshake") => OpenError::Certificate { server, message },
+        None if message.contains("password missing") || message.contains("authentication") => {
+            OpenError::Denied { server, message }
+        }
+        None => OpenError::Unreachable { server, message },
+    }
+}
+
+fn unmade(error: &Failed, address: &Address) -> OpenError {
+    let server = address.shown.clone();
+    let message = error.error().to_string();
+    match error.code() {
+        "42501" => OpenError::Rights { server, message },
+        _ => OpenError::Server { server, message },
+    }
+}
+
+/// Refuses servers that are too old, or that take no writes.
+async fn judge(
+    address: &Address,
+    connection: &mut Connection,
+    stop: &mut Stop<'_>,
+) -> Result<(), OpenError> {
+    let server = || address.shown.clone();
+    let query = "SELECT current_setting('server_version_num'), current_setting('server_version'), \
+         current_setting('transaction_read_only'), pg_is_in_recovery(), current_setting('server_encoding')";
+    let rows = connection.texts(query, stop).await;
+    let rows = rows.map_err(|error| OpenError::Server {
+        server: server(),
+        message: error.error().to_string(),
+    })?;
+    let [number, version, read_only, in_recovery, encoding]: [String; 5] = rows
+        .into_iter()
+        .next()
+        .and_then(|row| row.try_into().ok())
+        .unwrap_or_default();
+    if number.parse::<u32>().unwrap_or(0) < MIN_SERVER_VERSION * 10_000 {
+        return Err(OpenError::TooOld {
+            server: server(),
+            version,
+        });
+    }
+    if read_only == "on" || in_recovery == "t" {
+        return Err(OpenError::ReadOnly { server: server() });
+    }
+    if encoding != "UTF8" {
+        return Err(OpenError::Server {
+            server: server(),
+            message: format!("the database's encoding is {encoding}; make one with UTF8"),
+        });
+    }
+    Ok(())
+}

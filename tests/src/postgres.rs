@@ -1,0 +1,240 @@
+//! A Postgres server of a test's own: a temporary folder, a socket in it, and no care for what a crash of the machine would
+//! lose. The tests of the crate `terrace-storage` include this file too.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use tempfile::TempDir;
+
+/// The user that runs the server where the test runs as root, which Postgres refuses.
+const USER: &str = "nobody";
+
+/// Newest first.
+const FOLDERS: [&str; 4] = [
+    "/usr/lib/postgresql/18/bin",
+    "/usr/lib/postgresql/17/bin",
+    "/usr/lib/postgresql/16/bin",
+    "/usr/lib/postgresql/15/bin",
+];
+
+/// A running server, which ends with the value.
+#[derive(Debug)]
+pub struct Server {
+    process: Child,
+    folder: TempDir,
+    is_root: bool,
+    settings: Vec<String>,
+}
+
+impl Server {
+    /// Makes a database cluster and starts a server on it.
+    ///
+    /// # Panics
+    /// When there is no Postgres on this machine.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts a server with further settings: `name=value`.
+    ///
+    /// # Panics
+    /// When there is no Postgres on this machine.
+    #[must_use]
+    pub fn with(settings: &[&str]) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("terrace-postgres-")
+            .tempdir_in("/tmp")
+            .expect("a test has room for a folder");
+        let is_root = is_root();
+        if is_root {
+            run(Command::new("chown").arg(USER).arg(folder.path()));
+        }
+        copy_cluster(is_root, &folder.path().join("data"));
+        let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let process = start(is_root, folder.path(), &settings);
+        Self {
+            process,
+            folder,
+            is_root,
+            settings,
+        }
+    }
+
+    /// The folder of its socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The URL of its database.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let socket = self.socket().display().to_string().replace('/', "%2F");
+        format!("postgres://terrace@{socket}/postgres")
+    }
+
+    /// Kills it at once, as a crash would.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(&mut self) {
+        // `setpriv` became the server, so this kills the server.
+        self.process.kill().expect("the server runs");
+        self.process.wait().expect("the server is a child");
+        // Its children notice that it is gone, and end. Until then a new one refuses to start.
+        let pid = self.folder.path().join("data/postmaster.pid");
+        let _ = std::fs::remove_file(pid);
+    }
+
+    /// Starts it again on the same data.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        self.process = start(self.is_root, self.folder.path(), &self.settings);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Copies an empty cluster, which the first test on a machine makes: that takes seconds.
+fn copy_cluster(is_root: bool, data: &Path) {
+    let binaries = binaries();
+    let user = if is_root { "root" } else { "user" };
+    let version = binaries.display().to_string().replace('/', "-");
+    let template = std::env::temp_dir().join(format!("terrace-postgres-template-{user}{version}"));
+    if !template.exists() {
+        let made = tempfile::Builder::new()
+            .prefix("terrace-postgres-")
+            .tempdir_in(std::env::temp_dir())
+            .expect("a test has room for a folder");
+        if is_root {
+            run(Command::new("chown").arg(USER).arg(made.path()));
+        }
+        make_cluster(is_root, &binaries, &made.path().join("data"));
+        // If another test was faster, this one goes.
+        let _ = std::fs::rename(made.path().join("data"), &template);
+    }
+    run(as_user(is_root, Path::new("cp"))
+        .arg("-a")
+        .arg(&template)
+        .arg(data));
+}
+
+fn make_cluster(is_root: bool, binaries: &Path, data: &Path) {
+    let mut initdb = as_user(is_root, &binaries.join("initdb"));
+    initdb
+        .args([
+            "--username=terrace",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-sync",
+        ])
+        // Another order of text than SQLite's, so that a forgotten collation is seen.
+        .args([
+            "--locale=C.UTF-8",
+            "--locale-provider=icu",
+            "--icu-locale=en-US",
+        ])
+        .arg("--pgdata")
+        .arg(data)
+        .stdout(Stdio::null());
+    run(&mut initdb);
+}
+
+fn start(is_root: bool, folder: &Path, further: &[String]) -> Child {
+    let mut postgres = as_user(is_root, &binaries().join("postgres"));
+    postgres
+        .arg("-D")
+        .arg(folder.join("data"))
+        .arg("-k")
+        .arg(folder);
+    let settings = [
+        "listen_addresses=",
+        "fsync=off",
+        "full_page_writes=off",
+        "autovacuum=off",
+        "jit=off",
+        "log_min_messages=log",
+        "shared_buffers=64MB",
+        // A second by default, for each deadlock.
+        "deadlock_timeout=20ms",
+    ];
+    for setting in settings
+        .into_iter()
+        .chain(further.iter().map(String::as_str))
+    {
+        postgres.args(["-c", setting]);
+    }
+    let mut process = postgres
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the tests need postgresql-15");
+    wait_until_ready(&mut process);
+    process
+}
+
+/// The folder of `initdb` and `postgres`; empty where they are in `PATH`.
+fn binaries() -> PathBuf {
+    let folder = FOLDERS
+        .iter()
+        .map(Path::new)
+        .find(|folder| folder.join("postgres").exists());
+    folder.map_or_else(PathBuf::new, Path::to_owned)
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.expect("`id` is everywhere").stdout == b"0\n"
+}
+
+fn as_user(is_root: bool, program: &Path) -> Command {
+    if !is_root {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args([
+            "--reuid",
+            USER,
+            "--regid",
+            "nogroup",
+            "--clear-groups",
+            "--pdeathsig",
+            "KILL",
+        ])
+        .arg(program)
+        .current_dir("/");
+    command
+}
+
+fn run(command: &mut Command) {
+    let status = command.status();
+    let succeeded = status.as_ref().is_ok_and(ExitStatus::success);
+    assert!(
+        succeeded,
+        "{command:?} {status:?}; the tests need postgresql-15"
+    );
+}
+
+fn wait_until_ready(process: &mut Child) {
+    let stderr = process.stderr.take().expect("the output is piped");
+    let mut lines = BufReader::new(stderr).lines();
+    let mut said = Vec::new();
+    let ready = lines.any(|line| {
+        let line = line.unwrap_or_default();
+        let is_ready = line.contains("ready to accept connections");
+        said.push(line);
+        is_ready
+    });
+    assert!(ready, "the server ended: {said:?}");
+    // A full pipe would stop the server.
+    std::thread::spawn(move || lines.for_each(drop));
+}
