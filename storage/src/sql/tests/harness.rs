@@ -93,7 +93,10 @@ impl Fixture {
 
     /// The same database as another process opens it.
     pub(in crate::sql) fn another(&self) -> Database {
-        Database::open_sqlite(&self.path(), SqliteOptions::default()).unwrap()
+        match &self.server {
+            Some(server) => Database::open_postgres(&server.url(), &patient()).unwrap(),
+            None => Database::open_sqlite(&self.path(), SqliteOptions::default()).unwrap(),
+        }
     }
 
     /// The file of a database on SQLite.
