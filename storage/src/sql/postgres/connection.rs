@@ -2,13 +2,14 @@
 //! in which transaction is left to others.
 
 use std::num::NonZeroUsize;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Instant;
 
 use futures_core::Stream;
 use lru::LruCache;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{CancelToken, Client, RowStream, SimpleQueryMessage, Statement};
 
@@ -77,6 +78,11 @@ impl Connection {
             && !self.in_transaction
             && !self.client.is_closed()
             && clock::now() < self.opened + MAX_CONNECTION_AGE
+    }
+
+    /// Whether a request to cancel may still arrive, or the connection broke.
+    pub(super) fn is_spent(&self) -> bool {
+        self.is_spent
     }
 
     /// Runs commands of the host's own and discards their results.
@@ -170,7 +176,13 @@ impl Connection {
             self.prepared.remember(translation, &statement);
             client.query_raw(&statement, values).await?
         };
-        collect(rows, &translation.translated, &self.cancel).await
+        collect(
+            rows,
+            &translation.translated,
+            &self.cancel,
+            &mut self.is_spent,
+        )
+        .await
     }
 
     /// Notes what a statement did to the connection.
@@ -245,6 +257,7 @@ async fn collect(
     rows: RowStream,
     translated: &Translated,
     cancel: &Cancel,
+    is_spent: &mut bool,
 ) -> Result<Answer, Failed> {
     let mut answer = Answer::default();
     let (mut size, mut count) = (0, 0);
@@ -276,15 +289,8 @@ async fn collect(
         let values = (0..width).map(value).collect::<Result<Vec<_>, _>>()?;
         size += size_of::<Vec<Value>>() + values.iter().map(Value::size).sum::<usize>();
         if size > MAX_RESULT_BYTES {
-            answer.rows = Vec::new();
-            cancel.send().await;
-            while let Some(row) =
-                std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await
-            {
-                if row.is_err() {
-                    break;
-                }
-            }
+            drop(answer);
+            *is_spent |= !discard(rows, cancel).await;
             return Err(Failed::TooLarge);
         }
         answer.rows.push(values);
@@ -294,6 +300,23 @@ async fn collect(
         _ => 0,
     };
     Ok(answer)
+}
+
+/// Reads the rest of a result without keeping it, and cancels the statement if that is long. Says whether the connection is clean:
+/// a request to cancel that stopped nothing may still arrive.
+async fn discard(mut rows: Pin<&mut RowStream>, cancel: &Cancel) -> bool {
+    let mut patience = MAX_RESULT_BYTES;
+    loop {
+        let is_cancelled = patience == 0;
+        match std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await {
+            None => return !is_cancelled,
+            Some(Err(error)) => return error.code() == Some(&SqlState::QUERY_CANCELED),
+            Some(Ok(row)) => patience = patience.saturating_sub(row.raw_size_bytes()),
+        }
+        if patience == 0 && !is_cancelled {
+            cancel.send().await;
+        }
+    }
 }
 
 /// Prepared statements by the number of their translation, bounded by number and bytes.

@@ -281,7 +281,7 @@ impl Open {
 
     /// Undoes a statement that failed.
     async fn go_back(&mut self, failed: &Failed) -> Result<(), Outcome> {
-        if matches!(failed, Failed::Lost(_)) {
+        if self.checkout.connection().is_spent() {
             return Err(Outcome::lost(failed.error()));
         }
         let mut stop = Stop::at(clock::now() + MAX_OUTCOME_WAIT);
