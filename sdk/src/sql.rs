@@ -42,6 +42,10 @@ pub enum Error {
     /// The database refused the statement or could not run it. The text comes from the database.
     #[error("the statement failed: {0}")]
     Statement(String),
+    /// Others changed the database meanwhile, so the transaction cannot go on: roll it back and begin it again. A batch and a
+    /// migration do that by themselves.
+    #[error("the database was changed by others meanwhile; begin the transaction again")]
+    Conflict,
     /// The host has no transactions over several calls, such as D1.
     #[error("{0} is not possible on D1: give all statements of a transaction to Connection::batch")]
     NoTransaction(String),
@@ -155,7 +159,7 @@ impl Connection {
 
     /// Runs all statements or none, in order, and returns the rows of each.
     ///
-    /// No other writer runs between them. If the future is dropped half-way, the host rolls back.
+    /// The effect is as if no other writer ran between them. If others are in the way, the batch runs again. If the future is dropped half-way, the host rolls back.
     ///
     /// # Errors
     ///

@@ -18,6 +18,9 @@ const FOLDERS: [&str; 4] = [
     "/usr/lib/postgresql/15/bin",
 ];
 
+/// Attempts to start after a kill. Each takes some tens of milliseconds.
+const MAX_STARTS: u32 = 200;
+
 /// A running server, which ends with the value.
 #[derive(Debug)]
 pub struct Server {
@@ -179,12 +182,19 @@ fn start(is_root: bool, folder: &Path, further: &[String]) -> Child {
     {
         postgres.args(["-c", setting]);
     }
-    let mut process = postgres
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the tests need postgresql-15");
-    wait_until_ready(&mut process);
-    process
+    postgres.stderr(Stdio::piped());
+    for _ in 0..MAX_STARTS {
+        let mut process = postgres.spawn().expect("the tests need postgresql-15");
+        match wait_until_ready(&mut process) {
+            Ok(()) => return process,
+            // The children of one that was killed have not noticed yet.
+            Err(said) if said.contains("pre-existing shared memory") => {
+                let _ = process.wait();
+            }
+            Err(said) => panic!("the server ended: {said}"),
+        }
+    }
+    panic!("the children of the killed server do not end");
 }
 
 /// The folder of `initdb` and `postgres`; empty where they are in `PATH`.
@@ -230,17 +240,22 @@ fn run(command: &mut Command) {
     );
 }
 
-fn wait_until_ready(process: &mut Child) {
+/// The error is all that the server said before it ended.
+fn wait_until_ready(process: &mut Child) -> Result<(), String> {
     let stderr = process.stderr.take().expect("the output is piped");
     let mut lines = BufReader::new(stderr).lines();
-    let mut said = Vec::new();
+    let mut said = String::new();
     let ready = lines.any(|line| {
         let line = line.unwrap_or_default();
         let is_ready = line.contains("ready to accept connections");
-        said.push(line);
+        said.push_str(&line);
+        said.push('\n');
         is_ready
     });
-    assert!(ready, "the server ended: {said:?}");
+    if !ready {
+        return Err(said);
+    }
     // A full pipe would stop the server.
     std::thread::spawn(move || lines.for_each(drop));
+    Ok(())
 }

@@ -63,11 +63,10 @@ impl Route {
     }
 }
 
+/// No name has a zero byte: not every database has text with one.
 fn decode(segment: &str) -> Option<String> {
-    percent_decode_str(segment)
-        .decode_utf8()
-        .ok()
-        .map(Into::into)
+    let decoded = percent_decode_str(segment).decode_utf8().ok()?;
+    (!decoded.contains('\0')).then(|| decoded.into())
 }
 
 /// Answers a request of any path and method but `OPTIONS`.

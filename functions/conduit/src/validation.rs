@@ -8,6 +8,17 @@ use crate::limits::{
 
 const BLANK: &str = "can't be blank";
 
+/// Not every database has text with a zero byte.
+const ZERO_BYTE: &str = "has a zero byte";
+
+/// Refuses text that not every database has.
+pub(crate) fn portable(field: &'static str, text: &str) -> Result<(), Failure> {
+    if text.contains('\0') {
+        return Err(Invalid::one(field, ZERO_BYTE).into());
+    }
+    Ok(())
+}
+
 /// Collects faults; values pass through it on their way into a command.
 #[derive(Default)]
 pub(crate) struct Validation(Invalid);
@@ -28,6 +39,8 @@ impl Validation {
                 field,
                 format!("is too long (maximum is {max_characters} characters)"),
             );
+        } else if value.contains('\0') {
+            self.fault(field, ZERO_BYTE);
         }
         value
     }
@@ -99,6 +112,9 @@ impl Validation {
                 "tagList",
                 format!("has too many tags (maximum is {MAX_TAGS_PER_ARTICLE})"),
             );
+        }
+        if tags.iter().any(|tag| tag.contains('\0')) {
+            self.fault("tagList", ZERO_BYTE);
         }
         if tags
             .iter()

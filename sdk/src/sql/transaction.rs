@@ -8,6 +8,10 @@ const VERSION: &str = "SELECT max(version) FROM schema_version";
 /// Terrace's own record, if the manifest names the migrations.
 const VERSION_OF_HOST: &str = "SELECT max(number) FROM terrace_migrations";
 
+/// The most attempts of a transaction that others are in the way of. The host waits longer before each, and the request's deadline
+/// usually ends them.
+const MAX_ATTEMPTS: u32 = 100;
+
 pub(crate) async fn batch(
     connection: &Connection,
     statements: &[Statement],
@@ -16,7 +20,7 @@ pub(crate) async fn batch(
         // A single statement is atomic by itself.
         return Ok(vec![run(connection, only).await?]);
     }
-    all_or_nothing(connection, async {
+    all_or_nothing(connection, async || {
         let mut all = Vec::with_capacity(statements.len());
         for statement in statements {
             all.push(run(connection, statement).await?);
@@ -47,7 +51,10 @@ pub(crate) async fn migrate(connection: &Connection, migrations: &[&str]) -> Res
     if by_host >= migrations.len() {
         return Ok(());
     }
-    all_or_nothing(connection, apply_missing(connection, migrations, by_host)).await
+    all_or_nothing(connection, async || {
+        apply_missing(connection, migrations, by_host).await
+    })
+    .await
 }
 
 async fn apply_missing(
@@ -65,9 +72,12 @@ async fn apply_missing(
     for (number, migration) in (1_u32..).zip(migrations).skip(applied) {
         apply(connection, number, migration)
             .await
-            .map_err(|source| Error::Migration {
-                number,
-                source: Box::new(source),
+            .map_err(|source| match source {
+                Error::Conflict => Error::Conflict,
+                source => Error::Migration {
+                    number,
+                    source: Box::new(source),
+                },
             })?;
     }
     Ok(())
@@ -95,16 +105,30 @@ async fn version(connection: &Connection, read: &str) -> Result<usize, Error> {
         .unwrap_or(0))
 }
 
+/// Does `work` in a transaction, again if others were in its way.
 async fn all_or_nothing<T>(
     connection: &Connection,
-    work: impl Future<Output = Result<T, Error>>,
+    work: impl AsyncFn() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut attempts = 1;
+    loop {
+        match attempt(connection, &work).await {
+            Err(Error::Conflict) if attempts < MAX_ATTEMPTS => attempts += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn attempt<T>(
+    connection: &Connection,
+    work: impl AsyncFn() -> Result<T, Error>,
 ) -> Result<T, Error> {
     let run = |text: &'static str| connection.execute(text, Vec::new());
-    // IMMEDIATE takes the writer's lock at once. A transaction that reads first and takes the lock later can fail half-way,
-    // if another one has written in between.
+    // On SQLite, IMMEDIATE takes the writer's lock at once. A transaction that reads first and takes the lock later can fail
+    // half-way, if another one has written in between.
     run("BEGIN IMMEDIATE").await?;
     let outcome = async {
-        let result = work.await?;
+        let result = work().await?;
         run("COMMIT").await?;
         Ok(result)
     };

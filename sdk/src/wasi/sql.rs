@@ -9,6 +9,9 @@ use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
 
 use crate::sql::{Error, Row, Rows, Value};
 
+/// The last words of Terrace about a conflict. The interface has no error of its own for it.
+const CONFLICT: &str = "begin the transaction again";
+
 /// The number of rows per call: a usual result needs one call.
 const ROWS_PER_READ: usize = 64;
 
@@ -81,6 +84,7 @@ fn error(label: &str) -> impl Fn(HostError) -> Error {
         HostError::NoSuchDatabase => Error::NoSuchDatabase,
         HostError::InvalidConnection => Error::InvalidConnection,
         HostError::DatabaseFull => Error::DatabaseFull,
+        HostError::Io(reason) if reason.ends_with(CONFLICT) => Error::Conflict,
         HostError::Io(reason) => Error::Statement(reason),
     }
 }

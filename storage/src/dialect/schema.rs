@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::kind::{Affinity, Collation, Kind, Type};
+use super::names;
 
 /// The tables and views of a database, as its `CREATE` and `ALTER` statements made them.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,12 @@ impl Schema {
                 .map(|column| (column.shown.as_str(), column.ty.kind()))
                 .collect(),
         )
+    }
+
+    /// The tables, without views, as a statement of Postgres names them.
+    pub(crate) fn printed_tables(&self) -> impl Iterator<Item = String> {
+        let tables = self.tables.values().filter(|table| !table.is_view);
+        tables.map(|table| names::quoted(&table.name))
     }
 
     /// The tables whose foreign keys refer to this one.

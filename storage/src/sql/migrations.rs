@@ -17,6 +17,7 @@ use super::error::Error;
 use super::limits::MAX_MIGRATION_DURATION;
 use super::session::Session;
 use crate::clock;
+use crate::failure::EngineFailure;
 use recorded::Recorded;
 
 /// Why migrations are not applied. Those before the one that failed are; of that one, nothing is left.
@@ -99,6 +100,16 @@ pub enum MigrationError {
     Record(#[from] Error),
 }
 
+impl MigrationError {
+    /// Whether others were in the way, so that the same migration may succeed now.
+    fn is_conflict(&self) -> bool {
+        let (Self::Statement { source, .. } | Self::Record(source)) = self else {
+            return false;
+        };
+        source.engine_failure() == Some(&EngineFailure::SerializationFailure)
+    }
+}
+
 /// A migration that was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
@@ -136,10 +147,16 @@ pub async fn apply(
         return Ok(applied);
     }
     let mut session = database.session();
-    while let Some(next) = apply_next(&mut session, migrations).await? {
-        applied.push(next);
+    let deadline = deadline();
+    loop {
+        match apply_next(&mut session, migrations).await {
+            Ok(Some(next)) => applied.push(next),
+            Ok(None) => return Ok(applied),
+            // Nothing is left of it. The session waits before it begins again.
+            Err(error) if error.is_conflict() && clock::now() < deadline => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok(applied)
 }
 
 async fn apply_next(

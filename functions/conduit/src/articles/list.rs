@@ -12,6 +12,7 @@ use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::paging::{Page, Query};
+use crate::validation;
 
 /// Parameters that every list has: the viewer, limit and offset.
 const FIXED_PARAMETERS: usize = 3;
@@ -31,7 +32,7 @@ const FAVORITES: Table = ("favorites", "favorites.article_id");
 /// `GET /articles`
 pub(crate) async fn list(call: Call) -> Result<Response, Failure> {
     let query = call.query();
-    let selection = Selection::by_filters(&query);
+    let selection = Selection::by_filters(&query)?;
     let (rows, response) = reply(&call, &query, selection).await?;
     Ok(caching::shared(&call, response, groups(&query, &rows)?))
 }
@@ -82,7 +83,7 @@ struct Selection {
 }
 
 impl Selection {
-    fn by_filters(query: &Query) -> Self {
+    fn by_filters(query: &Query) -> Result<Self, Failure> {
         let filters = [
             ("tag", TAGS, "article_tags.tag = "),
             (
@@ -103,6 +104,7 @@ impl Selection {
             let Some(value) = query.get(name) else {
                 continue;
             };
+            validation::portable(name, value)?;
             parameters.push(Value::from(value));
             let closing = if condition.contains('(') { ")" } else { "" };
             conditions.push(format!(
@@ -112,24 +114,24 @@ impl Selection {
             tables.push(table);
         }
         if tables.is_empty() {
-            return Self {
+            return Ok(Self {
                 id: ARTICLES.1,
                 source: "FROM articles".to_owned(),
                 total: Some(TOTAL_OF_ALL),
                 parameters,
-            };
+            });
         }
         let source = format!(
             "FROM {} WHERE {}",
             joined(&tables),
             conditions.join(" AND ")
         );
-        Self {
+        Ok(Self {
             id: tables[0].1,
             source,
             total: None,
             parameters,
-        }
+        })
     }
 
     fn page(&self) -> String {

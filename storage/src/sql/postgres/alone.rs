@@ -4,13 +4,17 @@
 use std::time::Duration;
 
 use super::breaker::jittered;
+use super::connection::Around;
 use super::database::{Database, Ready};
-use super::definitions::{self, Change};
+use super::definitions::{self, Change, Made};
 use super::failures::Failed;
 use super::job::{Counters, Job, Reply, State, Stop};
 use super::pool::Checkout;
-use super::statement::{BEGIN, Savepoint, Statement, misplaced, needs_connection, no_savepoint};
+use super::statement::{
+    BEGIN, BEGIN_CHANGE, Savepoint, Statement, misplaced, needs_connection, no_savepoint,
+};
 use super::transaction;
+use super::translations::Translation;
 use crate::clock;
 use crate::dialect::Effect;
 use crate::failure::EngineFailure;
@@ -88,9 +92,8 @@ async fn retried(
             }
             Err(Trouble::Conflict(error)) => error,
         };
-        tokio::select! {
-            () = tokio::time::sleep(jittered(pause)) => {}
-            () = stop.reached() => return Err(error),
+        if pause_for(pause, stop).await.is_err() {
+            return Err(error);
         }
         database.statistics().retries.increment();
         pause = (pause * 2).clamp(MIN_RETRY_PAUSE, MAX_RETRY_PAUSE);
@@ -110,7 +113,8 @@ async fn once(
     } = ready;
     let effect = translation.translated.effect;
     let Some(mut checkout) = checkout.filter(|_| needs_connection(effect)) else {
-        let state = change_state(database, effect, translation.text(), stop).await?;
+        let conflicts = statement.counters.conflicts;
+        let state = change_state(database, effect, translation.text(), conflicts, stop).await?;
         return Ok((Rows::default(), statement.counters, state));
     };
     if effect == Effect::Schema {
@@ -123,11 +127,13 @@ async fn once(
     }
 }
 
-/// Opens a transaction, or says that there is none to end.
+/// Opens a transaction, or says that there is none to end. After `conflicts` in a row it waits before, so that the transactions of
+/// many clients do not always meet again.
 async fn change_state(
     database: &Database,
     effect: Effect,
     text: &str,
+    conflicts: u32,
     stop: &mut Stop<'_>,
 ) -> Result<State, Error> {
     let savepoint = match (effect, Savepoint::of(text)) {
@@ -144,6 +150,10 @@ async fn change_state(
         }
         _ => return Ok(State::Outside),
     };
+    if let Some(before) = conflicts.checked_sub(1) {
+        let pause = MIN_RETRY_PAUSE.saturating_mul(2_u32.saturating_pow(before));
+        pause_for(pause.min(MAX_RETRY_PAUSE), stop).await?;
+    }
     let checkout = database.checkout_for_transaction(stop).await?;
     Ok(transaction::open(database, checkout, savepoint))
 }
@@ -162,7 +172,7 @@ async fn trouble(
         return Trouble::Conflict(error);
     }
     // The server ended the connection instead of running the statement.
-    let is_ended = failed.code().starts_with("57P");
+    let is_ended = matches!(failed, Failed::Refused(_)) && !failed.leaves_connection();
     if is_ended || database.note_pooler(failed) {
         return Trouble::Again(error);
     }
@@ -186,12 +196,12 @@ async fn trouble(
     }
 }
 
-/// Runs a statement that reads or changes rows. One that changes rows and returns some is committed only when the rows have
-/// been read, because they may be too many.
+/// Runs a statement that reads or changes rows. A single read sees one state of the database, in a transaction or not. A change is
+/// a serializable transaction. If it returns rows, it is committed only when they have been read, because they may be too many.
 async fn run(
     database: &Database,
     statement: &Statement,
-    translation: &super::translations::Translation,
+    translation: &Translation,
     checkout: &mut Checkout,
     stop: &mut Stop<'_>,
 ) -> Result<(Rows, Counters), Failed> {
@@ -199,20 +209,29 @@ async fn run(
     let translated = &translation.translated;
     if translated.effect == Effect::Read {
         database.statistics().reads.increment();
-        return statement.run("", translation, connection, stop).await;
+        let around = Around::default();
+        return statement.run(around, translation, connection, stop).await;
     }
     database.statistics().writes.increment();
-    if translated.columns.is_empty() {
-        return statement.run("", translation, connection, stop).await;
-    }
+    let commits_at_once = translated.columns.is_empty();
+    let around = Around {
+        before: BEGIN,
+        after: if commits_at_once { "COMMIT" } else { "" },
+    };
     connection.in_transaction = true;
-    match statement.run(BEGIN, translation, connection, stop).await {
+    match statement.run(around, translation, connection, stop).await {
+        Ok(done) if commits_at_once => {
+            connection.in_transaction = false;
+            Ok(done)
+        }
         Ok(done) => commit(checkout, stop).await.map(|()| done),
         Err(failed) => {
             roll_back(checkout).await;
-            // It had not been committed, so nothing is unknown.
             Err(match failed {
-                Failed::Lost(_) if clock::now() >= stop.deadline => Failed::Stopped,
+                // It had not been committed, so nothing is unknown.
+                Failed::Lost(_) if !commits_at_once && clock::now() >= stop.deadline => {
+                    Failed::Stopped
+                }
                 other => other,
             })
         }
@@ -231,10 +250,12 @@ async fn change_schema(
         sql: &statement.sql,
         parameters: &statement.parameters,
         own: None,
+        is_in_transaction: false,
     };
-    let made = definitions::make(change, BEGIN, database.catalog(), connection, stop).await;
-    let next = match made {
-        Ok(next) => next,
+    let catalog = database.catalog();
+    let made = definitions::make(change, BEGIN_CHANGE, catalog, connection, stop).await;
+    let made = match made {
+        Ok(made) => made,
         Err(error) => {
             roll_back(checkout).await;
             return Err(error.into());
@@ -247,8 +268,8 @@ async fn change_schema(
         other => other.error().into(),
     })?;
     database.statistics().writes.increment();
-    if let Some(next) = next {
-        let (node, catalog) = (database.node(), database.catalog());
+    if let Made::Own(next) = made {
+        let node = database.node();
         definitions::publish(next, asked, &node, catalog, checkout.connection()).await;
     }
     Ok(())
@@ -262,8 +283,23 @@ async fn commit(checkout: &mut Checkout, stop: &mut Stop<'_>) -> Result<(), Fail
     committed
 }
 
+/// Waits for about `pause`.
+///
+/// # Errors
+///
+/// If the statement must stop before that.
+async fn pause_for(pause: Duration, stop: &mut Stop<'_>) -> Result<(), Error> {
+    tokio::select! {
+        () = tokio::time::sleep(jittered(pause)) => Ok(()),
+        () = stop.reached() => Err(EngineFailure::DeadlineExceeded.into()),
+    }
+}
+
 /// Ends a transaction without a result. If that fails, the connection is closed, which ends it too.
 async fn roll_back(checkout: &mut Checkout) {
+    if checkout.connection().is_spent() {
+        return;
+    }
     let mut stop = Stop::at(clock::now() + MAX_OUTCOME_WAIT);
     let connection = checkout.connection();
     let ended = connection.command("ROLLBACK", &mut stop).await;

@@ -109,14 +109,37 @@ impl Catalog {
         stop: &mut Stop<'_>,
     ) -> Result<Arc<Known>, Error> {
         let asked = clock::now();
+        let known = self.seen_by(connection, stop).await?;
+        Ok(self.install(known, asked))
+    }
+
+    /// The version that a connection sees. In a transaction that may be an old one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub(super) async fn seen_by(
+        &self,
+        connection: &mut Connection,
+        stop: &mut Stop<'_>,
+    ) -> Result<Arc<Known>, Error> {
         let query = "SELECT coalesce(max(number), 0) FROM terrace.definitions";
         let rows = connection.texts(query, stop).await?;
         let version = number(&rows, 0).ok_or_else(unreadable)?;
-        let mut known = Arc::clone(&self.state().known);
-        if known.version != version {
-            known = Arc::new(read(&known, version, connection, stop).await?);
+        let known = Arc::clone(&self.state().known);
+        if known.version == version {
+            return Ok(known);
         }
-        Ok(self.install(known, asked))
+        let known = read(&known, version, connection, stop).await?;
+        Ok(Arc::new(known))
+    }
+
+    /// Has a newer version known that a transaction saw. The guest may have read in it that the schema was changed.
+    pub(super) fn learn(&self, known: &Arc<Known>) {
+        let mut state = self.state();
+        if state.known.version < known.version {
+            state.known = Arc::clone(known);
+        }
     }
 
     /// Has a version known that was read, or made, after `asked`.

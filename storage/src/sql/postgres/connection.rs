@@ -36,6 +36,15 @@ pub(super) struct Answer {
     pub(super) rowid: Option<i64>,
 }
 
+/// Commands that are sent together with a statement, so that they cost no time of their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Around<'c> {
+    /// They run before the statement; empty for none.
+    pub(super) before: &'c str,
+    /// They run after it; empty for none.
+    pub(super) after: &'c str,
+}
+
 /// A connection. Only one statement runs on it at a time.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -129,70 +138,83 @@ impl Connection {
         self.note(result, is_clean)
     }
 
-    /// Runs a statement of a guest, and right before it the commands `before`, without waiting in between.
+    /// Runs a statement of a guest between the commands `around`, without waiting in between.
     pub(super) async fn run(
         &mut self,
-        before: &str,
+        around: Around<'_>,
         translation: &Translation,
         values: Vec<(Bound<'_>, Type)>,
         stop: &mut Stop<'_>,
     ) -> Result<Answer, Failed> {
         let cancel = self.cancel.clone();
-        let work = self.attempt(before, translation, values);
+        let work = self.attempt(around, translation, values);
         let (result, is_clean) = until_stopped(&cancel, stop, work).await;
         self.note(result, is_clean)
     }
 
     async fn attempt(
         &mut self,
-        before: &str,
+        around: Around<'_>,
         translation: &Translation,
         values: Vec<(Bound<'_>, Type)>,
     ) -> Result<Answer, Failed> {
-        let client = &self.client;
-        let before = async {
-            match before {
-                "" => Ok(()),
-                before => client.batch_execute(before).await,
+        let Self {
+            client,
+            prepared,
+            cancel,
+            is_spent,
+            ..
+        } = self;
+        let Around { mut before, after } = around;
+        let statement = match prepared.get(translation.id) {
+            _ if !self.can_prepare => None,
+            Some(statement) => Some(statement),
+            None => {
+                let types: Vec<_> = values.iter().map(|(_, kind)| kind.clone()).collect();
+                let prepare = client.prepare_typed(translation.text(), &types);
+                let (begun, statement) = tokio::join!(biased; command(client, before), prepare);
+                begun?;
+                before = "";
+                let statement = statement?;
+                prepared.remember(translation, &statement);
+                Some(statement)
             }
         };
-        let rows = if !self.can_prepare {
-            let query = client.query_typed_raw(translation.text(), values);
-            let (before, rows) = tokio::join!(biased; before, query);
-            before?;
-            rows?
-        } else if let Some(statement) = self.prepared.get(translation.id) {
-            let values = values.into_iter().map(|(value, _)| value);
-            let query = client.query_raw(&statement, values.collect::<Vec<_>>());
-            let (before, rows) = tokio::join!(biased; before, query);
-            before?;
-            rows?
-        } else {
-            let (values, types): (Vec<_>, Vec<_>) = values.into_iter().unzip();
-            let prepare = client.prepare_typed(translation.text(), &types);
-            let (before, statement) = tokio::join!(biased; before, prepare);
-            before?;
-            let statement = statement?;
-            self.prepared.remember(translation, &statement);
-            client.query_raw(&statement, values).await?
+        let work = async {
+            let rows = match &statement {
+                None => client.query_typed_raw(translation.text(), values).await?,
+                Some(statement) => {
+                    let values = values.into_iter().map(|(value, _)| value);
+                    let values = values.collect::<Vec<_>>();
+                    client.query_raw(statement, values).await?
+                }
+            };
+            collect(rows, &translation.translated, cancel, is_spent).await
         };
-        collect(
-            rows,
-            &translation.translated,
-            &self.cancel,
-            &mut self.is_spent,
-        )
-        .await
+        // Each is sent when it is polled for the first time: in this order, and before any is answered.
+        let (begun, answer, ended) =
+            tokio::join!(biased; command(client, before), work, command(client, after));
+        let begun = begun.map_err(Failed::from);
+        if begun.as_ref().is_err_and(Failed::leaves_connection)
+            && !matches!(answer, Err(Failed::Refused(_)))
+        {
+            return Err(Failed::NotBegun);
+        }
+        begun?;
+        let answer = answer?;
+        ended?;
+        Ok(answer)
     }
 
     /// Notes what a statement did to the connection.
     fn note<T>(&mut self, result: Result<T, Failed>, is_clean: bool) -> Result<T, Failed> {
         let is_fatal = match &result {
-            Err(Failed::Lost(_)) => true,
-            // The server ends the connection, or the prepared statements are not there: a pooler is in between.
-            Err(failed) => {
-                failed.code().starts_with("57P") || matches!(failed.code(), "26000" | "42P05")
+            Err(Failed::Lost(_) | Failed::NotBegun) => true,
+            // Prepared statements that are not there: a pooler is in between.
+            Err(failed @ Failed::Refused(_)) => {
+                !failed.leaves_connection() || matches!(failed.code(), "26000" | "42P05")
             }
+            Err(_) => false,
             Ok(_) => false,
         };
         if is_fatal {
@@ -205,6 +227,14 @@ impl Connection {
     /// Forgets the prepared statements.
     pub(super) fn forget(&mut self) {
         self.prepared = Prepared::default();
+    }
+}
+
+/// Runs commands of the host's own; none if the text is empty.
+async fn command(client: &Client, text: &str) -> Result<(), tokio_postgres::Error> {
+    match text {
+        "" => Ok(()),
+        text => client.batch_execute(text).await,
     }
 }
 

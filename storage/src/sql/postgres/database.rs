@@ -125,6 +125,13 @@ impl Database {
         is_pooler
     }
 
+    /// Whether somebody changed the schema after `known`.
+    pub(super) async fn has_other_schema(&self, known: &Known, stop: &mut Stop<'_>) -> bool {
+        self.catalog().doubt();
+        let ready = self.ready("SELECT 1", &[], stop).await;
+        ready.is_ok_and(|ready| ready.known.version != known.version)
+    }
+
     /// Borrows a connection for a transaction.
     pub(super) async fn checkout_for_transaction(
         &self,
@@ -147,10 +154,12 @@ impl Database {
     ) -> Result<Ready, Error> {
         let catalog = self.catalog();
         let mut held: Option<Checkout> = None;
+        let mut is_last = false;
         loop {
             let known = match catalog.valid() {
                 Some(known) => known,
                 None => {
+                    is_last = true;
                     let mut checkout = match held.take() {
                         Some(checkout) => checkout,
                         None => self.0.pool.checkout(stop).await?,
@@ -160,7 +169,16 @@ impl Database {
                     known
                 }
             };
-            let translation = known.translate(sql, parameters)?;
+            let translation = match known.translate(sql, parameters) {
+                Ok(translation) => translation,
+                // The guest may have read that another node made what the statement names.
+                Err(_) if !is_last => {
+                    is_last = true;
+                    catalog.doubt();
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if needs_connection(translation.translated.effect) && held.is_none() {
                 let checkout = self.0.pool.checkout(stop).await?;
                 // While this node had no connection, another could not see it, and did not wait for it.

@@ -12,6 +12,7 @@ use super::failures::Failed;
 use super::functions::LOCK;
 use super::job::Stop;
 use crate::clock;
+use crate::failure::EngineFailure;
 use crate::sql::error::Error;
 use crate::sql::limits::SCHEMA_LEASE;
 use crate::value::Value;
@@ -22,10 +23,19 @@ pub(super) struct Change<'c> {
     pub(super) parameters: &'c [Value],
     /// The schema with the earlier changes of the same transaction, which has the lock.
     pub(super) own: Option<Arc<Known>>,
+    /// Whether other statements may follow in the transaction.
+    pub(super) is_in_transaction: bool,
 }
 
-/// Makes a change inside of a transaction, after the commands `before`. The schema after it is the transaction's own until it
-/// commits; none if nothing changed.
+/// The schema in a transaction after a change.
+pub(super) enum Made {
+    /// It changed, and is the transaction's own until it commits.
+    Own(Arc<Known>),
+    /// There was nothing to change.
+    Unchanged(Arc<Known>),
+}
+
+/// Makes a change inside of a transaction, after the commands `before`.
 ///
 /// # Errors
 ///
@@ -36,7 +46,7 @@ pub(super) async fn make(
     catalog: &Catalog,
     connection: &mut Connection,
     stop: &mut Stop<'_>,
-) -> Result<Option<Arc<Known>>, Error> {
+) -> Result<Made, Error> {
     let known = match change.own {
         Some(own) => {
             if !before.is_empty() {
@@ -48,25 +58,52 @@ pub(super) async fn make(
             let begin = format!("{before};{LOCK}");
             connection.command(&begin, stop).await?;
             // Others may have changed the schema before this transaction got the lock.
-            catalog.verify(connection, stop).await?
+            let known = catalog.seen_by(connection, stop).await?;
+            catalog.learn(&known);
+            if change.is_in_transaction {
+                exclude_writers(&known, connection, stop).await?;
+            }
+            known
         }
     };
     let translation = known.translate(change.sql, change.parameters)?;
     let texts = &translation.translated.texts;
     if texts.is_empty() {
-        return Ok(None);
+        return Ok(Made::Unchanged(known));
     }
     connection.command(&texts.join(";\n"), stop).await?;
     // It only counts rows, for the planner.
     if texts[0] == "ANALYZE" {
-        return Ok(None);
+        return Ok(Made::Unchanged(known));
     }
     let next = known.with(known.version + 1, change.sql)?;
     let record = "INSERT INTO terrace.definitions (number, text) VALUES ($1, $2)";
     let values: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
         [(&next.version, Type::INT8), (&change.sql, Type::TEXT)];
-    connection.change(record, &values, stop).await?;
-    Ok(Some(Arc::new(next)))
+    match connection.change(record, &values, stop).await {
+        Ok(()) => Ok(Made::Own(Arc::new(next))),
+        // The transaction sees a schema that others have changed since.
+        Err(failed) if failed.code() == "23505" => Err(EngineFailure::SerializationFailure.into()),
+        Err(failed) => Err(failed.into()),
+    }
+}
+
+/// Keeps others from writing until the transaction ends, as SQLite does. A transaction that copies a table and drops the old one
+/// would lose the rows that others write in between.
+async fn exclude_writers(
+    known: &Known,
+    connection: &mut Connection,
+    stop: &mut Stop<'_>,
+) -> Result<(), Error> {
+    let tables: Vec<String> = known.schema.printed_tables().collect();
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let lock = format!(
+        "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
+        tables.join(", ")
+    );
+    Ok(connection.command(&lock, stop).await?)
 }
 
 /// Has a change known that was committed, and waits until no other node can translate with the schema before it.

@@ -19,6 +19,8 @@ pub(super) enum Failed {
     OtherColumns(String),
     /// The connection broke. Nobody knows whether the statement was executed.
     Lost(String),
+    /// Its transaction could not be opened, and the statement, which was already sent, was executed by itself.
+    NotBegun,
 }
 
 impl From<tokio_postgres::Error> for Failed {
@@ -45,15 +47,22 @@ impl Failed {
         }
     }
 
+    /// Whether the server refused something and did not end the connection after that.
+    pub(super) fn leaves_connection(&self) -> bool {
+        matches!(self, Self::Refused(_)) && !self.code().starts_with("57P")
+    }
+
     /// Whether the same statement may succeed if it runs again: others were in its way.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self.code(), "40001" | "40P01")
     }
 
-    /// Whether the statement may have been translated with an old schema.
+    /// Whether the statement may have been translated with an old schema. A new column that must have a value is seen as a
+    /// violated constraint (23502).
     pub(super) fn may_be_stale(&self) -> bool {
         matches!(self, Self::OtherColumns(_))
-            || matches!(self.code().get(..2), Some("42" | "0A" | "23"))
+            || matches!(self.code().get(..2), Some("42" | "0A"))
+            || self.code() == "23502"
     }
 
     /// The error for the guest of a statement that changed nothing.
@@ -70,6 +79,7 @@ impl Failed {
                 message: message.clone(),
             }
             .into(),
+            Self::NotBegun => EngineFailure::OutcomeUnknown.into(),
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::value::{Rows, Value};
 pub(super) struct Counters {
     pub(super) last_insert_rowid: i64,
     pub(super) changes: u64,
+    /// The transactions that failed one after the other because of others.
+    pub(super) conflicts: u32,
 }
 
 /// A statement of a session.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::connection::Around;
 use super::database::Database;
 use super::job::Stop;
 use super::statement::{Statement, misplaced};
@@ -43,7 +44,12 @@ pub(super) async fn explain(
         ));
     };
     let explained = Translation::once(explained);
-    let run = statement.run("", &explained, checkout.connection(), &mut stop);
+    let run = statement.run(
+        Around::default(),
+        &explained,
+        checkout.connection(),
+        &mut stop,
+    );
     let (rows, _) = run.await?;
     Ok(rows.rows.iter().filter_map(|row| step(row)).collect())
 }

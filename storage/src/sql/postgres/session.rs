@@ -149,6 +149,9 @@ impl Session {
             (State::Lost, _) => Mode::TransactionLost,
             (State::Outside | State::Inside, _) => Mode::Autocommit,
         };
+        if reply.result == Err(Error::Engine(EngineFailure::SerializationFailure)) {
+            self.counters.conflicts = self.counters.conflicts.saturating_add(1);
+        }
         let is_late = reply.result == Err(Error::Engine(EngineFailure::DeadlineExceeded));
         if is_late {
             self.database.statistics().deadlines_exceeded.increment();

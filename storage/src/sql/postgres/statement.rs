@@ -1,7 +1,7 @@
 //! A statement of a session with its values, and its result. In which transaction it runs is left to [`super::alone`] and
 //! [`super::transaction`].
 
-use super::connection::{Answer, Connection};
+use super::connection::{Answer, Around, Connection};
 use super::failures::Failed;
 use super::job::{Counters, Stop};
 use super::translations::Translation;
@@ -10,8 +10,13 @@ use crate::dialect::Effect;
 use crate::sql::error::Error;
 use crate::value::{Rows, Value};
 
-/// Opens a transaction. A transaction reads what others have committed: rows that it changes are locked until it ends.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// Opens a transaction. As in SQLite, transactions have the effect of running one after the other. If two that run at once cannot
+/// have that effect, one of them fails with a serialization failure.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+
+/// Opens a transaction that begins with a change of the schema. It gets a lock first, and reads what was committed before that;
+/// a serializable transaction would read what was committed before it asked for the lock.
+pub(super) const BEGIN_CHANGE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// A statement as the session gave it.
 #[derive(Debug)]
@@ -23,16 +28,16 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    /// Runs it on a connection, right after the commands `before`.
+    /// Runs it on a connection, between the commands `around`.
     pub(super) async fn run(
         &self,
-        before: &str,
+        around: Around<'_>,
         translation: &Translation,
         connection: &mut Connection,
         stop: &mut Stop<'_>,
     ) -> Result<(Rows, Counters), Failed> {
         let values = values::bound(&translation.translated, &self.parameters, self.counters);
-        let answer = connection.run(before, translation, values, stop).await?;
+        let answer = connection.run(around, translation, values, stop).await?;
         Ok(self.finished(translation, answer))
     }
 

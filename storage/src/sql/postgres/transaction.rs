@@ -10,12 +10,13 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::catalog::Known;
+use super::connection::Around;
 use super::database::Database;
-use super::definitions::{self, Change};
+use super::definitions::{self, Change, Made};
 use super::failures::Failed;
 use super::job::{Counters, Job, Reply, State, Stop};
 use super::pool::Checkout;
-use super::statement::{BEGIN, Savepoint, Statement, misplaced, no_savepoint};
+use super::statement::{BEGIN, BEGIN_CHANGE, Savepoint, Statement, misplaced, no_savepoint};
 use super::translations::Translation;
 use crate::clock;
 use crate::dialect::Effect;
@@ -37,6 +38,7 @@ pub(super) fn open(database: &Database, checkout: Checkout, savepoint: Option<St
         guard: Guard::NotBegun,
         savepoints: Vec::new(),
         ends_with_savepoint: opens,
+        known: None,
         own: None,
     };
     let task = run(database.clone(), open, savepoint, jobs);
@@ -52,6 +54,8 @@ struct Open {
     savepoints: Vec<(String, Option<Arc<Known>>)>,
     /// Whether releasing the first savepoint commits.
     ends_with_savepoint: bool,
+    /// The schema at the first statement. A change by others after that is as if it came after the transaction.
+    known: Option<Arc<Known>>,
     /// The schema with this transaction's changes, if it made some.
     own: Option<Arc<Known>>,
 }
@@ -156,15 +160,11 @@ impl Open {
         };
         let translation = match known.translate(&statement.sql, &statement.parameters) {
             Ok(translation) => translation,
-            Err(error) => return Outcome::inside(Err(error)),
+            Err(error) => return Outcome::inside(Err(self.stale_or(error, database, stop).await)),
         };
         let nothing = Ok((Rows::default(), statement.counters));
         match translation.translated.effect {
-            Effect::Read | Effect::Write => {
-                let version = known.version;
-                self.run(database, statement, &translation, version, stop)
-                    .await
-            }
+            Effect::Read | Effect::Write => self.run(database, statement, &translation, stop).await,
             Effect::Schema => self.change_schema(database, statement, stop).await,
             Effect::Nothing => Outcome::inside(nothing),
             Effect::Begin => {
@@ -189,26 +189,25 @@ impl Open {
         database: &Database,
         stop: &mut Stop<'_>,
     ) -> Result<Arc<Known>, Error> {
-        // With changes of its own it has the lock, so nobody else changes the schema.
-        if let Some(own) = &self.own {
-            return Ok(Arc::clone(own));
+        if let Some(known) = self.own.as_ref().or(self.known.as_ref()) {
+            return Ok(Arc::clone(known));
         }
-        match database.catalog().valid() {
-            Some(known) => Ok(known),
+        let known = match database.catalog().valid() {
+            Some(known) => known,
             None => {
                 let connection = self.checkout.connection();
-                database.catalog().verify(connection, stop).await
+                database.catalog().verify(connection, stop).await?
             }
-        }
+        };
+        Ok(Arc::clone(self.known.insert(known)))
     }
 
-    /// Runs a statement, again if the schema turns out to have changed.
+    /// Runs a statement, and undoes it if it fails.
     async fn run(
         &mut self,
         database: &Database,
         statement: &Statement,
         translation: &Translation,
-        version: i64,
         stop: &mut Stop<'_>,
     ) -> Outcome {
         let failed = match self.attempt(database, statement, translation, stop).await {
@@ -218,30 +217,22 @@ impl Open {
         if let Err(lost) = self.go_back(&failed).await {
             return lost;
         }
-        if self.own.is_some() || !failed.may_be_stale() {
-            database.note_pooler(&failed);
-            return Outcome::inside(Err(failed.error()));
+        database.note_pooler(&failed);
+        let mut error = failed.error();
+        if failed.may_be_stale() {
+            self.checkout.connection().forget();
+            error = self.stale_or(error, database, stop).await;
         }
-        self.checkout.connection().forget();
-        let verified = database
-            .catalog()
-            .verify(self.checkout.connection(), stop)
-            .await;
-        let known = match verified {
-            Ok(known) if known.version != version => known,
-            Ok(_) => return Outcome::inside(Err(failed.error())),
-            Err(error) => return Outcome::lost(error),
-        };
-        let translation = match known.translate(&statement.sql, &statement.parameters) {
-            Ok(translation) => translation,
-            Err(error) => return Outcome::inside(Err(error)),
-        };
-        match self.attempt(database, statement, &translation, stop).await {
-            Ok(done) => Outcome::inside(Ok(done)),
-            Err(failed) => match self.go_back(&failed).await {
-                Ok(()) => Outcome::inside(Err(failed.error())),
-                Err(lost) => lost,
-            },
+        Outcome::inside(Err(error))
+    }
+
+    /// The error of a statement, unless others changed the schema after this transaction began: then that may be the cause.
+    async fn stale_or(&self, error: Error, database: &Database, stop: &mut Stop<'_>) -> Error {
+        match &self.known {
+            Some(known) if self.own.is_none() && database.has_other_schema(known, stop).await => {
+                EngineFailure::SerializationFailure.into()
+            }
+            _ => error,
         }
     }
 
@@ -252,11 +243,13 @@ impl Open {
         translation: &Translation,
         stop: &mut Stop<'_>,
     ) -> Result<(Rows, Counters), Failed> {
-        let before = self.before();
+        let before = self.before(BEGIN);
+        let around = Around {
+            before: &before,
+            after: "",
+        };
         let connection = self.checkout.connection();
-        let done = statement
-            .run(&before, translation, connection, stop)
-            .await?;
+        let done = statement.run(around, translation, connection, stop).await?;
         let is_write = translation.translated.effect == Effect::Write;
         self.guard = if is_write { Guard::Behind } else { Guard::Set };
         let statistics = database.statistics();
@@ -268,11 +261,11 @@ impl Open {
         Ok(done)
     }
 
-    /// The commands that set the savepoint before the next statement.
-    fn before(&mut self) -> String {
+    /// The commands that set the savepoint before the next statement. `begin` opens the transaction.
+    fn before(&mut self, begin: &str) -> String {
         self.checkout.connection().in_transaction = true;
         match self.guard {
-            Guard::NotBegun => format!("{BEGIN}; SAVEPOINT {GUARD}"),
+            Guard::NotBegun => format!("{begin}; SAVEPOINT {GUARD}"),
             Guard::Missing => format!("SAVEPOINT {GUARD}"),
             Guard::Set => String::new(),
             Guard::Behind => format!("RELEASE {GUARD}; SAVEPOINT {GUARD}"),
@@ -302,17 +295,21 @@ impl Open {
         statement: &Statement,
         stop: &mut Stop<'_>,
     ) -> Outcome {
-        let before = self.before();
+        let before = self.before(BEGIN_CHANGE);
         let change = Change {
             sql: &statement.sql,
             parameters: &statement.parameters,
             own: self.own.clone(),
+            is_in_transaction: true,
         };
         let connection = self.checkout.connection();
         let made = definitions::make(change, &before, database.catalog(), connection, stop).await;
         match made {
-            Ok(next) => {
-                self.own = next.or_else(|| self.own.take());
+            Ok(made) => {
+                match made {
+                    Made::Own(known) => self.own = Some(known),
+                    Made::Unchanged(known) => self.known = Some(known),
+                }
                 self.guard = Guard::Behind;
                 Outcome::inside(Ok((Rows::default(), statement.counters)))
             }
@@ -336,8 +333,18 @@ impl Open {
         if self.guard == Guard::NotBegun {
             return Outcome::outside(nothing);
         }
+        let nothing = nothing.map(|(rows, counters)| {
+            let conflicts = 0;
+            (
+                rows,
+                Counters {
+                    conflicts,
+                    ..counters
+                },
+            )
+        });
         // A constraint that is checked now must not end the transaction: in SQLite it stays open.
-        let before = self.before();
+        let before = self.before(BEGIN);
         let text = format!("{before};SET CONSTRAINTS ALL IMMEDIATE; COMMIT");
         let asked = clock::now();
         match self.checkout.connection().command(&text, stop).await {
