@@ -7,6 +7,9 @@ use crate::{Outcome, apt, process};
 /// The package of the server.
 const PACKAGE: &str = "postgresql-15";
 
+/// The package of the extension with which indexes are tried.
+const EXTENSION: &str = "postgresql-15-hypopg";
+
 /// Debian keeps the servers here, each version in a folder of its own.
 const FOLDER: &str = "/usr/lib/postgresql";
 
@@ -19,7 +22,7 @@ const SETTINGS: &str = "/etc/postgresql-common/createcluster.d";
 /// The file that says no while the server is installed.
 const SETTINGS_FILE: &str = "terrace.conf";
 
-/// Installs [`PACKAGE`], unless there is a server already. Nothing is started, and no configuration stays behind.
+/// Installs [`PACKAGE`] and [`EXTENSION`], unless there is a server already. Nothing is started, and no configuration stays behind.
 ///
 /// # Errors
 /// When this is not Debian, or the user may not install packages, or apt fails; the message names the package.
@@ -29,7 +32,7 @@ pub(crate) fn install() -> Outcome {
         return Ok(());
     }
     apt::check()
-        .and_then(|()| without_cluster(|| apt::install(&[PACKAGE])))
+        .and_then(|()| without_cluster(|| apt::install(&[PACKAGE, EXTENSION])))
         .map_err(|error| format!("{error}\nThe tests start Postgres: install {PACKAGE}").into())
 }
 

@@ -23,6 +23,12 @@ impl Schema {
         Self::default()
     }
 
+    /// The names of the tables.
+    pub fn tables(&self) -> impl Iterator<Item = &str> {
+        let tables = self.tables.values().filter(|table| !table.is_view);
+        tables.map(|table| table.name.as_str())
+    }
+
     /// The kind of each column of a table, by name; `None` where it differs from row to row.
     #[must_use]
     pub fn columns(&self, table: &str) -> Option<Vec<(&str, Option<Kind>)>> {

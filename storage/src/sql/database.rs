@@ -2,21 +2,26 @@
 //! The capability that opens sessions decides which component may use it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::Error;
 use super::session::Session;
+use super::shapes::{Observed, Shapes};
 use super::statistics::Statistics;
 use super::{postgres, sqlite};
 use crate::sql::open::{OpenError, PostgresOptions, SqliteOptions};
 
 /// A database. Clones are the same database.
 #[derive(Clone, Debug)]
-pub struct Database(Engine);
+pub struct Database {
+    pub(super) engine: Engine,
+    shapes: Arc<Shapes>,
+}
 
 /// The engines.
 #[derive(Clone, Debug)]
-enum Engine {
+pub(super) enum Engine {
     Sqlite(sqlite::Database),
     Postgres(postgres::Database),
 }
@@ -30,7 +35,7 @@ impl Database {
     pub fn open_sqlite(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         sqlite::Database::open(path, options, "")
             .map(Engine::Sqlite)
-            .map(Self)
+            .map(Self::new)
     }
 
     /// Opens the database of a Postgres server at `postgres://USER@HOST:PORT/DATABASE`, with the parameters of libpq. The schema
@@ -43,22 +48,34 @@ impl Database {
     pub fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self, OpenError> {
         postgres::Database::open(url, options)
             .map(Engine::Postgres)
-            .map(Self)
+            .map(Self::new)
+    }
+
+    fn new(engine: Engine) -> Self {
+        let shapes = Arc::new(Shapes::new());
+        Self { engine, shapes }
     }
 
     /// A new session. It takes no resources until it is used.
     #[must_use]
     pub fn session(&self) -> Session {
-        match &self.0 {
-            Engine::Sqlite(database) => Session::on_sqlite(database.clone()),
-            Engine::Postgres(database) => Session::on_postgres(database.clone()),
+        let shapes = Arc::clone(&self.shapes);
+        match &self.engine {
+            Engine::Sqlite(database) => Session::on_sqlite(database.clone(), shapes),
+            Engine::Postgres(database) => Session::on_postgres(database.clone(), shapes),
         }
+    }
+
+    /// The statistics of the queries of requests, by their shapes, since the database was opened.
+    #[must_use]
+    pub fn observed(&self) -> Observed {
+        self.shapes.observed()
     }
 
     /// Counts since the database was opened.
     #[must_use]
     pub fn statistics(&self) -> &Statistics {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(database) => database.statistics(),
             Engine::Postgres(database) => database.statistics(),
         }
@@ -67,7 +84,7 @@ impl Database {
     /// The number of statements that wait: on SQLite for the writer, on Postgres for a connection.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(database) => database.waiting_writes(),
             Engine::Postgres(database) => database.waiting(),
         }
@@ -81,7 +98,7 @@ impl Database {
     ///
     /// The work that did not finish before `deadline`. Nothing is lost: the next start reads the log.
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(database) => database.close(deadline).await,
             Engine::Postgres(database) => database.close(deadline).await,
         }
@@ -89,12 +106,12 @@ impl Database {
 
     #[cfg(test)]
     pub(super) fn of_sqlite(database: sqlite::Database) -> Self {
-        Self(Engine::Sqlite(database))
+        Self::new(Engine::Sqlite(database))
     }
 
     #[cfg(test)]
     pub(super) fn sqlite(&self) -> &sqlite::Database {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(database) => database,
             Engine::Postgres(_) => panic!("the test is of SQLite"),
         }

@@ -129,3 +129,84 @@ pub const MAX_PREPARED_BYTES: usize = 512 * 1024;
 
 /// Oldest version of Postgres that is taken: older ones get no repairs any more and lack functions that translations use.
 pub const MIN_SERVER_VERSION: u32 = 13;
+
+/// Most shapes of queries that are counted for a database. The eighth of them that took least time is forgotten first.
+pub const SHAPE_CAPACITY: usize = 512;
+
+/// Longest text of a shape, in bytes. A longer one is cut: who reads it knows the query by then.
+pub const MAX_SHAPE_BYTES: usize = 2 * 1024;
+
+/// The part of a statement that its shape is made of, in bytes. Reading it takes some microseconds for each KiB.
+pub const MAX_SHAPED_BYTES: usize = 32 * 1024;
+
+/// Most texts of statements whose shape is remembered. Beyond it all are forgotten, and read again.
+pub const SHAPED_TEXT_CAPACITY: usize = 2_048;
+
+/// Most text of the statements whose shape is remembered, in bytes. Beyond it all are forgotten.
+pub const MAX_SHAPED_TEXT_BYTES: usize = 1024 * 1024;
+
+/// Most values of a statement that are kept as an example for its plan. A statement with more has no plan to look at.
+pub const MAX_SAMPLED_PARAMETERS: usize = 64;
+
+/// The part of a value that is kept as an example, in bytes.
+pub const MAX_SAMPLED_VALUE_BYTES: usize = 64;
+
+/// Most shapes that are counted for one request; a program that has more makes its texts, and repeats none of them.
+pub const MAX_SHAPES_OF_REQUEST: usize = 32;
+
+/// Most pairs of component and route whose transactions are counted. Those of others are not.
+pub const TRANSACTION_PLACES: usize = 128;
+
+/// Calls below which a finding says nothing of a query: it may be a start, or somebody's test.
+pub const MIN_JUDGED_CALLS: u64 = 10;
+
+/// The runs of one query in one request that are no finding. Forty are; ten may be what somebody asked for.
+pub const MAX_QUIET_REPEATS: u32 = 10;
+
+/// The requests with more runs than that, below which there is no finding.
+pub const MIN_REPEATING_REQUESTS: u64 = 3;
+
+/// The rows that a call may read in a whole table, on average. They take about ten microseconds.
+pub const MAX_QUIET_SCAN: u64 = 200;
+
+/// The steps of SQLite's virtual machine that a call may take, on average. They take about a tenth of a millisecond.
+pub const MAX_QUIET_STEPS: u64 = 10_000;
+
+/// The rows that a call without `LIMIT` may return, on average.
+pub const MAX_QUIET_ROWS: u64 = 1_000;
+
+/// The rows that a call reads in a whole table when the table has grown enough to say so.
+pub const MIN_GROWN_SCAN: u64 = 1_000;
+
+/// How many times less a query must read with an index, for the index to be named.
+pub const MIN_INDEX_GAIN: u64 = 5;
+
+/// The mean time of a transaction that is no finding. On SQLite, no other write runs meanwhile.
+pub const MAX_QUIET_TRANSACTION: Duration = Duration::from_millis(100);
+
+/// The mean time that a statement may wait for the writer or a connection. Commits of others take some milliseconds.
+pub const MAX_QUIET_WAIT: Duration = Duration::from_millis(100);
+
+/// Pauses for another process's lock below which there is no finding.
+pub const MIN_LOCK_WAITS: u64 = 100;
+
+/// Writes to a table below which nothing is said of an index that no query used. It costs little until then.
+pub const MIN_INDEXED_WRITES: u64 = 500;
+
+/// Most queries that are tried with indexes for one answer, the ones that took most time first.
+pub const MAX_TRIED_SHAPES: usize = 32;
+
+/// Most indexes that are tried for one query.
+pub const MAX_TRIED_INDEXES: usize = 12;
+
+/// Most rows of a table that are copied into memory to try indexes on.
+pub const MAX_COPIED_ROWS: u64 = 10_000;
+
+/// Most bytes of rows that are copied into memory to try indexes on.
+pub const MAX_COPIED_BYTES: usize = 16 * 1024 * 1024;
+
+/// The steps of SQLite's virtual machine after which a trial of a query ends. They take about a tenth of a second.
+pub const MAX_TRIAL_STEPS: u64 = 1_000_000;
+
+/// The plan's cost, in Postgres' units, of a query that needs no index. A unit is the reading of one page.
+pub const MAX_QUIET_COST: u64 = 100;

@@ -9,6 +9,7 @@ mod connection;
 mod database;
 mod definitions;
 mod driver;
+mod examine;
 mod failures;
 mod functions;
 mod job;

@@ -1,12 +1,15 @@
-//! A guest's connection to a database of any engine.
+//! A guest's connection to a database of any engine. Each statement of a request goes through it, and is counted here.
 //! The engine decides on which thread and in which transaction a statement runs.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::limits::{MAX_PARAMETERS, MAX_STATEMENT_BYTES};
 use super::plan::PlanStep;
+use super::shapes::{Held, Request, Shapes};
 use super::value::{Rows, Value};
+use super::work::Work;
 use super::{postgres, sqlite};
 use crate::clock;
 use crate::dialect::Schema;
@@ -19,7 +22,12 @@ use crate::failure::EngineFailure;
 /// and the rows that it changed, and reads what others have committed. A transaction is rolled back if its
 /// session is dropped, or if it has no statement for too long ([`SqliteOptions`](crate::SqliteOptions)).
 #[derive(Debug)]
-pub struct Session(Engine);
+pub struct Session {
+    engine: Engine,
+    shapes: Arc<Shapes>,
+    /// The open transaction of a request.
+    transaction: Option<Transaction>,
+}
 
 #[derive(Debug)]
 enum Engine {
@@ -27,13 +35,55 @@ enum Engine {
     Postgres(postgres::Session),
 }
 
+/// A transaction, with the component and the route that began it.
+#[derive(Debug)]
+struct Transaction {
+    component: Arc<str>,
+    route: Arc<str>,
+    held: Held,
+}
+
 impl Session {
-    pub(super) fn on_sqlite(database: sqlite::Database) -> Self {
-        Self(Engine::Sqlite(sqlite::Session::new(database)))
+    pub(super) fn on_sqlite(database: sqlite::Database, shapes: Arc<Shapes>) -> Self {
+        Self::new(Engine::Sqlite(sqlite::Session::new(database)), shapes)
     }
 
-    pub(super) fn on_postgres(database: postgres::Database) -> Self {
-        Self(Engine::Postgres(postgres::Session::new(database)))
+    pub(super) fn on_postgres(database: postgres::Database, shapes: Arc<Shapes>) -> Self {
+        Self::new(Engine::Postgres(postgres::Session::new(database)), shapes)
+    }
+
+    fn new(engine: Engine, shapes: Arc<Shapes>) -> Self {
+        Self {
+            engine,
+            shapes,
+            transaction: None,
+        }
+    }
+
+    /// As [`Self::execute`], for a request. The statement is counted for its shape, also if the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::execute`].
+    pub async fn execute_for(
+        &mut self,
+        request: &Request,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
+        let in_transaction = self.is_in_transaction();
+        let counted = self.shapes.begin(request, sql, &parameters, in_transaction);
+        let result = self.execute(sql, parameters, deadline).await;
+        let work = self.work();
+        let (begun, duration) = counted.end(&result, work);
+        // Who waits to begin holds up nobody.
+        self.note_transaction(
+            request,
+            begun + work.waited,
+            duration.saturating_sub(work.waited),
+        );
+        result
     }
 
     /// Executes one statement and returns its rows.
@@ -56,7 +106,7 @@ impl Session {
         if clock::now() >= deadline {
             return Err(EngineFailure::DeadlineExceeded.into());
         }
-        match &mut self.0 {
+        match &mut self.engine {
             Engine::Sqlite(session) => session.execute(sql, parameters, deadline).await,
             Engine::Postgres(session) => session.execute(sql, parameters, deadline).await,
         }
@@ -73,7 +123,7 @@ impl Session {
         parameters: Vec<Value>,
         deadline: Instant,
     ) -> Result<Vec<PlanStep>, Error> {
-        match &mut self.0 {
+        match &mut self.engine {
             Engine::Sqlite(session) => session.explain(sql, parameters, deadline).await,
             Engine::Postgres(session) => session.explain(sql, parameters, deadline).await,
         }
@@ -85,7 +135,7 @@ impl Session {
     ///
     /// As [`Self::execute`].
     pub async fn schema(&mut self, deadline: Instant) -> Result<Schema, Error> {
-        match &mut self.0 {
+        match &mut self.engine {
             Engine::Sqlite(session) => session.schema(deadline).await,
             Engine::Postgres(session) => session.schema(deadline).await,
         }
@@ -94,7 +144,7 @@ impl Session {
     /// The rowid of the last row that this session inserted; 0 before the first.
     #[must_use]
     pub fn last_insert_rowid(&self) -> i64 {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(session) => session.last_insert_rowid(),
             Engine::Postgres(session) => session.last_insert_rowid(),
         }
@@ -103,7 +153,7 @@ impl Session {
     /// The number of rows that the last `INSERT`, `UPDATE` or `DELETE` of this session changed.
     #[must_use]
     pub fn changes(&self) -> u64 {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(session) => session.changes(),
             Engine::Postgres(session) => session.changes(),
         }
@@ -111,19 +161,67 @@ impl Session {
 
     /// Rolls back the transaction, if one is open.
     pub fn roll_back(&mut self) {
-        match &mut self.0 {
+        match &mut self.engine {
             Engine::Sqlite(session) => session.roll_back(),
             Engine::Postgres(session) => session.roll_back(),
         }
+        self.end_transaction();
     }
 
     /// Whether a transaction is open.
     #[must_use]
     pub fn is_in_transaction(&self) -> bool {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(session) => session.is_in_transaction(),
             Engine::Postgres(session) => session.is_in_transaction(),
         }
+    }
+
+    /// What the engine says of the last statement.
+    fn work(&self) -> Work {
+        match &self.engine {
+            Engine::Sqlite(session) => session.work(),
+            Engine::Postgres(session) => session.work(),
+        }
+    }
+
+    fn note_transaction(&mut self, request: &Request, begun: Instant, duration: Duration) {
+        let is_open = self.is_in_transaction();
+        match &mut self.transaction {
+            Some(transaction) => transaction.held.busy += duration,
+            None if is_open => {
+                let held = Held {
+                    since: begun,
+                    busy: duration,
+                };
+                self.transaction = Some(Transaction {
+                    component: Arc::clone(&request.component),
+                    route: Arc::clone(&request.route),
+                    held,
+                });
+            }
+            None => {}
+        }
+        if !is_open {
+            self.end_transaction();
+        }
+    }
+
+    fn end_transaction(&mut self) {
+        if let Some(transaction) = self.transaction.take() {
+            let Transaction {
+                component,
+                route,
+                held,
+            } = transaction;
+            self.shapes.add_transaction(component, route, held);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.end_transaction();
     }
 }
 

@@ -4,9 +4,11 @@
 mod authorizer;
 mod catalogue;
 mod connection;
+mod copy;
 mod counters;
 mod database;
 mod failures;
+mod indexes;
 mod interrupt;
 mod job;
 mod math;

@@ -23,9 +23,11 @@ macro_rules! on_engine {
     };
 }
 
+mod advice;
 mod concurrency;
 mod deadlines;
 pub(super) mod harness;
 mod migrations;
+mod shapes;
 mod statements;
 mod transactions;

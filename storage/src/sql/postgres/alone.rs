@@ -62,6 +62,10 @@ pub(super) async fn execute(database: Database, job: Job) {
         Ok((rows, counters, state)) => (Ok(rows), counters, state),
         Err(error) => (Err(error), counters, State::Outside),
     };
+    let counters = Counters {
+        waited: stop.waited,
+        ..counters
+    };
     // If the session is gone, a transaction that was opened sees that too.
     let _ = reply.send(Reply {
         result,

@@ -1,6 +1,6 @@
 //! The messages between a session and the tasks that execute its statements: the statement, and what came of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -15,6 +15,8 @@ pub(super) struct Counters {
     pub(super) changes: u64,
     /// The transactions that failed one after the other because of others.
     pub(super) conflicts: u32,
+    /// The time that the last statement waited for a connection.
+    pub(super) waited: Duration,
 }
 
 /// A statement of a session.
@@ -53,6 +55,8 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Stop<'r> {
     pub(super) deadline: Instant,
+    /// The time that the statement has waited for a connection.
+    pub(super) waited: Duration,
     reply: Option<&'r mut oneshot::Sender<Reply>>,
 }
 
@@ -60,6 +64,7 @@ impl<'r> Stop<'r> {
     pub(super) fn of(deadline: Instant, reply: &'r mut oneshot::Sender<Reply>) -> Self {
         Self {
             deadline,
+            waited: Duration::ZERO,
             reply: Some(reply),
         }
     }
@@ -68,6 +73,7 @@ impl<'r> Stop<'r> {
     pub(super) fn at(deadline: Instant) -> Self {
         Self {
             deadline,
+            waited: Duration::ZERO,
             reply: None,
         }
     }

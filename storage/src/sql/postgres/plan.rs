@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::connection::Around;
+use super::connection::{Around, Connection};
 use super::database::Database;
 use super::job::Stop;
 use super::statement::{Statement, misplaced};
@@ -28,30 +28,46 @@ pub(super) async fn explain(
     let mut stop = Stop::at(deadline);
     let ready = database.ready(&statement.sql, &statement.parameters, &mut stop);
     let ready = ready.await?;
-    let translated = &ready.translation.translated;
+    let Some(mut checkout) = ready.checkout else {
+        return Err(planless());
+    };
+    of(
+        statement,
+        &ready.translation,
+        checkout.connection(),
+        &mut stop,
+    )
+    .await
+}
+
+/// The same on a connection.
+pub(super) async fn of(
+    statement: &Statement,
+    translation: &Translation,
+    connection: &mut Connection,
+    stop: &mut Stop<'_>,
+) -> Result<Vec<PlanStep>, Error> {
+    let translated = &translation.translated;
+    if !matches!(translated.effect, Effect::Read | Effect::Write) {
+        return Err(planless());
+    }
     let mut explained: Translated = translated.clone();
-    explained.texts = vec![format!("EXPLAIN {}", ready.translation.text())];
+    explained.texts = vec![format!("EXPLAIN {}", translation.text())];
     explained.columns = vec![Column {
         name: "plan".to_owned(),
         kind: Some(Kind::Text),
     }];
     explained.effect = Effect::Read;
     explained.has_rowid = false;
-    let has_plan = matches!(translated.effect, Effect::Read | Effect::Write);
-    let Some(mut checkout) = ready.checkout.filter(|_| has_plan) else {
-        return Err(misplaced(
-            "only statements that read or change rows have a plan",
-        ));
-    };
     let explained = Translation::once(explained);
-    let run = statement.run(
-        Around::default(),
-        &explained,
-        checkout.connection(),
-        &mut stop,
-    );
-    let (rows, _) = run.await?;
+    let (rows, _) = statement
+        .run(Around::default(), &explained, connection, stop)
+        .await?;
     Ok(rows.rows.iter().filter_map(|row| step(row)).collect())
+}
+
+fn planless() -> Error {
+    misplaced("only statements that read or change rows have a plan")
 }
 
 fn step(row: &[Value]) -> Option<PlanStep> {

@@ -11,6 +11,7 @@ use super::connection::Connection;
 use super::failures;
 use super::job::Stop;
 use super::tls::Connector;
+use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::limits::MAX_WAITING_STATEMENTS;
 use crate::sql::statistics::Statistics;
@@ -132,11 +133,14 @@ impl Pool {
             self.statistics.overloads.increment();
             return Err(EngineFailure::Overloaded);
         }
-        tokio::select! {
+        let begun = clock::now();
+        let permit = tokio::select! {
             biased;
             permit = Arc::clone(permits).acquire_owned() => permit.map_err(|_| EngineFailure::Closed),
             () = stop.reached() => Err(EngineFailure::DeadlineExceeded),
-        }
+        };
+        stop.waited += clock::now() - begun;
+        permit
     }
 
     fn idle_one(&self) -> Option<Connection> {

@@ -2,7 +2,7 @@
 //! of its open transaction.
 
 use std::mem;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
@@ -17,6 +17,7 @@ use crate::failure::EngineFailure;
 use crate::sql::error::Error;
 use crate::sql::limits::MAX_REPLY_WAIT;
 use crate::sql::plan::PlanStep;
+use crate::sql::work::Work;
 use crate::value::{Rows, Value};
 
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl Session {
         parameters: Vec<Value>,
         deadline: Instant,
     ) -> Result<Rows, Error> {
+        self.counters.waited = Duration::ZERO;
         let (reply, replied) = oneshot::channel();
         let job = Job {
             sql: sql.into(),
@@ -123,6 +125,14 @@ impl Session {
         self.counters.changes
     }
 
+    /// That of the last statement.
+    pub(crate) fn work(&self) -> Work {
+        Work {
+            waited: self.counters.waited,
+            read: None,
+        }
+    }
+
     pub(crate) fn roll_back(&mut self) {
         // This drops the sender, which ends the task of the transaction.
         self.mode = Mode::Autocommit;
@@ -161,7 +171,7 @@ impl Session {
 }
 
 /// What a task answers, within the time that it has.
-async fn answered<T>(
+pub(super) async fn answered<T>(
     replied: oneshot::Receiver<Result<T, Error>>,
     deadline: Instant,
 ) -> Result<T, Error> {

@@ -1,10 +1,11 @@
 //! One SQLite connection. It compiles, binds and runs statements, under an interrupt and an authorizer. The session
 //! chooses the connection; the writer's thread controls transactions.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection as Sqlite, Row, Statement};
+use rusqlite::{Connection as Sqlite, Row, Statement, StatementStatus};
 
 use super::authorizer::Authorizer;
 use super::counters::{self, Counters, SharedCounters};
@@ -15,6 +16,7 @@ use super::shared::Shared;
 use crate::sql::error::Error;
 use crate::sql::limits::{MAX_CACHED_STATEMENT_BYTES, MAX_RESULT_BYTES, STEPS_BETWEEN_CHECKS};
 use crate::sql::value::{Rows, Value};
+use crate::sql::work::{Read, Work};
 
 /// The kind of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub(super) struct Connection {
     interrupt: Arc<Interrupt>,
     authorizer: Arc<Authorizer>,
     counters: Arc<SharedCounters>,
+    /// What the last statement read.
+    read: Cell<Read>,
 }
 
 impl Connection {
@@ -67,6 +71,7 @@ impl Connection {
             interrupt,
             authorizer,
             counters,
+            read: Cell::default(),
         })
     }
 
@@ -140,15 +145,16 @@ impl Connection {
         })
     }
 
-    /// Runs a statement that reads.
+    /// Runs a statement that reads. Returns its rows and the session's new counters.
     pub(super) fn read(
         &self,
         sql: &str,
         parameters: &[Value],
         session: Counters,
-    ) -> Result<Rows, Error> {
+    ) -> Result<(Rows, Counters), Error> {
         self.counters.set(session);
-        self.run(sql, parameters)
+        let rows = self.run(sql, parameters)?;
+        Ok((rows, self.with_work(session)))
     }
 
     /// Runs a statement on the connection for writes. Returns its rows and the session's new counters.
@@ -163,7 +169,16 @@ impl Connection {
             .map_err(|error| self.error(&error))?;
         let total_before = self.sqlite.total_changes();
         let rows = self.run(sql, parameters)?;
-        Ok((rows, counters::after(&self.sqlite, total_before, session)))
+        let after = counters::after(&self.sqlite, total_before, session);
+        Ok((rows, self.with_work(after)))
+    }
+
+    fn with_work(&self, counters: Counters) -> Counters {
+        let work = Work {
+            read: Some(self.read.get()),
+            ..counters.work
+        };
+        Counters { work, ..counters }
     }
 
     /// Runs a `VACUUM`.
@@ -200,7 +215,13 @@ impl Connection {
                 .raw_bind_parameter(index + 1, to_sqlite(parameter))
                 .map_err(|error| self.error(&error))?;
         }
-        self.collect(statement)
+        let result = self.collect(statement);
+        let count = |status| u64::try_from(statement.reset_status(status)).unwrap_or(0);
+        self.read.set(Read {
+            scanned: count(StatementStatus::FullscanStep),
+            steps: count(StatementStatus::VmStep),
+        });
+        result
     }
 
     fn collect(&self, statement: &mut Statement<'_>) -> Result<Rows, Error> {
@@ -253,7 +274,7 @@ fn names(statement: &Statement<'_>) -> Vec<String> {
     statement.column_names().map(str::to_owned).collect()
 }
 
-fn to_sqlite(value: &Value) -> ToSqlOutput<'_> {
+pub(super) fn to_sqlite(value: &Value) -> ToSqlOutput<'_> {
     ToSqlOutput::Borrowed(match value {
         Value::Integer(integer) => ValueRef::Integer(*integer),
         Value::Real(real) => ValueRef::Real(*real),

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
+use crate::sql::work::Work;
+
 /// A temporary table of the writer. An insert into it sets SQLite's `last_insert_rowid`.
 const MARK_TABLE: &str = "terrace_mark";
 
@@ -17,6 +19,8 @@ const MARK_TABLE: &str = "terrace_mark";
 pub(super) struct Counters {
     pub(super) last_insert_rowid: i64,
     pub(super) changes: u64,
+    /// That of the last statement.
+    pub(super) work: Work,
 }
 
 /// The counters that the SQL functions of one connection return.
@@ -98,5 +102,6 @@ pub(super) fn after(connection: &Connection, total_before: u64, session: Counter
         } else {
             connection.changes()
         },
+        work: session.work,
     }
 }

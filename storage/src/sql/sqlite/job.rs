@@ -23,6 +23,8 @@ pub(super) struct Task {
     pub(super) kind: StatementKind,
     /// The session's counters before the statement.
     pub(super) counters: Counters,
+    /// When the session asked for it.
+    pub(super) asked: Instant,
 }
 
 /// The outcome of a statement.

@@ -13,6 +13,7 @@ use crate::failure::EngineFailure;
 use crate::sql::error::Error;
 use crate::sql::limits::INLINE_READ_BUDGET;
 use crate::sql::value::{Rows, Value};
+use crate::sql::work::Work;
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -45,6 +46,7 @@ impl Session {
         parameters: Vec<Value>,
         deadline: Instant,
     ) -> Result<Rows, Error> {
+        self.counters.work = Work::default();
         let result = self.dispatch(sql, parameters, deadline).await;
         if result == Err(Error::Engine(EngineFailure::DeadlineExceeded)) {
             self.database.statistics().deadlines_exceeded.increment();
@@ -58,6 +60,11 @@ impl Session {
 
     pub(crate) fn changes(&self) -> u64 {
         self.counters.changes
+    }
+
+    /// That of the last statement.
+    pub(crate) fn work(&self) -> Work {
+        self.counters.work
     }
 
     pub(crate) fn roll_back(&mut self) {
@@ -144,7 +151,7 @@ impl Session {
     }
 
     async fn read(
-        &self,
+        &mut self,
         sql: &str,
         parameters: Vec<Value>,
         deadline: Instant,
@@ -153,26 +160,31 @@ impl Session {
         let pool = self.database.pool();
         if let Some(result) = pool.here(deadline, |reader| reader.read(sql, &parameters, counters))
         {
-            return result;
+            let (rows, counters) = result?;
+            self.counters = counters;
+            return Ok(rows);
         }
         self.database.kinds().remember(sql, StatementKind::LongRead);
         self.read_elsewhere(sql, parameters, deadline).await
     }
 
     async fn read_elsewhere(
-        &self,
+        &mut self,
         sql: &str,
         parameters: Vec<Value>,
         deadline: Instant,
     ) -> Result<Rows, Error> {
-        let counters = self.counters;
+        let mut counters = self.counters;
         let text: Box<str> = sql.into();
+        let asked = clock::now();
         let read = self.database.pool().elsewhere(deadline, move |reader| {
             let begin = clock::now();
-            let rows = reader.read(&text, &parameters, counters)?;
-            Ok((rows, clock::now() - begin))
+            counters.work.waited = begin - asked;
+            let (rows, counters) = reader.read(&text, &parameters, counters)?;
+            Ok((rows, counters, clock::now() - begin))
         });
-        let (rows, duration) = read.await?;
+        let (rows, counters, duration) = read.await?;
+        self.counters = counters;
         if duration < INLINE_READ_BUDGET / 2 {
             // The earlier read was slow for another reason, such as a busy machine or a cold cache.
             self.database.kinds().remember(sql, StatementKind::Read);
@@ -186,6 +198,7 @@ impl Session {
             parameters,
             kind,
             counters: self.counters,
+            asked: clock::now(),
         }
     }
 }

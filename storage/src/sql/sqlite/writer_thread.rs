@@ -199,11 +199,13 @@ impl WriterThread {
         }
         self.statistics.writes.increment();
         let task = &job.task;
+        let mut counters = task.counters;
+        counters.work.waited = clock::now() - task.asked;
         self.limited(job, |connection| match task.kind {
             StatementKind::Vacuum => connection
                 .vacuum(&task.sql, &task.parameters)
-                .map(|rows| (rows, task.counters)),
-            _ => connection.write(&task.sql, &task.parameters, task.counters),
+                .map(|rows| (rows, counters)),
+            _ => connection.write(&task.sql, &task.parameters, counters),
         })
     }
 

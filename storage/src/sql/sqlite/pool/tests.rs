@@ -25,7 +25,10 @@ async fn fixture() -> (Fixture, Arc<ReadPool>) {
 }
 
 fn read(sql: &'static str) -> impl FnOnce(&Connection) -> Result<Rows, Error> + Send + 'static {
-    move |connection| connection.read(sql, &[], Counters::default())
+    move |connection| {
+        let read = connection.read(sql, &[], Counters::default());
+        read.map(|(rows, _)| rows)
+    }
 }
 
 /// Starts `work` on a thread of its own, and returns once it runs.

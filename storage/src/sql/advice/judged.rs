@@ -1,0 +1,218 @@
+//! Findings that follow from the statistics alone: repeated queries, results without limit, transactions and waits.
+
+use std::time::Duration;
+
+use super::repeated;
+use crate::sql::finding::{Finding, FindingKind, Mend};
+use crate::sql::limits::{
+    MAX_QUIET_REPEATS, MAX_QUIET_ROWS, MAX_QUIET_TRANSACTION, MAX_QUIET_WAIT, MIN_JUDGED_CALLS,
+    MIN_LOCK_WAITS, MIN_REPEATING_REQUESTS,
+};
+use crate::sql::shapes::{Observed, ShapeStatistics};
+use crate::sql::words::Words;
+
+/// What the engine adds to the statistics.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// Whether all writes wait in one queue.
+    pub(super) writes_queue: bool,
+    /// Pauses for locks of other processes.
+    pub(super) lock_waits: u64,
+}
+
+pub(super) fn findings(observed: &Observed, facts: Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for shape in &observed.shapes {
+        found.extend(repeated_query(shape));
+        found.extend(no_limit(shape));
+    }
+    found.extend(long_transactions(observed));
+    found.extend(queue(observed, facts));
+    found.extend(lock_waits(facts));
+    found
+}
+
+/// The mean of a sum of times.
+fn mean(sum: Duration, count: u64) -> Duration {
+    sum / u32::try_from(count.max(1)).unwrap_or(u32::MAX)
+}
+
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn repeated_query(shape: &ShapeStatistics) -> Option<Finding> {
+    let repeats = shape.repeats.as_ref()?;
+    let verb = Words::of(&shape.text).verb();
+    let is_read = matches!(verb.as_str(), "SELECT" | "WITH");
+    let is_write = matches!(verb.as_str(), "INSERT" | "UPDATE" | "DELETE" | "REPLACE");
+    // Writes in one transaction share its commit, which is most of their cost.
+    let is_lonely_write = is_write && shape.in_transaction * 2 < shape.calls;
+    if !(is_read || is_lonely_write) || repeats.requests < MIN_REPEATING_REQUESTS {
+        return None;
+    }
+    let most = repeats.most;
+    let requests = repeats.requests;
+    let saved = mean(shape.time, shape.calls) * most.saturating_sub(1);
+    Some(Finding {
+        kind: FindingKind::RepeatedQuery,
+        subject: shape.text.to_string(),
+        place: Some((repeats.component.clone(), repeats.route.clone())),
+        what: format!(
+            "ran {most} times in one request, and more than {MAX_QUIET_REPEATS} times in {requests} requests"
+        ),
+        evidence: vec![
+            ("most_in_a_request", u64::from(most)),
+            ("requests", requests),
+            ("calls", shape.calls),
+        ],
+        gain: format!(
+            "{} of {most} calls, about {} of such a request",
+            most.saturating_sub(1),
+            shown(saved)
+        ),
+        mend: repeated::mend(&shape.text),
+    })
+}
+
+/// A time for people.
+pub(super) fn shown(time: Duration) -> String {
+    match time.as_micros() {
+        microseconds @ ..1_000 => format!("{microseconds} µs"),
+        microseconds @ ..10_000_000 => {
+            format!("{}.{} ms", microseconds / 1_000, microseconds / 100 % 10)
+        }
+        microseconds => format!("{} s", microseconds / 1_000_000),
+    }
+}
+
+fn no_limit(shape: &ShapeStatistics) -> Option<Finding> {
+    let words = Words::of(&shape.text);
+    let is_read = matches!(words.verb().as_str(), "SELECT" | "WITH");
+    let answered = shape.calls - shape.errors;
+    let mean_rows = shape.rows / answered.max(1);
+    if !is_read || answered < MIN_JUDGED_CALLS || mean_rows <= MAX_QUIET_ROWS || words.has("LIMIT")
+    {
+        return None;
+    }
+    Some(Finding {
+        kind: FindingKind::NoLimit,
+        subject: shape.text.to_string(),
+        place: place_of(shape),
+        what: format!(
+            "returned {mean_rows} rows on average and {} at most, and nothing limits them",
+            shape.most_rows
+        ),
+        evidence: vec![
+            ("calls", shape.calls),
+            ("mean_rows", mean_rows),
+            ("most_rows", shape.most_rows),
+        ],
+        gain: format!("a page of 100 rows is {} times less", mean_rows / 100),
+        mend: Mend::Change(
+            "read a page at a time: add `ORDER BY key LIMIT 100`, and `key > ?` with the last key of the page before".to_owned(),
+        ),
+    })
+}
+
+pub(super) fn place_of(
+    shape: &ShapeStatistics,
+) -> Option<(std::sync::Arc<str>, std::sync::Arc<str>)> {
+    let repeats = shape.repeats.as_ref()?;
+    Some((repeats.component.clone(), repeats.route.clone()))
+}
+
+fn long_transactions(observed: &Observed) -> Vec<Finding> {
+    let long = observed.transactions.iter().filter(|(_, _, transactions)| {
+        transactions.count >= MIN_JUDGED_CALLS
+            && mean(transactions.time, transactions.count) > MAX_QUIET_TRANSACTION
+    });
+    let findings = long.map(|(component, route, transactions)| {
+        let (time, idle) = (
+            mean(transactions.time, transactions.count),
+            mean(transactions.idle, transactions.count),
+        );
+        let mend = match idle > time / 2 {
+            true => "do what takes long, such as a request to another server, before the transaction or after it",
+            false => "make its slowest statements quicker, or divide it into several transactions",
+        };
+        Finding {
+            kind: FindingKind::LongTransactions,
+            subject: format!("transactions of {component} at {route}"),
+            place: Some((component.clone(), route.clone())),
+            what: format!(
+                "are open for {} on average and {} at most; no statement runs for {} of that",
+                shown(time),
+                shown(transactions.longest),
+                shown(idle)
+            ),
+            evidence: vec![
+                ("transactions", transactions.count),
+                ("mean_milliseconds", milliseconds(time)),
+                ("longest_milliseconds", milliseconds(transactions.longest)),
+                ("idle_milliseconds", milliseconds(idle)),
+            ],
+            gain: format!("others wait up to {} less", shown(idle)),
+            mend: Mend::Change(mend.to_owned()),
+        }
+    });
+    findings.collect()
+}
+
+/// On SQLite writes wait for each other, on Postgres all statements wait for a connection.
+fn queue(observed: &Observed, facts: Facts) -> Option<Finding> {
+    let queued = observed.shapes.iter().filter(|shape| {
+        let verb = Words::of(&shape.text).verb();
+        let is_read = matches!(verb.as_str(), "SELECT" | "WITH");
+        !(is_read && facts.writes_queue)
+    });
+    let (mut calls, mut waited) = (0, Duration::ZERO);
+    for shape in queued {
+        calls += shape.calls;
+        waited += shape.waited;
+    }
+    let wait = mean(waited, calls);
+    if calls < MIN_JUDGED_CALLS || wait <= MAX_QUIET_WAIT {
+        return None;
+    }
+    let (kind, subject, mend) = match facts.writes_queue {
+        true => (
+            FindingKind::QueuedWrites,
+            "writes",
+            "shorten the transactions, because all other writes wait for them; write rows that belong together in one statement",
+        ),
+        false => (
+            FindingKind::QueuedStatements,
+            "statements",
+            "shorten the transactions, because each holds a connection; or give the database more `connections` in terrace.toml",
+        ),
+    };
+    Some(Finding {
+        kind,
+        subject: subject.to_owned(),
+        place: None,
+        what: format!("waited {} on average before they ran", shown(wait)),
+        evidence: vec![
+            ("calls", calls),
+            ("mean_wait_milliseconds", milliseconds(wait)),
+            ("wait_milliseconds", milliseconds(waited)),
+        ],
+        gain: format!("up to {} of each", shown(wait)),
+        mend: Mend::Change(mend.to_owned()),
+    })
+}
+
+fn lock_waits(facts: Facts) -> Option<Finding> {
+    let waits = facts.lock_waits;
+    (waits >= MIN_LOCK_WAITS).then(|| Finding {
+        kind: FindingKind::LockWaits,
+        subject: "the database file".to_owned(),
+        place: None,
+        what: format!("was locked by other processes: there were {waits} pauses"),
+        evidence: vec![("pauses", waits)],
+        gain: "the pauses, of up to ten milliseconds each".to_owned(),
+        mend: Mend::Change(
+            "let the other process write in short transactions, or through this server".to_owned(),
+        ),
+    })
+}
