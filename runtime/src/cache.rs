@@ -21,7 +21,7 @@ use crate::observe::Metrics;
 use crate::settings;
 
 pub(crate) use figures::CacheStatistics;
-pub(crate) use pages::{CachePages, PURGE_PATH, PageError, PurgeRequest, Purged, STATISTICS_PATH};
+pub(crate) use pages::{CachePages, PURGE_PATH, PurgeRequest, Purged, STATISTICS_PATH};
 pub(crate) use stage::{CacheStage, GroupScope, Lookup, NextStage};
 
 /// The name in `Cache-Status` (RFC 9211 §2).

@@ -63,6 +63,8 @@ impl HasData for HasCapabilities {
 /// The capabilities that the manifest grants to one component.
 #[derive(Debug, Default)]
 pub struct Grants {
+    /// The component's id.
+    pub component: Arc<str>,
     /// The variables that it can read.
     pub variables: ComponentVariables,
     /// Key-value stores by label.
@@ -91,7 +93,22 @@ impl Capabilities {
     pub(crate) fn begin_request(&mut self, deadline: Instant, context: Arc<RequestContext>) {
         let latest = self.request.deadline.unwrap_or(deadline);
         let deadline = latest.max(deadline);
-        self.request = CurrentRequest::new(deadline, context);
+        let queries = self.queries(&context);
+        self.request = CurrentRequest::new(deadline, context, queries);
+    }
+
+    /// For whom statements are counted, if there are databases.
+    fn queries(&self, context: &RequestContext) -> Option<Arc<sql::Request>> {
+        if self.grants.databases.is_empty() {
+            return None;
+        }
+        let component = Arc::clone(&self.grants.component);
+        let route = context.route().map(|route| Arc::clone(route.route()));
+        let route = route.unwrap_or_default();
+        Some(Arc::new(match self.request.deadline {
+            Some(_) => sql::Request::shared(component, route),
+            None => sql::Request::new(component, route),
+        }))
     }
 
     /// Rolls back open transactions. Called when no request is under way.

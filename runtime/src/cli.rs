@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod admin;
+mod advice;
 mod answer;
 mod arguments;
 mod build;

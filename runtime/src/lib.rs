@@ -1,5 +1,6 @@
 //! The Terrace runtime: serves HTTP functions compiled to WebAssembly.
 
+mod advice;
 pub mod budget;
 mod cache;
 pub mod capability;

@@ -3,6 +3,7 @@
 
 mod acceptor;
 mod admin;
+pub(crate) mod answers;
 mod background;
 mod connection;
 mod drain;

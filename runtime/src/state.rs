@@ -52,6 +52,12 @@ impl State {
         self.opened.lock().databases.get(label).cloned()
     }
 
+    /// The open databases by label.
+    #[must_use]
+    pub fn databases(&self) -> BTreeMap<String, sql::Database> {
+        self.opened.lock().databases.clone()
+    }
+
     /// The key-value store with that label.
     #[must_use]
     pub fn store(&self, label: &str) -> Option<kv::Store> {

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use edge_cache::rules::groups::CacheGroup;
 use edge_cache::rules::key::CacheKey;
 use edge_cache::store::{Purge, PurgeMode};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::EdgeCache;
 use crate::request::ResponseBody;
 use crate::server::AdminPage;
+use crate::server::answers::{json, not_allowed, refuse};
 
 /// The page for purges.
 pub(crate) const PURGE_PATH: &str = "/cache/purge";
@@ -60,13 +61,6 @@ impl Purged {
         let detail = (purged == 0).then(|| NOTHING_STORED.to_owned());
         Self { purged, detail }
     }
-}
-
-/// The answer of a page to a request that it refuses.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct PageError {
-    /// What is wrong, and what to do.
-    pub(crate) error: String,
 }
 
 impl CachePages {
@@ -172,32 +166,6 @@ fn normalised(prefix: &str) -> Result<String, String> {
             "`{prefix}` is not the beginning of a URL: write scheme, host and the beginning of a path, such as `http://example.com/shop/`"
         )
     })
-}
-
-fn json<T: Serialize>(status: StatusCode, content: &T) -> Response<Bytes> {
-    let content = serde_json::to_vec(content).expect("plain figures serialise");
-    let mut response = Response::new(Bytes::from(content));
-    *response.status_mut() = status;
-    let media_type = HeaderValue::from_static("application/json");
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, media_type);
-    response
-}
-
-fn refuse(status: StatusCode, what: &str) -> Response<Bytes> {
-    let error = what.to_owned();
-    json(status, &PageError { error })
-}
-
-fn not_allowed(methods: &'static str) -> Response<Bytes> {
-    let mut response = refuse(
-        StatusCode::METHOD_NOT_ALLOWED,
-        &format!("the methods here are {methods}"),
-    );
-    let methods = HeaderValue::from_static(methods);
-    response.headers_mut().insert(header::ALLOW, methods);
-    response
 }
 
 #[cfg(test)]

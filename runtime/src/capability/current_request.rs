@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use storage::EngineFailure;
+use storage::{EngineFailure, sql};
 
 use crate::clock;
 use crate::request::RequestContext;
@@ -16,13 +16,20 @@ pub(super) struct CurrentRequest {
     pub(super) deadline: Option<Instant>,
     /// Absent between requests.
     context: Option<Arc<RequestContext>>,
+    /// For whom statements are counted. Absent between requests, and without databases.
+    pub(super) queries: Option<Arc<sql::Request>>,
 }
 
 impl CurrentRequest {
-    pub(super) fn new(deadline: Instant, context: Arc<RequestContext>) -> Self {
+    pub(super) fn new(
+        deadline: Instant,
+        context: Arc<RequestContext>,
+        queries: Option<Arc<sql::Request>>,
+    ) -> Self {
         Self {
             deadline: Some(deadline),
             context: Some(context),
+            queries,
         }
     }
 
@@ -31,6 +38,7 @@ impl CurrentRequest {
         Self {
             deadline: None,
             context: None,
+            queries: None,
         }
     }
 

@@ -26,7 +26,17 @@ impl Connection {
         request: &CurrentRequest,
     ) -> Result<Rows, Error> {
         let mut session = self.0.lock().await;
-        let call = session.execute(statement, parameters, request.deadline());
+        let deadline = request.deadline();
+        let call = async {
+            match &request.queries {
+                Some(queries) => {
+                    let counted = session.execute_for(queries, statement, parameters, deadline);
+                    counted.await
+                }
+                // Between requests, each statement is past its deadline.
+                None => session.execute(statement, parameters, deadline).await,
+            }
+        };
         request.observe(call, Error::engine_failure).await
     }
 }

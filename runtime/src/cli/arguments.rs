@@ -13,7 +13,7 @@ use crate::settings::AdminAddress;
 mod examples;
 mod sql;
 
-pub(crate) use sql::{ExecArguments, MigrateArguments, SqlCommand};
+pub(crate) use sql::{AdviseArguments, ExecArguments, MigrateArguments, SqlCommand};
 
 /// The greatest width of help, in columns. Longer lines are hard to read, however wide the terminal is.
 const HELP_WIDTH: usize = 100;
@@ -305,6 +305,9 @@ pub(crate) struct CheckArguments {
     /// Also find the statements in migrations that Postgres would not take, with what both databases take
     #[arg(long)]
     pub(crate) portable: bool,
+    /// Also find the queries of the server with this admin address that Postgres would not take
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) from_admin: Option<SocketAddr>,
     /// Print one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,

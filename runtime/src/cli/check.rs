@@ -1,14 +1,27 @@
-//! `terrace check`. Finding the faults is left to `serving`.
+//! `terrace check`. Finding the faults is left to `serving`, and those of the queries of a server to that server.
 
+use std::net::SocketAddr;
+
+use http::Request;
+
+use super::admin;
 use super::arguments::CheckArguments;
 use super::console::Console;
 use super::error::CommandError;
 use super::event::Event;
+use crate::advice::{Report, SHAPES_PATH};
+use crate::fault::{Fault, Faults, Reason};
 use crate::manifest::App;
 
 /// Reports all faults of an app at once.
 pub(crate) fn run(arguments: &CheckArguments, console: Console) -> Result<(), CommandError> {
-    crate::serving::check(&arguments.options(), arguments.portable)?;
+    let is_portable = arguments.portable || arguments.from_admin.is_some();
+    let found = crate::serving::check(&arguments.options(), is_portable);
+    let mut faults = found.err().unwrap_or_default();
+    if let Some(address) = arguments.from_admin {
+        faults.0.extend(queries(address)?.0);
+    }
+    faults.or(())?;
     let app = App::load(&arguments.manifest.from)?;
     console.tell(&Event::Fine {
         manifest: &app.manifest,
@@ -16,4 +29,24 @@ pub(crate) fn run(arguments: &CheckArguments, console: Console) -> Result<(), Co
         routes: app.routes().count(),
     });
     Ok(())
+}
+
+/// The queries of a server that are not portable.
+fn queries(address: SocketAddr) -> Result<Faults, CommandError> {
+    let report: Report = admin::call(address, Request::get(SHAPES_PATH), Vec::new())?;
+    let mut faults = Faults::default();
+    for database in report.databases {
+        for shape in database.shapes {
+            let Some(found) = shape.not_portable else {
+                continue;
+            };
+            let mut reason =
+                Reason::new(format!("not portable: {}: {}", found.reason, shape.query));
+            reason.suggestion = found.instead.map(|instead| format!("write {instead}"));
+            let component = shape.component.unwrap_or_default();
+            let name = format!("queries of {component} ({})", database.label);
+            faults.0.push(Fault::new(name, reason));
+        }
+    }
+    Ok(faults)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::advice::Shown;
 use super::answer::{Answer, Migrated, Pending, Plan, Translation};
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
@@ -75,6 +76,8 @@ pub(crate) enum Event<'e> {
     SqlPlan(&'e Plan),
     /// A statement for Postgres.
     SqlTranslation(&'e Translation),
+    /// The queries of a running server, and the findings about them.
+    SqlAdvice(&'e Shown),
     /// A mistake of the user.
     Fault(&'e Fault),
     /// The command failed.
@@ -99,6 +102,7 @@ impl Event<'_> {
                 | Self::SqlAnswer(_)
                 | Self::SqlPlan(_)
                 | Self::SqlTranslation(_)
+                | Self::SqlAdvice(_)
         )
     }
 }
@@ -157,6 +161,7 @@ impl fmt::Display for Event<'_> {
             Self::SqlAnswer(answer) => answer.fmt(formatter),
             Self::SqlPlan(plan) => plan.fmt(formatter),
             Self::SqlTranslation(translation) => translation.fmt(formatter),
+            Self::SqlAdvice(advice) => advice.fmt(formatter),
             Self::Fault(fault) => write!(formatter, "{}: {}", fault.file.display(), fault.message),
             Self::Failed {
                 message,

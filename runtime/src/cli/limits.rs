@@ -20,5 +20,6 @@ pub const SQL_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// How long `terrace sql` waits to put a database in order. Nothing is lost beyond it: the next start reads the log.
 pub const DATABASE_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long `terrace cache` waits for the admin listener, which answers at once if it answers at all.
+/// How long a command waits for the admin listener. Most of its pages answer at once; the one about queries takes up to
+/// `ADVICE_TIMEOUT`.
 pub const ADMIN_CALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,6 +1,7 @@
-//! `terrace sql`: the databases of an installation, also beside a running server.
+//! `terrace sql`: the databases of an installation, also beside a running server, and the queries of that server.
 //! Finding and opening them is left to `serving`, statements to the crate [`storage`].
 
+mod advise;
 mod exec;
 mod migrate;
 mod parameter;
@@ -19,6 +20,7 @@ pub(crate) fn run(command: &SqlCommand, console: Console) -> Result<(), CommandE
     match command {
         SqlCommand::Exec(arguments) => exec::run(arguments, console),
         SqlCommand::Migrate(arguments) => migrate::run(arguments, console),
+        SqlCommand::Advise(arguments) => advise::run(arguments, console),
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Loader {
     /// The bound on instances, and on their memory together.
     pub budget: Arc<InstanceBudget>,
     /// The databases and key-value stores.
-    pub state: State,
+    pub state: Arc<State>,
     /// Where the files that components may read are laid out.
     pub files: Files,
     /// Where requests and instances are counted.
@@ -132,6 +132,7 @@ impl Loader {
         let stores = component.key_value_stores.iter();
         let databases = component.sqlite_databases.iter();
         Grants {
+            component: component.id.as_str().into(),
             variables,
             key_value_stores: stores
                 .filter_map(|label| Some((label.clone(), self.state.store(label)?)))

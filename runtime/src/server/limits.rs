@@ -24,6 +24,9 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Its users are a scraper, a probe and a person or two.
 pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 
+/// How long an answer about queries may take to work out. It tries indexes, and answers with what it has found by then.
+pub const ADVICE_TIMEOUT: Duration = Duration::from_secs(8);
+
 /// Content of a request to the admin listener, in bytes: a line that says what to purge.
 pub const MAX_ADMIN_CONTENT_BYTES: usize = 64 * 1024;
 

@@ -9,11 +9,13 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::{EdgeOptions, ServingOptions, StartError, failed};
+use crate::advice;
 use crate::cache::{CachePages, EdgeCache};
 use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::server::{Admin, AdminConfig, Readiness, Server, ServerConfig, TrustedProxies};
 use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
+use crate::state::State;
 
 /// Arguments of the command line that replace settings of the listeners and the log.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +54,8 @@ pub(super) struct Listeners {
     pub(super) log: Log,
     /// The cache that the settings ask for, which the admin listener shows.
     pub(super) cache: Option<EdgeCache>,
+    /// The databases and stores, none of which is open yet. The admin listener shows the queries of the databases.
+    pub(super) state: Arc<State>,
     pub(super) drain_timeout: Duration,
     /// Writes what is left of the log when it is dropped.
     pub(super) log_writer: LogWriter,
@@ -69,6 +73,7 @@ impl Listeners {
         let (log, log_writer) = Log::start(io::stdout(), format, &metrics).map_err(failed)?;
         let cache = EdgeCache::new(&config.cache, config.listen.workers);
         cache.iter().for_each(|cache| cache.tell(&metrics));
+        let state = Arc::<State>::default();
         let readiness = Readiness::default();
         let access_log = (config.log.access != AccessLog::Off).then(|| log.clone());
         let observer = Arc::new(Observer::new(Arc::clone(&metrics), access_log));
@@ -81,7 +86,8 @@ impl Listeners {
         let admin = admin_address.map(|address| {
             let hosts = config.listen.admin_hosts.clone();
             let config = AdminConfig { address, hosts };
-            let pages = CachePages::new(cache.clone()).pages();
+            let mut pages = CachePages::new(cache.clone()).pages();
+            pages.push(advice::page(&state));
             Admin::bind(config, Arc::clone(&metrics), readiness, pages)
         });
         Ok(Self {
@@ -92,6 +98,7 @@ impl Listeners {
             metrics,
             log,
             cache,
+            state,
             drain_timeout: config.limits.drain_timeout,
             log_writer,
         })

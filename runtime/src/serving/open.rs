@@ -57,20 +57,17 @@ pub(super) fn check(engine: &Engine, inputs: &AppInputs, portable: bool) -> Resu
     faults.or(())
 }
 
-/// The databases and key-value stores that the app names, with all migrations applied.
-pub(super) fn state(inputs: &AppInputs) -> Result<State, StartError> {
+/// Opens the databases and key-value stores that the app names, and applies all migrations.
+pub(super) fn open_state(inputs: &AppInputs, state: &State) -> Result<(), StartError> {
     make_state_directory(&inputs.state_directory)?;
-    let state = State::default();
     state.open(&inputs.config, &inputs.app).map_err(failed)?;
-    migrations::apply_all(&inputs.migrations, &state)?;
-    Ok(state)
+    migrations::apply_all(&inputs.migrations, state)
 }
 
 /// The loader of the app, and of the apps that replace it.
 pub(super) fn loader(
     inputs: &AppInputs,
     listeners: &Listeners,
-    state: State,
     engine: Engine,
 ) -> Result<Loader, StartError> {
     let directory = &inputs.state_directory;
@@ -82,7 +79,7 @@ pub(super) fn loader(
     Ok(Loader {
         engine,
         budget: InstanceBudget::new(MAX_INSTANCES, inputs.config.instance_memory),
-        state,
+        state: Arc::clone(&listeners.state),
         files,
         metrics: Arc::clone(&listeners.metrics),
         log: listeners.log.clone(),

@@ -67,10 +67,10 @@ impl Serving {
         let inputs = AppInputs::read(&options)?;
         // Before the components are compiled, which takes longest.
         let listeners = Listeners::open(&inputs.config, Overrides::of_app(&options))?;
-        let state = open::state(&inputs)?;
+        open::open_state(&inputs, &listeners.state)?;
         let compiled_code = &inputs.config.cache_directory;
         let engine = open::engine(&inputs, Some(compiled_code)).map_err(failed)?;
-        let loader = Arc::new(open::loader(&inputs, &listeners, state, engine)?);
+        let loader = Arc::new(open::loader(&inputs, &listeners, engine)?);
         let deployment = loader.load(&inputs.app, inputs.rendered()?)?;
         let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
         let reloader = Reloader {

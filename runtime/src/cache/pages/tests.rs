@@ -3,9 +3,11 @@
 use std::num::NonZeroUsize;
 
 use edge_cache::rules::storing::SetCookie;
+use http::HeaderValue;
 
 use super::*;
 use crate::limits::MIB;
+use crate::server::answers::PageError;
 use crate::settings;
 
 fn pages() -> CachePages {

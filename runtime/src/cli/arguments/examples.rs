@@ -65,6 +65,7 @@ pub(super) const SQL: &str = "\
 Examples:
   terrace sql exec 'SELECT count(*) FROM articles'
   terrace sql migrate --dry-run
+  terrace sql advise                           Which queries hurt?
   terrace sql exec 'SELECT * FROM users WHERE id = ?1' --param 7 --explain";
 
 pub(super) const SQL_EXEC: &str = "\
@@ -87,10 +88,17 @@ numbers, such as 0001_users.sql:
   [application.tool.terrace.migrations]
   default = \"migrations\"";
 
+pub(super) const SQL_ADVISE: &str = "\
+Examples:
+  terrace sql advise                           The findings, then the queries that take most time
+  terrace sql advise --admin 127.0.0.1:4001 --label default
+  terrace sql advise --json                    One JSON object with all that is known";
+
 pub(super) const CHECK: &str = "\
 Examples:
   terrace check
   terrace check --portable                     Is it ready for Postgres?
+  terrace check --from-admin 127.0.0.1:3001    Also the queries of a running server
   terrace check --from shop/spin.toml --json   One JSON object per finding";
 
 pub(super) const COMPLETIONS: &str = "\

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{ManifestArguments, examples};
+use super::{AdminArguments, ManifestArguments, examples};
 use crate::serving::ServingOptions;
 use crate::settings::DEFAULT_LABEL;
 
@@ -17,6 +17,9 @@ pub(crate) enum SqlCommand {
     /// Apply the migrations of the manifest that a database lacks, without serving
     #[command(after_help = examples::SQL_MIGRATE)]
     Migrate(MigrateArguments),
+    /// Show which queries of a running server hurt, and how to mend them
+    #[command(after_help = examples::SQL_ADVISE)]
+    Advise(AdviseArguments),
 }
 
 impl SqlCommand {
@@ -24,6 +27,7 @@ impl SqlCommand {
         match self {
             Self::Exec(arguments) => arguments.database.json,
             Self::Migrate(arguments) => arguments.database.json,
+            Self::Advise(arguments) => arguments.admin.json,
         }
     }
 }
@@ -95,4 +99,14 @@ pub(crate) struct MigrateArguments {
     pub(crate) label: Option<String>,
     #[command(flatten)]
     pub(crate) database: DatabaseArguments,
+}
+
+/// The arguments of `terrace sql advise`.
+#[derive(Debug, Args)]
+pub(crate) struct AdviseArguments {
+    /// The label of the database [default: all databases]
+    #[arg(short, long)]
+    pub(crate) label: Option<String>,
+    #[command(flatten)]
+    pub(crate) admin: AdminArguments,
 }

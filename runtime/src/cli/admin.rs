@@ -1,0 +1,107 @@
+//! Calls the admin listener of a running server, for the commands that need it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use serde::de::DeserializeOwned;
+
+use super::arguments::AdminArguments;
+use super::error::CommandError;
+use super::limits::ADMIN_CALL_TIMEOUT;
+use crate::fault::Reason;
+use crate::http_client::{Client, ClientError, Connector, Protocols, Timeouts};
+use crate::server::answers::PageError;
+use crate::settings::{SETTINGS_FILE, STATE_DIRECTORY, Settings};
+
+/// The admin listener: the one that is named, else the one of the settings.
+pub(super) fn address(arguments: &AdminArguments) -> Result<SocketAddr, CommandError> {
+    if let Some(address) = arguments.admin {
+        return Ok(address);
+    }
+    let settings = match &arguments.config {
+        Some(file) => Settings::read(file),
+        None => Settings::read_if_present(Path::new(SETTINGS_FILE)),
+    };
+    let config = settings?.judge(Path::new(STATE_DIRECTORY))?;
+    config.listen.admin.ok_or_else(|| {
+        let reason = Reason::new("the admin listener is off in the settings");
+        CommandError::Failed(
+            reason.help("start the server with `--admin ADDRESS`, and name that address here"),
+        )
+    })
+}
+
+/// Calls a page and reads its answer.
+pub(super) fn call<T: DeserializeOwned>(
+    admin: SocketAddr,
+    request: http::request::Builder,
+    content: Vec<u8>,
+) -> Result<T, CommandError> {
+    let mut request = request
+        .body(Full::new(Bytes::from(content)))
+        .expect("the paths of pages are valid");
+    let target = format!("http://{admin}{}", request.uri());
+    *request.uri_mut() = target.parse().expect("addresses and paths make a URL");
+    let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(header::CONTENT_TYPE, json);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed(format!("no connection can be made: {error}")))?;
+    let (status, content) = runtime
+        .block_on(exchange(request))
+        .map_err(|error| unreachable(admin, error))?;
+    read(admin, status, &content)
+}
+
+async fn exchange(request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), ClientError> {
+    let timeouts = Timeouts {
+        connect: ADMIN_CALL_TIMEOUT,
+        first_byte: ADMIN_CALL_TIMEOUT,
+        between_bytes: ADMIN_CALL_TIMEOUT,
+        deadline: None,
+    };
+    let client = Client::new(Connector::new(ADMIN_CALL_TIMEOUT), Protocols::Http1);
+    let response = client.send(request, timeouts).await?;
+    let status = response.status();
+    let content = response.into_body().collect().await?;
+    Ok((status, content.to_bytes()))
+}
+
+fn read<T: DeserializeOwned>(
+    admin: SocketAddr,
+    status: StatusCode,
+    content: &[u8],
+) -> Result<T, CommandError> {
+    if status == StatusCode::OK
+        && let Ok(answer) = serde_json::from_slice(content)
+    {
+        return Ok(answer);
+    }
+    Err(match serde_json::from_slice::<PageError>(content) {
+        Ok(refusal) => failed(refusal.error),
+        Err(_) => {
+            let what = format!(
+                "the server at {admin} is not an admin listener of this version of Terrace"
+            );
+            let help =
+                "name the admin address with `--admin`; `terrace up` prints it when it starts";
+            CommandError::Failed(Reason::new(what).help(help))
+        }
+    })
+}
+
+fn unreachable(admin: SocketAddr, error: ClientError) -> CommandError {
+    let reason = Reason::new(format!(
+        "no admin listener can be reached at {admin}: {error}"
+    ));
+    let help = "the server prints its admin address when it starts: name that one with `--admin`; a server that was started with `--admin off` has none";
+    CommandError::Failed(reason.help(help))
+}
+
+fn failed(message: String) -> CommandError {
+    CommandError::Failed(Reason::new(message))
+}
