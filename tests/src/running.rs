@@ -112,6 +112,13 @@ impl Running {
         crate::process::run(self.app.folder(), &arguments).await
     }
 
+    /// Runs `terrace sql advise` with these arguments against it.
+    pub async fn advise(&self, arguments: &[&str]) -> Ended {
+        let admin = self.admin.trim_start_matches("http://");
+        let arguments = [&["sql", "advise"], arguments, &["--admin", admin]].concat();
+        crate::process::run(self.app.folder(), &arguments).await
+    }
+
     /// Purges the cache by the command line, and gives how many responses it met.
     ///
     /// # Panics

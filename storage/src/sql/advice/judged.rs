@@ -216,3 +216,55 @@ fn lock_waits(facts: Facts) -> Option<Finding> {
         ),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::shapes::Evicted;
+
+    /// Twenty inserts and twenty reads that waited for `wait` each.
+    fn observed(wait: Duration) -> Observed {
+        let shape = |text: &str| ShapeStatistics {
+            text: text.into(),
+            calls: 20,
+            errors: 0,
+            rows: 0,
+            most_rows: 0,
+            time: wait * 20,
+            p50: wait,
+            p95: wait,
+            p99: wait,
+            waited: wait * 20,
+            in_transaction: 0,
+            reading: None,
+            repeats: None,
+            example: None,
+        };
+        Observed {
+            time: Duration::from_secs(60),
+            shapes: vec![
+                shape("INSERT INTO item VALUES (?)"),
+                shape("SELECT id FROM item"),
+            ],
+            evicted: Evicted::default(),
+            transactions: Vec::new(),
+        }
+    }
+
+    fn kinds(wait: u64, writes_queue: bool, lock_waits: u64) -> Vec<FindingKind> {
+        let facts = Facts {
+            writes_queue,
+            lock_waits,
+        };
+        let found = findings(&observed(Duration::from_millis(wait)), facts);
+        found.iter().map(|finding| finding.kind).collect()
+    }
+
+    #[test]
+    fn queues_and_locks_are_named_if_they_are_long() {
+        assert_eq!(kinds(90, true, 99), []);
+        assert_eq!(kinds(110, true, 0), [FindingKind::QueuedWrites]);
+        assert_eq!(kinds(110, false, 0), [FindingKind::QueuedStatements]);
+        assert_eq!(kinds(0, true, 100), [FindingKind::LockWaits]);
+    }
+}
