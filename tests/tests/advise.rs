@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use terrace_tests::contract::exit;
+use terrace_tests::postgres::Server;
 use terrace_tests::realworld::{self, Api, unique};
 use terrace_tests::{App, Running};
 
@@ -253,30 +254,51 @@ async fn people_see_findings_first() {
     );
 }
 
-/// The load: all claims of the RealWorld API, and readers and writers at once.
-#[tokio::test]
-async fn tuned_conduit_under_load_has_no_findings() {
-    let app = App::conduit().start().await;
+/// Readers and writers at once.
+async fn load(app: &Running) {
     let api = Api::new(&app.url("/api"));
-    terrace_tests::target::all_hold(Api::new(&app.url("/api")), realworld::claims(), None).await;
     let author = api.register().await;
     terrace_tests::load::calls(60, 6, |_| async {
         let article = api
             .publish(&author, &unique("Under load "), &["load", "new"])
             .await;
-        for path in [
-            "/articles",
-            "/articles?tag=load",
-            "/tags",
-            &realworld::path_of(&article),
-        ] {
+        let article = realworld::path_of(&article);
+        for path in ["/articles", "/articles?tag=load", "/tags", &article] {
             api.get(path, &author.token).await.expect(200);
         }
     })
     .await;
+}
+
+/// The load: all claims of the RealWorld API, and readers and writers at once.
+#[tokio::test]
+async fn tuned_conduit_under_load_has_no_findings() {
+    let app = App::conduit().start().await;
+    let api = Api::new(&app.url("/api"));
+    terrace_tests::target::all_hold(api, realworld::claims(), None).await;
+    load(&app).await;
     let report = report(&app).await;
-    assert!(report["shapes"].as_array().unwrap().len() > 10);
+    let shapes = report["shapes"].as_array().expect("a report has shapes");
+    assert!(shapes.len() > 10);
     assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");
+}
+
+/// On Postgres too, where the plans are judged.
+#[tokio::test]
+async fn tuned_conduit_on_postgres_has_no_findings() {
+    let server = Server::start();
+    let url = server.url();
+    let app = App::conduit().config(&format!("[sql.default]\nurl = {url:?}"));
+    let app = app.start().await;
+    load(&app).await;
+    let report = report(&app).await;
+    assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");
+    let ended = app.advise(&[]).await;
+    assert!(
+        ended.text.contains("default: no findings ("),
+        "{}",
+        ended.text
+    );
 }
 
 /// The page is one of the admin listener, and of no other.
