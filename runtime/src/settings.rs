@@ -216,8 +216,8 @@ pub struct Postgres {
     pub password: Option<String>,
     /// Most connections of this process.
     pub connections: NonZeroUsize,
-    /// Whether statements are prepared under names.
-    pub prepared: bool,
+    /// Whether statements are prepared under names; absent to find out whether they can be.
+    pub prepared: Option<bool>,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -260,6 +260,12 @@ impl Config {
             unknown_label(app, "sql", "migrations", &folder.label, &folder.position)
         }));
         Faults(faults.collect()).or(())
+    }
+
+    /// Whether the database of a label is on a Postgres server.
+    #[must_use]
+    pub fn is_on_postgres(&self, label: &str) -> bool {
+        matches!(self.sql.get(label), Some(Engine::Postgres(_)))
     }
 
     /// The section of the file and the stores for a kind of label.

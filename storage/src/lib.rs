@@ -9,7 +9,14 @@ mod failure;
 pub mod kv;
 pub mod sql;
 mod value;
-// The end-to-end tests need the same server, and nothing else of this crate.
+// The end-to-end tests need the same proxy and the same server, and nothing else of this crate.
+#[cfg(test)]
+#[allow(
+    unreachable_pub,
+    reason = "the file is a public module of the end-to-end tests"
+)]
+#[path = "../../tests/src/proxy.rs"]
+mod test_proxy;
 #[cfg(test)]
 #[allow(
     unreachable_pub,

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod portable;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod raw;
 pub mod realworld;
 pub mod running;

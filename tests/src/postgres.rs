@@ -4,11 +4,19 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
+#[path = "postgres/pooler.rs"]
+pub mod pooler;
+
 /// The user that runs the server where the test runs as root, which Postgres refuses.
 const USER: &str = "nobody";
+
+/// How often, and how many times, the children of a killed server are looked at until they have noticed that.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const MAX_LOOKS: u32 = 1_000;
 
 /// Newest first.
 const FOLDERS: [&str; 4] = [
@@ -51,9 +59,7 @@ impl Server {
             .tempdir_in("/tmp")
             .expect("a test has room for a folder");
         let is_root = is_root();
-        if is_root {
-            run(Command::new("chown").arg(USER).arg(folder.path()));
-        }
+        give_to_server(is_root, folder.path());
         copy_cluster(is_root, &folder.path().join("data"));
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
         let process = start(is_root, folder.path(), &settings);
@@ -78,15 +84,57 @@ impl Server {
         format!("postgres://terrace@{socket}/postgres")
     }
 
+    /// Gives it a file in the folder of its data, which nobody else can read.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn put(&self, name: &str, content: &str) {
+        let path = self.folder.path().join("data").join(name);
+        std::fs::write(&path, content).expect("a test's own folder can be written");
+        run(Command::new("chmod").arg("600").arg(&path));
+        give_to_server(self.is_root, &path);
+    }
+
+    /// Runs statements as an administrator, and returns what they print: a line for each row.
+    ///
+    /// # Panics
+    /// When one of them fails.
+    pub fn run(&self, statements: &str) -> String {
+        let output = Command::new(binaries().join("psql"))
+            .args(["-X", "-q", "-A", "-t", "-U", "terrace", "-d", "postgres"])
+            .args(["-v", "ON_ERROR_STOP=1", "-p", self.port(), "-h"])
+            .arg(self.socket())
+            .args(["-c", statements])
+            .output()
+            .expect("the tests need the client of postgresql-15");
+        let printed = String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{statements}: {said}");
+        printed
+    }
+
+    /// The port, which is part of the name of its socket.
+    fn port(&self) -> &str {
+        let mut settings = self.settings.iter();
+        let port = settings.find_map(|setting| setting.strip_prefix("port="));
+        port.unwrap_or("5432")
+    }
+
     /// Kills it at once, as a crash would.
     ///
     /// # Panics
     /// When it cannot be killed.
     pub fn kill(&mut self) {
         // `setpriv` became the server, so this kills the server.
+        let id = self.process.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
         self.process.kill().expect("the server runs");
         self.process.wait().expect("the server is a child");
-        // Its children notice that it is gone, and end. Until then a new one refuses to start.
+        let children = children.unwrap_or_default();
+        children.split_whitespace().for_each(wait_for_end);
+        // It keeps a new one from starting.
         let pid = self.folder.path().join("data/postmaster.pid");
         let _ = std::fs::remove_file(pid);
     }
@@ -122,9 +170,7 @@ fn copy_cluster(is_root: bool, data: &Path) {
             .prefix("terrace-postgres-")
             .tempdir_in(std::env::temp_dir())
             .expect("a test has room for a folder");
-        if is_root {
-            run(Command::new("chown").arg(USER).arg(made.path()));
-        }
+        give_to_server(is_root, made.path());
         make_cluster(is_root, &binaries, &made.path().join("data"));
         // If another test was faster, this one goes.
         let _ = std::fs::rename(made.path().join("data"), &template);
@@ -185,7 +231,7 @@ fn start(is_root: bool, folder: &Path, further: &[String]) -> Child {
     postgres.stderr(Stdio::piped());
     for _ in 0..MAX_STARTS {
         let mut process = postgres.spawn().expect("the tests need postgresql-15");
-        match wait_until_ready(&mut process) {
+        match wait_until("ready to accept connections", &mut process) {
             Ok(()) => return process,
             // The children of one that was killed have not noticed yet.
             Err(said) if said.contains("pre-existing shared memory") => {
@@ -231,6 +277,13 @@ fn as_user(is_root: bool, program: &Path) -> Command {
     command
 }
 
+/// Has a file or a folder belong to the user that runs the server.
+fn give_to_server(is_root: bool, path: &Path) {
+    if is_root {
+        run(Command::new("chown").arg("-R").arg(USER).arg(path));
+    }
+}
+
 fn run(command: &mut Command) {
     let status = command.status();
     let succeeded = status.as_ref().is_ok_and(ExitStatus::success);
@@ -240,19 +293,30 @@ fn run(command: &mut Command) {
     );
 }
 
-/// The error is all that the server said before it ended.
-fn wait_until_ready(process: &mut Child) -> Result<(), String> {
+/// Waits for a process that is not our child. One that nobody has waited for has no command line any more.
+fn wait_for_end(process: &str) {
+    let command = format!("/proc/{process}/cmdline");
+    for _ in 0..MAX_LOOKS {
+        if std::fs::read(&command).is_ok_and(|words| !words.is_empty()) {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+}
+
+/// Reads what a server says until it says that it is ready, and then has the rest read for nobody. The error is all that it said
+/// before it ended.
+fn wait_until(ready: &str, process: &mut Child) -> Result<(), String> {
     let stderr = process.stderr.take().expect("the output is piped");
     let mut lines = BufReader::new(stderr).lines();
     let mut said = String::new();
-    let ready = lines.any(|line| {
+    let is_ready = lines.any(|line| {
         let line = line.unwrap_or_default();
-        let is_ready = line.contains("ready to accept connections");
+        let is_ready = line.contains(ready);
         said.push_str(&line);
         said.push('\n');
         is_ready
     });
-    if !ready {
+    if !is_ready {
         return Err(said);
     }
     // A full pipe would stop the server.

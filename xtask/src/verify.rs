@@ -43,7 +43,7 @@ pub(crate) fn everything() -> Outcome<bool> {
     report.stage("documentation examples", || examples(&workspace));
     report.stage("packages", || packages(&workspace));
     report.stage("fuzz targets", || fuzz::build(&workspace));
-    report.stage("Postgres", postgres::install);
+    report.stage("Postgres", postgres::install_for_tests);
     if let Some(guests) = guests {
         let counts = report.stage("tests", || tests(&workspace, &guests, wrangler.as_deref()));
         report.count(counts.unwrap_or_default());

@@ -120,7 +120,7 @@ fn engine<'d>(section: &str, entry: &Value<'d>, directory: &Path) -> Option<(Eng
 fn postgres(table: &Table<'_>, url: &Value<'_>) -> Option<Engine> {
     let connections = table.number("connections", 1, MAX_SQL_CONNECTIONS);
     let connections = connections.and_then(|number| usize::try_from(number).ok());
-    let prepared = table.boolean("prepared").unwrap_or(true);
+    let prepared = table.boolean("prepared");
     let password = match table.get("password_variable") {
         Some(variable) => Some(variable.parsed(password)?),
         None => None,

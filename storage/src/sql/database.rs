@@ -90,6 +90,22 @@ impl Database {
         }
     }
 
+    /// Whether it is on a server, to which this process has connections.
+    #[must_use]
+    pub fn has_connections(&self) -> bool {
+        matches!(&self.engine, Engine::Postgres(_))
+    }
+
+    /// Whether the server did not answer, so that statements which need a new connection fail at once until it does. A file is
+    /// never out.
+    #[must_use]
+    pub fn is_out(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => false,
+            Engine::Postgres(database) => database.is_out(),
+        }
+    }
+
     /// Closes the database, for a shutdown after the requests have ended. Statements that still run are stopped; later calls of
     /// sessions fail with [`EngineFailure::Closed`](crate::EngineFailure::Closed). SQLite's log is moved into the file; on
     /// Postgres, statements that still run may end.

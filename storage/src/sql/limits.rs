@@ -95,6 +95,17 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// is freed.
 pub const MAX_CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
 
+/// The time for which an idle connection is used again without asking the server first. A firewall may have forgotten it without
+/// a word, and its statement would wait until its deadline. Asking costs a round trip.
+pub const TRUSTED_IDLE: Duration = Duration::from_secs(10);
+
+/// The time for the answer of a server that is asked whether a connection is still one. Without an answer it is closed, with those
+/// that have been idle for longer.
+pub const MAX_PROBE_WAIT: Duration = Duration::from_secs(1);
+
+/// The time for which the network may lose what was sent on a connection. After it the connection counts as broken.
+pub const MAX_UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+
 /// Shortest pause before the next attempt to connect after a failure. Until then requests fail at once.
 pub const MIN_RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 

@@ -34,9 +34,10 @@ pub struct PostgresOptions {
     pub transaction_idle: Duration,
     /// Most connections of this process. More statements wait.
     pub connections: NonZeroUsize,
-    /// Whether statements may be prepared under names. A pooler that gives each transaction another connection must follow
-    /// them, or this must be `false`.
-    pub prepared: bool,
+    /// Whether statements are prepared under names. If absent, they are unless a pooler turns out to be between here and the
+    /// server: one that gives each transaction another connection must follow such names, or they are lost, and those of two
+    /// nodes taken for each other.
+    pub prepared: Option<bool>,
     /// The password, in place of one in the URL.
     pub password: Option<String>,
 }
@@ -47,7 +48,7 @@ impl Default for PostgresOptions {
             open_timeout: DEFAULT_OPEN_TIMEOUT,
             transaction_idle: DEFAULT_TRANSACTION_IDLE,
             connections: NonZeroUsize::new(DEFAULT_CONNECTIONS).expect("the default is not zero"),
-            prepared: true,
+            prepared: None,
             password: None,
         }
     }

@@ -4,6 +4,7 @@
 mod address;
 mod alone;
 mod breaker;
+mod cancel;
 mod catalog;
 mod connection;
 mod database;

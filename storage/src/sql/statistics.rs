@@ -29,7 +29,7 @@ pub struct Statistics {
     pub retries: Counter,
     /// Connections to a server that were opened.
     pub connections_opened: Counter,
-    /// Connections to a server that were closed after a use.
+    /// Connections to a server that were closed, or broke.
     pub connections_closed: Counter,
 }
 

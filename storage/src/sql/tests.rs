@@ -5,6 +5,7 @@ macro_rules! on_each_engine {
     ($($tests:tt)+) => {
         on_engine! { sqlite, Sqlite, $($tests)+ }
         on_engine! { postgres, Postgres, $($tests)+ }
+        on_engine! { pgbouncer, Pooled, $($tests)+ }
     };
 }
 

@@ -1,5 +1,5 @@
-//! Reads the URL of a database: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`. What the words of `sslmode` mean for
-//! certificates is left to [`super::tls`].
+//! Reads the URL of a database: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`. Checking certificates is left to
+//! [`super::tls`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use crate::sql::limits::CONNECT_TIMEOUT;
+use crate::sql::limits::{CONNECT_TIMEOUT, MAX_UNACKNOWLEDGED};
 use crate::sql::open::{OpenError, PostgresOptions};
 
 /// How the server must prove who it is, as libpq's `sslmode` has it.
@@ -32,6 +32,9 @@ pub(super) struct Address {
     /// For messages, without the password.
     pub(super) shown: String,
 }
+
+/// The setting of a session that has it only if no pooler is between here and the server.
+pub(super) const DIRECT: &str = "terrace.direct";
 
 /// The times after which a peer that does not answer is taken for gone, in steps.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -67,16 +70,14 @@ impl Address {
         if let Some(password) = &options.password {
             config.password(password);
         }
-        // A user's own schema is the first for its tables, and this one is the engine's. A pooler may refuse the option.
-        let is_namesake = config.get_user() == Some("terrace");
-        if is_namesake && options.prepared && config.get_options().is_none() {
-            config.options("-c search_path=public");
-        }
         config
             .application_name(node)
             .keepalives_idle(KEEPALIVE_IDLE)
             .keepalives_interval(KEEPALIVE_INTERVAL)
             .keepalives_retries(KEEPALIVE_RETRIES);
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(MAX_UNACKNOWLEDGED);
+        }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
@@ -88,6 +89,21 @@ impl Address {
             proof,
             authorities: authorities.filter(|_| has_authorities).map(PathBuf::from),
         })
+    }
+}
+
+impl Address {
+    /// The same with options that a server takes, and a pooler does not pass on: [`DIRECT`] says afterwards which of them it is.
+    pub(super) fn direct(&self) -> Config {
+        let mut config = self.config.clone();
+        let given = config.get_options().map(str::to_owned);
+        // A user's own schema is the first for its tables, and this one is the engine's.
+        let given = given.unwrap_or_else(|| match config.get_user() {
+            Some("terrace") => "-c search_path=public".to_owned(),
+            _ => String::new(),
+        });
+        config.options(format!("{given} -c {DIRECT}=on"));
+        config
     }
 }
 
@@ -205,5 +221,22 @@ mod tests {
         };
         let address = Address::read("postgres://u:old@h/db", &options, "node").unwrap();
         assert_eq!(address.config.get_password(), Some(&b"new"[..]));
+    }
+
+    #[test]
+    fn options_of_the_url_are_kept() {
+        for (url, expected) in [
+            ("postgres://u@h/db", " -c terrace.direct=on"),
+            (
+                "postgres://terrace@h/db",
+                "-c search_path=public -c terrace.direct=on",
+            ),
+            (
+                "postgres://terrace@h/db?options=-cjit%3Doff",
+                "-cjit=off -c terrace.direct=on",
+            ),
+        ] {
+            assert_eq!(read(url).direct().get_options(), Some(expected));
+        }
     }
 }

@@ -18,6 +18,8 @@ struct State {
     failures: u32,
     /// When one caller may probe again.
     retry_at: Option<Instant>,
+    /// Whether one does, and its outcome is not known yet.
+    is_probing: bool,
     /// The last failure.
     message: String,
 }
@@ -30,18 +32,21 @@ impl Breaker {
     /// The last failure, while the breaker is open.
     pub(super) fn admit(&self) -> Result<(), EngineFailure> {
         let mut state = self.state();
-        let now = clock::now();
         match state.retry_at {
-            Some(retry_at) if now < retry_at => Err(EngineFailure::Unavailable {
-                message: state.message.clone(),
-            }),
-            Some(_) => {
-                // Others wait for the outcome of this probe.
-                state.retry_at = Some(now + pause(state.failures));
+            None => Ok(()),
+            Some(retry_at) if !state.is_probing && clock::now() >= retry_at => {
+                state.is_probing = true;
                 Ok(())
             }
-            None => Ok(()),
+            Some(_) => Err(EngineFailure::Unavailable {
+                message: state.message.clone(),
+            }),
         }
+    }
+
+    /// Whether the breaker is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.state().retry_at.is_some()
     }
 
     /// Closes the breaker: the server answered.
@@ -49,9 +54,13 @@ impl Breaker {
         *self.state() = State::default();
     }
 
-    /// Opens the breaker, each time for longer.
+    /// Opens the breaker, each time for longer. Attempts that began before it opened count as one.
     pub(super) fn fail(&self, message: &str) {
         let mut state = self.state();
+        if state.retry_at.is_some() && !state.is_probing {
+            return;
+        }
+        state.is_probing = false;
         state.failures = state.failures.saturating_add(1);
         state.retry_at = Some(clock::now() + pause(state.failures));
         message.clone_into(&mut state.message);
@@ -88,9 +97,23 @@ mod tests {
         breaker.state().retry_at = Some(clock::now());
         breaker.admit().unwrap();
         assert!(breaker.admit().is_err(), "the probe has no outcome yet");
+        breaker.fail("still gone");
+        assert!(breaker.admit().is_err() && breaker.is_open());
+        breaker.state().retry_at = Some(clock::now());
+        breaker.admit().unwrap();
         breaker.succeed();
+        assert!(!breaker.is_open());
         breaker.admit().unwrap();
         breaker.admit().unwrap();
+    }
+
+    #[test]
+    fn attempts_that_fail_together_count_once() {
+        let breaker = Breaker::default();
+        for _ in 0..16 {
+            breaker.fail("gone");
+        }
+        assert_eq!(breaker.state().failures, 1);
     }
 
     #[test]

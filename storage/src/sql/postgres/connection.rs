@@ -11,17 +11,17 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{CancelToken, Client, RowStream, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, RowStream, SimpleQueryMessage, Statement};
 
+use super::cancel::Cancel;
 use super::failures::Failed;
 use super::job::Stop;
-use super::tls::Connector;
 use super::translations::Translation;
 use super::values::{Bound, Received};
 use crate::clock;
 use crate::dialect::{Effect, Translated};
 use crate::sql::limits::{
-    MAX_CONNECTION_AGE, MAX_OUTCOME_WAIT, MAX_PREPARED_BYTES, MAX_RESULT_BYTES,
+    MAX_CONNECTION_AGE, MAX_OUTCOME_WAIT, MAX_PREPARED_BYTES, MAX_PROBE_WAIT, MAX_RESULT_BYTES,
     PREPARED_CACHE_CAPACITY,
 };
 use crate::value::Value;
@@ -65,13 +65,12 @@ impl Connection {
     pub(super) fn new(
         client: Client,
         driving: &JoinHandle<()>,
-        connector: Connector,
+        cancel: Cancel,
         can_prepare: bool,
     ) -> Self {
-        let token = client.cancel_token();
         Self {
             client,
-            cancel: Cancel { token, connector },
+            cancel,
             driving: driving.abort_handle(),
             prepared: Prepared::default(),
             can_prepare,
@@ -87,6 +86,12 @@ impl Connection {
             && !self.in_transaction
             && !self.client.is_closed()
             && clock::now() < self.opened + MAX_CONNECTION_AGE
+    }
+
+    /// Whether the server still answers on it.
+    pub(super) async fn answers(&self) -> bool {
+        let answered = timeout(MAX_PROBE_WAIT, self.client.check_connection()).await;
+        matches!(answered, Ok(Ok(())))
     }
 
     /// Whether a request to cancel may still arrive, or the connection broke.
@@ -235,26 +240,6 @@ async fn command(client: &Client, text: &str) -> Result<(), tokio_postgres::Erro
     match text {
         "" => Ok(()),
         text => client.batch_execute(text).await,
-    }
-}
-
-/// How to cancel the statement that runs on a connection.
-#[derive(Clone)]
-struct Cancel {
-    token: CancelToken,
-    connector: Connector,
-}
-
-impl std::fmt::Debug for Cancel {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Cancel")
-    }
-}
-
-impl Cancel {
-    /// Asks the server to cancel. That it fails, the statement shows.
-    async fn send(&self) {
-        let _ = self.token.cancel_query(self.connector.clone()).await;
     }
 }
 

@@ -10,7 +10,7 @@ use super::definitions::{NODE, Node};
 use super::driver::Driver;
 use super::failures::Failed;
 use super::job::Stop;
-use super::open;
+use super::open::{self, Opened};
 use super::pool::{Checkout, Pool};
 use super::statement::needs_connection;
 use super::tls::Connector;
@@ -32,6 +32,8 @@ struct Inner {
     statistics: Arc<Statistics>,
     /// The name of this node at the server.
     node: String,
+    /// Whether no pooler is in between.
+    is_direct: bool,
     transaction_idle: Duration,
     driver: Driver,
 }
@@ -51,31 +53,32 @@ impl Database {
         let connector = Connector::new(&address)?;
         let driver = Driver::start().map_err(|source| OpenError::Thread { source })?;
         let (catalog, statistics) = (Arc::<Catalog>::default(), Arc::<Statistics>::default());
-        let pool = Pool::new(
-            address.config.clone(),
-            connector.clone(),
-            options.connections.get(),
-            options.prepared,
-            Arc::clone(&statistics),
-        );
         let (done, opened) = thread_channel::channel();
         let (shown, known) = (address.shown.clone(), Arc::clone(&catalog));
-        let deadline = clock::now() + options.open_timeout;
+        let (secure, deadline) = (connector.clone(), clock::now() + options.open_timeout);
         driver.spawn(async move {
             // Nobody waits any more if the deadline is long gone.
-            let _ = done.send(open::open(&address, &connector, known, deadline).await);
+            let _ = done.send(open::open(&address, &secure, &known, deadline).await);
         });
         let patience = options.open_timeout.saturating_mul(2);
         let outcome = opened.recv_timeout(patience);
-        outcome.unwrap_or(Err(OpenError::Unreachable {
+        let Opened { config, is_direct } = outcome.unwrap_or(Err(OpenError::Unreachable {
             server: shown,
             message: "it does not answer in time".to_owned(),
         }))?;
+        let pool = Pool::new(
+            config,
+            connector,
+            is_direct,
+            options,
+            Arc::clone(&statistics),
+        );
         Ok(Self(Arc::new(Inner {
             pool,
             catalog,
             statistics,
             node,
+            is_direct,
             transaction_idle: options.transaction_idle,
             driver,
         })))
@@ -88,6 +91,11 @@ impl Database {
     /// The number of statements that wait for a connection.
     pub(crate) fn waiting(&self) -> usize {
         self.0.pool.waiting()
+    }
+
+    /// Whether statements that need a new connection fail at once, because the server did not answer.
+    pub(crate) fn is_out(&self) -> bool {
+        self.0.pool.is_out()
     }
 
     /// Waits for the statements that run, and closes the connections.
@@ -112,14 +120,14 @@ impl Database {
     pub(super) fn node(&self) -> Node<'_> {
         Node {
             name: &self.0.node,
-            is_seen: self.0.pool.can_prepare(),
+            is_seen: self.0.is_direct,
         }
     }
 
-    /// Notes that prepared statements are lost between two uses. Whether they were.
+    /// Notes that prepared statements are lost between two uses. Whether they were: those of others may be too, that run already.
     pub(super) fn note_pooler(&self, failed: &Failed) -> bool {
-        let is_pooler = matches!(failed.code(), "26000" | "42P05") && self.0.pool.can_prepare();
-        if is_pooler {
+        let is_pooler = matches!(failed.code(), "26000" | "42P05");
+        if is_pooler && self.0.pool.can_prepare() {
             self.0.pool.stop_preparing();
         }
         is_pooler

@@ -1,11 +1,11 @@
 //! Opens a database: the server is reached and judged, and the schema `terrace` made, before anything is served.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::time::timeout_at;
+use tokio_postgres::Config;
 
-use super::address::Address;
+use super::address::{Address, DIRECT};
 use super::catalog::Catalog;
 use super::connection::Connection;
 use super::failures::{self, Failed};
@@ -16,6 +16,14 @@ use super::tls::Connector;
 use crate::sql::limits::MIN_SERVER_VERSION;
 use crate::sql::open::OpenError;
 
+/// How the server is reached from now on.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) config: Config,
+    /// Whether no pooler is in between.
+    pub(super) is_direct: bool,
+}
+
 /// Reaches the server, and makes and reads what the engine keeps there.
 ///
 /// # Errors
@@ -24,16 +32,16 @@ use crate::sql::open::OpenError;
 pub(super) async fn open(
     address: &Address,
     connector: &Connector,
-    catalog: Arc<Catalog>,
+    catalog: &Catalog,
     deadline: Instant,
-) -> Result<(), OpenError> {
+) -> Result<Opened, OpenError> {
     let failed = |message: String| OpenError::Server {
         server: address.shown.clone(),
         message,
     };
-    let connecting = pool::connect(&address.config, connector, false);
-    let mut connection = match timeout_at(deadline.into(), connecting).await {
-        Ok(Ok(connection)) => connection,
+    let connecting = reach(address, connector);
+    let (config, mut connection) = match timeout_at(deadline.into(), connecting).await {
+        Ok(Ok(reached)) => reached,
         Ok(Err(error)) => return Err(unconnected(&error, address)),
         Err(_) => return Err(failed("it does not answer in time".to_owned())),
     };
@@ -41,12 +49,15 @@ pub(super) async fn open(
     judge(address, &mut connection, &mut stop).await?;
     let made = functions::make(&mut connection, &mut stop).await;
     made.map_err(|error| unmade(&error, address))?;
-    let schema = connection.texts("SELECT current_schema()", &mut stop).await;
-    let schema = schema.map_err(|error| failed(error.error().to_string()))?;
-    if schema
-        .first()
-        .is_none_or(|row| ["", "terrace"].contains(&row[0].as_str()))
-    {
+    let session = format!("SELECT current_schema(), current_setting('{DIRECT}', true)");
+    let session = connection.texts(&session, &mut stop).await;
+    let session = session.map_err(|error| failed(error.error().to_string()))?;
+    let [schema, direct]: [String; 2] = session
+        .into_iter()
+        .next()
+        .and_then(|row| row.try_into().ok())
+        .unwrap_or_default();
+    if ["", "terrace"].contains(&schema.as_str()) {
         let advice = "tables have no schema of their own: set the user's search_path to `public`";
         return Err(failed(advice.to_owned()));
     }
@@ -54,7 +65,33 @@ pub(super) async fn open(
     verified.map_err(|error| failed(error.to_string()))?;
     // This connection ends here. What is known is asked for again on the first of the pool.
     catalog.doubt();
-    Ok(())
+    Ok(Opened {
+        config,
+        is_direct: direct == "on",
+    })
+}
+
+/// Connects with the options that show whether there is a pooler, or without them: some poolers refuse options.
+async fn reach(
+    address: &Address,
+    connector: &Connector,
+) -> Result<(Config, Connection), tokio_postgres::Error> {
+    let direct = address.direct();
+    match pool::connect(&direct, connector, false, false).await {
+        Ok(connection) => Ok((direct, connection)),
+        Err(error) if may_be_the_options(&error) => {
+            let config = address.config.clone();
+            let connection = pool::connect(&config, connector, false, false).await?;
+            Ok((config, connection))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a server, or a pooler, refused a connection for another reason than its user, its database or its own state.
+fn may_be_the_options(error: &tokio_postgres::Error) -> bool {
+    let class = error.code().and_then(|code| code.code().get(..2));
+    class.is_some_and(|class| !["28", "3D", "53", "57"].contains(&class))
 }
 
 fn unconnected(error: &tokio_postgres::Error, address: &Address) -> OpenError {

@@ -1,19 +1,24 @@
 //! The pool: at most so many connections, lent in the order of asking. What runs on a connection is left to its borrower.
 
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_postgres::Config;
 
 use super::breaker::Breaker;
+use super::cancel::Cancel;
 use super::connection::Connection;
 use super::failures;
 use super::job::Stop;
 use super::tls::Connector;
 use crate::clock;
 use crate::failure::EngineFailure;
-use crate::sql::limits::MAX_WAITING_STATEMENTS;
+use crate::sql::limits::{CONNECT_TIMEOUT, MAX_WAITING_STATEMENTS, TRUSTED_IDLE};
+use crate::sql::open::PostgresOptions;
 use crate::sql::statistics::Statistics;
 
 /// The pool of a database.
@@ -21,6 +26,8 @@ use crate::sql::statistics::Statistics;
 pub(super) struct Pool {
     config: Config,
     connector: Connector,
+    /// Whether no pooler is in between.
+    is_direct: bool,
     /// Whether statements may be prepared under a name. A pooler between us and the server may not follow that.
     can_prepare: AtomicBool,
     permits: Arc<Semaphore>,
@@ -28,23 +35,51 @@ pub(super) struct Pool {
     transactions: Arc<Semaphore>,
     connections: usize,
     waiting: AtomicUsize,
-    /// The one used last is on top, because its caches are warm.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
     breaker: Breaker,
     statistics: Arc<Statistics>,
+}
+
+/// The connections that nobody uses.
+#[derive(Debug, Default)]
+struct Idle {
+    /// The one used last is on top, because its caches are warm.
+    connections: Vec<Pooled>,
+    /// When a connection was last found broken. Those that were idle then may have broken with it.
+    doubted: Option<Instant>,
+}
+
+/// A connection of the pool.
+#[derive(Debug)]
+struct Pooled {
+    connection: Connection,
+    /// When it was last given back.
+    since: Instant,
+    /// Whether nobody has used it yet.
+    is_new: bool,
+    statistics: Arc<Statistics>,
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        self.statistics.connections_closed.increment();
+    }
 }
 
 impl Pool {
     pub(super) fn new(
         config: Config,
         connector: Connector,
-        connections: usize,
-        can_prepare: bool,
+        is_direct: bool,
+        options: &PostgresOptions,
         statistics: Arc<Statistics>,
     ) -> Arc<Self> {
+        let connections = options.connections.get();
+        let can_prepare = options.prepared.unwrap_or(is_direct);
         Arc::new(Self {
             config,
             connector,
+            is_direct,
             can_prepare: AtomicBool::new(can_prepare),
             permits: Arc::new(Semaphore::new(connections)),
             transactions: Arc::new(Semaphore::new((connections - connections / 4).max(1))),
@@ -66,13 +101,32 @@ impl Pool {
         stop: &mut Stop<'_>,
     ) -> Result<Checkout, EngineFailure> {
         let permit = self.permit(&self.permits, stop).await?;
-        if let Some(connection) = self.idle_one() {
-            return Ok(self.lent(connection, permit, false));
+        while let Some((idle, is_trusted)) = self.idle_one() {
+            let is_alive = tokio::select! {
+                biased;
+                is_alive = async { is_trusted || idle.connection.answers().await } => is_alive,
+                () = stop.reached() => return Err(EngineFailure::DeadlineExceeded),
+            };
+            if is_alive {
+                return Ok(self.lent(idle, permit).delivered());
+            }
+            // Those that have been idle for longer were lost in the same way.
+            let lost = idle.since;
+            self.idle().connections.retain(|other| other.since > lost);
         }
         self.breaker.admit()?;
+        let pool = Arc::clone(self);
+        // Connecting goes on if the statement must stop, so that its outcome counts, and the connection serves the next one.
+        let connecting = tokio::spawn(async move {
+            let connection = pool.connect().await?;
+            Ok(pool.lent(connection, permit))
+        });
         tokio::select! {
             biased;
-            connected = self.connect() => Ok(self.lent(connected?, permit, true)),
+            connected = connecting => match connected {
+                Ok(connected) => connected.map(Checkout::delivered),
+                Err(_) => Err(EngineFailure::Closed),
+            },
             () = stop.reached() => Err(EngineFailure::DeadlineExceeded),
         }
     }
@@ -97,6 +151,11 @@ impl Pool {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// Whether statements that need a new connection fail at once, because the server did not answer.
+    pub(super) fn is_out(&self) -> bool {
+        self.breaker.is_open()
+    }
+
     pub(super) fn can_prepare(&self) -> bool {
         self.can_prepare.load(Ordering::Relaxed)
     }
@@ -104,7 +163,7 @@ impl Pool {
     /// Stops preparing statements under names: the connection turned out to lead to a pooler.
     pub(super) fn stop_preparing(&self) {
         self.can_prepare.store(false, Ordering::Relaxed);
-        self.idle().clear();
+        self.idle().connections.clear();
     }
 
     /// Waits until all connections came back, then closes them. Nothing is lent after this.
@@ -116,7 +175,7 @@ impl Pool {
         };
         self.permits.close();
         self.transactions.close();
-        self.idle().clear();
+        self.idle().connections.clear();
         all.map(drop)
     }
 
@@ -143,58 +202,79 @@ impl Pool {
         permit
     }
 
-    fn idle_one(&self) -> Option<Connection> {
+    /// An idle connection, and whether it may be used without asking whether it is still one.
+    fn idle_one(&self) -> Option<(Pooled, bool)> {
+        let mut idle = self.idle();
         loop {
-            let connection = self.idle().pop()?;
-            if connection.is_usable() {
-                return Some(connection);
+            let pooled = idle.connections.pop()?;
+            if pooled.connection.is_usable() {
+                let is_trusted = is_trusted(pooled.since, idle.doubted, clock::now());
+                return Some((pooled, is_trusted));
             }
         }
     }
 
-    async fn connect(&self) -> Result<Connection, EngineFailure> {
-        match connect(&self.config, &self.connector, self.can_prepare()).await {
-            Ok(connection) => {
+    async fn connect(&self) -> Result<Pooled, EngineFailure> {
+        let (connector, can_prepare) = (&self.connector, self.can_prepare());
+        let connecting = connect(&self.config, connector, self.is_direct, can_prepare);
+        match timeout(patience(&self.config), connecting).await {
+            Ok(Ok(connection)) => {
                 self.breaker.succeed();
                 self.statistics.connections_opened.increment();
-                Ok(connection)
+                Ok(Pooled {
+                    connection,
+                    since: clock::now(),
+                    is_new: true,
+                    statistics: Arc::clone(&self.statistics),
+                })
             }
             // The server answers, and has too many connections of others.
-            Err(error) if error.code().is_some_and(|code| code.code() == "53300") => {
+            Ok(Err(error)) if error.code().is_some_and(|code| code.code() == "53300") => {
+                self.breaker.succeed();
                 Err(EngineFailure::Overloaded)
             }
-            Err(error) => {
-                let message = failures::words(&error);
-                self.breaker.fail(&message);
-                Err(EngineFailure::Unavailable { message })
-            }
+            Ok(Err(error)) => Err(self.unavailable(failures::words(&error))),
+            Err(_) => Err(self.unavailable("the server does not answer in time".to_owned())),
         }
     }
 
-    fn lent(
-        self: &Arc<Self>,
-        connection: Connection,
-        permit: OwnedSemaphorePermit,
-        is_new: bool,
-    ) -> Checkout {
+    fn unavailable(&self, message: String) -> EngineFailure {
+        self.breaker.fail(&message);
+        EngineFailure::Unavailable { message }
+    }
+
+    fn lent(self: &Arc<Self>, pooled: Pooled, permit: OwnedSemaphorePermit) -> Checkout {
         Checkout {
-            lent: Some(connection),
-            is_new,
+            lent: Some(pooled),
+            is_new: false,
             pool: Arc::clone(self),
             transaction: None,
             _permit: permit,
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a connection that is idle since then may be used without asking.
+fn is_trusted(since: Instant, doubted: Option<Instant>, now: Instant) -> bool {
+    now < since + TRUSTED_IDLE && doubted.is_none_or(|doubted| since > doubted)
+}
+
+/// The time for a connection with all hosts of a URL.
+fn patience(config: &Config) -> Duration {
+    let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
+    let each = config.get_connect_timeout().copied();
+    each.unwrap_or(CONNECT_TIMEOUT) * u32::try_from(hosts).unwrap_or(1).max(1)
 }
 
 /// Opens a connection, which the calling runtime drives.
 pub(super) async fn connect(
     config: &Config,
     connector: &Connector,
+    is_direct: bool,
     can_prepare: bool,
 ) -> Result<Connection, tokio_postgres::Error> {
     let (client, driving) = config.connect(connector.clone()).await?;
@@ -202,14 +282,15 @@ pub(super) async fn connect(
         // How it ended, the statements on it show.
         let _ = driving.await;
     });
-    let connector = connector.clone();
-    Ok(Connection::new(client, &driving, connector, can_prepare))
+    let pooled = (!is_direct).then_some(config);
+    let cancel = Cancel::new(client.cancel_token(), connector.clone(), pooled);
+    Ok(Connection::new(client, &driving, cancel, can_prepare))
 }
 
 /// A borrowed connection. Dropping it gives the connection back, or closes it if it cannot serve another statement.
 #[derive(Debug)]
 pub(super) struct Checkout {
-    lent: Option<Connection>,
+    lent: Option<Pooled>,
     pub(super) is_new: bool,
     pool: Arc<Pool>,
     transaction: Option<OwnedSemaphorePermit>,
@@ -217,21 +298,37 @@ pub(super) struct Checkout {
 }
 
 impl Checkout {
-    pub(super) fn connection(&mut self) -> &mut Connection {
-        self.lent
+    /// In the hands of a statement, which uses it.
+    fn delivered(mut self) -> Self {
+        self.is_new = self
+            .lent
             .as_mut()
+            .is_some_and(|pooled| mem::take(&mut pooled.is_new));
+        self
+    }
+
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        let pooled = self.lent.as_mut();
+        &mut pooled
             .expect("a connection is lent until the drop")
+            .connection
     }
 }
 
 impl Drop for Checkout {
     fn drop(&mut self) {
-        let connection = self.lent.take();
-        let is_open = !self.pool.permits.is_closed();
-        if let Some(connection) = connection.filter(|lent| is_open && lent.is_usable()) {
-            self.pool.idle().push(connection);
+        let Some(mut lent) = self.lent.take() else {
+            return;
+        };
+        if self.pool.permits.is_closed() {
+            return;
+        }
+        lent.since = clock::now();
+        let mut idle = self.pool.idle();
+        if lent.connection.is_usable() {
+            idle.connections.push(lent);
         } else {
-            self.pool.statistics.connections_closed.increment();
+            idle.doubted = Some(lent.since);
         }
     }
 }
@@ -252,5 +349,28 @@ impl<'p> Waiting<'p> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_that_were_idle_for_long_or_when_one_broke_are_asked_first() {
+        let (since, second) = (clock::now(), Duration::from_secs(1));
+        assert!(is_trusted(since, None, since + second));
+        assert!(!is_trusted(since, None, since + TRUSTED_IDLE));
+        assert!(!is_trusted(since, Some(since + second), since + second));
+        let after = since + second * 2;
+        assert!(is_trusted(after, Some(since + second), after));
+    }
+
+    #[test]
+    fn each_host_has_its_time() {
+        let of = |url: &str| patience(&url.parse().unwrap());
+        assert_eq!(of("postgres://a/db"), CONNECT_TIMEOUT);
+        let two = "postgres://a,b/db?connect_timeout=5";
+        assert_eq!(of(two), Duration::from_secs(10));
     }
 }

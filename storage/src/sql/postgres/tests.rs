@@ -1,6 +1,12 @@
-//! Tests of the promises that only Postgres makes: opening, other nodes, broken connections, the bounds of the pool.
+//! Tests of the promises that only Postgres makes: opening, other nodes, broken networks and
+//! connections, the bounds of the pool.
 
+mod network;
 mod nodes;
+mod old_server;
 mod opening;
+mod other_hands;
 mod outages;
 mod pool;
+mod pooler;
+mod tls;

@@ -44,6 +44,17 @@ impl Connector {
     }
 }
 
+impl Connector {
+    /// A handshake for a connection that the other side closes.
+    pub(super) fn staying_open(&self, host: &str) -> Handshake {
+        Handshake {
+            config: Arc::clone(&self.0),
+            host: host.to_owned(),
+            stays_open: true,
+        }
+    }
+}
+
 fn verifier(
     address: &Address,
     provider: &Arc<CryptoProvider>,
@@ -86,7 +97,7 @@ fn authorities(file: &Path) -> Result<RootCertStore, OpenError> {
 }
 
 impl MakeTlsConnect<Socket> for Connector {
-    type Stream = Secured;
+    type Stream = Secured<Socket>;
     type TlsConnect = Handshake;
     type Error = Infallible;
 
@@ -94,6 +105,7 @@ impl MakeTlsConnect<Socket> for Connector {
         Ok(Handshake {
             config: Arc::clone(&self.0),
             host: host.to_owned(),
+            stays_open: false,
         })
     }
 }
@@ -103,56 +115,70 @@ pub(super) struct Handshake {
     config: Arc<ClientConfig>,
     /// Empty for a socket in the file system, which has no TLS.
     host: String,
+    stays_open: bool,
 }
 
-impl TlsConnect<Socket> for Handshake {
-    type Stream = Secured;
+impl<S> TlsConnect<S> for Handshake
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    type Stream = Secured<S>;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Secured>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Secured<S>>> + Send>>;
 
-    fn connect(self, socket: Socket) -> Self::Future {
+    fn connect(self, socket: S) -> Self::Future {
         Box::pin(async move {
             let connector = tokio_rustls::TlsConnector::from(self.config);
             let name = ServerName::try_from(self.host).map_err(io::Error::other)?;
-            connector.connect(name, socket).await.map(Secured)
+            Ok(Secured {
+                stream: connector.connect(name, socket).await?,
+                stays_open: self.stays_open,
+            })
         })
     }
 }
 
 /// A connection with TLS.
-pub(super) struct Secured(tokio_rustls::client::TlsStream<Socket>);
+pub(super) struct Secured<S> {
+    stream: tokio_rustls::client::TlsStream<S>,
+    /// Whether its end is not announced.
+    stays_open: bool,
+}
 
-impl TlsStream for Secured {
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Secured<S> {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }
 }
 
-impl AsyncRead for Secured {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
-impl AsyncWrite for Secured {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        match self.stays_open {
+            true => Poll::Ready(Ok(())),
+            false => Pin::new(&mut self.stream).poll_shutdown(context),
+        }
     }
 }
 

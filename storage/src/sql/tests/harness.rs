@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::sql::{Database, Error, Rows, Session, Value};
 use crate::test_server::Server;
+use crate::test_server::pooler::Pooler;
 use crate::{PostgresOptions, SqliteOptions, clock};
 
 /// Options with the shortest waits.
@@ -28,6 +29,8 @@ pub(in crate::sql) fn patient() -> PostgresOptions {
 pub(in crate::sql) enum Engine {
     Sqlite,
     Postgres,
+    /// Postgres behind a pgbouncer that gives each transaction another connection.
+    Pooled,
 }
 
 impl Engine {
@@ -36,20 +39,20 @@ impl Engine {
         match self {
             Self::Sqlite => Fixture::on_sqlite(SqliteOptions::default()),
             Self::Postgres => Fixture::on_postgres(&patient()),
+            Self::Pooled => Fixture::behind_a_pooler(&patient()),
         }
     }
 
     /// An empty database that rolls back a transaction which is idle for some milliseconds.
     pub(in crate::sql) async fn hurried_fixture(self) -> Fixture {
+        let hurried = PostgresOptions {
+            transaction_idle: HURRIED.transaction_idle,
+            ..patient()
+        };
         match self {
             Self::Sqlite => Fixture::on_sqlite(HURRIED),
-            Self::Postgres => {
-                let transaction_idle = HURRIED.transaction_idle;
-                Fixture::on_postgres(&PostgresOptions {
-                    transaction_idle,
-                    ..patient()
-                })
-            }
+            Self::Postgres => Fixture::on_postgres(&hurried),
+            Self::Pooled => Fixture::behind_a_pooler(&hurried),
         }
     }
 
@@ -66,6 +69,8 @@ impl Engine {
 pub(in crate::sql) struct Fixture {
     pub(in crate::sql) folder: TempDir,
     pub(in crate::sql) database: Database,
+    /// What stands before the server.
+    pooler: Option<Pooler>,
     /// The server of a database on Postgres.
     pub(in crate::sql) server: Option<Server>,
 }
@@ -77,6 +82,7 @@ impl Fixture {
         Self {
             folder,
             database,
+            pooler: None,
             server: None,
         }
     }
@@ -87,14 +93,28 @@ impl Fixture {
         Self {
             folder: tempfile::tempdir().unwrap(),
             database,
+            pooler: None,
+            server: Some(server),
+        }
+    }
+
+    fn behind_a_pooler(options: &PostgresOptions) -> Self {
+        let server = Server::start();
+        let pooler = Pooler::to(server.socket());
+        let database = Database::open_postgres(&pooler.url(), options).unwrap();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            database,
+            pooler: Some(pooler),
             server: Some(server),
         }
     }
 
     /// The same database as another process opens it.
     pub(in crate::sql) fn another(&self) -> Database {
-        match &self.server {
-            Some(server) => Database::open_postgres(&server.url(), &patient()).unwrap(),
+        let url = self.pooler.as_ref().map(Pooler::url);
+        match url.or_else(|| self.server.as_ref().map(Server::url)) {
+            Some(url) => Database::open_postgres(&url, &patient()).unwrap(),
             None => Database::open_sqlite(&self.path(), SqliteOptions::default()).unwrap(),
         }
     }

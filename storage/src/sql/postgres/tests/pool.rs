@@ -58,12 +58,11 @@ async fn transactions_leave_a_connection_for_other_statements() {
 #[tokio::test]
 async fn without_prepared_statements_all_kinds_come_back() {
     let server = Server::start();
-    let url = format!("{}?options=-csearch_path%3Dpublic", server.url());
     let options = PostgresOptions {
-        prepared: false,
+        prepared: Some(false),
         ..patient()
     };
-    let database = Database::open_postgres(&url, &options).unwrap();
+    let database = Database::open_postgres(&server.url(), &options).unwrap();
     let mut session = database.session();
     run(
         &mut session,
