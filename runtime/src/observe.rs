@@ -2,6 +2,7 @@
 //! Reporting is left to the modules that serve requests.
 
 mod cache;
+mod databases;
 mod guest;
 mod histogram;
 pub mod limits;
@@ -14,6 +15,7 @@ mod stage;
 mod timestamp;
 
 pub use cache::CacheFigures;
+pub use databases::{ConnectionFigures, DatabaseFigures};
 pub use guest::{GuestLog, GuestStream};
 pub use log::{Log, LogFormat, LogWriter};
 pub use metrics::{ComponentMetrics, Metrics, RouteMetrics};

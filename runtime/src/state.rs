@@ -12,6 +12,7 @@ use storage::{OpenError, PostgresOptions, SqliteOptions, kv, sql};
 use crate::clock;
 use crate::limits::{STATE_CLOSE_TIMEOUT, STATE_OPEN_TIMEOUT};
 use crate::manifest::{App, LabelKind};
+use crate::observe::{ConnectionFigures, DatabaseFigures};
 use crate::settings::{Config, Engine, Postgres};
 
 /// The open databases and stores.
@@ -56,6 +57,16 @@ impl State {
     #[must_use]
     pub fn databases(&self) -> BTreeMap<String, sql::Database> {
         self.opened.lock().databases.clone()
+    }
+
+    /// What the open databases tell about themselves, by label.
+    #[must_use]
+    pub fn figures(&self) -> Vec<DatabaseFigures> {
+        let opened = self.opened.lock();
+        let databases = opened.databases.iter();
+        databases
+            .map(|(label, database)| figures(label, database))
+            .collect()
     }
 
     /// The key-value store with that label.
@@ -113,6 +124,29 @@ impl Opened {
         };
         self.stores.insert(label.to_owned(), stores.store(label));
         Ok(())
+    }
+}
+
+fn figures(label: &str, database: &sql::Database) -> DatabaseFigures {
+    let counts = database.statistics();
+    let opened = counts.connections_opened.get();
+    let connections = database.has_connections().then(|| ConnectionFigures {
+        opened,
+        open: opened.saturating_sub(counts.connections_closed.get()),
+        is_out: database.is_out(),
+    });
+    DatabaseFigures {
+        label: label.to_owned(),
+        reads: counts.reads.get() + counts.inline_reads.get() + counts.long_reads.get(),
+        writes: counts.writes.get(),
+        transactions: counts.transactions.get(),
+        transactions_lost: counts.transactions_lost.get(),
+        retries: counts.retries.get(),
+        overloads: counts.overloads.get(),
+        deadlines_exceeded: counts.deadlines_exceeded.get(),
+        lock_waits: counts.lock_waits.get(),
+        waiting: u64::try_from(database.waiting()).unwrap_or(u64::MAX),
+        connections,
     }
 }
 

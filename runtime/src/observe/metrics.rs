@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::cache::{CacheFigures, CacheMetrics};
+use super::databases::{DatabaseFigures, DatabaseMetrics};
 use super::histogram::DurationHistogram;
 use super::per_thread::PerThread;
 use super::stage::{Stage, StageDurations};
@@ -36,6 +37,7 @@ pub struct Metrics {
     families: Families,
     unrouted: Arc<RouteMetrics>,
     cache: CacheMetrics,
+    databases: DatabaseMetrics,
     connections: Gauge,
     connections_refused: Counter,
     workers: Gauge,
@@ -139,6 +141,8 @@ impl Metrics {
         );
         let cache = CacheMetrics::default();
         registry.register_collector(Box::new(cache.clone()));
+        let databases = DatabaseMetrics::default();
+        registry.register_collector(Box::new(databases.clone()));
         let unrouted = families.component("");
         let unrouted = Arc::new(families.route(unrouted, ""));
         Self {
@@ -146,6 +150,7 @@ impl Metrics {
             families,
             unrouted,
             cache,
+            databases,
             connections,
             connections_refused,
             workers,
@@ -183,6 +188,14 @@ impl Metrics {
     /// Registers `figures`, which is called for the cache's numbers at each scrape.
     pub fn read_cache(&self, figures: impl Fn() -> CacheFigures + Send + Sync + 'static) {
         self.cache.read_from(figures);
+    }
+
+    /// Registers `figures`, which is called for the numbers of the databases at each scrape.
+    pub fn read_databases(
+        &self,
+        figures: impl Fn() -> Vec<DatabaseFigures> + Send + Sync + 'static,
+    ) {
+        self.databases.read_from(figures);
     }
 
     /// The number of open connections.

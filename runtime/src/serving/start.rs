@@ -46,8 +46,8 @@ enum Answering {
     },
 }
 
-/// `terrace check`: reads and judges everything without serving it. If the app is to be `portable`, statements of its
-/// migrations that Postgres would not take are faults.
+/// `terrace check`: reads and judges everything without serving it. If the app is to be `portable`, or a database is on
+/// Postgres, statements of its migrations that Postgres would not take are faults.
 ///
 /// # Errors
 /// All that is wrong.
@@ -71,6 +71,8 @@ impl Serving {
         let compiled_code = &inputs.config.cache_directory;
         let engine = open::engine(&inputs, Some(compiled_code)).map_err(failed)?;
         let loader = Arc::new(open::loader(&inputs, &listeners, engine)?);
+        let state = Arc::clone(&listeners.state);
+        listeners.metrics.read_databases(move || state.figures());
         let deployment = loader.load(&inputs.app, inputs.rendered()?)?;
         let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
         let reloader = Reloader {

@@ -1,0 +1,133 @@
+//! Owns the metrics of the databases, which are read from them when the metrics are asked for: a statement counts only once.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// What a database tells about itself. Labels with the same database have the same figures.
+#[derive(Clone, Debug, Default)]
+pub struct DatabaseFigures {
+    /// The database's label.
+    pub label: String,
+    /// Statements that changed nothing.
+    pub reads: u64,
+    /// Statements that changed something, or tried to.
+    pub writes: u64,
+    /// Transactions that functions opened.
+    pub transactions: u64,
+    /// Transactions that were rolled back because their function ended, or was idle for too long.
+    pub transactions_lost: u64,
+    /// Statements that ran again.
+    pub retries: u64,
+    /// Statements refused because too many waited.
+    pub overloads: u64,
+    /// Statements that ended at their deadline.
+    pub deadlines_exceeded: u64,
+    /// Pauses because another process held a lock. On SQLite only.
+    pub lock_waits: u64,
+    /// Statements that wait now.
+    pub waiting: u64,
+    /// The connections to a server; none on SQLite.
+    pub connections: Option<ConnectionFigures>,
+}
+
+/// The connections of this process to a database server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConnectionFigures {
+    /// How many were opened.
+    pub opened: u64,
+    /// How many are open.
+    pub open: u64,
+    /// Whether the server did not answer, so that no others are tried for a while.
+    pub is_out: bool,
+}
+
+type Read = Box<dyn Fn() -> Vec<DatabaseFigures> + Send + Sync>;
+
+/// A family of metrics: its name, what it is, and its value for a database that has it.
+type Family = (
+    &'static str,
+    &'static str,
+    fn(&DatabaseFigures) -> Option<u64>,
+);
+
+#[rustfmt::skip]
+const GAUGES: [Family; 3] = [
+    ("sql_waiting", "Statements that wait", |of| Some(of.waiting)),
+    ("sql_connections", "Open connections to the database server", |of| Some(of.connections?.open)),
+    ("sql_breaker_open", "1 while the database server does not answer and statements fail at once", |of| Some(of.connections?.is_out.into())),
+];
+
+#[rustfmt::skip]
+const COUNTERS: [Family; 9] = [
+    ("sql_reads", "Statements that changed nothing", |of| Some(of.reads)),
+    ("sql_writes", "Statements that changed something", |of| Some(of.writes)),
+    ("sql_transactions", "Transactions that functions opened", |of| Some(of.transactions)),
+    ("sql_transactions_lost", "Transactions that nobody ended", |of| Some(of.transactions_lost)),
+    ("sql_retries", "Statements that ran again", |of| Some(of.retries)),
+    ("sql_overloads", "Statements refused because too many waited", |of| Some(of.overloads)),
+    ("sql_deadlines_exceeded", "Statements that ended at their deadline", |of| Some(of.deadlines_exceeded)),
+    ("sql_lock_waits", "Pauses because another process held a lock", |of| of.connections.is_none().then_some(of.lock_waits)),
+    ("sql_connections_opened", "Connections opened to the database server", |of| Some(of.connections?.opened)),
+];
+
+/// Where the figures come from, once there are databases.
+#[derive(Clone, Default)]
+pub(super) struct DatabaseMetrics(Arc<OnceLock<Read>>);
+
+impl DatabaseMetrics {
+    /// Has the figures read so. Only the first source counts: a process has one set of databases.
+    pub(super) fn read_from(
+        &self,
+        figures: impl Fn() -> Vec<DatabaseFigures> + Send + Sync + 'static,
+    ) {
+        let _ = self.0.set(Box::new(figures));
+    }
+}
+
+impl fmt::Debug for DatabaseMetrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("DatabaseMetrics")
+            .finish_non_exhaustive()
+    }
+}
+
+impl Collector for DatabaseMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let figures = self.0.get().map_or_else(Vec::new, |read| read());
+        let values = |value: fn(&DatabaseFigures) -> Option<u64>| {
+            let known = figures.iter().map(move |of| (of.label.as_str(), value(of)));
+            known
+                .filter_map(|(label, value)| Some(([("database", label)], value?)))
+                .collect::<Vec<_>>()
+        };
+        for (name, help, value) in GAUGES {
+            let values = values(value);
+            if values.is_empty() {
+                continue;
+            }
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (labels, value) in values {
+                let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+                gauge.encode(family.encode_family(&labels)?)?;
+            }
+        }
+        for (name, help, value) in COUNTERS {
+            let values = values(value);
+            if values.is_empty() {
+                continue;
+            }
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (labels, value) in values {
+                ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
