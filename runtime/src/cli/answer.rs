@@ -214,7 +214,10 @@ impl fmt::Display for Migrated<'_> {
 pub(crate) struct Pending<'a> {
     pub(crate) label: &'a str,
     pub(crate) migration: &'a str,
+    /// As the database of the label gets it.
     pub(crate) sql: &'a str,
+    /// A function has applied it, so it would only be recorded.
+    pub(crate) by_function: bool,
 }
 
 impl fmt::Display for Pending<'_> {
@@ -223,8 +226,15 @@ impl fmt::Display for Pending<'_> {
             label,
             migration,
             sql,
+            by_function,
         } = self;
-        writeln!(formatter, "-- {label}: {migration}\n{sql}")
+        match by_function {
+            true => write!(
+                formatter,
+                "-- {label}: {migration} would only be recorded; a function has applied it"
+            ),
+            false => writeln!(formatter, "-- {label}: {migration}\n{sql}"),
+        }
     }
 }
 

@@ -302,7 +302,8 @@ pub(crate) struct CheckArguments {
     pub(crate) manifest: ManifestArguments,
     #[command(flatten)]
     pub(crate) settings: SettingsArguments,
-    /// Also find the statements in migrations that Postgres would not take, with what both databases take
+    /// Also find the statements in migrations that Postgres would not take, with what both databases take; those of a database on
+    /// Postgres are found without this
     #[arg(long)]
     pub(crate) portable: bool,
     /// Also find the queries of the server with this admin address that Postgres would not take

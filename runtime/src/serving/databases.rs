@@ -62,6 +62,12 @@ impl Databases {
         state::open_database(engine).map(Some).map_err(failed)
     }
 
+    /// Whether the database of a label is on a Postgres server.
+    #[must_use]
+    pub fn is_on_postgres(&self, label: &str) -> bool {
+        self.config.is_on_postgres(label)
+    }
+
     /// Opens the database of a label, and makes it if it does not exist.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use storage::dialect::{self, Cause, Refusal, Schema};
 use storage::sql::Database;
-use storage::sql::migrations::{self, Applied, Migration, MigrationError};
+use storage::sql::migrations::{self, Applied, Migration, MigrationError, Pending};
 
 use super::{StartError, failed};
 use crate::fault::{Fault, Faults, Reason, Source};
@@ -66,7 +66,7 @@ impl Migrations {
     ///
     /// # Errors
     /// As [`Self::apply`].
-    pub async fn pending(&self, database: &Database) -> Result<Vec<&Migration>, StartError> {
+    pub async fn pending(&self, database: &Database) -> Result<Vec<Pending<'_>>, StartError> {
         let pending = migrations::pending(database, &self.files).await;
         pending.map_err(|error| self.start_error(&error))
     }
@@ -90,35 +90,65 @@ impl Migrations {
         }
     }
 
+    /// The statements of a file as Postgres gets them. `schema` is the one before the file, and then the one after it.
+    ///
+    /// # Errors
+    /// The first statement that Postgres would not take, or would answer otherwise.
+    pub fn for_postgres(
+        &self,
+        file: &Migration,
+        schema: &mut Schema,
+    ) -> Result<Vec<String>, Faults> {
+        let mut texts = Vec::new();
+        for range in file.statements() {
+            let translated = translated(&file.text[range.clone()], schema);
+            texts.extend(translated.map_err(|refusal| {
+                Faults::from(refused(&self.source(file), range.start, refusal))
+            })?);
+        }
+        Ok(texts)
+    }
+
+    fn source(&self, file: &Migration) -> Source {
+        Source {
+            file: self.folder.join(&file.name),
+            text: file.text.clone(),
+        }
+    }
+
     /// The statements that Postgres would not take, or would answer otherwise.
     pub(super) fn not_portable(&self) -> Faults {
         let mut faults = Faults::default();
         let mut schema = Schema::new();
         for file in &self.files {
-            let source = Source {
-                file: self.folder.join(&file.name),
-                text: file.text.clone(),
-            };
+            let source = self.source(file);
             for range in file.statements() {
-                let statement = &file.text[range.clone()];
-                let refusal = match dialect::translate(statement, &schema, &[]) {
-                    Ok(_) => schema.apply(statement).err(),
-                    Err(refusal) => Some(refusal),
-                };
                 let is_new = faults.0.is_empty();
                 // A table whose statement is refused is missing for the later ones, which are not wrong for that.
-                match refusal {
-                    Some(mut refusal) if is_new || refusal.cause != Cause::Unknown => {
-                        let at = range.start + refusal.place.offset;
-                        refusal.reason.insert_str(0, "not portable: ");
-                        faults.0.push(source.fault(&(at..at), portability(refusal)));
+                match translated(&file.text[range.clone()], &mut schema) {
+                    Err(refusal) if is_new || refusal.cause != Cause::Unknown => {
+                        faults.0.push(refused(&source, range.start, refusal));
                     }
-                    Some(_) | None => {}
+                    Err(_) | Ok(_) => {}
                 }
             }
         }
         faults
     }
+}
+
+/// A statement for Postgres; the schema is then the one after it.
+fn translated(statement: &str, schema: &mut Schema) -> Result<Vec<String>, Refusal> {
+    let translated = dialect::translate(statement, schema, &[])?;
+    schema.apply(statement)?;
+    Ok(translated.texts)
+}
+
+/// The fault of a refused statement, which begins at `start`.
+fn refused(source: &Source, start: usize, mut refusal: Refusal) -> Fault {
+    let at = start + refusal.place.offset;
+    refusal.reason.insert_str(0, "not portable: ");
+    source.fault(&(at..at), portability(refusal))
 }
 
 /// What is not portable, and what to write instead.

@@ -119,6 +119,15 @@ pub struct Applied {
     pub by_function: bool,
 }
 
+/// A migration that would be applied.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending<'m> {
+    /// The file.
+    pub migration: &'m Migration,
+    /// Whether a function has applied it itself, so that it would only be recorded.
+    pub by_function: bool,
+}
+
 /// The migrations that would be applied now, in order.
 ///
 /// # Errors
@@ -126,10 +135,15 @@ pub struct Applied {
 pub async fn pending<'m>(
     database: &Database,
     migrations: &'m [Migration],
-) -> Result<Vec<&'m Migration>, MigrationError> {
+) -> Result<Vec<Pending<'m>>, MigrationError> {
     let mut session = database.session();
     let recorded = Recorded::read(&mut session, deadline()).await?;
-    recorded.pending(migrations)
+    let pending = recorded.pending(migrations)?.into_iter();
+    let pending = pending.map(|migration| Pending {
+        migration,
+        by_function: recorded.was_applied_by_the_function(migration),
+    });
+    Ok(pending.collect())
 }
 
 /// Applies the migrations that the database lacks, and returns them. Several processes may do so at once: each

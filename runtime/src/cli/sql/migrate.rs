@@ -1,11 +1,17 @@
 //! `terrace sql migrate`: applies the migrations of an app without serving it, or shows them.
 
+use storage::dialect::Schema;
+use storage::sql::Database;
+use storage::sql::migrations::Migration;
+
 use super::super::answer::{Migrated, Pending};
 use super::super::arguments::MigrateArguments;
 use super::super::console::Console;
 use super::super::error::CommandError;
 use super::super::event::Event;
-use super::with_database;
+use super::super::limits::SQL_STATEMENT_TIMEOUT;
+use super::{failed, with_database};
+use crate::clock;
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::manifest::App;
 use crate::serving::{Databases, Migrations};
@@ -77,20 +83,48 @@ fn show(
     migrations: &Migrations,
     console: Console,
 ) -> Result<usize, CommandError> {
-    let tell = |files: &[&storage::sql::migrations::Migration]| {
-        for file in files {
-            console.tell(&Event::Pending(&Pending {
-                label: &migrations.label,
-                migration: &file.name,
-                sql: file.text.trim(),
-            }));
-        }
-        files.len()
+    let label = &migrations.label;
+    let tell = |file: &Migration, sql: &str, by_function| {
+        console.tell(&Event::Pending(&Pending {
+            label,
+            migration: &file.name,
+            sql,
+            by_function,
+        }));
     };
-    let Some(database) = databases.open_if_present(&migrations.label)? else {
-        return Ok(tell(&migrations.files.iter().collect::<Vec<_>>()));
+    let Some(database) = databases.open_if_present(label)? else {
+        for file in &migrations.files {
+            tell(file, file.text.trim(), false);
+        }
+        return Ok(migrations.files.len());
     };
     with_database(&database, async |database| {
-        Ok(tell(&migrations.pending(database).await?))
+        let pending = migrations.pending(database).await?;
+        let mut schema = match databases.is_on_postgres(label) {
+            true => Some(schema(database).await?),
+            false => None,
+        };
+        for each in &pending {
+            let file = each.migration;
+            let text = match &mut schema {
+                _ if each.by_function => String::new(),
+                Some(schema) => statements(&migrations.for_postgres(file, schema)?),
+                None => file.text.trim().to_owned(),
+            };
+            tell(file, &text, each.by_function);
+        }
+        Ok(pending.len())
     })
+}
+
+/// The schema before the migrations.
+async fn schema(database: &Database) -> Result<Schema, CommandError> {
+    let deadline = clock::now() + SQL_STATEMENT_TIMEOUT;
+    let schema = database.session().schema(deadline).await;
+    schema.map_err(failed)
+}
+
+fn statements(texts: &[String]) -> String {
+    let texts = texts.iter().map(|text| format!("{text};"));
+    texts.collect::<Vec<_>>().join("\n")
 }
