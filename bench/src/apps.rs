@@ -24,17 +24,17 @@ pub(crate) const WITH_A_FULL_CACHE: &str = "[log]\naccess = \"off\"\n[cache]\nme
 #[derive(Debug)]
 pub(crate) struct App {
     manifest: String,
-    settings: &'static str,
+    settings: String,
 }
 
 impl App {
     /// An app without functions.
-    pub(crate) fn new(settings: &'static str) -> Self {
+    pub(crate) fn new(settings: &str) -> Self {
         let manifest =
             "spin_manifest_version = 2\n[application]\nname = \"bench\"\nversion = \"1.0.0\"\n";
         Self {
             manifest: manifest.to_owned(),
-            settings,
+            settings: settings.to_owned(),
         }
     }
 
@@ -51,7 +51,7 @@ impl App {
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("spin.toml"), &self.manifest)?;
-        fs::write(folder.join("terrace.toml"), self.settings)
+        fs::write(folder.join("terrace.toml"), &self.settings)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sends one request on its own connection, to see whether a server answers as expected.
+//! Sends one request on its own connection.
 
 use std::{io, net::SocketAddr};
 
@@ -15,14 +15,31 @@ use crate::limits::MAX_ANSWER_TIME;
 /// # Errors
 /// When there is no HTTP response within [`MAX_ANSWER_TIME`].
 pub(crate) async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
-    let answer = timeout(MAX_ANSWER_TIME, exchange(address, path)).await;
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    answer(address, &head).await
+}
+
+/// Sends JSON to `path` and returns status and content.
+///
+/// # Errors
+/// When there is no HTTP response within [`MAX_ANSWER_TIME`].
+pub(crate) async fn post(address: SocketAddr, path: &str, json: &str) -> io::Result<(u16, String)> {
+    let length = json.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{json}"
+    );
+    answer(address, &request).await
+}
+
+async fn answer(address: SocketAddr, request: &str) -> io::Result<(u16, String)> {
+    let answer = timeout(MAX_ANSWER_TIME, exchange(address, request)).await;
     let answer = answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     split(&answer).ok_or_else(|| io::Error::other(format!("no HTTP answer, but {answer:?}")))
 }
 
-async fn exchange(address: SocketAddr, path: &str) -> io::Result<String> {
+async fn exchange(address: SocketAddr, request: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;

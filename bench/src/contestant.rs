@@ -35,6 +35,9 @@ const WASMTIME_SERVE: [&str; 6] = [
 /// nginx's arguments for its configuration, beside its folder.
 const NGINX: [&str; 4] = ["-e", "stderr", "-c", "nginx.conf"];
 
+/// Varnish in the foreground, in memory, as the calling user, with its defaults otherwise.
+const VARNISH: [&str; 5] = ["-F", "-j", "none", "-s", "malloc,1g"];
+
 /// A server with one configuration and one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Contestant {
@@ -76,8 +79,8 @@ pub(crate) enum Kind {
     NginxCache { origin: SocketAddr },
     /// Varnish in front of an origin.
     Varnish { origin: SocketAddr },
-    /// The limit, with the value of its `--threads`.
-    Native { threads: &'static str },
+    /// A native server that is a limit, with its arguments.
+    Native { arguments: Vec<String> },
 }
 
 impl Contestant {
@@ -94,10 +97,7 @@ impl Contestant {
     /// # Errors
     /// When its program is missing or its files cannot be written.
     pub(crate) fn command(&self, address: SocketAddr) -> Outcome<Command> {
-        let mut command = Command::new(self.program.as_ref().map_err(Clone::clone)?);
-        let state = self.folder.join(STATE_FOLDER);
-        fs::create_dir_all(&state)?;
-        command.current_dir(&self.folder);
+        let (mut command, state) = self.begin()?;
         match &self.kind {
             Kind::Terrace => {
                 command.args(["up", "--json", "--from", "spin.toml", "--config"]);
@@ -127,8 +127,8 @@ impl Contestant {
                 command.arg("-p").arg(&self.folder).args(NGINX);
             }
             Kind::TerraceEdge { origin } => {
-                command.args(["edge", "--json", "--config", "terrace.toml"]);
-                command.args(["--origin", &format!("http://{origin}"), "--state-dir"]);
+                command.args(["edge", "--json", "--config", "terrace.toml", "--origin"]);
+                command.arg(format!("http://{origin}")).arg("--state-dir");
                 listen(command.arg(state), address)?;
             }
             Kind::NginxCache { origin } => {
@@ -136,16 +136,25 @@ impl Contestant {
                 command.arg("-p").arg(&self.folder).args(NGINX);
             }
             Kind::Varnish { origin } => {
-                // In the foreground, in memory, as the calling user, with its defaults otherwise.
-                command.args(["-F", "-j", "none", "-s", "malloc,1g", "-n"]);
-                command.arg(&state).args(["-a", &address.to_string()]);
-                command.args(["-b", &origin.to_string()]);
+                let [address, origin] = [address, *origin].map(|address| address.to_string());
+                command.args(VARNISH).args(["-a", &address, "-b", &origin]);
+                command.arg("-n").arg(&state);
             }
-            Kind::Native { threads } => {
-                command.args(["--listen", &address.to_string(), "--threads", threads]);
+            Kind::Native { arguments } => {
+                command.args(["--listen", &address.to_string()]);
+                command.args(arguments);
             }
         }
         Ok(command)
+    }
+
+    /// Its program in its folder, and the folder of its state.
+    fn begin(&self) -> Outcome<(Command, PathBuf)> {
+        let mut command = Command::new(self.program.as_ref().map_err(Clone::clone)?);
+        command.current_dir(&self.folder);
+        let state = self.state_folder();
+        fs::create_dir_all(&state)?;
+        Ok((command, state))
     }
 
     /// Whether its first start differs from a later one.

@@ -1,6 +1,7 @@
 //! The contestants of each part, and Terrace's aims.
 
 mod cache;
+mod sql;
 mod workers;
 
 pub(crate) use cache::{HITS, MISSES, MISSES_OF_CONDUIT};
@@ -221,7 +222,8 @@ impl<'a> Lineup<'a> {
     }
 
     fn native(&self, name: &str, threads: &'static str) -> Outcome<Contestant> {
-        let kind = Kind::Native { threads };
+        let arguments = ["--threads", threads].map(str::to_owned).to_vec();
+        let kind = Kind::Native { arguments };
         let contestant = self.contestant(name, Ok(self.files.native.clone()), kind)?;
         Ok(Contestant {
             aim: Some(AIM_OF_NATIVE),

@@ -145,6 +145,16 @@ async fn workloads(
             workloads.push(throughput::measure(&title, &[contestant], &plan).await);
         }
     }
+    if settings.includes(Part::Sql) {
+        for compared in lineup.sql().await? {
+            let (title, contestants) = (&compared.title, &compared.contestants);
+            let plan = Plan {
+                script: &compared.script,
+                ..plan
+            };
+            workloads.push(throughput::measure(title, contestants, &plan).await);
+        }
+    }
     if settings.includes(Part::Workers) {
         let contestants = lineup.hello_of_workers()?;
         let title = "hello on Terrace and on workerd";

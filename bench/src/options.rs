@@ -29,6 +29,12 @@ pub(crate) struct Files {
     /// The program `native`
     #[arg(long, hide = true)]
     pub(crate) native: PathBuf,
+    /// The program `native_sql`
+    #[arg(long, hide = true)]
+    pub(crate) native_sql: PathBuf,
+    /// The URL of a Postgres database that is empty
+    #[arg(long, hide = true)]
+    pub(crate) postgres: Option<String>,
     /// The program that fills the database of conduit
     #[arg(long, hide = true)]
     pub(crate) seeder: PathBuf,
@@ -80,6 +86,8 @@ pub(crate) enum Part {
     Fresh,
     /// Conduit: a list of articles, and one article
     Conduit,
+    /// Conduit beside native servers with the same statements, on SQLite and on Postgres
+    Sql,
     /// Hits and misses of the HTTP cache
     Cache,
     /// Hello and conduit, on Terrace and on workerd
@@ -91,10 +99,11 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Hello,
         Self::Fresh,
         Self::Conduit,
+        Self::Sql,
         Self::Cache,
         Self::Workers,
         Self::Start,

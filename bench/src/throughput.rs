@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// How a workload is measured.
+#[derive(Clone, Copy)]
 pub(crate) struct Plan<'a> {
     /// Rounds; every contestant has a turn in each.
     pub(crate) rounds: u32,

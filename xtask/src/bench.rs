@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use crate::{Outcome, guests, process, setup, worker, workspace::Workspace};
+use crate::{Outcome, guests, postgres, process, setup, worker, workspace::Workspace};
 
 /// The variable with the path of a built `terrace` to measure instead of this clone's.
 const TERRACE_VARIABLE: &str = "TERRACE_BIN";
@@ -26,6 +26,9 @@ const STORE: &str = "--store";
 
 /// The part of the bench that needs [`WORKERS`].
 const WORKERS_PART: &str = "workers";
+
+/// The part of the bench that needs a Postgres server.
+const SQL_PART: &str = "sql";
 
 /// The functions that are also built for Cloudflare.
 const WORKERS: [&str; 2] = ["hello", "conduit"];
@@ -66,9 +69,19 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> Outcome {
             .try_for_each(|function| worker::build(&workspace, function))?;
         bench.arg("--workers").arg(worker::folder(&workspace));
     }
+    if wants(&arguments, SQL_PART) {
+        // A new database for each run. The rows say that there is none if that fails.
+        let folder = workspace.target.join("bench-postgres");
+        let served = postgres::install().and_then(|()| postgres::serve_new(&folder));
+        match served {
+            Ok(url) => drop(bench.arg("--postgres").arg(url)),
+            Err(error) => eprintln!("no Postgres server: {error}"),
+        }
+    }
     bench.arg("--terrace").arg(terrace.canonicalize()?);
     bench.arg("--guests").arg(guests.canonicalize()?);
     bench.arg("--native").arg(built.join("native"));
+    bench.arg("--native-sql").arg(built.join("native_sql"));
     bench.arg("--seeder").arg(examples.join("examples/seed"));
     bench.arg("--output").arg(workspace.target.join("bench"));
     bench.args(arguments).env("PATH", path_with_peers()?);

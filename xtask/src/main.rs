@@ -48,7 +48,7 @@ enum Task {
     Guests,
     /// Set up, build the server and the functions, and serve the sample app
     Up {
-        /// Passed on to `terrace up`
+        /// `--postgres` starts a Postgres server beside the app. All others are passed on to `terrace up`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -93,7 +93,7 @@ fn run(task: Task) -> Outcome<bool> {
             let folder = guests::build(&Workspace::read()?, setup::guest_toolchain()?)?;
             println!("{}", folder.display());
         }
-        Task::Up { arguments } => up::serve(&Workspace::read()?, &arguments)?,
+        Task::Up { arguments } => up::serve(&Workspace::read()?, arguments)?,
         Task::Bench { arguments } => bench::run(arguments)?,
         Task::CacheTests(options) => return cache_tests::run(&Workspace::read()?, &options),
         Task::CargoComponent => cargo_component::test(&Workspace::read()?)?,

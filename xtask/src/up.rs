@@ -1,9 +1,16 @@
 //! `cargo xtask up`: sets up, builds everything, and serves the sample app.
 
-use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command, thread};
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
 
 use crate::{
-    Outcome, guests, process, progress,
+    Outcome, guests, postgres, process, progress,
     setup::{self, GuestToolchain},
     workspace::Workspace,
 };
@@ -14,11 +21,26 @@ const DEFAULT_LISTEN_ADDRESS: &str = "127.0.0.1:3000";
 /// The profile of the program: see `Cargo.toml`.
 const PROFILE: &str = "up";
 
+/// An option of this task and not of `terrace up`: a Postgres server beside the app.
+const POSTGRES: &str = "--postgres";
+
+/// The file of settings, by which `terrace up` finds the server.
+const SETTINGS: &str = "terrace.toml";
+
 /// Builds and then becomes `terrace up`, so that signals reach the server itself. Returns only on failure.
 ///
 /// # Errors
-/// When something does not build or the server cannot be started.
-pub(crate) fn serve(workspace: &Workspace, arguments: &[OsString]) -> Outcome {
+/// When something does not build or a server cannot be started.
+pub(crate) fn serve(workspace: &Workspace, mut arguments: Vec<OsString>) -> Outcome {
+    let given = arguments.len();
+    arguments.retain(|argument| argument != POSTGRES);
+    if arguments.len() < given {
+        check_settings(&workspace.root, &arguments)?;
+        postgres::install()?;
+        let settings = with_postgres(&workspace.target.join("postgres"))?;
+        arguments.extend(["--config".into(), settings.into()]);
+    }
+    let arguments = &arguments[..];
     eprintln!("step 1 of 3: finding the WebAssembly target");
     let toolchain = setup::guest_toolchain()?;
     eprintln!(
@@ -36,6 +58,26 @@ pub(crate) fn serve(workspace: &Workspace, arguments: &[OsString]) -> Outcome {
         .args(arguments)
         .exec();
     Err(process::cannot_start(&terrace, &error).into())
+}
+
+/// Starts a Postgres server, which keeps its data in `folder`, and writes the settings that name it.
+fn with_postgres(folder: &Path) -> Outcome<PathBuf> {
+    let url = postgres::serve(folder)?;
+    eprintln!("Postgres keeps its data in {}", folder.display());
+    let settings = folder.join(SETTINGS);
+    fs::write(&settings, format!("[sql.default]\nurl = {url:?}\n"))?;
+    Ok(settings)
+}
+
+/// `terrace up` reads one file of settings.
+fn check_settings(root: &Path, arguments: &[OsString]) -> Outcome {
+    let mut words = arguments.iter().map(|argument| argument.to_string_lossy());
+    let is_named = words.any(|word| word == "--config" || word.starts_with("--config="));
+    if is_named || root.join(SETTINGS).exists() {
+        let help = "name a server under [sql.default] in your settings instead";
+        return Err(format!("{POSTGRES} brings settings of its own: {help}").into());
+    }
+    Ok(())
 }
 
 /// Builds the functions and the server at the same time, so that no core is idle while a large crate keeps another one busy.
@@ -89,6 +131,19 @@ mod tests {
     fn check(arguments: &[&str], expected: &str) {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         assert_eq!(first_request(&arguments), expected);
+    }
+
+    #[test]
+    fn settings_of_the_user_are_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |arguments: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            check_settings(folder.path(), &arguments).is_ok()
+        };
+        assert!(check(&["--listen", "127.0.0.1:8080"]));
+        assert!(!check(&["--config", "mine.toml"]) && !check(&["--config=mine.toml"]));
+        fs::write(folder.path().join(SETTINGS), "").unwrap();
+        assert!(!check(&[]));
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Lineup<'_> {
     /// The origin of the caches.
     pub(crate) fn origin(&self) -> Outcome<Contestant> {
         let kind = Kind::Native {
-            threads: "per-core",
+            arguments: vec!["--threads".to_owned(), "per-core".to_owned()],
         };
         self.contestant("origin", Ok(self.files.native.clone()), kind)
     }
