@@ -201,7 +201,7 @@ async fn a_state_folder_that_cannot_be_written_is_named() {
 async fn a_database_locked_by_another_process_fails_writes_only() {
     let app = App::of("capabilities")
         .grant("sqlite_databases = [\"default\"]")
-        .limit("timeout = \"30s\"");
+        .limit("timeout = \"2s\"");
     let app = app.start().await;
     let post = async |sql: &str| {
         app.post("/sql/default", serde_json::json!([[sql]]).to_string())
