@@ -88,6 +88,11 @@ impl Difference<'_> {
         self.outcome() != Some("pass") || self.expected.is_none()
     }
 
+    /// The test, if its set-up failed unexpectedly.
+    pub(super) fn unjudged(&self) -> Option<&str> {
+        (self.outcome() == Some("setup failed")).then_some(self.id)
+    }
+
     fn outcome(&self) -> Option<&str> {
         self.result.map(|result| result.outcome.as_str())
     }
@@ -149,6 +154,15 @@ mod tests {
         check("pass", "optimal", "setup failed", Some(true));
         check("fail", "optimal", "pass", Some(false));
         check("fail", "optimal", "dependency failed", Some(true));
+    }
+
+    #[test]
+    fn only_a_failed_set_up_is_unjudged() {
+        let expectation = Expectation([("a".to_owned(), "pass".to_owned())].into());
+        for (outcome, unjudged) in [("setup failed", Some("a")), ("fail", None)] {
+            let results = [("a".to_owned(), result("required", outcome))].into();
+            assert_eq!(expectation.compare(&results)[0].unjudged(), unjudged);
+        }
     }
 
     #[test]
