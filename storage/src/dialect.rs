@@ -22,6 +22,7 @@ mod comparisons;
 mod convert;
 mod dates;
 mod definitions;
+mod described;
 mod expressions;
 mod format;
 mod from;
@@ -68,6 +69,8 @@ pub use refusal::{Cause, Place, Refusal};
 pub use schema::Schema;
 pub use script::statements;
 pub use translator::Source;
+
+pub(crate) use described::{Described, DescribedColumn};
 
 use printed::Printed;
 use refusal::Fault;

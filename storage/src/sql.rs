@@ -20,6 +20,7 @@ pub(crate) mod sqlite;
 mod statistics;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 mod words;
 mod work;
 

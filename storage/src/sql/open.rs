@@ -187,6 +187,14 @@ pub enum OpenError {
         /// The server's words.
         message: String,
     },
+    /// The data of the database is elsewhere now.
+    #[error("the database {place} was moved to {to}: name that one in the settings")]
+    Moved {
+        /// The database.
+        place: String,
+        /// Where its data is, without a password.
+        to: String,
+    },
     /// The operating system could not start a thread.
     #[error("no thread could be started for the database")]
     Thread {

@@ -8,6 +8,7 @@ mod cancel;
 mod catalog;
 mod connection;
 mod database;
+pub(super) mod dedicated;
 mod definitions;
 mod driver;
 mod examine;

@@ -23,4 +23,5 @@ mod writer;
 mod writer_thread;
 
 pub(crate) use database::Database;
+pub(crate) use open::create_folder;
 pub(crate) use session::Session;

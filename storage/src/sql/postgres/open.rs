@@ -35,18 +35,55 @@ pub(super) async fn open(
     catalog: &Catalog,
     deadline: Instant,
 ) -> Result<Opened, OpenError> {
-    let failed = |message: String| OpenError::Server {
-        server: address.shown.clone(),
-        message,
-    };
+    let (opened, mut connection) = make(address, connector, catalog, deadline).await?;
+    refuse_moved(address, &mut connection, &mut Stop::at(deadline)).await?;
+    // This connection ends here. What is known is asked for again on the first of the pool.
+    catalog.doubt();
+    Ok(opened)
+}
+
+/// Reaches the server and judges it.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub(super) async fn judged(
+    address: &Address,
+    connector: &Connector,
+    deadline: Instant,
+) -> Result<(Config, Connection), OpenError> {
     let connecting = reach(address, connector);
     let (config, mut connection) = match timeout_at(deadline.into(), connecting).await {
         Ok(Ok(reached)) => reached,
         Ok(Err(error)) => return Err(unconnected(&error, address)),
-        Err(_) => return Err(failed("it does not answer in time".to_owned())),
+        Err(_) => {
+            return Err(OpenError::Server {
+                server: address.shown.clone(),
+                message: "it does not answer in time".to_owned(),
+            });
+        }
     };
+    judge(address, &mut connection, &mut Stop::at(deadline)).await?;
+    Ok((config, connection))
+}
+
+/// Reaches the server, and makes what the engine keeps there if it is missing.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub(super) async fn make(
+    address: &Address,
+    connector: &Connector,
+    catalog: &Catalog,
+    deadline: Instant,
+) -> Result<(Opened, Connection), OpenError> {
+    let failed = |message: String| OpenError::Server {
+        server: address.shown.clone(),
+        message,
+    };
+    let (config, mut connection) = judged(address, connector, deadline).await?;
     let mut stop = Stop::at(deadline);
-    judge(address, &mut connection, &mut stop).await?;
     let made = functions::make(&mut connection, &mut stop).await;
     made.map_err(|error| unmade(&error, address))?;
     let session = format!("SELECT current_schema(), current_setting('{DIRECT}', true)");
@@ -63,12 +100,35 @@ pub(super) async fn open(
     }
     let verified = catalog.verify(&mut connection, &mut stop).await;
     verified.map_err(|error| failed(error.to_string()))?;
-    // This connection ends here. What is known is asked for again on the first of the pool.
-    catalog.doubt();
-    Ok(Opened {
+    let opened = Opened {
         config,
         is_direct: direct == "on",
-    })
+    };
+    Ok((opened, connection))
+}
+
+/// Refuses a database whose data is elsewhere now.
+async fn refuse_moved(
+    address: &Address,
+    connection: &mut Connection,
+    stop: &mut Stop<'_>,
+) -> Result<(), OpenError> {
+    let server = |error: Failed| OpenError::Server {
+        server: address.shown.clone(),
+        message: error.error().to_string(),
+    };
+    let exists = "SELECT to_regclass('terrace.moved') IS NOT NULL";
+    if connection.texts(exists, stop).await.map_err(server)? != [["t"]] {
+        return Ok(());
+    }
+    let moved = connection.texts("SELECT url FROM terrace.moved", stop);
+    match moved.await.map_err(server)?.concat().pop() {
+        Some(to) => Err(OpenError::Moved {
+            place: address.shown.clone(),
+            to,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Connects with the options that show whether there is a pooler, or without them: some poolers refuse options.
@@ -94,7 +154,7 @@ fn may_be_the_options(error: &tokio_postgres::Error) -> bool {
     class.is_some_and(|class| !["28", "3D", "53", "57"].contains(&class))
 }
 
-fn unconnected(error: &tokio_postgres::Error, address: &Address) -> OpenError {
+pub(super) fn unconnected(error: &tokio_postgres::Error, address: &Address) -> OpenError {
     let server = address.shown.clone();
     let message = failures::words(error);
     let code = error.code().map(|code| code.code().to_owned());

@@ -11,7 +11,7 @@ use crate::value::Value;
 
 /// A value as a parameter of Postgres. The translation has settled that its kind is the parameter's.
 #[derive(Debug)]
-pub(super) enum Bound<'v> {
+pub(in crate::sql) enum Bound<'v> {
     Given(&'v Value),
     Counter(i64),
 }
@@ -80,7 +80,7 @@ pub(super) fn of_kind(kind: Kind) -> Type {
 }
 
 /// A value as Postgres sends it.
-pub(super) struct Received(pub(super) Value);
+pub(in crate::sql) struct Received(pub(in crate::sql) Value);
 
 impl<'a> FromSql<'a> for Received {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {

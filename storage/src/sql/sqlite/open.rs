@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit as SqliteLimit;
-use rusqlite::{Connection as Sqlite, ErrorCode, OpenFlags};
+use rusqlite::{Connection as Sqlite, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::connection::Connection;
 use super::counters;
@@ -25,7 +25,7 @@ use crate::sql::limits::{
 use crate::sql::open::{OpenError, SqliteOptions};
 
 /// Creates the folder of a database file, durably.
-pub(super) fn create_folder(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn create_folder(path: &Path) -> Result<(), OpenError> {
     let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -75,7 +75,8 @@ pub(super) fn open_writer(
             Err(error) if is_busy(&error) && clock::now() < deadline => {
                 thread::sleep(MAX_BUSY_PAUSE);
             }
-            opened => return opened.map_err(|error| explain(path, &error)),
+            Ok(connection) => return refuse_moved(path, connection),
+            Err(error) => return Err(explain(path, &error)),
         }
     }
 }
@@ -93,6 +94,26 @@ fn connect_writer(
         connection.internally(|sqlite| set_up_writer(sqlite, schema))
     })?;
     Ok(connection)
+}
+
+/// Refuses a file whose data is elsewhere now.
+fn refuse_moved(path: &Path, connection: Connection) -> Result<Connection, OpenError> {
+    let read = |sqlite: &Sqlite| {
+        let exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'terrace_moved'";
+        if sqlite.query_row(exists, [], |row| row.get::<_, i64>(0))? == 0 {
+            return Ok(None);
+        }
+        let place = "SELECT url FROM terrace_moved";
+        sqlite.query_row(place, [], |row| row.get(0)).optional()
+    };
+    let moved = connection.internally(read);
+    match moved.map_err(|error| explain(path, &error))? {
+        Some(to) => Err(OpenError::Moved {
+            place: path.display().to_string(),
+            to,
+        }),
+        None => Ok(connection),
+    }
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
