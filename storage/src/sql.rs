@@ -12,6 +12,7 @@ mod finding;
 mod limits;
 pub mod migrations;
 pub(crate) mod open;
+mod place;
 mod plan;
 mod postgres;
 mod session;
@@ -49,6 +50,7 @@ pub use limits::{
     STATEMENT_CACHE_CAPACITY, STEPS_BETWEEN_CHECKS, TRANSACTION_PLACES, TRANSLATION_CACHE_CAPACITY,
     TRUSTED_IDLE, WRITE_QUEUE_CAPACITY,
 };
+pub use place::Held;
 pub use plan::PlanStep;
 pub use session::Session;
 pub use shapes::{Evicted, Observed, Reading, Repeats, Request, ShapeStatistics, Transactions};

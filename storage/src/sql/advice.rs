@@ -7,10 +7,11 @@ mod repeated;
 
 use std::time::Instant;
 
-use super::database::{Database, Engine};
+use super::database::Database;
 use super::examined::{Examined, Query};
 use super::finding::Finding;
 use super::limits::{MAX_QUIET_SCAN, MAX_QUIET_STEPS, MAX_TRIED_SHAPES, MIN_JUDGED_CALLS};
+use super::place::Engine;
 use super::shapes::{Observed, ShapeStatistics};
 use super::words::Words;
 use crate::dialect::{self, Kind, Refusal};
@@ -43,9 +44,10 @@ impl Database {
     pub async fn advise(&self, deadline: Instant) -> Advice {
         let observed = self.observed();
         let mut shapes: Vec<_> = self.refusals(&observed, deadline).await;
-        let asked = asked(&observed, &self.engine);
+        let engine = self.engine();
+        let asked = asked(&observed, &engine);
         let queries = asked.iter().map(|(_, query)| query.clone()).collect();
-        let examined = match &self.engine {
+        let examined = match &engine {
             Engine::Sqlite(database) => database.examine(queries, deadline).await,
             Engine::Postgres(database) => database.examine(queries, deadline).await,
         };
@@ -73,7 +75,7 @@ impl Database {
 
     fn facts(&self) -> judged::Facts {
         judged::Facts {
-            writes_queue: matches!(self.engine, Engine::Sqlite(_)),
+            writes_queue: matches!(self.engine(), Engine::Sqlite(_)),
             lock_waits: self.statistics().lock_waits.get(),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::Error;
+use super::place::{Engine, Held, Place};
 use super::session::Session;
 use super::shapes::{Observed, Shapes};
 use super::statistics::Statistics;
@@ -15,15 +16,8 @@ use crate::sql::open::{OpenError, PostgresOptions, SqliteOptions};
 /// A database. Clones are the same database.
 #[derive(Clone, Debug)]
 pub struct Database {
-    pub(super) engine: Engine,
+    place: Arc<Place>,
     shapes: Arc<Shapes>,
-}
-
-/// The engines.
-#[derive(Clone, Debug)]
-pub(super) enum Engine {
-    Sqlite(sqlite::Database),
-    Postgres(postgres::Database),
 }
 
 impl Database {
@@ -52,18 +46,31 @@ impl Database {
     }
 
     fn new(engine: Engine) -> Self {
-        let shapes = Arc::new(Shapes::new());
-        Self { engine, shapes }
+        Self {
+            place: Arc::new(Place::new(engine)),
+            shapes: Arc::new(Shapes::new()),
+        }
+    }
+
+    /// The engine that statements use now.
+    pub(super) fn engine(&self) -> Engine {
+        self.place.engine()
     }
 
     /// A new session. It takes no resources until it is used.
     #[must_use]
     pub fn session(&self) -> Session {
-        let shapes = Arc::clone(&self.shapes);
-        match &self.engine {
-            Engine::Sqlite(database) => Session::on_sqlite(database.clone(), shapes),
-            Engine::Postgres(database) => Session::on_postgres(database.clone(), shapes),
-        }
+        Session::new(Arc::clone(&self.place), Arc::clone(&self.shapes))
+    }
+
+    /// Has new statements wait, and waits for those that run, and for open transactions. What waits goes on when the value is
+    /// dropped, or on another database ([`Held::switch`]).
+    ///
+    /// # Errors
+    ///
+    /// [`EngineFailure::Busy`](crate::EngineFailure::Busy) if something still runs at the deadline.
+    pub async fn hold(&self, deadline: Instant) -> Result<Held, Error> {
+        Place::hold(&self.place, deadline).await
     }
 
     /// The statistics of the queries of requests, by their shapes, since the database was opened.
@@ -72,19 +79,19 @@ impl Database {
         self.shapes.observed()
     }
 
-    /// Counts since the database was opened.
+    /// Counts since the database was opened. They begin again when another takes its place.
     #[must_use]
-    pub fn statistics(&self) -> &Statistics {
-        match &self.engine {
+    pub fn statistics(&self) -> Arc<Statistics> {
+        Arc::clone(match &self.engine() {
             Engine::Sqlite(database) => database.statistics(),
             Engine::Postgres(database) => database.statistics(),
-        }
+        })
     }
 
     /// The number of statements that wait: on SQLite for the writer, on Postgres for a connection.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        match &self.engine {
+        match &self.engine() {
             Engine::Sqlite(database) => database.waiting_writes(),
             Engine::Postgres(database) => database.waiting(),
         }
@@ -93,14 +100,14 @@ impl Database {
     /// Whether it is on a server, to which this process has connections.
     #[must_use]
     pub fn has_connections(&self) -> bool {
-        matches!(&self.engine, Engine::Postgres(_))
+        matches!(self.engine(), Engine::Postgres(_))
     }
 
     /// Whether the server did not answer, so that statements which need a new connection fail at once until it does. A file is
     /// never out.
     #[must_use]
     pub fn is_out(&self) -> bool {
-        match &self.engine {
+        match &self.engine() {
             Engine::Sqlite(_) => false,
             Engine::Postgres(database) => database.is_out(),
         }
@@ -114,10 +121,7 @@ impl Database {
     ///
     /// The work that did not finish before `deadline`. Nothing is lost: the next start reads the log.
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
-        match &self.engine {
-            Engine::Sqlite(database) => database.close(deadline).await,
-            Engine::Postgres(database) => database.close(deadline).await,
-        }
+        self.engine().close(deadline).await
     }
 
     #[cfg(test)]
@@ -126,10 +130,22 @@ impl Database {
     }
 
     #[cfg(test)]
-    pub(super) fn sqlite(&self) -> &sqlite::Database {
-        match &self.engine {
+    pub(super) fn sqlite(&self) -> sqlite::Database {
+        match self.engine() {
             Engine::Sqlite(database) => database,
             Engine::Postgres(_) => panic!("the test is of SQLite"),
         }
+    }
+}
+
+impl Held {
+    /// Lets the statements go on, on the other database. This one is closed, as by [`Database::close`].
+    ///
+    /// # Errors
+    ///
+    /// Those of closing. The other database is used nevertheless.
+    pub async fn switch(self, to: &Database, deadline: Instant) -> Result<(), Error> {
+        let old = self.replace(to.engine());
+        old.close(deadline).await
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::limits::{MAX_PARAMETERS, MAX_STATEMENT_BYTES};
+use super::place::{self, Inside, Place};
 use super::plan::PlanStep;
 use super::shapes::{Held, Request, Shapes};
 use super::value::{Rows, Value};
@@ -23,7 +24,12 @@ use crate::failure::EngineFailure;
 /// session is dropped, or if it has no statement for too long ([`SqliteOptions`](crate::SqliteOptions)).
 #[derive(Debug)]
 pub struct Session {
+    place: Arc<Place>,
+    /// The number of the engine at its place.
+    number: u64,
     engine: Engine,
+    /// There during a statement and a transaction.
+    inside: Option<Inside>,
     shapes: Arc<Shapes>,
     /// The open transaction of a request.
     transaction: Option<Transaction>,
@@ -44,19 +50,37 @@ struct Transaction {
 }
 
 impl Session {
-    pub(super) fn on_sqlite(database: sqlite::Database, shapes: Arc<Shapes>) -> Self {
-        Self::new(Engine::Sqlite(sqlite::Session::new(database)), shapes)
-    }
-
-    pub(super) fn on_postgres(database: postgres::Database, shapes: Arc<Shapes>) -> Self {
-        Self::new(Engine::Postgres(postgres::Session::new(database)), shapes)
-    }
-
-    fn new(engine: Engine, shapes: Arc<Shapes>) -> Self {
+    pub(super) fn new(place: Arc<Place>, shapes: Arc<Shapes>) -> Self {
+        let number = place.number();
         Self {
-            engine,
+            engine: Engine::new(&place, 0, 0),
+            number,
+            inside: None,
             shapes,
             transaction: None,
+            place,
+        }
+    }
+
+    /// Waits while the engine is being replaced, and follows if it was.
+    async fn enter(&mut self, deadline: Instant) -> Result<(), Error> {
+        if self.inside.is_some() {
+            return Ok(());
+        }
+        self.inside = Some(self.place.enter(deadline).await?);
+        let number = self.place.number();
+        // A session that must say that its transaction is lost says so first.
+        if self.number != number && self.engine.is_idle() {
+            let (rowid, changes) = (self.last_insert_rowid(), self.changes());
+            self.engine = Engine::new(&self.place, rowid, changes);
+            self.number = number;
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        if self.engine.is_idle() {
+            self.inside = None;
         }
     }
 
@@ -106,10 +130,13 @@ impl Session {
         if clock::now() >= deadline {
             return Err(EngineFailure::DeadlineExceeded.into());
         }
-        match &mut self.engine {
+        self.enter(deadline).await?;
+        let result = match &mut self.engine {
             Engine::Sqlite(session) => session.execute(sql, parameters, deadline).await,
             Engine::Postgres(session) => session.execute(sql, parameters, deadline).await,
-        }
+        };
+        self.leave();
+        result
     }
 
     /// How the engine would execute a statement, without executing it.
@@ -123,10 +150,13 @@ impl Session {
         parameters: Vec<Value>,
         deadline: Instant,
     ) -> Result<Vec<PlanStep>, Error> {
-        match &mut self.engine {
+        self.enter(deadline).await?;
+        let result = match &mut self.engine {
             Engine::Sqlite(session) => session.explain(sql, parameters, deadline).await,
             Engine::Postgres(session) => session.explain(sql, parameters, deadline).await,
-        }
+        };
+        self.leave();
+        result
     }
 
     /// The schema, for translations. What the dialect refuses of it is not in it.
@@ -135,10 +165,13 @@ impl Session {
     ///
     /// As [`Self::execute`].
     pub async fn schema(&mut self, deadline: Instant) -> Result<Schema, Error> {
-        match &mut self.engine {
+        self.enter(deadline).await?;
+        let result = match &mut self.engine {
             Engine::Sqlite(session) => session.schema(deadline).await,
             Engine::Postgres(session) => session.schema(deadline).await,
-        }
+        };
+        self.leave();
+        result
     }
 
     /// The rowid of the last row that this session inserted; 0 before the first.
@@ -165,6 +198,7 @@ impl Session {
             Engine::Sqlite(session) => session.roll_back(),
             Engine::Postgres(session) => session.roll_back(),
         }
+        self.inside = None;
         self.end_transaction();
     }
 
@@ -222,6 +256,30 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.end_transaction();
+    }
+}
+
+impl Engine {
+    /// A session on the engine at a place, with these counters.
+    fn new(place: &Place, last_insert_rowid: i64, changes: u64) -> Self {
+        match place.engine() {
+            place::Engine::Sqlite(database) => {
+                let session = sqlite::Session::continuing(database, last_insert_rowid, changes);
+                Self::Sqlite(session)
+            }
+            place::Engine::Postgres(database) => {
+                let session = postgres::Session::continuing(database, last_insert_rowid, changes);
+                Self::Postgres(session)
+            }
+        }
+    }
+
+    /// Whether no transaction is open, or was lost.
+    fn is_idle(&self) -> bool {
+        match self {
+            Self::Sqlite(session) => session.is_idle(),
+            Self::Postgres(session) => session.is_idle(),
+        }
     }
 }
 

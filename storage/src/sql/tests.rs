@@ -31,4 +31,5 @@ pub(super) mod harness;
 mod migrations;
 mod shapes;
 mod statements;
+mod switching;
 mod transactions;

@@ -84,7 +84,7 @@ impl Database {
         })))
     }
 
-    pub(crate) fn statistics(&self) -> &Statistics {
+    pub(crate) fn statistics(&self) -> &Arc<Statistics> {
         &self.0.statistics
     }
 

@@ -36,12 +36,22 @@ enum Mode {
 }
 
 impl Session {
-    pub(crate) fn new(database: Database) -> Self {
+    /// A session whose counters continue those of another.
+    pub(crate) fn continuing(database: Database, last_insert_rowid: i64, changes: u64) -> Self {
         Self {
             database,
-            counters: Counters::default(),
+            counters: Counters {
+                last_insert_rowid,
+                changes,
+                ..Counters::default()
+            },
             mode: Mode::Autocommit,
         }
+    }
+
+    /// Whether no transaction is open, or was lost.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.mode, Mode::Autocommit)
     }
 
     /// Executes one statement; see [`crate::sql::Session::execute`].

@@ -8,7 +8,8 @@ use crate::sql::tests::harness::run;
 async fn slow_read_that_was_only_unlucky_runs_inline_again() {
     let fixture = with_items().await;
     let sql = "SELECT count(*) FROM item";
-    let kinds = fixture.database.sqlite().kinds();
+    let database = fixture.database.sqlite();
+    let kinds = database.kinds();
     kinds.remember(sql, StatementKind::LongRead);
     run(&mut fixture.database.session(), sql).await.unwrap();
     assert_eq!(fixture.database.statistics().long_reads.get(), 1);
