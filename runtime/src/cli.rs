@@ -19,6 +19,7 @@ mod edge;
 mod error;
 mod event;
 pub mod limits;
+mod moving;
 mod new;
 mod paths;
 mod selection;

@@ -178,3 +178,11 @@ pub const STATE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a shutdown takes at most to move the logs of the databases into their files. After that the process ends
 /// without it; the next start reads the logs.
 pub const STATE_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long `terrace sql move` waits for the statements and transactions that run on the database to end, while new ones wait
+/// behind them. After that the move does not switch, and they go on.
+pub const MAX_HOLD_WAIT: Duration = Duration::from_secs(3);
+
+/// How long the statements on a database are held for `terrace sql move`, which needs some tenths of a second. If it died
+/// meanwhile, they go on as before.
+pub const MAX_HOLD: Duration = Duration::from_secs(5);

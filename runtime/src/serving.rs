@@ -10,6 +10,7 @@ mod open;
 mod pipeline;
 mod reload;
 mod start;
+mod switch;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub use databases::Databases;
 pub use migrations::{Migrations, portability};
 pub use reload::Reloader;
 pub use start::{Serving, check};
+pub(crate) use switch::{HOLD_PATH, RELEASE_PATH, SWITCH_PATH, SwitchAnswer, SwitchRequest};
 
 /// The arguments of `terrace up`.
 #[derive(Clone, Debug, Default)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use edge_cache::rules::storing::SetCookie;
 use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
+use storage::sql::DEFAULT_CONNECTIONS;
 
 use crate::document::Document;
 use crate::fault::{Fault, Faults, Position, Reason, Source};
@@ -237,6 +238,38 @@ impl Engine {
             Self::Sqlite(path) => same_file::resolved(path),
             Self::Postgres(postgres) => PathBuf::from(&postgres.url),
         }
+    }
+
+    /// Where it is, for messages and comparisons: its file, or its URL without user, password and parameters.
+    pub(crate) fn shown(&self) -> String {
+        let Self::Postgres(postgres) = self else {
+            return self.place().display().to_string();
+        };
+        let url = &postgres.url;
+        let base = url.split_once('?').map_or(&url[..], |(base, _)| base);
+        let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        format!("{scheme}://{place}")
+    }
+
+    /// The engine at another URL, `sqlite:PATH` or that of a server, used as this one.
+    pub(crate) fn replaced(&self, url: &str, password: Option<String>) -> Self {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Self::Sqlite(PathBuf::from(path));
+        }
+        let (connections, prepared) = match self {
+            Self::Postgres(postgres) => (postgres.connections, postgres.prepared),
+            Self::Sqlite(_) => {
+                let default = NonZeroUsize::new(DEFAULT_CONNECTIONS);
+                (default.expect("the default is not zero"), None)
+            }
+        };
+        Self::Postgres(Postgres {
+            url: url.to_owned(),
+            password,
+            connections,
+            prepared,
+        })
     }
 }
 

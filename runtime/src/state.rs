@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use futures::future;
 use parking_lot::Mutex;
+use storage::sql::transfer;
 use storage::{OpenError, PostgresOptions, SqliteOptions, kv, sql};
 
 use crate::clock;
@@ -27,6 +28,8 @@ struct Opened {
     stores: BTreeMap<String, kv::Store>,
     /// Databases by file or URL. Labels with the same one share its database, and with it one queue of writes, or one pool.
     database_places: BTreeMap<PathBuf, sql::Database>,
+    /// Where each database is, by label.
+    engines: BTreeMap<String, Engine>,
     /// Stores by file. Several labels may share a file.
     store_files: BTreeMap<PathBuf, kv::Stores>,
 }
@@ -67,6 +70,27 @@ impl State {
         databases
             .map(|(label, database)| figures(label, database))
             .collect()
+    }
+
+    /// The database with that label, and where it is.
+    #[must_use]
+    pub fn located(&self, label: &str) -> Option<(sql::Database, Engine)> {
+        let opened = self.opened.lock();
+        let database = opened.databases.get(label)?.clone();
+        Some((database, opened.engines.get(label)?.clone()))
+    }
+
+    /// Notes that a database, with all its labels, is elsewhere now.
+    pub fn relocate(&self, label: &str, to: &Engine) {
+        let mut opened = self.opened.lock();
+        let Some(from) = opened.engines.get(label).map(Engine::place) else {
+            return;
+        };
+        for engine in opened.engines.values_mut() {
+            if engine.place() == from {
+                *engine = to.clone();
+            }
+        }
     }
 
     /// The key-value store with that label.
@@ -111,6 +135,9 @@ impl Opened {
             Entry::Vacant(entry) => entry.insert(open_database(engine)?),
         };
         self.databases.insert(label.to_owned(), database.clone());
+        // It may be elsewhere than the settings say, since it was moved.
+        let at = self.engines.entry(label.to_owned());
+        at.or_insert_with(|| engine.clone());
         Ok(())
     }
 
@@ -157,21 +184,31 @@ fn figures(label: &str, database: &sql::Database) -> DatabaseFigures {
 pub fn open_database(engine: &Engine) -> Result<sql::Database, OpenError> {
     match engine {
         Engine::Sqlite(path) => sql::Database::open_sqlite(path, options()),
-        Engine::Postgres(Postgres {
-            url,
-            password,
-            connections,
-            prepared,
-        }) => {
-            let options = PostgresOptions {
-                open_timeout: STATE_OPEN_TIMEOUT,
-                connections: *connections,
-                prepared: *prepared,
-                password: password.clone(),
-                ..PostgresOptions::default()
-            };
-            sql::Database::open_postgres(url, &options)
+        Engine::Postgres(postgres) => {
+            sql::Database::open_postgres(&postgres.url, &server_options(postgres))
         }
+    }
+}
+
+/// Where the database of one label is, for moving it.
+#[must_use]
+pub fn place(engine: &Engine) -> transfer::Place {
+    match engine {
+        Engine::Sqlite(path) => transfer::Place::Sqlite(path.clone()),
+        Engine::Postgres(postgres) => transfer::Place::Postgres {
+            url: postgres.url.clone(),
+            options: server_options(postgres),
+        },
+    }
+}
+
+fn server_options(postgres: &Postgres) -> PostgresOptions {
+    PostgresOptions {
+        open_timeout: STATE_OPEN_TIMEOUT,
+        connections: postgres.connections,
+        prepared: postgres.prepared,
+        password: postgres.password.clone(),
+        ..PostgresOptions::default()
     }
 }
 

@@ -40,6 +40,20 @@ pub(super) fn call<T: DeserializeOwned>(
     request: http::request::Builder,
     content: Vec<u8>,
 ) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed(format!("no connection can be made: {error}")))?;
+    let answer = runtime.block_on(ask(admin, request, content))?;
+    answer.map_err(|error| unreachable(admin, error))
+}
+
+/// Calls a page and reads its answer. The inner error says that there is no server.
+pub(super) async fn ask<T: DeserializeOwned>(
+    admin: SocketAddr,
+    request: http::request::Builder,
+    content: Vec<u8>,
+) -> Result<Result<T, ClientError>, CommandError> {
     let mut request = request
         .body(Full::new(Bytes::from(content)))
         .expect("the paths of pages are valid");
@@ -47,14 +61,10 @@ pub(super) fn call<T: DeserializeOwned>(
     *request.uri_mut() = target.parse().expect("addresses and paths make a URL");
     let json = HeaderValue::from_static("application/json");
     request.headers_mut().insert(header::CONTENT_TYPE, json);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| failed(format!("no connection can be made: {error}")))?;
-    let (status, content) = runtime
-        .block_on(exchange(request))
-        .map_err(|error| unreachable(admin, error))?;
-    read(admin, status, &content)
+    match exchange(request).await {
+        Ok((status, content)) => read(admin, status, &content).map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
 }
 
 async fn exchange(request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), ClientError> {

@@ -13,7 +13,7 @@ use crate::settings::AdminAddress;
 mod examples;
 mod sql;
 
-pub(crate) use sql::{AdviseArguments, ExecArguments, MigrateArguments, SqlCommand};
+pub(crate) use sql::{AdviseArguments, ExecArguments, MigrateArguments, MoveArguments, SqlCommand};
 
 /// The greatest width of help, in columns. Longer lines are hard to read, however wide the terminal is.
 const HELP_WIDTH: usize = 100;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::advice::Shown;
 use super::answer::{Answer, Migrated, Pending, Plan, Translation};
+use super::moving::{MoveDone, MoveFinding, MovePlan, MoveProgress};
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
 
@@ -78,6 +79,16 @@ pub(crate) enum Event<'e> {
     SqlTranslation(&'e Translation),
     /// The queries of a running server, and the findings about them.
     SqlAdvice(&'e Shown),
+    /// What a move would do.
+    SqlMovePlan(&'e MovePlan),
+    /// How far a move is.
+    SqlMoveProgress(&'e MoveProgress),
+    /// A value or a table that the target of a move cannot hold.
+    SqlMoveFinding(&'e MoveFinding),
+    /// A database was moved.
+    SqlMoved(&'e MoveDone),
+    /// A move was given up.
+    SqlMoveAbandoned,
     /// A mistake of the user.
     Fault(&'e Fault),
     /// The command failed.
@@ -103,6 +114,9 @@ impl Event<'_> {
                 | Self::SqlPlan(_)
                 | Self::SqlTranslation(_)
                 | Self::SqlAdvice(_)
+                | Self::SqlMovePlan(_)
+                | Self::SqlMoved(_)
+                | Self::SqlMoveAbandoned
         )
     }
 }
@@ -162,6 +176,11 @@ impl fmt::Display for Event<'_> {
             Self::SqlPlan(plan) => plan.fmt(formatter),
             Self::SqlTranslation(translation) => translation.fmt(formatter),
             Self::SqlAdvice(advice) => advice.fmt(formatter),
+            Self::SqlMovePlan(plan) => plan.fmt(formatter),
+            Self::SqlMoveProgress(progress) => progress.fmt(formatter),
+            Self::SqlMoveFinding(finding) => finding.fmt(formatter),
+            Self::SqlMoved(moved) => moved.fmt(formatter),
+            Self::SqlMoveAbandoned => formatter.write_str("the move is given up"),
             Self::Fault(fault) => write!(formatter, "{}: {}", fault.file.display(), fault.message),
             Self::Failed {
                 message,

@@ -4,6 +4,7 @@
 mod advise;
 mod exec;
 mod migrate;
+mod r#move;
 mod parameter;
 
 use storage::sql::Database;
@@ -21,6 +22,7 @@ pub(crate) fn run(command: &SqlCommand, console: Console) -> Result<(), CommandE
         SqlCommand::Exec(arguments) => exec::run(arguments, console),
         SqlCommand::Migrate(arguments) => migrate::run(arguments, console),
         SqlCommand::Advise(arguments) => advise::run(arguments, console),
+        SqlCommand::Move(arguments) => r#move::run(arguments, console),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The databases of an installation for commands that serve nothing, found as `terrace up` finds them.
 //! Running statements is left to the commands.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use storage::sql::Database;
+use storage::sql::transfer::Place;
 
 use super::inputs::{config, manifest_folder};
 use super::open::make_state_directory;
@@ -38,13 +40,8 @@ impl Databases {
     /// # Errors
     /// If there is no such label or no such database, or it cannot be opened.
     pub fn open(&self, label: &str) -> Result<Database, StartError> {
-        self.open_if_present(label)?.ok_or_else(|| {
-            let path = self.config.sql[label].place();
-            let path = path.display();
-            failed(format!(
-                "the database `{label}` does not exist yet: there is no {path}, which `terrace up` makes; name the app with `--from`, or its state with `--state-dir`"
-            ))
-        })
+        self.open_if_present(label)?
+            .ok_or_else(|| self.absent(label))
     }
 
     /// The same if the database exists.
@@ -76,6 +73,40 @@ impl Databases {
         let engine = self.engine(label)?;
         make_state_directory(&self.state_directory)?;
         state::open_database(engine).map_err(failed)
+    }
+
+    /// Where the database of a label is.
+    ///
+    /// # Errors
+    /// If there is no such label or no such database.
+    pub fn place(&self, label: &str) -> Result<Place, StartError> {
+        let engine = self.engine(label)?;
+        match engine {
+            Engine::Sqlite(path) if !path.exists() => Err(self.absent(label)),
+            engine => Ok(state::place(engine)),
+        }
+    }
+
+    /// How a running server names the place of a database.
+    ///
+    /// # Errors
+    /// If there is no such label.
+    pub fn shown(&self, label: &str) -> Result<String, Faults> {
+        Ok(self.engine(label)?.shown())
+    }
+
+    /// The admin listener of the settings; none if it is off.
+    #[must_use]
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.config.listen.admin
+    }
+
+    fn absent(&self, label: &str) -> StartError {
+        let path = self.config.sql[label].place();
+        let path = path.display();
+        failed(format!(
+            "the database `{label}` does not exist yet: there is no {path}, which `terrace up` makes; name the app with `--from`, or its state with `--state-dir`"
+        ))
     }
 
     fn engine(&self, label: &str) -> Result<&Engine, Faults> {

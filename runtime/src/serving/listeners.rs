@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use super::{EdgeOptions, ServingOptions, StartError, failed};
+use super::{EdgeOptions, ServingOptions, StartError, failed, switch};
 use crate::advice;
 use crate::cache::{CachePages, EdgeCache};
 use crate::environment;
@@ -54,7 +54,7 @@ pub(super) struct Listeners {
     pub(super) log: Log,
     /// The cache that the settings ask for, which the admin listener shows.
     pub(super) cache: Option<EdgeCache>,
-    /// The databases and stores, none of which is open yet. The admin listener shows the queries of the databases.
+    /// The databases and stores, none of which is open yet. The admin listener shows their queries and has them switch.
     pub(super) state: Arc<State>,
     pub(super) drain_timeout: Duration,
     /// Writes what is left of the log when it is dropped.
@@ -88,6 +88,7 @@ impl Listeners {
             let config = AdminConfig { address, hosts };
             let mut pages = CachePages::new(cache.clone()).pages();
             pages.push(advice::page(&state));
+            pages.extend(switch::pages(&state));
             Admin::bind(config, Arc::clone(&metrics), readiness, pages)
         });
         Ok(Self {

@@ -94,6 +94,15 @@ Examples:
   terrace sql advise --admin 127.0.0.1:4001 --label default
   terrace sql advise --json                    One JSON object with all that is known";
 
+pub(super) const SQL_MOVE: &str = "\
+Examples:
+  terrace sql move --to postgres://app@db/app --dry-run    Show what would be done
+  terrace sql move --to postgres://app@db/app --password-variable DB_PASSWORD
+  terrace sql move --to sqlite:back.db                     Back into a file
+  terrace sql move --to postgres://app@db/app --abandon    Give up a move that has begun
+
+The app serves meanwhile. Whenever the command ends early, the same command continues.";
+
 pub(super) const CHECK: &str = "\
 Examples:
   terrace check

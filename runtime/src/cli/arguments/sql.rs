@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{AdminArguments, ManifestArguments, examples};
+use super::{AdminArguments, ManifestArguments, admin_address, examples};
 use crate::serving::ServingOptions;
-use crate::settings::DEFAULT_LABEL;
+use crate::settings::{AdminAddress, DEFAULT_LABEL};
 
 /// The commands for databases.
 #[derive(Debug, Subcommand)]
@@ -20,6 +20,9 @@ pub(crate) enum SqlCommand {
     /// Show which queries of a running server hurt, and how to mend them
     #[command(after_help = examples::SQL_ADVISE)]
     Advise(AdviseArguments),
+    /// Move a database to another engine while the app serves, or back
+    #[command(after_help = examples::SQL_MOVE)]
+    Move(MoveArguments),
 }
 
 impl SqlCommand {
@@ -28,6 +31,7 @@ impl SqlCommand {
             Self::Exec(arguments) => arguments.database.json,
             Self::Migrate(arguments) => arguments.database.json,
             Self::Advise(arguments) => arguments.admin.json,
+            Self::Move(arguments) => arguments.database.json,
         }
     }
 }
@@ -109,4 +113,30 @@ pub(crate) struct AdviseArguments {
     pub(crate) label: Option<String>,
     #[command(flatten)]
     pub(crate) admin: AdminArguments,
+}
+
+/// The arguments of `terrace sql move`.
+#[derive(Debug, Args)]
+pub(crate) struct MoveArguments {
+    /// The database to move to, which must be empty: `postgres://USER@HOST/DATABASE` or `sqlite:PATH`
+    #[arg(long, value_name = "URL", required_unless_present = "abandon")]
+    pub(crate) to: Option<String>,
+    /// The environment variable with the password for that database, if it is not in the URL
+    #[arg(long, value_name = "NAME", requires = "to")]
+    pub(crate) password_variable: Option<String>,
+    /// The label of the database to move
+    #[arg(short, long, default_value = DEFAULT_LABEL)]
+    pub(crate) label: String,
+    /// Show tables, sizes and the time that it takes, and change nothing
+    #[arg(long, conflicts_with = "abandon")]
+    pub(crate) dry_run: bool,
+    /// The admin address of the running server, or `off` if none uses the database [default: `admin` of terrace.toml,
+    /// else 127.0.0.1:3001]
+    #[arg(long, value_name = "ADDRESS", value_parser = admin_address)]
+    pub(crate) admin: Option<AdminAddress>,
+    /// Give up a move that has begun, and with `--to` also remove what was copied
+    #[arg(long)]
+    pub(crate) abandon: bool,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArguments,
 }
