@@ -230,7 +230,10 @@ async fn switch<S: Source, T: Target>(
             return Err(error);
         }
     };
-    finish_target(source, target, tables).await?;
+    if let Err(error) = finish_target(source, target, tables).await {
+        watch.release().await;
+        return Err(error);
+    }
     Ok(clock::now() - begun)
 }
 

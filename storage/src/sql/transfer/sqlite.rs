@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row as SqliteRow, params_from_i
 
 use super::error::MoveError;
 use super::finding::Holder;
-use super::limits::MAX_OPEN_WAIT;
+use super::limits::{MAX_LOCK_WAIT, MAX_OPEN_WAIT};
 use super::row::{self, Row, quoted};
 use crate::dialect::Described;
 use crate::sql::open::OpenError;
@@ -94,6 +94,11 @@ impl Sqlite {
             .query_row(&sql, [], |row| row.get::<_, i64>(0));
         let count = count.map_err(|error| self.failed(&error))?;
         Ok(count.unsigned_abs())
+    }
+
+    fn set_patience(&mut self, waits: fn(i32) -> bool) -> Result<(), MoveError> {
+        let set = self.connection.busy_handler(Some(waits));
+        set.map_err(|error| self.failed(&error))
     }
 
     fn run(&self, sql: &str) -> Result<(), MoveError> {
@@ -197,8 +202,17 @@ impl Sqlite {
 
 /// Waits for a lock of another process.
 fn patient(attempts: i32) -> bool {
+    waits(attempts, MAX_OPEN_WAIT)
+}
+
+/// Waits for the writers before the pause. A server that was asked to hold its statements does so for some seconds only.
+fn brief(attempts: i32) -> bool {
+    waits(attempts, MAX_LOCK_WAIT * 5)
+}
+
+fn waits(attempts: i32, most: Duration) -> bool {
     thread::sleep(LOCK_PAUSE);
-    u128::try_from(attempts).is_ok_and(|attempts| attempts < MAX_OPEN_WAIT.as_millis())
+    u128::try_from(attempts).is_ok_and(|attempts| attempts < most.as_millis())
 }
 
 fn bound(value: &Value) -> ToSqlOutput<'_> {

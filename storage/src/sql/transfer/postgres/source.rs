@@ -12,6 +12,9 @@ use crate::sql::transfer::limits::{MAX_CHUNK_BYTES, MAX_LOCK_ATTEMPTS, MAX_LOCK_
 use crate::sql::transfer::row::{self, Key, Row, key_kinds, literal, quoted};
 use crate::sql::transfer::side::{Changes, Record, Source};
 
+/// Attempts to pause writes. A server that was asked to hold its statements does so for some seconds only.
+const PAUSE_ATTEMPTS: usize = 6;
+
 impl Source for Postgres {
     fn shown(&self) -> &str {
         &self.connection.shown
@@ -62,7 +65,8 @@ impl Source for Postgres {
             );
             if self.texts(&is_there).await?.is_empty() {
                 // Each table by itself: with locks on several, a guest could wait for this, and this for the guest.
-                self.locked(&noting(number, table)).await?;
+                self.locked(&noting(number, table), MAX_LOCK_ATTEMPTS)
+                    .await?;
                 self.run("COMMIT").await?;
             }
         }
@@ -86,7 +90,8 @@ impl Source for Postgres {
             true => String::new(),
             false => format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"),
         };
-        self.locked(&format!("{SCHEMA_LOCK}; {lock}")).await
+        self.locked(&format!("{SCHEMA_LOCK}; {lock}"), PAUSE_ATTEMPTS)
+            .await
     }
 
     async fn finish(&mut self, tables: &[Described], record: &Record) -> Result<(), MoveError> {
@@ -221,7 +226,7 @@ impl Source for Postgres {
              FROM pg_trigger WHERE tgname = 'terrace_changes'",
         );
         for drop in triggers.await? {
-            self.locked(&drop).await?;
+            self.locked(&drop, MAX_LOCK_ATTEMPTS).await?;
             self.run("COMMIT").await?;
         }
         let rest = self.column(
@@ -238,12 +243,12 @@ impl Source for Postgres {
 
 impl Postgres {
     /// Begins a transaction with commands that need locks. Others wait behind them, so it waits briefly, and tries again.
-    async fn locked(&mut self, commands: &str) -> Result<(), MoveError> {
+    async fn locked(&mut self, commands: &str, attempts: usize) -> Result<(), MoveError> {
         let wait = MAX_LOCK_WAIT.as_millis();
         let sql = format!(
-            "BEGIN; SET LOCAL client_min_messages = error; SET LOCAL lock_timeout = {wait}; {commands}"
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL client_min_messages = error; SET LOCAL lock_timeout = {wait}; {commands}"
         );
-        for _ in 1..MAX_LOCK_ATTEMPTS {
+        for _ in 1..attempts {
             match self.run(&sql).await {
                 Err(MoveError::Busy { .. }) => {
                     self.give_up().await;

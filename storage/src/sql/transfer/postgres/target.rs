@@ -117,7 +117,7 @@ impl Target for Postgres {
     }
 
     async fn begin(&mut self) -> Result<(), MoveError> {
-        self.run("BEGIN").await
+        self.run("BEGIN ISOLATION LEVEL READ COMMITTED").await
     }
 
     async fn commit(&mut self) -> Result<(), MoveError> {

@@ -5,7 +5,7 @@
 
 use rusqlite::OptionalExtension;
 
-use super::{OWN, Sqlite, beyond, read};
+use super::{OWN, Sqlite, beyond, brief, patient, read};
 use crate::dialect::Described;
 use crate::sql::transfer::error::MoveError;
 use crate::sql::transfer::finding::{Finding, Findings};
@@ -88,7 +88,10 @@ impl Source for Sqlite {
 
     async fn pause(&mut self, _: &[Described]) -> Result<(), MoveError> {
         self.read.clear();
-        self.run("BEGIN IMMEDIATE")
+        self.set_patience(brief)?;
+        let paused = self.run("BEGIN IMMEDIATE");
+        self.set_patience(patient)?;
+        paused
     }
 
     async fn finish(&mut self, tables: &[Described], record: &Record) -> Result<(), MoveError> {
