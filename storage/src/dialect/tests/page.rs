@@ -11,7 +11,8 @@ fn code(cell: &str) -> Option<&str> {
 
 /// The schema that the page shows.
 fn schema() -> Schema {
-    let (_, script) = PAGE.split_once("```sql\n").unwrap();
+    let (_, section) = PAGE.split_once("\n## What is portable\n").unwrap();
+    let (_, script) = section.split_once("```sql\n").unwrap();
     let (script, _) = script.split_once("```").unwrap();
     let mut schema = Schema::new();
     for range in statements(script) {
