@@ -63,8 +63,12 @@ pub(crate) fn serve(workspace: &Workspace, mut arguments: Vec<OsString>) -> Outc
 /// Starts a Postgres server, which keeps its data in `folder`, and writes the settings that name it.
 fn with_postgres(folder: &Path) -> Outcome<PathBuf> {
     let url = postgres::serve(folder)?;
-    eprintln!("Postgres keeps its data in {}", folder.display());
     let settings = folder.join(SETTINGS);
+    eprintln!(
+        "Postgres keeps its data in {}; other commands reach it with --config {}",
+        folder.display(),
+        settings.display()
+    );
     fs::write(&settings, format!("[sql.default]\nurl = {url:?}\n"))?;
     Ok(settings)
 }
