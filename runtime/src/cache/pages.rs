@@ -6,13 +6,13 @@ use bytes::Bytes;
 use edge_cache::rules::groups::CacheGroup;
 use edge_cache::rules::key::CacheKey;
 use edge_cache::store::{Purge, PurgeMode};
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::EdgeCache;
 use crate::request::ResponseBody;
 use crate::server::AdminPage;
-use crate::server::answers::{json, not_allowed, refuse};
+use crate::server::answers::{json, not_allowed, posted, refuse};
 
 /// The page for purges.
 pub(crate) const PURGE_PATH: &str = "/cache/purge";
@@ -70,21 +70,13 @@ impl CachePages {
     }
 
     fn purge(cache: &EdgeCache, request: &Request<Bytes>) -> Response<Bytes> {
-        if *request.method() != Method::POST {
-            return not_allowed("POST");
-        }
-        // A web page can make a browser send other types to this address, but not this one (Fetch §2.2.2).
-        let content_type = request.headers().get(header::CONTENT_TYPE);
-        if content_type.is_none_or(|value| value.as_bytes() != b"application/json") {
-            let what = "send JSON, with `Content-Type: application/json`";
-            return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, what);
-        }
-        let wanted = serde_json::from_slice::<PurgeRequest>(request.body())
-            .map_err(|error| error.to_string())
-            .and_then(|wanted| Ok((wanted.target()?, wanted.mode())));
-        match wanted {
-            Ok((target, mode)) => {
-                let purged = cache.0.purge(&target, mode);
+        let wanted = match posted::<PurgeRequest>(request) {
+            Ok(wanted) => wanted,
+            Err(refused) => return *refused,
+        };
+        match wanted.target() {
+            Ok(target) => {
+                let purged = cache.0.purge(&target, wanted.mode());
                 json(StatusCode::OK, &Purged::new(purged))
             }
             Err(what) => refuse(StatusCode::BAD_REQUEST, &what),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use storage::sql::{Database, Held};
@@ -16,7 +16,7 @@ use crate::clock;
 use crate::limits::{MAX_HOLD, MAX_HOLD_WAIT, STATE_CLOSE_TIMEOUT};
 use crate::request::ResponseBody;
 use crate::server::AdminPage;
-use crate::server::answers::{json, not_allowed, refuse};
+use crate::server::answers::{json, posted, refuse};
 use crate::settings::Engine;
 use crate::state::{State, open_database};
 
@@ -82,18 +82,9 @@ async fn answer(
     state: &State,
     waiting: &Arc<Waiting>,
 ) -> Response<Bytes> {
-    if *request.method() != Method::POST {
-        return not_allowed("POST");
-    }
-    // A web page can make a browser send other types to this address, but not this one (Fetch §2.2.2).
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    if content_type.is_none_or(|value| value.as_bytes() != b"application/json") {
-        let what = "send JSON, with `Content-Type: application/json`";
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, what);
-    }
-    let wanted = match serde_json::from_slice::<SwitchRequest>(request.body()) {
+    let wanted = match posted::<SwitchRequest>(request) {
         Ok(wanted) => wanted,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(refused) => return *refused,
     };
     let answered = match request.uri().path() {
         HOLD_PATH => hold(wanted, state, waiting).await,

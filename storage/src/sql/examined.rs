@@ -64,6 +64,33 @@ pub(crate) struct Index {
     pub(crate) is_used: bool,
 }
 
+/// An index as an engine lists it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) table: String,
+    /// Its columns and expressions, each with its order.
+    pub(crate) parts: Vec<String>,
+    pub(crate) is_unique: bool,
+    pub(crate) is_partial: bool,
+}
+
+impl Listed {
+    /// An index of `all` that serves what this one serves.
+    pub(crate) fn covering<'l>(&self, mut all: impl Iterator<Item = &'l Self>) -> Option<String> {
+        let found = all.find(|other| {
+            let is_same = self.parts == other.parts && !other.is_unique;
+            // Of two equal ones, the one whose name comes first stays.
+            let is_other = self.name != other.name && (!is_same || other.name < self.name);
+            let is_comparable = other.table == self.table && !other.is_partial && is_other;
+            is_comparable && covers(&self.parts, &other.parts)
+        });
+        found
+            .filter(|_| !self.is_partial)
+            .map(|other| other.name.clone())
+    }
+}
+
 /// The index that has all `parts` of another one first.
 pub(crate) fn covers(parts: &[String], other: &[String]) -> bool {
     !parts.is_empty() && other.len() >= parts.len() && other[..parts.len()] == *parts

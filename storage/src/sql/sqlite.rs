@@ -22,6 +22,7 @@ mod tests;
 mod writer;
 mod writer_thread;
 
+pub(in crate::sql) use connection::to_sqlite;
 pub(crate) use database::Database;
 pub(crate) use open::create_folder;
 pub(crate) use session::Session;

@@ -45,18 +45,8 @@ impl From<Error> for Trouble {
 
 /// Executes a statement to its end, and replies.
 pub(super) async fn execute(database: Database, job: Job) {
-    let Job {
-        sql,
-        parameters,
-        counters,
-        deadline,
-        mut reply,
-    } = job;
-    let statement = Statement {
-        sql,
-        parameters,
-        counters,
-    };
+    let (statement, deadline, mut reply) = Statement::of(job);
+    let counters = statement.counters;
     let mut stop = Stop::of(deadline, &mut reply);
     let (result, counters, state) = match retried(&database, &statement, &mut stop).await {
         Ok((rows, counters, state)) => (Ok(rows), counters, state),

@@ -112,18 +112,7 @@ impl Connection {
         query: &str,
         stop: &mut Stop<'_>,
     ) -> Result<Vec<Vec<String>>, Failed> {
-        let work = async {
-            let messages = self.client.simple_query(query).await?;
-            let rows = messages.into_iter().filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(row),
-                _ => None,
-            });
-            let texts = rows.map(|row| {
-                let texts = (0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned());
-                texts.collect()
-            });
-            Ok(texts.collect())
-        };
+        let work = async { texts(&self.client, query).await.map_err(Failed::from) };
         let (result, is_clean) = until_stopped(&self.cancel, stop, work).await;
         self.note(result, is_clean)
     }
@@ -233,6 +222,23 @@ impl Connection {
     pub(super) fn forget(&mut self) {
         self.prepared = Prepared::default();
     }
+}
+
+/// The texts of a query of the host's own; `NULL` is empty.
+pub(in crate::sql) async fn texts(
+    client: &Client,
+    query: &str,
+) -> Result<Vec<Vec<String>>, tokio_postgres::Error> {
+    let messages = client.simple_query(query).await?;
+    let rows = messages.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let texts = rows.map(|row| {
+        let texts = (0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned());
+        texts.collect()
+    });
+    Ok(texts.collect())
 }
 
 /// Runs commands of the host's own; none if the text is empty.

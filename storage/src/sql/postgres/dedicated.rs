@@ -14,6 +14,7 @@ use super::tls::Connector;
 use crate::clock;
 use crate::sql::open::{OpenError, PostgresOptions};
 
+pub(in crate::sql) use super::connection::texts;
 pub(in crate::sql) use super::values::{Bound, Received};
 
 /// The name of such a connection at the server. It does not translate, so it is no node.

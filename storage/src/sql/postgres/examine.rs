@@ -17,7 +17,7 @@ use super::statement::Statement;
 use crate::dialect;
 use crate::sql::candidates::{Candidate, Columns, candidates};
 use crate::sql::error::Error;
-use crate::sql::examined::{Examined, Helpful, Index, Measure, Query, Tried, covers};
+use crate::sql::examined::{Examined, Helpful, Index, Listed, Measure, Query, Tried};
 use crate::sql::limits::{MAX_QUIET_COST, MIN_INDEX_GAIN};
 use crate::sql::plan::PlanStep;
 use crate::sql::words::Words;
@@ -220,14 +220,14 @@ impl Examiner<'_> {
     }
 
     async fn indexes(&mut self) -> Result<Vec<Index>, Failed> {
-        let listed = self.connection.texts(INDEXES, &mut self.stop).await?;
-        let all: Vec<Listed> = listed.into_iter().filter_map(Listed::of).collect();
-        let optional = all.iter().filter(|index| !index.is_unique);
-        let indexes = optional.map(|index| Index {
+        let rows = self.connection.texts(INDEXES, &mut self.stop).await?;
+        let all: Vec<(Listed, bool)> = rows.into_iter().filter_map(listed).collect();
+        let optional = all.iter().filter(|(index, _)| !index.is_unique);
+        let indexes = optional.map(|(index, is_used)| Index {
             name: index.name.clone(),
             table: index.table.clone(),
-            covered_by: index.covering(&all),
-            is_used: index.is_used,
+            covered_by: index.covering(all.iter().map(|(other, _)| other)),
+            is_used: *is_used,
         });
         Ok(indexes.collect())
     }
@@ -280,45 +280,18 @@ fn judged(
     scans.min_by_key(|(_, after)| *after)
 }
 
-/// An index as the server lists it.
-struct Listed {
-    name: String,
-    table: String,
-    parts: Vec<String>,
-    is_unique: bool,
-    is_partial: bool,
-    is_used: bool,
-}
-
-impl Listed {
-    fn of(row: Vec<String>) -> Option<Self> {
-        let row: [String; 7] = row.try_into().ok()?;
-        let [name, table, parts, unique, partial, foreign, scans] = row;
-        Some(Self {
-            name,
-            table,
-            parts: parts.lines().map(str::to_owned).collect(),
-            is_unique: unique == "t",
-            is_partial: partial == "t",
-            is_used: foreign == "t" || scans != "0",
-        })
-    }
-
-    /// An index that serves what this one serves.
-    fn covering(&self, all: &[Self]) -> Option<String> {
-        let mut others = all
-            .iter()
-            .filter(|other| other.table == self.table && !other.is_partial);
-        let found = others.find(|other| {
-            let is_same = self.parts == other.parts && !other.is_unique;
-            // Of two equal ones, the one whose name comes first stays.
-            let is_other = self.name != other.name && (!is_same || other.name < self.name);
-            is_other && covers(&self.parts, &other.parts)
-        });
-        found
-            .filter(|_| !self.is_partial)
-            .map(|other| other.name.clone())
-    }
+/// An index as the server lists it, and whether it is used.
+fn listed(row: Vec<String>) -> Option<(Listed, bool)> {
+    let row: [String; 7] = row.try_into().ok()?;
+    let [name, table, parts, unique, partial, foreign, scans] = row;
+    let index = Listed {
+        name,
+        table,
+        parts: parts.lines().map(str::to_owned).collect(),
+        is_unique: unique == "t",
+        is_partial: partial == "t",
+    };
+    Some((index, foreign == "t" || scans != "0"))
 }
 
 #[cfg(test)]

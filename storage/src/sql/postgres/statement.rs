@@ -1,9 +1,13 @@
 //! A statement of a session with its values, and its result. In which transaction it runs is left to [`super::alone`] and
 //! [`super::transaction`].
 
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
 use super::connection::{Answer, Around, Connection};
 use super::failures::Failed;
-use super::job::{Counters, Stop};
+use super::job::{Counters, Job, Reply, Stop};
 use super::translations::Translation;
 use super::values;
 use crate::dialect::Effect;
@@ -28,6 +32,23 @@ pub(super) struct Statement {
 }
 
 impl Statement {
+    /// The statement of a job, with its deadline and whom it is answered to.
+    pub(super) fn of(job: Job) -> (Self, Instant, oneshot::Sender<Reply>) {
+        let Job {
+            sql,
+            parameters,
+            counters,
+            deadline,
+            reply,
+        } = job;
+        let statement = Self {
+            sql,
+            parameters,
+            counters,
+        };
+        (statement, deadline, reply)
+    }
+
     /// Runs it on a connection, between the commands `around`.
     pub(super) async fn run(
         &self,

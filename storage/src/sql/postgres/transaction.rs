@@ -112,18 +112,8 @@ async fn run(
     }
     // The session's end, or a pause that is too long, ends the loop.
     while let Ok(Some(job)) = timeout(database.transaction_idle(), jobs.recv()).await {
-        let Job {
-            sql,
-            parameters,
-            counters,
-            deadline,
-            mut reply,
-        } = job;
-        let statement = Statement {
-            sql,
-            parameters,
-            counters,
-        };
+        let (statement, deadline, mut reply) = Statement::of(job);
+        let counters = statement.counters;
         let mut stop = Stop::of(deadline, &mut reply);
         let Outcome { result, state } = open.serve(&database, &statement, &mut stop).await;
         let is_open = matches!(state, State::Inside);

@@ -274,7 +274,7 @@ fn names(statement: &Statement<'_>) -> Vec<String> {
     statement.column_names().map(str::to_owned).collect()
 }
 
-pub(super) fn to_sqlite(value: &Value) -> ToSqlOutput<'_> {
+pub(in crate::sql) fn to_sqlite(value: &Value) -> ToSqlOutput<'_> {
     ToSqlOutput::Borrowed(match value {
         Value::Integer(integer) => ValueRef::Integer(*integer),
         Value::Real(real) => ValueRef::Real(*real),

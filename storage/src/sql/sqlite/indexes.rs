@@ -12,7 +12,7 @@ use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::candidates::{Candidate, candidates};
 use crate::sql::error::Error;
-use crate::sql::examined::{Examined, Helpful, Index, Measure, Query, Tried, covers};
+use crate::sql::examined::{Examined, Helpful, Index, Listed, Measure, Query, Tried, covers};
 use crate::sql::limits::{MAX_QUIET_STEPS, MIN_INDEX_GAIN};
 use crate::sql::shapes::Example;
 use crate::sql::words::{Words, quoted};
@@ -150,55 +150,35 @@ fn is_foreign(copy: &Copy, table: &str, parts: &[String]) -> bool {
 /// The indexes that no constraint made and that are not unique.
 fn indexes(copy: &Copy) -> rusqlite::Result<Vec<Index>> {
     let all = listed(&copy.sqlite)?;
-    let covering = |one: &Listed| {
-        let mut others = all
-            .iter()
-            .filter(|other| other.table == one.table && !other.is_partial);
-        let found = others.find(|other| {
-            let is_same = one.parts == other.parts && !other.is_unique;
-            // Of two equal ones, the one whose name comes first stays.
-            let is_other = one.name != other.name && (!is_same || other.name < one.name);
-            is_other && covers(&one.parts, &other.parts)
-        });
-        found.map(|other| other.name.clone())
-    };
-    let optional = all.iter().filter(|index| index.is_own && !index.is_unique);
-    let indexes = optional.map(|index| Index {
+    let optional = all
+        .iter()
+        .filter(|(index, is_own)| *is_own && !index.is_unique);
+    let indexes = optional.map(|(index, _)| Index {
         name: index.name.clone(),
         table: index.table.clone(),
-        covered_by: covering(index).filter(|_| !index.is_partial),
+        covered_by: index.covering(all.iter().map(|(other, _)| other)),
         is_used: is_foreign(copy, &index.table, &index.parts),
     });
     Ok(indexes.collect())
 }
 
-/// An index as SQLite lists it.
-struct Listed {
-    name: String,
-    table: String,
-    parts: Vec<String>,
-    is_unique: bool,
-    is_partial: bool,
-    /// Whether a statement of its own made it.
-    is_own: bool,
-}
-
-fn listed(sqlite: &Sqlite) -> rusqlite::Result<Vec<Listed>> {
+/// The indexes as SQLite lists them, and whether a statement of its own made each.
+fn listed(sqlite: &Sqlite) -> rusqlite::Result<Vec<(Listed, bool)>> {
     let read = "SELECT l.name, s.name, l.\"unique\", l.partial, l.origin = 'c' \
         FROM sqlite_schema AS s, pragma_index_list(s.name) AS l WHERE s.type = 'table' ORDER BY s.rowid, l.name";
     let mut statement = sqlite.prepare(read)?;
     let rows = statement.query_map([], |row| {
-        Ok(Listed {
+        let index = Listed {
             name: row.get(0)?,
             table: row.get(1)?,
             parts: Vec::new(),
             is_unique: row.get(2)?,
             is_partial: row.get(3)?,
-            is_own: row.get(4)?,
-        })
+        };
+        Ok((index, row.get(4)?))
     })?;
-    let mut all: Vec<Listed> = rows.collect::<Result<_, _>>()?;
-    for index in &mut all {
+    let mut all: Vec<(Listed, bool)> = rows.collect::<Result<_, _>>()?;
+    for (index, _) in &mut all {
         let read =
             "SELECT name, \"desc\", coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno";
         let mut statement = sqlite.prepare_cached(read)?;

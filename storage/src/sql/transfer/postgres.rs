@@ -9,8 +9,8 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use futures_core::Stream;
+use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{SimpleQueryMessage, Statement};
 
 use super::error::MoveError;
 use super::finding::Holder;
@@ -18,7 +18,7 @@ use super::limits::MAX_OPEN_WAIT;
 use super::row::{self, Key, Row, quoted};
 use crate::dialect::Described;
 use crate::sql::open::{OpenError, PostgresOptions};
-use crate::sql::postgres::dedicated::{self, Bound, Dedicated, Received};
+use crate::sql::postgres::dedicated::{self, Bound, Dedicated, Received, texts};
 
 /// The lock of whoever moves a database. It ends with the connection.
 const MOVE_LOCK: i64 = 8_387_236_756_170_467_874;
@@ -83,17 +83,8 @@ impl Postgres {
 
     /// The texts of a query; `NULL` is empty.
     async fn texts(&self, sql: &str) -> Result<Vec<Vec<String>>, MoveError> {
-        let messages = self.connection.client.simple_query(sql).await;
-        let messages = messages.map_err(|error| self.failed(&error))?;
-        let rows = messages.into_iter().filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row),
-            _ => None,
-        });
-        let texts = rows.map(|row| {
-            let texts = (0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned());
-            texts.collect()
-        });
-        Ok(texts.collect())
+        let texts = texts(&self.connection.client, sql).await;
+        texts.map_err(|error| self.failed(&error))
     }
 
     /// The first column of a query.
@@ -185,17 +176,6 @@ impl Postgres {
             },
         }
     }
-}
-
-/// `("a", "b") > ($1, $2)`, with the numbers after `before`.
-fn beyond(table: &Described, comparison: &str, before: usize) -> String {
-    let parameters = (0..table.key.len()).map(|at| format!("${}", before + at + 1));
-    let parameters: Vec<_> = parameters.collect();
-    format!(
-        "({}) {comparison} ({})",
-        row::key_columns(table, ""),
-        parameters.join(", ")
-    )
 }
 
 /// The values of keys as parameters.

@@ -143,6 +143,38 @@ pub(super) fn key_columns(table: &Described, prefix: &str) -> String {
     names(table, table.key.iter().copied(), prefix)
 }
 
+/// `("a", "b") > (?1, ?2)` for the columns of the key. The parameters have `sign` before their numbers, which follow `before`.
+fn beyond(table: &Described, comparison: &str, sign: char, before: usize) -> String {
+    let parameters = (0..table.key.len()).map(|at| format!("{sign}{}", before + at + 1));
+    let parameters: Vec<_> = parameters.collect();
+    format!(
+        "({}) {comparison} ({})",
+        key_columns(table, ""),
+        parameters.join(", ")
+    )
+}
+
+/// ` WHERE …` for the rows after one key and up to another; empty for all. The parameters are the values of both, with `sign` before
+/// their numbers.
+pub(super) fn within(
+    table: &Described,
+    sign: char,
+    after: Option<&Key>,
+    upto: Option<&Key>,
+) -> String {
+    let mut conditions = Vec::new();
+    if after.is_some() {
+        conditions.push(beyond(table, ">", sign, 0));
+    }
+    if upto.is_some() {
+        conditions.push(beyond(table, "<=", sign, after.map_or(0, Vec::len)));
+    }
+    match conditions.is_empty() {
+        true => String::new(),
+        false => format!(" WHERE {}", conditions.join(" AND ")),
+    }
+}
+
 fn names(table: &Described, columns: impl Iterator<Item = usize>, prefix: &str) -> String {
     let names = columns.map(|at| format!("{prefix}{}", quoted(&table.columns[at].name)));
     names.collect::<Vec<_>>().join(", ")

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row as SqliteRow, params_from_iter};
 
 use super::error::MoveError;
@@ -16,6 +16,7 @@ use super::limits::{MAX_LOCK_WAIT, MAX_OPEN_WAIT};
 use super::row::{self, Row, quoted};
 use crate::dialect::Described;
 use crate::sql::open::OpenError;
+use crate::sql::sqlite::to_sqlite;
 use crate::value::Value;
 
 /// Tables, indexes and triggers of moves. They are not the app's.
@@ -154,7 +155,7 @@ impl Sqlite {
     ) -> Result<(), MoveError> {
         let mut work = || -> rusqlite::Result<Option<usize>> {
             let mut statement = self.connection.prepare_cached(sql)?;
-            let mut rows = statement.query(params_from_iter(values.iter().map(bound)))?;
+            let mut rows = statement.query(params_from_iter(values.iter().map(to_sqlite)))?;
             while let Some(row) = rows.next()? {
                 match read(row, table.columns.len())? {
                     Ok(row) => {
@@ -215,16 +216,6 @@ fn waits(attempts: i32, most: Duration) -> bool {
     u128::try_from(attempts).is_ok_and(|attempts| attempts < most.as_millis())
 }
 
-fn bound(value: &Value) -> ToSqlOutput<'_> {
-    ToSqlOutput::Borrowed(match value {
-        Value::Integer(integer) => ValueRef::Integer(*integer),
-        Value::Real(real) => ValueRef::Real(*real),
-        Value::Text(text) => ValueRef::Text(text.as_bytes()),
-        Value::Blob(bytes) => ValueRef::Blob(bytes),
-        Value::Null => ValueRef::Null,
-    })
-}
-
 /// The first values of a row, or the column whose text is not UTF-8.
 fn read(row: &SqliteRow<'_>, width: usize) -> rusqlite::Result<Result<Row, usize>> {
     let mut values = Vec::with_capacity(width);
@@ -250,15 +241,4 @@ fn key_condition(table: &Described) -> String {
         format!("{column} = ?{}", at + 1)
     });
     conditions.collect::<Vec<_>>().join(" AND ")
-}
-
-/// `("a", "b") > (?1, ?2)`, with the numbers after `before`.
-fn beyond(table: &Described, comparison: &str, before: usize) -> String {
-    let parameters = (0..table.key.len()).map(|at| format!("?{}", before + at + 1));
-    let parameters: Vec<_> = parameters.collect();
-    format!(
-        "({}) {comparison} ({})",
-        row::key_columns(table, ""),
-        parameters.join(", ")
-    )
 }

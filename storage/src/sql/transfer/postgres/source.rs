@@ -2,7 +2,7 @@
 
 use tokio::time::sleep;
 
-use super::{Postgres, beyond, bound, columns_of_t, join, key_names, references};
+use super::{Postgres, bound, columns_of_t, join, key_names, references};
 use crate::dialect::Described;
 use crate::sql::limits::MAX_RETRY_PAUSE;
 use crate::sql::postgres::dedicated::SCHEMA_LOCK;
@@ -160,10 +160,7 @@ impl Source for Postgres {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<Row>, MoveError> {
-        let condition = match after {
-            Some(_) => format!(" WHERE {}", beyond(table, ">", 0)),
-            None => String::new(),
-        };
+        let condition = row::within(table, '$', after, None);
         let (columns, name) = (row::columns(table), quoted(&table.name));
         let values = bound(after);
         if table.key.is_empty() {

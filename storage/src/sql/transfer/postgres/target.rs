@@ -5,7 +5,7 @@ use std::pin::pin;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{Postgres, arrays, beyond, bound, columns_of_t, join, references};
+use super::{Postgres, arrays, bound, columns_of_t, join, references};
 use crate::dialect::{Described, Kind, Schema, translate};
 use crate::sql::postgres::dedicated::{self, Bound, SCHEMA_LOCK};
 use crate::sql::transfer::error::MoveError;
@@ -182,17 +182,7 @@ impl Target for Postgres {
         after: Option<&Key>,
         upto: Option<&Key>,
     ) -> Result<Vec<Row>, MoveError> {
-        let mut conditions = Vec::new();
-        if after.is_some() {
-            conditions.push(beyond(table, ">", 0));
-        }
-        if upto.is_some() {
-            conditions.push(beyond(table, "<=", after.map_or(0, Vec::len)));
-        }
-        let condition = match conditions.is_empty() {
-            true => String::new(),
-            false => format!(" WHERE {}", conditions.join(" AND ")),
-        };
+        let condition = row::within(table, '$', after, upto);
         let sql = format!(
             "SELECT {} FROM {}{condition}",
             row::columns(table),

@@ -5,7 +5,7 @@
 
 use rusqlite::OptionalExtension;
 
-use super::{OWN, Sqlite, beyond, brief, patient, read};
+use super::{OWN, Sqlite, brief, patient, read};
 use crate::dialect::Described;
 use crate::sql::transfer::error::MoveError;
 use crate::sql::transfer::finding::{Finding, Findings};
@@ -170,10 +170,7 @@ impl Source for Sqlite {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<Row>, MoveError> {
-        let condition = match after {
-            Some(_) => format!(" WHERE {}", beyond(table, ">", 0)),
-            None => String::new(),
-        };
+        let condition = row::within(table, '?', after, None);
         let (order, most) = match table.key.is_empty() {
             true => (String::new(), usize::MAX),
             false => {

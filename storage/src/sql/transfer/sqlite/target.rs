@@ -2,8 +2,9 @@
 
 use rusqlite::params_from_iter;
 
-use super::{OWN, Sqlite, beyond, bound, key_condition};
+use super::{OWN, Sqlite, key_condition};
 use crate::dialect::Described;
+use crate::sql::sqlite::to_sqlite;
 use crate::sql::transfer::error::MoveError;
 use crate::sql::transfer::row::{self, Key, Row, literal, quoted};
 use crate::sql::transfer::side::{Content, Target};
@@ -109,17 +110,7 @@ impl Target for Sqlite {
         after: Option<&Key>,
         upto: Option<&Key>,
     ) -> Result<Vec<Row>, MoveError> {
-        let mut conditions = Vec::new();
-        if after.is_some() {
-            conditions.push(beyond(table, ">", 0));
-        }
-        if upto.is_some() {
-            conditions.push(beyond(table, "<=", after.map_or(0, Vec::len)));
-        }
-        let condition = match conditions.is_empty() {
-            true => String::new(),
-            false => format!(" WHERE {}", conditions.join(" AND ")),
-        };
+        let condition = row::within(table, '?', after, upto);
         let sql = format!(
             "SELECT {} FROM {}{condition}",
             row::columns(table),
@@ -222,7 +213,7 @@ impl Sqlite {
         let work = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(sql)?;
             for row in rows {
-                statement.execute(params_from_iter(row.iter().map(bound)))?;
+                statement.execute(params_from_iter(row.iter().map(to_sqlite)))?;
             }
             Ok(())
         };
