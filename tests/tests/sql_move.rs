@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 
+use http::Method;
 use serde_json::{Value, json};
 use terrace_tests::contract::exit;
 use terrace_tests::postgres::Server;
 use terrace_tests::process::{Ended, Process};
-use terrace_tests::realworld::{Api, User, unique};
-use terrace_tests::{App, Running};
+use terrace_tests::realworld::{Api, User, path_of, unique};
+use terrace_tests::{App, Client, Running, client};
 
 /// What a client wrote, as the app acknowledged it.
 #[derive(Default)]
@@ -269,4 +270,35 @@ async fn bad_input_is_refused_before_anything_is_changed() {
     let traces = "SELECT 'traces: ' || count(*) FROM sqlite_schema WHERE name GLOB 'terrace_move*'";
     let ended = app.app().sql(&["exec", traces]).await;
     assert!(ended.text.contains("traces: 0"), "{}", ended.text);
+}
+
+/// A mover that leaves in the pause, another that comes meanwhile, and the first one's late word: the app waits for some seconds
+/// and goes on where it was.
+#[tokio::test]
+async fn a_mover_that_leaves_in_the_pause_stops_the_app_for_some_seconds_only() {
+    let app = App::conduit().start().await;
+    let api = Api::new(&app.url("/api"));
+    let author = api.register().await;
+    let other = app.app().state().join("other.db");
+    let page = async |page: &str| {
+        let wanted = json!({
+            "label": "default",
+            "from": app.app().state().join("default.db"),
+            "to": format!("sqlite:{}", other.display()),
+            "password": null,
+        });
+        let url = format!("{}/sql/move/{page}", app.admin);
+        let json = [("content-type", "application/json")];
+        let request = client::request(Method::POST, &url, &json, wanted.to_string());
+        Client::default().send(request).await
+    };
+    assert_eq!(page("hold").await.expect(200).json()["uses_it"], true);
+    let title = unique("Waits ");
+    let (article, second) = tokio::join!(api.publish(&author, &title, &[]), page("hold"));
+    second.expect(409);
+    let late = page("switch").await.expect(200).json();
+    assert_eq!(late["uses_it"], false);
+    let path = path_of(&article);
+    let read = api.get(&path, &author.token).await.expect(200).json();
+    assert_eq!(read["article"], article);
 }
