@@ -1,7 +1,21 @@
-//! Owns the stage `forward` of `terrace edge`: the requests to the origin and its responses.
+//! Owns the stage `forward` of `terrace edge`: the origins, the choice among them, the requests to them and their responses.
 //! The order of an edge's stages is left to `serving`.
 
+mod balancer;
+mod checks;
+mod endpoint;
+mod exchange;
+mod health;
+mod latency;
+pub mod limits;
 mod message;
+mod moment;
 mod origin_client;
+mod origins;
+mod outgoing;
+mod page;
+mod retry_budget;
 
 pub(crate) use origin_client::OriginClient;
+pub(crate) use origins::Origins;
+pub(crate) use page::page;

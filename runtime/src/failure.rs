@@ -133,6 +133,12 @@ pub enum Failure {
     /// The head of the origin's response has too many fields or bytes.
     #[error("the head of the origin's response is too large")]
     OriginHeadersTooLarge,
+    /// The origin has as many requests as it may have.
+    #[error("the origin has no connection left")]
+    OriginBusy,
+    /// The request has passed this server before (RFC 8586).
+    #[error("the request has come back to this server")]
+    LoopDetected,
     /// The request shared the response to another request, and that response broke off.
     #[error("the response that the cache was receiving broke off")]
     ResponseBroken,
@@ -141,7 +147,7 @@ pub enum Failure {
     Internal,
 }
 
-/// A [`Failure`] as others see it: one row of the table in [`Failure::problem`].
+/// A [`Failure`] as others see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The status of the response.
@@ -212,6 +218,9 @@ impl Retry {
     }
 }
 
+/// Status, name, title, error type, blame and retry of a failure.
+type Row = (u16, &'static str, &'static str, &'static str, Blame, Retry);
+
 /// The body of a failure response: RFC 9457 problem details.
 #[derive(Serialize)]
 struct ProblemDetails<'a> {
@@ -227,10 +236,23 @@ impl Failure {
     /// The status, names and advice of this failure.
     #[must_use]
     pub fn problem(&self) -> Problem {
+        let (status, name, title, proxy_error, blame, retry) = self.row();
+        Problem {
+            status: StatusCode::from_u16(status).expect("the table holds valid status codes"),
+            name,
+            title,
+            proxy_error,
+            blame,
+            retry,
+        }
+    }
+
+    /// Its row in the table of all failures.
+    #[rustfmt::skip]
+    fn row(&self) -> Row {
         use Blame::{Client, Guest, Load, Origin, Platform};
         use Retry::{Idempotent, Later, Never};
-        #[rustfmt::skip]
-        let (status, name, title, proxy_error, blame, retry) = match self {
+        match self {
             Self::NoRoute => (404, "no-route", "Nothing is served at this path", "destination_not_found", Client, Never),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not served", "http_request_error", Client, Never),
             Self::BadRequest { .. } => (400, "bad-request", "The request is malformed", "http_request_error", Client, Never),
@@ -266,16 +288,10 @@ impl Failure {
             Self::OriginIncomplete => (502, "origin-incomplete", "The origin gave no whole response", "http_response_incomplete", Origin, Never),
             Self::OriginMalformed => (502, "origin-malformed", "The origin gave no usable response", "http_protocol_error", Origin, Never),
             Self::OriginHeadersTooLarge => (502, "origin-headers-too-large", "The origin gave no usable response", "http_response_header_section_size", Origin, Never),
+            Self::OriginBusy => (503, "origin-busy", "The origin is busy", "connection_limit_reached", Load, Later),
+            Self::LoopDetected => (508, "loop-detected", "The request came back to this server", "proxy_loop_detected", Origin, Never),
             Self::ResponseBroken => (502, "response-broken", "The response broke off", "http_response_incomplete", Origin, Never),
             Self::Internal => (500, "internal", "Internal error", "proxy_internal_error", Platform, Never),
-        };
-        Problem {
-            status: StatusCode::from_u16(status).expect("the table holds valid status codes"),
-            name,
-            title,
-            proxy_error,
-            blame,
-            retry,
         }
     }
 

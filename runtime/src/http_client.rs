@@ -7,12 +7,13 @@ mod counted;
 mod error;
 mod framing;
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
 use http::{Request, Response, Version};
 use http_body::Body;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, Error as LegacyError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::sleep_until;
@@ -75,7 +76,7 @@ where
     /// A client that connects with `connector`.
     pub(crate) fn new(connector: Connector, protocols: Protocols) -> Self {
         let https = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
+            .with_tls_config(tls())
             .https_or_http()
             .enable_http1();
         let https = match protocols {
@@ -100,22 +101,36 @@ where
     /// was not read.
     pub(crate) async fn send(
         &self,
-        mut request: Request<B>,
+        request: Request<B>,
         timeouts: Timeouts,
     ) -> Result<Response<ReceivedBody>, ClientError> {
+        let sent = self.send_or_return(request, timeouts).await;
+        sent.map_err(|unanswered| unanswered.error)
+    }
+
+    /// The same for a caller that may send the content elsewhere: a failure returns it if none of it was read.
+    pub(crate) async fn send_or_return(
+        &self,
+        mut request: Request<B>,
+        timeouts: Timeouts,
+    ) -> Result<Response<ReceivedBody>, Unanswered<B>> {
         *request.version_mut() = Version::HTTP_11;
-        let again = repeatable(&request).map(|head| (head, GivenBack::new()));
-        let given_back = again.as_ref().map(|(_, given_back)| given_back);
-        let mut sent = self.attempt(request, given_back, timeouts).await;
+        let head = repeatable(&request);
+        let given_back = GivenBack::new();
+        let mut sent = self.attempt(request, &given_back, timeouts).await;
         if sent.as_ref().is_err_and(|failed| failed.may_repeat)
-            && let Some((head, given_back)) = again
+            && let Some(head) = head
             && let Some(content) = given_back.take()
         {
             let request = Request::from_parts(head, content);
-            sent = self.attempt(request, None, timeouts).await;
+            sent = self.attempt(request, &given_back, timeouts).await;
         }
-        let mut response = sent.map_err(|failed| failed.error)?;
-        framing::settle(&mut response)?;
+        let unanswered = |error| Unanswered {
+            error,
+            content: given_back.take(),
+        };
+        let mut response = sent.map_err(|failed| unanswered(failed.error))?;
+        framing::settle(&mut response).map_err(unanswered)?;
         Ok(response
             .map(|content| ReceivedBody::new(content, timeouts.between_bytes, timeouts.deadline)))
     }
@@ -123,7 +138,7 @@ where
     async fn attempt(
         &self,
         request: Request<B>,
-        given_back: Option<&GivenBack<B>>,
+        given_back: &GivenBack<B>,
         timeouts: Timeouts,
     ) -> Result<Response<hyper::body::Incoming>, Failed> {
         let progress = SendingProgress::begin(clock::now());
@@ -149,6 +164,14 @@ where
     }
 }
 
+/// A request without a response.
+pub(crate) struct Unanswered<B> {
+    /// The reason.
+    pub(crate) error: ClientError,
+    /// The request's content, if none of it was read.
+    pub(crate) content: Option<B>,
+}
+
 /// A failed attempt.
 struct Failed {
     error: ClientError,
@@ -164,6 +187,16 @@ impl From<LegacyError> for Failed {
             error,
         }
     }
+}
+
+/// The settings of TLS, which all clients share: the authorities that they trust take some 100 KiB.
+fn tls() -> rustls::ClientConfig {
+    static TLS: OnceLock<rustls::ClientConfig> = OnceLock::new();
+    let make = || {
+        let config = rustls::ClientConfig::builder().with_webpki_roots();
+        config.with_no_client_auth()
+    };
+    TLS.get_or_init(make).clone()
 }
 
 /// A copy of the head, if the request may be sent again.

@@ -9,7 +9,7 @@ pub mod clock;
 mod composition;
 pub mod deployment;
 mod document;
-mod edge;
+pub mod edge;
 pub mod engine;
 mod environment;
 pub mod failure;

@@ -124,6 +124,29 @@ pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// streams last that somebody waits for; what is open after it holds a connection for nobody.
 pub const DEFAULT_EDGE_REQUEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
+/// How long one of several origins may answer nothing at all while a request waits. After that it is asked whether it is there,
+/// so a wait may be shorter than the slowest answers; a longer one is what clients notice when an origin hangs.
+pub const DEFAULT_SILENCE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The time between two checks of an origin: soon enough for one that comes back, seldom enough to cost nothing.
+pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The time for the answer to a check. An origin that needs longer for so little is no help.
+pub const DEFAULT_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Failures of an origin in a row that eject it. One is chance; after three others serve better.
+pub const DEFAULT_FAILURES: u32 = 3;
+
+/// The most failures in a row that a setting may wait for. With more, none would ever be ejected.
+pub const MAX_FAILURES: u64 = 1_000;
+
+/// Connections of an edge to each origin, each with one request. A node works on some hundreds at once, and has a queue for as
+/// many again. At it, further requests wait for [`DEFAULT_CONNECT_TIMEOUT`].
+pub const DEFAULT_ORIGIN_CONNECTIONS: usize = 1_024;
+
+/// The most connections to an origin that a setting may allow: the ports that one address has for them.
+pub const MAX_ORIGIN_CONNECTIONS: u64 = 60_000;
+
 /// How long an unused connection to another server is kept. Shorter than the 5 s after which common servers (Node.js,
 /// Apache, Uvicorn) close theirs, so that a request that can't be repeated does not meet a connection that is about to go.
 pub const OUTBOUND_IDLE_TIMEOUT: Duration = Duration::from_secs(4);

@@ -56,8 +56,8 @@ impl ServingOptions {
 /// The arguments of `terrace edge`.
 #[derive(Clone, Debug, Default)]
 pub struct EdgeOptions {
-    /// The origin, in place of the settings'.
-    pub origin: Option<String>,
+    /// The origins, in place of the settings' if there are any.
+    pub origins: Vec<String>,
     /// The settings; without it `terrace.toml` in the working directory, if there is one.
     pub config: Option<PathBuf>,
     /// The address for clients, in place of the settings'.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use edge_cache::rules::storing::SetCookie;
+use http::uri::PathAndQuery;
 use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 use storage::sql::DEFAULT_CONNECTIONS;
@@ -29,7 +30,7 @@ mod tests;
 
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
-pub use origin::Origin;
+pub use origin::{Origin, OriginEntry};
 
 /// The file that is read where none is named.
 pub const SETTINGS_FILE: &str = "terrace.toml";
@@ -150,18 +151,38 @@ pub struct Cache {
 /// What an edge stands in front of, and how long it waits for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
-    /// The server behind it, if the file names one.
-    pub origin: Option<Origin>,
+    /// The servers behind it that the file names.
+    pub origins: Vec<OriginEntry>,
     /// The time until there is a connection to the origin.
     pub connect_timeout: Duration,
     /// The time from the end of a request until its response begins.
     pub first_byte_timeout: Duration,
     /// The time between two pieces of a response's content.
     pub between_bytes_timeout: Duration,
+    /// The time for which one of several origins may answer nothing at all while a request waits.
+    pub silence_timeout: Duration,
     /// The time for all of a request and its response.
     pub request_timeout: Duration,
     /// How long a request's content may be, in bytes.
     pub request_body: u64,
+    /// Connections to each origin.
+    pub connections: usize,
+    /// How the edge notices that an origin is out.
+    pub health: HealthChecks,
+}
+
+/// How an edge notices that one of several origins is out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthChecks {
+    /// What an origin is asked for: if its status is 2xx or 3xx, the origin is healthy. Without a path, any answer to
+    /// `OPTIONS *` will do.
+    pub path: Option<PathAndQuery>,
+    /// The time between two checks; absent if origins are not checked.
+    pub interval: Option<Duration>,
+    /// The time for the answer to a check.
+    pub timeout: Duration,
+    /// Failures of an origin in a row, of checks or of requests, after which it is ejected.
+    pub failures: u32,
 }
 
 /// What is logged.

@@ -23,6 +23,8 @@ pub struct App {
     manifest: Option<String>,
     /// What stands behind an edge.
     origin: Option<String>,
+    /// Where it serves clients.
+    listen: String,
     config: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -57,6 +59,7 @@ impl App {
             sections: String::new(),
             manifest: None,
             origin: None,
+            listen: "127.0.0.1:0".to_owned(),
             config: String::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -93,6 +96,22 @@ impl App {
         let mut app = Self::new();
         app.origin = Some(origin.to_owned());
         app
+    }
+
+    /// An edge in front of several origins.
+    #[must_use]
+    pub fn balancer(origins: &[&str]) -> Self {
+        let (first, others) = origins.split_first().expect("an edge has an origin");
+        let others = others.iter().flat_map(|other| ["--origin", *other]);
+        Self::edge(first).arguments(&others.collect::<Vec<_>>())
+    }
+
+    /// Has it serve clients at this address, which it had before.
+    #[must_use]
+    pub(crate) fn at(mut self, http: &str) -> Self {
+        http.trim_start_matches("http://")
+            .clone_into(&mut self.listen);
+        self
     }
 
     /// Adds a component.
@@ -298,7 +317,7 @@ impl App {
         if !self.config.is_empty() {
             arguments.extend(["--config", CONFIG]);
         }
-        arguments.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        arguments.extend(["--listen", &self.listen, "--admin", "127.0.0.1:0"]);
         arguments.extend(["--state-dir", "state", "--json"]);
         arguments.extend(self.arguments.iter().map(String::as_str));
         Process::start(self.folder(), &arguments, &self.environment)

@@ -100,6 +100,14 @@ pub mod metric {
     pub const CACHE_ENTRIES: &str = "terrace_cache_entries";
     /// Responses that a purge has met.
     pub const CACHE_PURGED: &str = "terrace_cache_purged_total";
+    /// Requests by origin.
+    pub const ORIGIN_REQUESTS: &str = "terrace_origin_requests_total";
+    /// 1 for the state that an origin is in: `healthy`, `ejected`, `probed`.
+    pub const ORIGIN_STATE: &str = "terrace_origin_state";
+    /// Requests that were sent to another origin.
+    pub const RETRIES: &str = "terrace_retries_total";
+    /// Requests that were not, because the budget was used up.
+    pub const RETRIES_REFUSED: &str = "terrace_retries_refused_total";
     /// Failed requests by name of the failure.
     pub const FAILURES: &str = "terrace_failures_total";
 }

@@ -173,6 +173,16 @@ impl Process {
         self.signal(Signal::KILL);
     }
 
+    /// Stops it, as a machine does that hangs: its connections stay open, and nothing answers.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Has it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Limits the size of each file it writes from now on; none lifts the limit.
     ///
     /// # Panics

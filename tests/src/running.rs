@@ -194,6 +194,15 @@ impl Running {
         Self::start(self.app, self.command).await
     }
 
+    /// Waits for its end, and starts it again at the same address.
+    ///
+    /// # Panics
+    /// When it does not get ready again.
+    pub async fn come_back(self) -> Self {
+        self.process.wait().await;
+        Self::start(self.app.at(&self.http), self.command).await
+    }
+
     /// Asks it to end, and starts it again on the same state.
     ///
     /// # Panics

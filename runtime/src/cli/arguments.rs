@@ -204,9 +204,9 @@ impl ServeArguments {
 /// The arguments of `terrace edge`.
 #[derive(Debug, Args)]
 pub(crate) struct EdgeArguments {
-    /// The server behind the edge, such as http://127.0.0.1:3000 [default: `origins` of terrace.toml]
-    #[arg(short, long, value_name = "URL", value_hint = ValueHint::Url)]
-    pub(crate) origin: Option<String>,
+    /// A server behind the edge, such as http://127.0.0.1:3000; repeat it to balance load over several. dns+http://NAME:PORT stands for all addresses of a name [default: `origins` of terrace.toml]
+    #[arg(short, long = "origin", value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) origins: Vec<String>,
     /// The settings of this installation [default: terrace.toml, if it exists]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
@@ -228,7 +228,7 @@ impl EdgeArguments {
     /// The same as options of the server.
     pub(crate) fn options(&self) -> EdgeOptions {
         EdgeOptions {
-            origin: self.origin.clone(),
+            origins: self.origins.clone(),
             config: self.config.clone(),
             listen: self.listen,
             admin: self.admin,

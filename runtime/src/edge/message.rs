@@ -1,14 +1,14 @@
-//! Owns the changes that an edge makes to the messages that it forwards (RFC 9110 §7.6): it adds `Via` and the client's
-//! address, and removes the fields of one connection. Sending is left to `origin_client`.
+//! Owns the changes that an edge makes to the messages that it forwards (RFC 9110 §7.6): it adds `Via`, `CDN-Loop` and the
+//! client's address, and removes the fields of one connection. Sending is left to `origin_client`.
 
-use http::header::{HeaderName, MAX_FORWARDS, VIA};
+use http::header::{FORWARDED, HeaderName, MAX_FORWARDS, VIA};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
 use crate::failure::Failure;
-use crate::request::{RequestBody, RequestContext, ResponseBody};
+use crate::request::{IdSource, RequestBody, RequestContext, ResponseBody};
 use crate::server::remove_hop_by_hop;
-use crate::settings::Origin;
 
+static CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -16,6 +16,11 @@ static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-prot
 /// The methods that an `OPTIONS` is told that goes no further than this server.
 static METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
+/// What an edge is called in `CDN-Loop` (RFC 8586 §2). Each process has a name of its own, because an edge may be the origin of
+/// another one.
+#[derive(Clone, Debug)]
+pub(super) struct LoopName(HeaderValue);
 
 /// Where a client's request goes.
 pub(super) enum ToOrigin {
@@ -25,22 +30,24 @@ pub(super) enum ToOrigin {
     Answer(Response<ResponseBody>),
 }
 
-/// Makes the request for the origin. `Host` stays as the client wrote it: the origin may serve several hosts.
+/// Makes the request for an origin, whose place is not known yet. `Host` stays as the client wrote it: the origin may serve
+/// several hosts.
 ///
 /// # Errors
-/// When the request's target cannot be asked of a server.
+/// When the request has passed this edge before.
 pub(super) fn towards_origin(
     request: Request<RequestBody>,
-    origin: &Origin,
+    own: &LoopName,
     context: &RequestContext,
 ) -> Result<ToOrigin, Failure> {
     let (mut head, content) = request.into_parts();
     if head.method == Method::OPTIONS && is_last_hop(&mut head.headers) {
         return Ok(ToOrigin::Answer(options()));
     }
-    head.uri = origin.target(&head.uri).ok_or(Failure::BadRequest {
-        detail: "the request target is not one of a server",
-    })?;
+    if own.is_in(&head.headers) {
+        return Err(Failure::LoopDetected);
+    }
+    head.headers.append(&CDN_LOOP, own.0.clone());
     // The server tells the client to continue (RFC 9110 §10.1.1) when its content is read, which is when it can be sent on.
     head.headers.remove(header::EXPECT);
     head.headers.append(VIA, via(head.version));
@@ -90,6 +97,51 @@ fn tell_client(headers: &mut HeaderMap, context: &RequestContext) {
         .or_insert(HeaderValue::from_static("http"));
     if let Some(host) = headers.get(header::HOST).cloned() {
         headers.entry(&X_FORWARDED_HOST).or_insert(host);
+    }
+    if let Some(forwarded) = forwarded(headers) {
+        headers.insert(FORWARDED, forwarded);
+    }
+}
+
+/// RFC 7239 §4: what the fields `X-Forwarded-*` say, in the standard's own field.
+fn forwarded(headers: &HeaderMap) -> Option<HeaderValue> {
+    let of = |name| headers.get(name).map(HeaderValue::as_bytes);
+    let client = of(&X_FORWARDED_FOR)?;
+    let (quote, end): (&[u8], &[u8]) = if client.contains(&b':') {
+        (b"\"[", b"]\"")
+    } else {
+        (b"", b"")
+    };
+    let mut value = [b"for=", quote, client, end].concat();
+    // A host has a colon before its port, and a scheme comes from a proxy: both are quoted where they could end early.
+    let parts = [
+        (";proto=", of(&X_FORWARDED_PROTO)),
+        (";host=", of(&X_FORWARDED_HOST)),
+    ];
+    for (name, part) in parts {
+        let part = part.filter(|part| !part.iter().any(|byte| b"\"\\".contains(byte)));
+        if let Some(part) = part {
+            value.extend_from_slice(&[name.as_bytes(), b"\"", part, b"\""].concat());
+        }
+    }
+    HeaderValue::from_bytes(&value).ok()
+}
+
+impl LoopName {
+    /// A name from random numbers.
+    pub(super) fn generate(random: &IdSource) -> Self {
+        let name = format!("terrace-{:016x}", random.next());
+        Self(HeaderValue::try_from(name).expect("hexadecimal digits are visible ASCII"))
+    }
+
+    /// Whether a field has this name, alone or with parameters.
+    fn is_in(&self, headers: &HeaderMap) -> bool {
+        let lists = headers.get_all(&CDN_LOOP).iter();
+        let mut members = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+        members.any(|member| {
+            let name = member.split(|byte| *byte == b';').next();
+            name.is_some_and(|name| name.trim_ascii() == self.0.as_bytes())
+        })
     }
 }
 

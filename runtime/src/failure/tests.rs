@@ -42,6 +42,8 @@ fn all() -> Vec<Failure> {
         Failure::OriginTimeout,
         Failure::OriginIncomplete,
         Failure::OriginMalformed,
+        Failure::OriginBusy,
+        Failure::LoopDetected,
         Failure::ResponseBroken,
         Failure::Internal,
     ]

@@ -52,6 +52,8 @@ pub(crate) struct Connector {
     /// The limit of the look-up, and of the connection after it.
     pub(crate) timeout: Duration,
     pub(crate) lookup: Lookup,
+    /// The address to connect to, for a caller that has looked it up.
+    pub(crate) address: Option<SocketAddr>,
     /// Without a judge, all addresses are allowed.
     pub(crate) judge: Option<Judge>,
 }
@@ -62,8 +64,14 @@ impl Connector {
         Self {
             timeout,
             lookup: system_lookup,
+            address: None,
             judge: None,
         }
+    }
+
+    /// The same for servers at this address only, if there is one.
+    pub(crate) fn at(self, address: Option<SocketAddr>) -> Self {
+        Self { address, ..self }
     }
 
     async fn connect(self, target: Uri) -> Result<TokioIo<TcpStream>, BoxError> {
@@ -78,7 +86,7 @@ impl Connector {
     /// The allowed addresses of the target's host.
     async fn allowed(&self, target: &Uri) -> Result<Vec<SocketAddr>, ConnectError> {
         let mut refused = None;
-        let mut addresses = self.addresses(target).await?;
+        let mut addresses = self.look_up(target).await?;
         addresses.retain(|address| match &self.judge {
             Some(judge) => judge(target, *address)
                 .map_err(|error| refused = Some(error))
@@ -91,7 +99,11 @@ impl Connector {
         }
     }
 
-    async fn addresses(&self, target: &Uri) -> Result<Vec<SocketAddr>, ConnectError> {
+    /// The addresses of the target's host, judged by nobody.
+    pub(crate) async fn look_up(&self, target: &Uri) -> Result<Vec<SocketAddr>, ConnectError> {
+        if let Some(address) = self.address {
+            return Ok(vec![address]);
+        }
         let host = target.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let is_https = target.scheme() == Some(&Scheme::HTTPS);

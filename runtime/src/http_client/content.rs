@@ -72,15 +72,11 @@ pub(super) struct SendingBody<B> {
 }
 
 impl<B> SendingBody<B> {
-    pub(super) fn new(
-        content: B,
-        progress: SendingProgress,
-        give_back: Option<&GivenBack<B>>,
-    ) -> Self {
+    pub(super) fn new(content: B, progress: SendingProgress, give_back: &GivenBack<B>) -> Self {
         Self {
             content: Some(content),
             progress,
-            give_back: give_back.map(|place| Arc::clone(&place.0)),
+            give_back: Some(Arc::clone(&give_back.0)),
         }
     }
 }

@@ -59,6 +59,27 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
+    /// Whether there was no connection, so that the other server has seen nothing of the request.
+    pub(crate) fn is_of_connecting(self) -> bool {
+        match self {
+            Self::DnsError
+            | Self::Denied
+            | Self::AddressProhibited
+            | Self::ConnectionRefused
+            | Self::ConnectionTimeout
+            | Self::DestinationUnavailable
+            | Self::TlsCertificateError
+            | Self::TlsProtocolError => true,
+            Self::ConnectionTerminated
+            | Self::RequestTimeout
+            | Self::ResponseTimeout
+            | Self::ResponseIncomplete
+            | Self::HttpProtocolError
+            | Self::HeadersTooLarge
+            | Self::RequestContent => false,
+        }
+    }
+
     /// The error of content that broke off.
     pub(super) fn of_content(error: &hyper::Error) -> Self {
         if error.is_parse() || cause::<io::Error>(error).is_some_and(is_malformed) {

@@ -295,7 +295,7 @@ async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
     let connector = Connector {
         lookup,
         judge: Some(std::sync::Arc::new(judge)),
-        timeout: LONG,
+        ..Connector::new(LONG)
     };
     let client = Client::new(connector, Protocols::Http1);
     let request = Request::get(format!("http://name.test:{port}/")).body(Full::default());

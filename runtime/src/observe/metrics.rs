@@ -15,6 +15,7 @@ use prometheus_client::registry::{Metric, Registry};
 use super::cache::{CacheFigures, CacheMetrics};
 use super::databases::{DatabaseFigures, DatabaseMetrics};
 use super::histogram::DurationHistogram;
+use super::origins::{BalancerFigures, OriginMetrics};
 use super::per_thread::PerThread;
 use super::stage::{Stage, StageDurations};
 use crate::failure::Failure;
@@ -38,6 +39,7 @@ pub struct Metrics {
     unrouted: Arc<RouteMetrics>,
     cache: CacheMetrics,
     databases: DatabaseMetrics,
+    origins: OriginMetrics,
     connections: Gauge,
     connections_refused: Counter,
     workers: Gauge,
@@ -143,6 +145,8 @@ impl Metrics {
         registry.register_collector(Box::new(cache.clone()));
         let databases = DatabaseMetrics::default();
         registry.register_collector(Box::new(databases.clone()));
+        let origins = OriginMetrics::default();
+        registry.register_collector(Box::new(origins.clone()));
         let unrouted = families.component("");
         let unrouted = Arc::new(families.route(unrouted, ""));
         Self {
@@ -151,6 +155,7 @@ impl Metrics {
             unrouted,
             cache,
             databases,
+            origins,
             connections,
             connections_refused,
             workers,
@@ -196,6 +201,11 @@ impl Metrics {
         figures: impl Fn() -> Vec<DatabaseFigures> + Send + Sync + 'static,
     ) {
         self.databases.read_from(figures);
+    }
+
+    /// Registers `figures`, which is called for the numbers of an edge's origins at each scrape.
+    pub fn read_origins(&self, figures: impl Fn() -> BalancerFigures + Send + Sync + 'static) {
+        self.origins.read_from(figures);
     }
 
     /// The number of open connections.

@@ -10,7 +10,7 @@ use crate::deployment::Rendered;
 use crate::environment;
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
 use crate::manifest::{App, Target};
-use crate::settings::{Config, Origin, SETTINGS_FILE, STATE_DIRECTORY, Settings};
+use crate::settings::{Config, OriginEntry, SETTINGS_FILE, STATE_DIRECTORY, Settings};
 use crate::variables::{VariableSources, Variables, from_environment};
 
 /// The inputs of `terrace up`, judged.
@@ -77,17 +77,17 @@ impl AppInputs {
 /// The inputs of `terrace edge`, judged.
 pub(super) struct EdgeInputs {
     pub(super) config: Config,
-    pub(super) origin: Origin,
+    pub(super) origins: Vec<OriginEntry>,
 }
 
 impl EdgeInputs {
-    /// Reads the settings, and the origin from them or from the command line.
+    /// Reads the settings, and the origins from them or from the command line.
     pub(super) fn read(options: &EdgeOptions) -> Result<Self, Faults> {
         let state_directory = options.state_dir.as_deref();
         let state_directory = state_directory.unwrap_or(Path::new(STATE_DIRECTORY));
         let config = config(options.config.as_deref(), Path::new(""), state_directory)?;
-        let origin = origin(options, &config)?;
-        Ok(Self { config, origin })
+        let origins = origins(options, &config)?;
+        Ok(Self { config, origins })
     }
 }
 
@@ -104,17 +104,23 @@ pub(super) fn config(
     settings?.judge(state_directory)
 }
 
-/// The one origin, from the command line or from the settings.
-fn origin(options: &EdgeOptions, config: &Config) -> Result<Origin, Faults> {
-    if let Some(text) = &options.origin {
-        return Origin::parse(text).map_err(|reason| Fault::new("--origin", reason).into());
+/// The origins, from the command line or from the settings.
+fn origins(options: &EdgeOptions, config: &Config) -> Result<Vec<OriginEntry>, Faults> {
+    let mut origins = Vec::new();
+    let added = options.origins.iter();
+    let added = added.map(|text| OriginEntry::add(text, &mut origins));
+    let faults = added.filter_map(|added| Some(Fault::new("--origin", added.err()?)));
+    let faults = Faults(faults.collect());
+    if !options.origins.is_empty() {
+        return faults.or(origins);
     }
-    config.edge.origin.clone().ok_or_else(|| {
+    if config.edge.origins.is_empty() {
         let help =
             "name it with `--origin URL`, or with `origins = [\"URL\"]` in [edge] of terrace.toml";
         let reason = Reason::new("the edge has no origin").help(help);
-        Fault::new("--origin", reason).into()
-    })
+        return Err(Fault::new("--origin", reason).into());
+    }
+    Ok(config.edge.origins.clone())
 }
 
 /// The folder of the manifest, to which the files of an installation are relative.

@@ -13,7 +13,9 @@ use crate::advice;
 use crate::cache::{CachePages, EdgeCache};
 use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
-use crate::server::{Admin, AdminConfig, Readiness, Server, ServerConfig, TrustedProxies};
+use crate::server::{
+    Admin, AdminConfig, AdminPage, Readiness, Server, ServerConfig, TrustedProxies,
+};
 use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
 use crate::state::State;
 
@@ -62,11 +64,15 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Starts the log and takes the addresses.
+    /// Starts the log and takes the addresses. The admin listener has `further` pages.
     ///
     /// # Errors
     /// The reason, such as an address that is taken.
-    pub(super) fn open(config: &Config, overrides: Overrides) -> Result<Self, StartError> {
+    pub(super) fn open(
+        config: &Config,
+        overrides: Overrides,
+        further: Vec<AdminPage>,
+    ) -> Result<Self, StartError> {
         report_to_stderr(config.log.level, overrides.json);
         let metrics = Arc::new(Metrics::new());
         let format = log_format(config, overrides.json);
@@ -89,6 +95,7 @@ impl Listeners {
             let mut pages = CachePages::new(cache.clone()).pages();
             pages.push(advice::page(&state));
             pages.extend(switch::pages(&state));
+            pages.extend(further);
             Admin::bind(config, Arc::clone(&metrics), readiness, pages)
         });
         Ok(Self {

@@ -1,6 +1,7 @@
 //! `terrace up` and `terrace edge` from files that a user wrote to a server that drains and ends, step by step.
 //! Each step is left to its module, answering requests to `pipeline`.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,10 +19,10 @@ use super::{EdgeOptions, ServingOptions, StartError, failed};
 use crate::cache::{CacheStage, GroupScope};
 use crate::clock;
 use crate::deployment::Loader;
-use crate::edge::OriginClient;
+use crate::edge::{self, OriginClient, Origins};
 use crate::fault::Faults;
 use crate::server::{Admin, Pipeline, PipelineParts, Signals};
-use crate::settings::{Edge, Origin};
+use crate::settings::{Edge, OriginEntry};
 
 /// Even then every acknowledged write is safe; the next start reads more of the database's log.
 const NOT_CLOSED: &str =
@@ -40,8 +41,8 @@ enum Answering {
         loader: Arc<Loader>,
         current: Arc<ArcSwap<Handles>>,
     },
-    Origin {
-        origin: Origin,
+    Origins {
+        origins: Arc<Origins>,
         edge: Edge,
     },
 }
@@ -66,7 +67,7 @@ impl Serving {
     pub fn up(options: ServingOptions) -> Result<(Self, Reloader), StartError> {
         let inputs = AppInputs::read(&options)?;
         // Before the components are compiled, which takes longest.
-        let listeners = Listeners::open(&inputs.config, Overrides::of_app(&options))?;
+        let listeners = Listeners::open(&inputs.config, Overrides::of_app(&options), Vec::new())?;
         open::open_state(&inputs, &listeners.state)?;
         let compiled_code = &inputs.config.cache_directory;
         let engine = open::engine(&inputs, Some(compiled_code)).map_err(failed)?;
@@ -89,28 +90,35 @@ impl Serving {
         Ok((serving, reloader))
     }
 
-    /// `terrace edge`: reads the settings, and takes the addresses. The origin need not answer yet.
+    /// `terrace edge`: reads the settings, and takes the addresses. The origins need not answer yet.
     ///
     /// # Errors
     /// All faults of the user's files and arguments, else the reason why the server cannot start.
     pub fn edge(options: &EdgeOptions) -> Result<Self, StartError> {
-        let EdgeInputs { config, origin } = EdgeInputs::read(options)?;
-        let listeners = Listeners::open(&config, Overrides::of_edge(options))?;
-        if origin.authority().as_str() == listeners.http().to_string() {
-            let what = format!("the origin {origin} is the address that this edge listens on");
-            return Err(failed(what));
+        let EdgeInputs {
+            config,
+            origins: entries,
+        } = EdgeInputs::read(options)?;
+        let origins = Arc::new(Origins::new(&entries, &config.edge, clock::now()));
+        let page = edge::page(&origins);
+        let listeners = Listeners::open(&config, Overrides::of_edge(options), vec![page])?;
+        for entry in &entries {
+            check_elsewhere(entry, listeners.http())?;
         }
+        let figures = Arc::clone(&origins);
+        listeners.metrics.read_origins(move || figures.figures());
+        let names: Vec<String> = entries.iter().map(ToString::to_string).collect();
         Ok(Self {
-            name: origin.to_string(),
+            name: names.join(", "),
             listeners,
-            answering: Answering::Origin {
-                origin,
+            answering: Answering::Origins {
+                origins,
                 edge: config.edge,
             },
         })
     }
 
-    /// The name of the app, or the URL of the origin.
+    /// The name of the app, or the URLs of the origins.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -146,29 +154,59 @@ impl Serving {
                     cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
                     next: Rc::new(CurrentApp::new(parts.worker, Arc::clone(&current))),
                 };
-                let close = async || loader.state.close().await;
-                serve(self.listeners, pipeline, ready, close)
+                let company = Company {
+                    before: async || (),
+                    beside: std::future::pending(),
+                    after: async || loader.state.close().await,
+                };
+                serve(self.listeners, pipeline, ready, company)
             }
-            Answering::Origin { origin, edge } => {
+            Answering::Origins { origins, edge } => {
+                let company = Company {
+                    before: async || origins.look_up().await,
+                    beside: Arc::clone(&origins).tend(),
+                    after: async || (),
+                };
+                let origins = Arc::clone(&origins);
                 let scope = GroupScope::Origin;
                 let pipeline = move |parts: PipelineParts| RequestPipeline {
                     server: parts.stages,
                     cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
-                    next: Rc::new(OriginClient::new(origin.clone(), &edge, &metrics)),
+                    next: Rc::new(OriginClient::new(Arc::clone(&origins), &edge, &metrics)),
                 };
-                serve(self.listeners, pipeline, ready, async || ())
+                serve(self.listeners, pipeline, ready, company)
             }
         }
     }
 }
 
-/// Answers requests until the first signal, drains, and at last waits for `close`. Each worker has the pipeline that
-/// `pipeline` makes for it.
+/// The work of a server that belongs to no request.
+struct Company<B, W, A> {
+    /// What is done before requests are answered.
+    before: B,
+    /// What is done meanwhile.
+    beside: W,
+    /// What is done after the last of them.
+    after: A,
+}
+
+/// An edge that is its own origin would ask itself until its connections are used up.
+fn check_elsewhere(entry: &OriginEntry, own: SocketAddr) -> Result<(), StartError> {
+    match entry {
+        OriginEntry::Server(origin) if origin.authority().as_str() == own.to_string() => {
+            let what = format!("the origin {origin} is the address that this edge listens on");
+            Err(failed(what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Answers requests until the first signal, and drains. Each worker has the pipeline that `pipeline` makes for it.
 fn serve<P: Pipeline>(
     listeners: Listeners,
     pipeline: impl Fn(PipelineParts) -> P + Send + Sync + 'static,
     ready: impl FnOnce(),
-    close: impl AsyncFnOnce(),
+    company: Company<impl AsyncFnOnce(), impl Future<Output = Infallible>, impl AsyncFnOnce()>,
 ) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -178,16 +216,20 @@ fn serve<P: Pipeline>(
     let admin = admin.map_err(failed)?;
     let result = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(failed)?;
+        (company.before)().await;
         let mut first_signal = None;
         let next_signal = async || {
             signals.next().await;
             first_signal.get_or_insert_with(clock::now);
         };
-        let served = listeners.server.run(pipeline, ready, next_signal).await;
+        let served = tokio::select! {
+            served = listeners.server.run(pipeline, ready, next_signal) => served,
+            never = company.beside => match never {},
+        };
         served.map_err(failed)?;
         let end = first_signal.unwrap_or_else(clock::now) + listeners.drain_timeout;
         tokio::select! {
-            () = close() => Ok(()),
+            () = (company.after)() => Ok(()),
             () = sleep_until(end.into()) => Err(failed(NOT_CLOSED)),
             () = signals.next() => Err(failed(NOT_CLOSED)),
         }

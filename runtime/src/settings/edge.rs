@@ -1,13 +1,17 @@
-//! `[edge]`: the origin of `terrace edge`, and its timeouts.
+//! `[edge]`: the origins of `terrace edge`, its timeouts, and how it notices that an origin is out.
 
 use std::time::Duration;
 
-use super::{Edge, Origin};
-use crate::document::Table;
+use http::uri::PathAndQuery;
+
+use super::{Edge, HealthChecks, OriginEntry};
+use crate::document::{Table, Value};
 use crate::fault::Reason;
 use crate::limits::{
-    DEFAULT_CONNECT_TIMEOUT, DEFAULT_EDGE_REQUEST_TIMEOUT, DEFAULT_READ_TIMEOUT,
-    DEFAULT_REQUEST_BODY,
+    DEFAULT_CHECK_INTERVAL, DEFAULT_CHECK_TIMEOUT, DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_EDGE_REQUEST_TIMEOUT, DEFAULT_FAILURES, DEFAULT_ORIGIN_CONNECTIONS,
+    DEFAULT_READ_TIMEOUT, DEFAULT_REQUEST_BODY, DEFAULT_SILENCE_TIMEOUT, MAX_FAILURES,
+    MAX_ORIGIN_CONNECTIONS,
 };
 use crate::units::{duration, size};
 
@@ -18,38 +22,87 @@ pub(super) fn edge(root: &Table<'_>) -> Edge {
         given.unwrap_or(default)
     };
     let edge = Edge {
-        origin: table.as_ref().and_then(origin),
+        origins: table.as_ref().and_then(origins).unwrap_or_default(),
         connect_timeout: time("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
         first_byte_timeout: time("first_byte_timeout", DEFAULT_READ_TIMEOUT),
         between_bytes_timeout: time("between_bytes_timeout", DEFAULT_READ_TIMEOUT),
+        silence_timeout: time("silence_timeout", DEFAULT_SILENCE_TIMEOUT),
         request_timeout: time("request_timeout", DEFAULT_EDGE_REQUEST_TIMEOUT),
         request_body: table
             .as_ref()
             .and_then(|table| table.parsed("request_body", size))
             .unwrap_or(DEFAULT_REQUEST_BODY),
+        connections: table
+            .as_ref()
+            .and_then(|table| table.number("connections", 1, MAX_ORIGIN_CONNECTIONS))
+            .and_then(|connections| usize::try_from(connections).ok())
+            .unwrap_or(DEFAULT_ORIGIN_CONNECTIONS),
+        health: health(table.as_ref()),
     };
     table.iter().for_each(Table::finish);
     edge
 }
 
-/// The one origin. All of them are judged.
-fn origin(table: &Table<'_>) -> Option<Origin> {
+/// The origins that are right. All of them are judged.
+fn origins(table: &Table<'_>) -> Option<Vec<OriginEntry>> {
     let value = table.get("origins")?;
-    let origins = value.strings();
-    match origins.len() {
-        0 if value.is_list() => {
-            let help = "write one: `origins = [\"http://10.0.0.2:3000\"]`";
-            value.report(Reason::new("`origins` is empty").help(help));
-        }
-        0 | 1 => {}
-        _ => {
-            let what = "this version of Terrace does not balance load over several origins yet";
-            value.report(Reason::new(what).help("keep one of them"));
-        }
+    let given = value.strings();
+    if given.is_empty() && value.is_list() {
+        let help = "write one or more: `origins = [\"http://10.0.0.2:3000\"]`";
+        value.report(Reason::new("`origins` is empty").help(help));
     }
-    let origins = origins.into_iter();
-    let judged: Vec<_> = origins
-        .filter_map(|(place, _)| place.parsed(Origin::parse))
-        .collect();
-    judged.into_iter().next()
+    let mut origins = Vec::new();
+    for (place, _) in given {
+        place.parsed(|text| OriginEntry::add(text, &mut origins));
+    }
+    Some(origins)
+}
+
+fn health(edge: Option<&Table<'_>>) -> HealthChecks {
+    let table = edge.and_then(|edge| edge.table("health", "[edge.health]"));
+    let defaults = HealthChecks {
+        path: None,
+        interval: Some(DEFAULT_CHECK_INTERVAL),
+        timeout: DEFAULT_CHECK_TIMEOUT,
+        failures: DEFAULT_FAILURES,
+    };
+    let Some(table) = table else {
+        return defaults;
+    };
+    let health = HealthChecks {
+        path: table.parsed("path", path),
+        interval: table
+            .parsed("interval", interval)
+            .unwrap_or(defaults.interval),
+        timeout: table
+            .parsed("timeout", duration)
+            .unwrap_or(defaults.timeout),
+        failures: table
+            .number("failures", 1, MAX_FAILURES)
+            .and_then(|failures| u32::try_from(failures).ok())
+            .unwrap_or(defaults.failures),
+    };
+    if health.path.is_some() && health.interval.is_none() {
+        let path: Option<Value<'_>> = table.get("path");
+        let what = "`path` has no use while `interval` is \"off\"";
+        let reason = Reason::new(what).help("remove one of them");
+        path.iter().for_each(|path| path.report(reason.clone()));
+    }
+    table.finish();
+    health
+}
+
+fn interval(text: &str) -> Result<Option<Duration>, Reason> {
+    match text {
+        "off" => Ok(None),
+        _ => duration(text).map(Some),
+    }
+}
+
+fn path(text: &str) -> Result<PathAndQuery, Reason> {
+    let path = text.parse().ok().filter(|_| text.starts_with('/'));
+    path.ok_or_else(|| {
+        let what = format!("`{text}` is not the path of a URL");
+        Reason::new(what).help("write a path: `path = \"/healthy\"`")
+    })
 }

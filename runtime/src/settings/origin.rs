@@ -1,11 +1,16 @@
-//! Owns how users name the origin of an edge. Sending requests to it is left to `edge`.
+//! Owns how users name the origins of an edge. Sending requests to them is left to `edge`.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
+use super::not_yet;
 use crate::fault::Reason;
+
+/// Stands before the URL of a name whose addresses are an origin each.
+const EACH_ADDRESS: &str = "dns+";
 
 const HELP: &str =
     "write a scheme, a host and a port: `http://10.0.0.2:3000` or `https://example.com`";
@@ -54,6 +59,24 @@ impl Origin {
         Ok(Self { scheme, authority })
     }
 
+    /// Whether both lead to the same server: names of hosts have no case, and a port may be left out.
+    fn is_same(&self, other: &Self) -> bool {
+        let port = |origin: &Self| {
+            let default = if origin.scheme == Scheme::HTTPS {
+                443
+            } else {
+                80
+            };
+            origin.authority.port_u16().unwrap_or(default)
+        };
+        self.scheme == other.scheme
+            && port(self) == port(other)
+            && self
+                .authority
+                .host()
+                .eq_ignore_ascii_case(other.authority.host())
+    }
+
     /// Its host and port.
     #[must_use]
     pub fn authority(&self) -> &Authority {
@@ -61,13 +84,74 @@ impl Origin {
     }
 
     /// The URI of a request target at this server.
-    pub(crate) fn target(&self, target: &Uri) -> Option<Uri> {
+    pub(crate) fn target(&self, target: &Uri) -> Uri {
         let slash = PathAndQuery::from_static("/");
         let path = target.path_and_query().cloned().unwrap_or(slash);
         let uri = Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone());
-        uri.path_and_query(path).build().ok()
+        let uri = uri.path_and_query(path).build();
+        uri.expect("a scheme, an authority and a path are a URI")
+    }
+}
+
+/// An entry of `origins`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OriginEntry {
+    /// One server.
+    Server(Origin),
+    /// Each address of this name is a server.
+    EachAddress(Origin),
+}
+
+impl OriginEntry {
+    /// Reads the URL of an [`Origin`], or one after `dns+`, and adds it to the `entries`.
+    ///
+    /// # Errors
+    /// What is wrong with it, alone or among the others.
+    pub fn add(text: &str, entries: &mut Vec<Self>) -> Result<(), Reason> {
+        let entry = Self::parse(text)?;
+        if entries.iter().any(|other| entry.is_same(other)) {
+            let what = format!("the origin {entry} is in the list twice");
+            return Err(Reason::new(what).help("remove one of them"));
+        }
+        entries.push(entry);
+        Ok(())
+    }
+
+    fn parse(text: &str) -> Result<Self, Reason> {
+        if text == "cluster" {
+            let help =
+                "list the origins, or write `dns+http://NAME:PORT` for all addresses of a name";
+            return Err(not_yet("a register of nodes, which `cluster` stands for").help(help));
+        }
+        let Some(url) = text.strip_prefix(EACH_ADDRESS) else {
+            return Origin::parse(text).map(Self::Server);
+        };
+        let origin = Origin::parse(url)?;
+        let host = origin.authority.host();
+        if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+            let what = "`dns+` stands before the URL of a name, and this is an address";
+            return Err(Reason::new(what).help(format!("write `{origin}`")));
+        }
+        Ok(Self::EachAddress(origin))
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Server(one), Self::Server(other))
+            | (Self::EachAddress(one), Self::EachAddress(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for OriginEntry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(origin) => origin.fmt(formatter),
+            Self::EachAddress(origin) => write!(formatter, "{EACH_ADDRESS}{origin}"),
+        }
     }
 }
 
@@ -114,6 +198,52 @@ mod tests {
         check_refused("http://user:secret@example.com", "a user name");
     }
 
+    #[track_caller]
+    fn check_list(texts: &[&str], expected: Result<&[&str], &str>) {
+        let mut entries = Vec::new();
+        let added: Result<Vec<()>, Reason> = texts
+            .iter()
+            .map(|text| OriginEntry::add(text, &mut entries))
+            .collect();
+        match (added, expected) {
+            (Ok(_), Ok(expected)) => {
+                let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
+                assert_eq!(entries, expected);
+            }
+            (Err(reason), Err(expected)) => {
+                assert!(reason.message.contains(expected), "{}", reason.message);
+                assert!(reason.suggestion.is_some());
+            }
+            (added, expected) => panic!("{added:?} is not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn entries_are_servers_and_names_of_several() {
+        let list = ["http://10.0.0.2:3000", "dns+https://nodes.internal:8443"];
+        check_list(&list, Ok(&list));
+        check_list(&["dns+http://10.0.0.2:3000"], Err("is an address"));
+        check_list(&["dns+http://[::1]"], Err("is an address"));
+        check_list(&["dns+nodes"], Err("no scheme"));
+        check_list(&["dns+"], Err("not a URL"));
+        check_list(&["cluster"], Err("`cluster`"));
+    }
+
+    #[test]
+    fn an_origin_is_listed_once() {
+        for twice in [
+            ["http://a:80", "http://A/"],
+            ["https://a", "https://a:443"],
+            ["dns+http://a:1", "dns+http://a:1"],
+        ] {
+            check_list(&twice, Err("twice"));
+        }
+        check_list(
+            &["http://a", "dns+http://a"],
+            Ok(&["http://a", "dns+http://a"]),
+        );
+    }
+
     #[test]
     fn refusals_repeat_no_password() {
         let reason = Origin::parse("http://user:secret@example.com").unwrap_err();
@@ -128,7 +258,7 @@ mod tests {
             ("http://example.com", "/"),
             ("http://example.com/a?b", "/a?b"),
         ] {
-            let uri = origin.target(&target.parse().unwrap()).unwrap();
+            let uri = origin.target(&target.parse().unwrap());
             assert_eq!(uri.path_and_query().unwrap(), path);
             assert_eq!(uri.authority(), Some(origin.authority()));
         }

@@ -52,8 +52,8 @@ fn an_absent_file_is_the_smallest_installation() {
     assert_eq!(config.log.access, AccessLog::Human);
     assert!(config.listen.trusted_proxies.is_empty() && config.variables.is_empty());
     assert_eq!(
-        (config.cache.memory, config.edge.origin),
-        (Some(256 << 20), None)
+        (config.cache.memory, config.edge.origins),
+        (Some(256 << 20), Vec::new())
     );
 }
 
@@ -106,12 +106,19 @@ fn every_key_is_read() {
         compression = false
         set_cookie = "store"
         [edge]
-        origins = ["https://example.com"]
+        origins = ["https://example.com", "dns+http://nodes:3000"]
         connect_timeout = "1s"
         first_byte_timeout = "2s"
         between_bytes_timeout = "3s"
+        silence_timeout = "5s"
         request_timeout = "4s"
         request_body = "1GiB"
+        connections = 9
+        [edge.health]
+        path = "/healthy"
+        interval = "6s"
+        timeout = "7s"
+        failures = 8
         [outbound_networking]
         block_networks = ["private", "203.0.113.0/24"]
         [runtime]
@@ -164,13 +171,25 @@ fn every_key_is_read() {
         set_cookie: SetCookie::Store,
     };
     assert_eq!(config.cache, expected);
+    let mut origins = Vec::new();
+    for text in ["https://example.com", "dns+http://nodes:3000"] {
+        OriginEntry::add(text, &mut origins).unwrap();
+    }
     let expected = Edge {
-        origin: Some(Origin::parse("https://example.com").unwrap()),
+        origins,
         connect_timeout: Duration::from_secs(1),
         first_byte_timeout: Duration::from_secs(2),
         between_bytes_timeout: Duration::from_secs(3),
+        silence_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(4),
         request_body: 1 << 30,
+        connections: 9,
+        health: HealthChecks {
+            path: Some("/healthy".parse().unwrap()),
+            interval: Some(Duration::from_secs(6)),
+            timeout: Duration::from_secs(7),
+            failures: 8,
+        },
     };
     assert_eq!(config.edge, expected);
     assert_eq!(config.cache_directory, Path::new("/etc/terrace/compiled"));
@@ -200,8 +219,8 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
         "does not have `shared` yet",
     );
     check(
-        "[edge]\norigins = ['http://a', 'http://b']",
-        "does not balance load",
+        "[edge]\norigins = ['cluster']",
+        "does not have a register of nodes",
     );
     check(
         "[sql.default]\nurl = 'sqlite:a'\nreplicas = []",
@@ -215,6 +234,21 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
         "[kv.default]\nurl = 'redis://cache:6379/0'",
         "does not have `redis:` URLs yet",
     );
+}
+
+#[test]
+fn values_that_make_no_sense_for_an_edge_are_refused() {
+    check("[edge]\norigins = []", "is empty");
+    check("[edge]\norigins = ['a']", "no scheme");
+    check("[edge]\norigins = 'http://a'", "must be a list");
+    check("[edge]\norigins = ['http://a', 'http://A:80']", "twice");
+    check("[edge.health]\npath = 'readyz'", "not the path of a URL");
+    check("[edge.health]\ninterval = '0s'", "is not a duration");
+    check("[edge]\nconnections = 0", "must be from 1 to 60000");
+    check("[edge.health]\nfailures = 0", "must be from 1 to 1000");
+    check("[edge.health]\ninterval = 'off'\npath = '/'", "has no use");
+    check("[edge.health]\nfailure = 1", "did you mean `failures`?");
+    check("[edge]\nconnect_timeout = 1", "`1` is not a duration");
 }
 
 #[test]
@@ -257,10 +291,6 @@ fn values_that_make_no_sense_are_refused() {
     );
     check("[cache]\nnegative = { 404 = '1' }", "is not a duration");
     check("[cache]\ncompression = 'yes'", "must be `true` or `false`");
-    check("[edge]\norigins = []", "is empty");
-    check("[edge]\norigins = ['a']", "no scheme");
-    check("[edge]\norigins = 'http://a'", "must be a list");
-    check("[edge]\nconnect_timeout = 1", "`1` is not a duration");
     check(
         "listen = { http = '127.0.0.1:9', admin = '127.0.0.1:9' }",
         "the same address",

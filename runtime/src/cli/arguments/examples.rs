@@ -41,7 +41,8 @@ Watched are the manifest and, for each component, its WebAssembly file, the file
 pub(super) const EDGE: &str = "\
 Examples:
   terrace edge --origin http://127.0.0.1:3000 --listen 0.0.0.0:80
-  terrace edge --config edge.toml              With the origin in `origins` of [edge]";
+  terrace edge -o http://10.0.0.2:3000 -o http://10.0.0.3:3000
+  terrace edge --config edge.toml              With the origins in `origins` of [edge]";
 
 pub(super) const CACHE: &str = "\
 Examples:

@@ -64,12 +64,12 @@ fn check_takes_what_start_would_judge() {
 
 #[test]
 fn edge_takes_an_origin_and_what_up_takes_of_listeners() {
-    let line = "terrace edge -o http://a --config my.toml --listen [::1]:80 --admin 127.0.0.1:0 --state-dir /s --json";
+    let line = "terrace edge -o http://a --origin http://b --config my.toml --listen [::1]:80 --admin 127.0.0.1:0 --state-dir /s --json";
     let Command::Edge(arguments) = parse(line).unwrap().command else {
         panic!("`edge` is another command");
     };
     let options = arguments.options();
-    assert_eq!(options.origin.as_deref(), Some("http://a"));
+    assert_eq!(options.origins, ["http://a", "http://b"]);
     assert_eq!(options.config.as_deref(), Some(Path::new("my.toml")));
     assert_eq!(options.listen, Some("[::1]:80".parse().unwrap()));
     let admin = AdminAddress::At("127.0.0.1:0".parse().unwrap());

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::clock;
-use crate::request::{Caller, IdSource, RequestId, TraceContext};
+use crate::request::{Caller, RequestId, TraceContext};
 
 fn context(client: &str) -> RequestContext {
     let ids = IdSource::from_system();
@@ -13,14 +13,17 @@ fn context(client: &str) -> RequestContext {
     RequestContext::new(id, Caller::Client(client), trace, clock::now())
 }
 
-fn to_origin(request: http::request::Builder, client: &str) -> Result<ToOrigin, Failure> {
+fn to_origin(request: http::request::Builder, client: &str) -> ToOrigin {
     let request = request.body(RequestBody::default()).unwrap();
-    let origin = Origin::parse("http://10.0.0.2:3000").unwrap();
-    towards_origin(request, &origin, &context(client))
+    towards_origin(request, &own(), &context(client)).unwrap()
+}
+
+fn own() -> LoopName {
+    LoopName::generate(&IdSource::from_seeds(1, 2))
 }
 
 fn forwarded(request: http::request::Builder) -> Request<RequestBody> {
-    match to_origin(request, "192.0.2.1:4321").unwrap() {
+    match to_origin(request, "192.0.2.1:4321") {
         ToOrigin::Forward(request) => request,
         ToOrigin::Answer(response) => panic!("it goes no further: {response:?}"),
     }
@@ -36,11 +39,51 @@ fn check(request: &Request<RequestBody>, name: &str, expected: &[&str]) {
 #[test]
 fn the_origin_is_told_who_asks_and_for_what() {
     let request = forwarded(Request::get("/a?b").header("host", "example.com"));
-    assert_eq!(request.uri(), "http://10.0.0.2:3000/a?b");
+    assert_eq!(request.uri(), "/a?b");
     check(&request, "host", &["example.com"]);
     check(&request, "x-forwarded-for", &["192.0.2.1"]);
     check(&request, "x-forwarded-proto", &["http"]);
     check(&request, "x-forwarded-host", &["example.com"]);
+    let all = r#"for=192.0.2.1;proto="http";host="example.com""#;
+    check(&request, "forwarded", &[all]);
+}
+
+/// RFC 7239 §6: an address with colons is in brackets and quotes.
+#[test]
+fn forwarded_says_the_same_as_the_other_fields() {
+    let request = Request::get("/").header("host", "example.com:8080");
+    let ToOrigin::Forward(request) = to_origin(request, "[2001:db8::1]:1") else {
+        panic!("it is forwarded");
+    };
+    let all = r#"for="[2001:db8::1]";proto="http";host="example.com:8080""#;
+    check(&request, "forwarded", &[all]);
+    let odd = Request::get("/").header("host", "a\"b");
+    check(
+        &forwarded(odd),
+        "forwarded",
+        &[r#"for=192.0.2.1;proto="http""#],
+    );
+}
+
+/// RFC 8586 §2: other members, and parameters, are of no matter.
+#[test]
+fn a_request_that_comes_back_is_refused() {
+    let own_name = own().0.to_str().unwrap().to_owned();
+    let others = "other, terrace-0123456789abcdef";
+    let request = Request::get("/").header("cdn-loop", others);
+    check(&forwarded(request), "cdn-loop", &[others, &own_name]);
+    for list in [
+        own_name.clone(),
+        format!("other,{own_name};a=b"),
+        format!("a;b=\"c\" , {own_name} ; d"),
+    ] {
+        let request = Request::get("/").header("cdn-loop", "other");
+        let request = request
+            .header("cdn-loop", list)
+            .body(RequestBody::default());
+        let refused = towards_origin(request.unwrap(), &own(), &context("192.0.2.1:1"));
+        assert_eq!(refused.err(), Some(Failure::LoopDetected));
+    }
 }
 
 /// The server has settled these fields.
@@ -60,7 +103,7 @@ fn the_scheme_that_was_settled_is_passed_on() {
 #[test]
 fn mapped_addresses_are_told_as_the_ones_they_stand_for() {
     let request = Request::get("/").header("host", "a");
-    let Ok(ToOrigin::Forward(request)) = to_origin(request, "[::ffff:192.0.2.1]:1") else {
+    let ToOrigin::Forward(request) = to_origin(request, "[::ffff:192.0.2.1]:1") else {
         panic!("it is forwarded");
     };
     check(&request, "x-forwarded-for", &["192.0.2.1"]);
@@ -88,7 +131,7 @@ fn options_go_as_many_hops_as_they_may() {
     let request = |left: &str| Request::options("/").header("max-forwards", left);
     check(&forwarded(request("3")), "max-forwards", &["2"]);
     check(&forwarded(request("many")), "max-forwards", &["many"]);
-    let Ok(ToOrigin::Answer(response)) = to_origin(request("0"), "192.0.2.1:1") else {
+    let ToOrigin::Answer(response) = to_origin(request("0"), "192.0.2.1:1") else {
         panic!("it goes no further");
     };
     assert_eq!(response.status(), 204);

@@ -1,0 +1,151 @@
+//! Owns the checks of origins: whether each still answers, and whether an ejected one is back.
+//! The consequences are left to `health`.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HeaderValue, MAX_FORWARDS};
+use http::{Method, Request, Uri};
+use http_body_util::Empty;
+use tokio::task::JoinSet;
+use tokio::time::timeout_at;
+
+use super::endpoint::Endpoint;
+use super::moment::{Epoch, Moment};
+use crate::clock;
+use crate::http_client::{Client, Connector, Protocols, Timeouts};
+use crate::request::IdSource;
+use crate::settings::HealthChecks;
+
+/// The checks of all origins, one task for each. They end with this.
+pub(super) struct Checks {
+    settings: Arc<HealthChecks>,
+    epoch: Epoch,
+    checked: Vec<Weak<Endpoint>>,
+    tasks: JoinSet<()>,
+}
+
+/// The checks of one origin.
+struct Checked {
+    endpoint: Weak<Endpoint>,
+    settings: Arc<HealthChecks>,
+    interval: Duration,
+    epoch: Epoch,
+    random: IdSource,
+    /// Failed checks in a row.
+    failures: u32,
+}
+
+impl Checks {
+    pub(super) fn new(settings: HealthChecks, epoch: Epoch) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            epoch,
+            checked: Vec::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Checks these origins from now on. The checks of an origin end by themselves once nobody uses it.
+    pub(super) fn follow(&mut self, endpoints: &[Arc<Endpoint>]) {
+        let Some(interval) = self.settings.interval else {
+            return;
+        };
+        while self.tasks.try_join_next().is_some() {}
+        self.checked.retain(|known| known.strong_count() > 0);
+        for endpoint in endpoints {
+            let endpoint = Arc::downgrade(endpoint);
+            if self.checked.iter().any(|known| known.ptr_eq(&endpoint)) {
+                continue;
+            }
+            self.checked.push(endpoint.clone());
+            let checked = Checked {
+                endpoint,
+                settings: Arc::clone(&self.settings),
+                interval,
+                epoch: self.epoch,
+                random: IdSource::from_system(),
+                failures: 0,
+            };
+            self.tasks.spawn(checked.run());
+        }
+    }
+}
+
+impl Checked {
+    async fn run(mut self) {
+        let mut due = self.next();
+        while let Some(endpoint) = self.endpoint.upgrade() {
+            let wanted = endpoint.check_wanted.notified();
+            let _ = timeout_at(self.epoch.instant(due).into(), wanted).await;
+            let begun = self.now();
+            let is_healthy = self.check(&endpoint).await;
+            self.note(&endpoint, is_healthy, begun);
+            endpoint.checked.notify_waiters();
+            // An ejected origin is checked as soon as it may come back.
+            let probe = endpoint.health.probed_from();
+            due = probe.map_or_else(|| self.next(), |probe| probe.min(self.next()));
+        }
+    }
+
+    /// When the next check is due, spread so that several edges do not check at the same time.
+    fn next(&self) -> Moment {
+        let spread = u32::try_from(self.random.next() % 1_024).unwrap_or(0);
+        let interval = self.interval - self.interval / 8 * spread / 1_024;
+        self.now().plus(interval)
+    }
+
+    /// Asks the origin, over a connection of its own.
+    async fn check(&mut self, endpoint: &Endpoint) -> bool {
+        let patience = self.settings.timeout;
+        let timeouts = Timeouts {
+            connect: patience,
+            first_byte: patience,
+            between_bytes: patience,
+            deadline: Some(clock::now() + patience),
+        };
+        let connector = Connector::new(patience).at(endpoint.address());
+        let client = Client::<Empty<Bytes>>::new(connector, Protocols::Http1);
+        let Ok(response) = client.send(self.request(endpoint), timeouts).await else {
+            return false;
+        };
+        endpoint.last_answer.set(Some(self.now()));
+        let status = response.status();
+        self.settings.path.is_none() || status.is_success() || status.is_redirection()
+    }
+
+    fn request(&self, endpoint: &Endpoint) -> Request<Empty<Bytes>> {
+        let mut request = Request::new(Empty::new());
+        let server = Uri::from_static("*");
+        let target = self.settings.path.clone().map_or(server, Uri::from);
+        *request.uri_mut() = endpoint.origin().target(&target);
+        if self.settings.path.is_none() {
+            *request.method_mut() = Method::OPTIONS;
+            // RFC 9110 §7.6.2: a gateway answers itself.
+            let none = HeaderValue::from_static("0");
+            request.headers_mut().insert(MAX_FORWARDS, none);
+        }
+        request
+    }
+
+    fn note(&mut self, endpoint: &Endpoint, is_healthy: bool, begun: Moment) {
+        let (health, now) = (&endpoint.health, self.now());
+        let change = if is_healthy {
+            self.failures = 0;
+            // It does not make up for requests that fail.
+            let is_ejected = !health.is_healthy();
+            is_ejected.then(|| health.succeeded(begun, now)).flatten()
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            let counts = self.failures >= self.settings.failures || !health.is_healthy();
+            let random = self.random.next();
+            counts.then(|| health.eject(begun, now, random)).flatten()
+        };
+        endpoint.apply(change);
+    }
+
+    fn now(&self) -> Moment {
+        self.epoch.moment(clock::now())
+    }
+}

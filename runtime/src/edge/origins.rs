@@ -1,0 +1,187 @@
+//! Owns the servers behind an edge, which all its workers share: those of the settings, and the addresses of names, which are
+//! looked up again and again. The choice among them is left to `balancer`, checking them to `checks`.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use futures::future::join_all;
+use http::Uri;
+use parking_lot::Mutex;
+
+use super::checks::Checks;
+use super::endpoint::Endpoint;
+use super::exchange::Patience;
+use super::health::Health;
+use super::limits::{LOOK_UP_INTERVAL, LOOK_UP_TIMEOUT, MAX_ADDRESSES_PER_NAME};
+use super::message::LoopName;
+use super::moment::{Epoch, Moment};
+use super::outgoing::KeptContent;
+use super::retry_budget::RetryBudget;
+use crate::clock;
+use crate::http_client::Connector;
+use crate::observe::BalancerFigures;
+use crate::request::IdSource;
+use crate::settings::{Edge, HealthChecks, Origin, OriginEntry};
+
+/// All servers behind an edge.
+pub(crate) type Endpoints = Vec<Arc<Endpoint>>;
+
+/// The servers behind an edge, and what they share.
+pub(crate) struct Origins {
+    entries: Vec<OriginEntry>,
+    /// The servers of each entry. Whoever changes `all` holds this lock.
+    by_entry: Mutex<Vec<Endpoints>>,
+    all: ArcSwap<Endpoints>,
+    connector: Connector,
+    health: HealthChecks,
+    pub(super) epoch: Epoch,
+    pub(super) patience: Option<Patience>,
+    pub(super) budget: RetryBudget,
+    pub(super) kept: KeptContent,
+    pub(super) loop_name: LoopName,
+    /// Requests that an origin may have at once.
+    connections: usize,
+    retries: AtomicU64,
+    retries_refused: AtomicU64,
+}
+
+impl Origins {
+    /// The servers that `entries` name. Names are looked up by [`Self::look_up`].
+    pub(crate) fn new(entries: &[OriginEntry], edge: &Edge, now: Instant) -> Self {
+        Self::with(entries, edge, now, Connector::new(LOOK_UP_TIMEOUT))
+    }
+
+    fn with(entries: &[OriginEntry], edge: &Edge, now: Instant, connector: Connector) -> Self {
+        let is_name = |entry: &OriginEntry| matches!(entry, OriginEntry::EachAddress(_));
+        // Where there is nothing to choose, there is nothing to check and nothing to leave.
+        let balances = entries.len() > 1 || entries.iter().any(is_name);
+        let mut health = edge.health.clone();
+        if !balances {
+            (health.interval, health.failures) = (None, u32::MAX);
+        }
+        let servers = |entry: &OriginEntry| match entry {
+            OriginEntry::Server(origin) => {
+                let health = Health::new(health.failures, None);
+                let endpoint = Endpoint::new(origin.clone(), None, health, edge.connections);
+                vec![Arc::new(endpoint)]
+            }
+            OriginEntry::EachAddress(_) => Vec::new(),
+        };
+        let by_entry: Vec<Endpoints> = entries.iter().map(servers).collect();
+        let patience = Patience {
+            silence: edge.silence_timeout,
+            check: health.interval.map(|_| health.timeout),
+        };
+        Self {
+            entries: entries.to_vec(),
+            all: ArcSwap::from_pointee(by_entry.concat()),
+            by_entry: Mutex::new(by_entry),
+            connector,
+            health,
+            epoch: Epoch::new(now),
+            patience: balances.then_some(patience),
+            budget: RetryBudget::default(),
+            kept: KeptContent::default(),
+            loop_name: LoopName::generate(&IdSource::from_system()),
+            connections: edge.connections,
+            retries: AtomicU64::new(0),
+            retries_refused: AtomicU64::new(0),
+        }
+    }
+
+    /// The servers of this moment.
+    pub(super) fn endpoints(&self) -> Arc<Endpoints> {
+        self.all.load_full()
+    }
+
+    /// Whether requests find out that an ejected origin is back, because no checks do.
+    pub(super) fn requests_probe(&self) -> bool {
+        self.health.interval.is_none()
+    }
+
+    /// Whether one more request may be sent again. It counts as a retry then.
+    pub(super) fn may_retry(&self, now: Moment) -> bool {
+        let may = self.budget.withdraw(now);
+        let counter = if may {
+            &self.retries
+        } else {
+            &self.retries_refused
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        may
+    }
+
+    /// Looks the names up, once.
+    pub(crate) async fn look_up(&self) {
+        let entries = self.entries.iter().enumerate();
+        let look_ups = entries.filter_map(|(index, entry)| match entry {
+            OriginEntry::EachAddress(origin) => Some(self.look_up_one(index, origin)),
+            OriginEntry::Server(_) => None,
+        });
+        join_all(look_ups).await;
+    }
+
+    async fn look_up_one(&self, index: usize, origin: &Origin) {
+        match self
+            .connector
+            .look_up(&origin.target(&Uri::default()))
+            .await
+        {
+            Ok(addresses) => self.replace(index, origin, addresses, clock::now()),
+            Err(error) => {
+                let origin = origin.to_string();
+                tracing::warn!(origin, %error, "the addresses stay as they are");
+            }
+        }
+    }
+
+    /// Replaces the servers of a name. Those whose address stays keep their figures.
+    fn replace(&self, index: usize, origin: &Origin, mut found: Vec<SocketAddr>, now: Instant) {
+        found.sort_unstable();
+        found.dedup();
+        found.truncate(MAX_ADDRESSES_PER_NAME);
+        let mut by_entry = self.by_entry.lock();
+        let known = &by_entry[index];
+        // The addresses of the first look-up are not new to anybody.
+        let came = (!known.is_empty()).then(|| self.epoch.moment(now));
+        let server = |address: SocketAddr| {
+            let known = known.iter().find(|one| one.address() == Some(address));
+            known.cloned().unwrap_or_else(|| {
+                let health = Health::new(self.health.failures, came);
+                let (origin, address) = (origin.clone(), Some(address));
+                Arc::new(Endpoint::new(origin, address, health, self.connections))
+            })
+        };
+        by_entry[index] = found.into_iter().map(server).collect();
+        self.all.store(Arc::new(by_entry.concat()));
+    }
+
+    /// Looks names up and checks origins for as long as the edge serves.
+    pub(crate) async fn tend(self: Arc<Self>) -> Infallible {
+        let mut checks = Checks::new(self.health.clone(), self.epoch);
+        loop {
+            checks.follow(&self.endpoints());
+            tokio::time::sleep(LOOK_UP_INTERVAL).await;
+            self.look_up().await;
+        }
+    }
+
+    /// The figures for metrics and pages.
+    pub(crate) fn figures(&self) -> BalancerFigures {
+        let now = self.epoch.moment(clock::now());
+        let endpoints = self.endpoints();
+        BalancerFigures {
+            origins: endpoints.iter().map(|one| one.figures(now)).collect(),
+            retries: self.retries.load(Ordering::Relaxed),
+            retries_refused: self.retries_refused.load(Ordering::Relaxed),
+            retries_left: self.budget.left(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

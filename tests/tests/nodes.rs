@@ -1,0 +1,192 @@
+//! Promise: behind an edge, a node that dies, hangs or restarts fails no request that may be sent again.
+
+use std::collections::BTreeMap;
+
+use http::{Method, Request};
+use serde_json::{Value, json};
+use terrace_tests::client::{Content, request};
+use terrace_tests::contract::metric;
+use terrace_tests::load::{Call, OpenLoop};
+use terrace_tests::postgres::Server;
+use terrace_tests::realworld::{Api, path_of, unique};
+use terrace_tests::{App, Running};
+use tokio::time::Instant;
+
+/// Requests per second. Two processors serve both nodes, the edge, the database and the clients.
+const RATE: u32 = 40;
+
+/// Two nodes that serve conduit from one database, and an edge in front of them that keeps no responses.
+struct Cluster {
+    edge: Running,
+    nodes: Vec<Running>,
+    _database: Server,
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let database = Server::start();
+        let settings = format!("[sql.default]\nurl = {:?}", database.url());
+        let node = || App::conduit().config(&settings).start();
+        let (one, other) = tokio::join!(node(), node());
+        let edge = App::balancer(&[&one.http, &other.http]);
+        let edge = edge.config("[cache]\nmemory = \"off\"").start().await;
+        Self {
+            edge,
+            nodes: vec![one, other],
+            _database: database,
+        }
+    }
+
+    /// The load of users who read, comment and edit through the edge, begun and under way on both nodes.
+    async fn load(&self) -> OpenLoop {
+        let api = Api::new(&self.edge.url("/api"));
+        let author = api.register().await;
+        let mut articles = Vec::new();
+        for _ in 0..20 {
+            articles.push(api.publish(&author, &unique("Read "), &["read"]).await);
+        }
+        let users = Users {
+            api: self.edge.url("/api"),
+            token: format!("Token {}", author.token),
+            articles: articles.iter().map(path_of).collect(),
+        };
+        let load = OpenLoop::start(RATE, move |index| users.request(index));
+        for node in &self.nodes {
+            self.until_served_by(node, 10).await;
+        }
+        load
+    }
+
+    /// Waits until so many further requests went to a node.
+    async fn until_served_by(&self, node: &Running, count: u32) {
+        let labels = [("origin", node.http.trim_start_matches("http://"))];
+        let before = self
+            .edge
+            .metrics()
+            .await
+            .sum(metric::ORIGIN_REQUESTS, &labels);
+        let end = before + f64::from(count);
+        let served = |requests| requests >= end;
+        self.edge
+            .until_metric(metric::ORIGIN_REQUESTS, &labels, served)
+            .await;
+    }
+
+    /// Waits until a node is in a state.
+    async fn until_state(&self, node: &Running, state: &str) {
+        let origin = node.http.trim_start_matches("http://");
+        let labels = [("origin", origin), ("state", state)];
+        self.edge
+            .until_metric(metric::ORIGIN_STATE, &labels, |is_in| is_in == 1.0)
+            .await;
+    }
+
+    /// Takes a node away, and has the others serve meanwhile.
+    fn take(&mut self) -> Running {
+        self.nodes.pop().expect("there is another node")
+    }
+}
+
+/// What users ask for.
+struct Users {
+    api: String,
+    token: String,
+    articles: Vec<String>,
+}
+
+impl Users {
+    fn request(&self, index: usize) -> Request<Content> {
+        let article = &self.articles[index / 10 % self.articles.len()];
+        let fields = [
+            ("authorization", self.token.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let send = |method: Method, path: &str, content: &Value| {
+            let url = format!("{}{path}", self.api);
+            request(method, &url, &fields, content.to_string())
+        };
+        let get = |path: &str| request(Method::GET, &format!("{}{path}", self.api), &fields, "");
+        match index % 10 {
+            0 => {
+                let comment = json!({"comment": {"body": format!("comment {index}")}});
+                send(Method::POST, &format!("{article}/comments"), &comment)
+            }
+            5 => {
+                let change = json!({"article": {"description": format!("change {index}")}});
+                send(Method::PUT, article, &change)
+            }
+            3 | 6 => get("/articles?limit=5"),
+            _ => get(article),
+        }
+    }
+}
+
+/// Asserts that no call failed except writes that were under way at `lost`, of which the edge cannot know whether they had
+/// their effect.
+fn check(calls: &[Call], lost: Option<Instant>) {
+    let mut counts = BTreeMap::<String, usize>::new();
+    for call in calls {
+        let status = call.outcome.as_ref().map_or(0, |answer| answer.status);
+        let method = call.what.split(' ').next().unwrap_or_default();
+        *counts.entry(format!("{method} {status}")).or_default() += 1;
+        let was_under_way = lost.is_some_and(|lost| call.begun <= lost && lost <= call.ended);
+        let may_fail = !call.is_idempotent && was_under_way;
+        assert!(
+            call.is_fine() || may_fail,
+            "{call:?} failed, lost at {lost:?}"
+        );
+    }
+    let slowest = calls.iter().map(Call::taken).max();
+    println!("{counts:?}, the slowest took {slowest:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_is_killed_fails_no_request_that_may_be_sent_again() {
+    let mut cluster = Cluster::start().await;
+    let load = cluster.load().await;
+    let node = cluster.take();
+    node.process.kill();
+    let killed = Instant::now();
+    cluster.until_state(&node, "ejected").await;
+    load.go_on_for(40).await;
+    let node = node.come_back().await;
+    cluster.until_state(&node, "healthy").await;
+    cluster.until_served_by(&node, 10).await;
+    check(&load.finish().await, Some(killed));
+}
+
+/// The requests that the node has not answered go to the other one once it is found to hang. Writes that it has wait for it.
+#[tokio::test]
+async fn a_node_that_hangs_fails_no_request_that_may_be_sent_again() {
+    let mut cluster = Cluster::start().await;
+    let load = cluster.load().await;
+    let node = cluster.take();
+    node.process.pause();
+    let paused = Instant::now();
+    cluster.until_state(&node, "ejected").await;
+    let noticed = Instant::now();
+    load.go_on_for(80).await;
+    let meanwhile = Instant::now();
+    node.process.resume();
+    cluster.until_state(&node, "healthy").await;
+    cluster.until_served_by(&node, 10).await;
+    let calls = load.finish().await;
+    check(&calls, Some(paused));
+    let after = |call: &&Call| noticed < call.begun && call.ended < meanwhile;
+    assert!(calls.iter().filter(after).count() >= 40);
+}
+
+#[tokio::test]
+async fn nodes_restart_one_after_the_other_without_a_failed_request() {
+    let mut cluster = Cluster::start().await;
+    let load = cluster.load().await;
+    for _ in 0..2 {
+        let node = cluster.nodes.remove(0);
+        node.process.terminate();
+        let node = node.come_back().await;
+        cluster.until_state(&node, "healthy").await;
+        cluster.until_served_by(&node, 10).await;
+        cluster.nodes.push(node);
+    }
+    check(&load.finish().await, None);
+}
