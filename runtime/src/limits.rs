@@ -124,6 +124,10 @@ pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// streams last that somebody waits for; what is open after it holds a connection for nobody.
 pub const DEFAULT_EDGE_REQUEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
+/// How long nothing may pass on a WebSocket. Libraries send a ping every 20 to 60 s; a side that is gone without a word is
+/// found out by this only.
+pub const DEFAULT_WEBSOCKET_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// How long one of several origins may answer nothing at all while a request waits. After that it is asked whether it is there,
 /// so a wait may be shorter than the slowest answers; a longer one is what clients notice when an origin hangs.
 pub const DEFAULT_SILENCE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -23,6 +23,10 @@ pub use trace::TraceContext;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WorkerId(pub usize);
 
+/// In the extensions of a request: its client wants to speak WebSocket on the connection (RFC 6455 §4.1).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WebSocketWanted;
+
 /// Who makes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {

@@ -14,6 +14,7 @@ mod refusal;
 mod sanitise;
 mod signals;
 mod stages;
+mod tunnel;
 mod worker;
 mod workers;
 mod write_timeout;
@@ -36,6 +37,7 @@ pub use sanitise::TrustedProxies;
 pub(crate) use sanitise::remove_hop_by_hop;
 pub use signals::Signals;
 pub use stages::ServerStages;
+pub(crate) use tunnel::Tunnel;
 pub use worker::PipelineParts;
 
 use crate::observe::Observer;

@@ -163,6 +163,8 @@ pub struct Edge {
     pub silence_timeout: Duration,
     /// The time for all of a request and its response.
     pub request_timeout: Duration,
+    /// The time for which nothing may pass on a WebSocket.
+    pub websocket_timeout: Duration,
     /// How long a request's content may be, in bytes.
     pub request_body: u64,
     /// Connections to each origin.

@@ -23,7 +23,7 @@ use http_body_util::BodyExt;
 use super::{EdgeCache, figures};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics, Stage};
-use crate::request::{RequestBody, RequestContext, ResponseBody};
+use crate::request::{RequestBody, RequestContext, ResponseBody, WebSocketWanted};
 use crate::server::Background;
 
 /// The label `component` of requests that the cache has answered.
@@ -116,7 +116,9 @@ impl CacheStage {
         context: &Arc<RequestContext>,
         now: Instant,
     ) -> Lookup {
-        let Some(parts) = &self.parts else {
+        // A connection that switches to another protocol has nothing to store.
+        let has_response = request.extensions().get::<WebSocketWanted>().is_none();
+        let Some(parts) = self.parts.as_ref().filter(|_| has_response) else {
             return Lookup::Bypass(Bypass(None), request);
         };
         context.enter_at(Stage::Cache, now);

@@ -5,7 +5,7 @@ use http::header::{FORWARDED, HeaderName, MAX_FORWARDS, VIA};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
 use crate::failure::Failure;
-use crate::request::{IdSource, RequestBody, RequestContext, ResponseBody};
+use crate::request::{IdSource, RequestBody, RequestContext, ResponseBody, WebSocketWanted};
 use crate::server::remove_hop_by_hop;
 
 static CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
@@ -48,6 +48,9 @@ pub(super) fn towards_origin(
         return Err(Failure::LoopDetected);
     }
     head.headers.append(&CDN_LOOP, own.0.clone());
+    if head.extensions.get::<WebSocketWanted>().is_some() {
+        ask_to_switch(&mut head.headers);
+    }
     // The server tells the client to continue (RFC 9110 §10.1.1) when its content is read, which is when it can be sent on.
     head.headers.remove(header::EXPECT);
     head.headers.append(VIA, via(head.version));
@@ -55,12 +58,26 @@ pub(super) fn towards_origin(
     Ok(ToOrigin::Forward(Request::from_parts(head, content)))
 }
 
+/// The fields that both sides of a switch to WebSocket send (RFC 6455 §4).
+fn ask_to_switch(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// Makes the response by which an origin agrees to a switch that the client asked for.
+pub(super) fn from_origin_that_switches<B>(response: Response<B>) -> Response<ResponseBody> {
+    let mut response = response.map(|_| ResponseBody::Empty);
+    remove_hop_by_hop(response.headers_mut());
+    ask_to_switch(response.headers_mut());
+    response
+}
+
 /// Makes the response for the client.
 ///
 /// # Errors
 /// When its status is none that ends a request.
 pub(super) fn from_origin<B>(mut response: Response<B>) -> Result<Response<B>, Failure> {
-    // Upgrades are not asked for, so a switch of protocols cannot be the answer.
+    // Nobody asked for a switch of protocols.
     if response.status().is_informational() {
         return Err(Failure::OriginMalformed);
     }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use super::balancer;
@@ -22,7 +22,10 @@ use crate::http_client::{
     Client, ClientError, Connector, Protocols, ReceivedBody, Timeouts, Unanswered,
 };
 use crate::observe::{Metrics, RouteMetrics, Stage};
-use crate::request::{Caller, IdSource, RequestBody, RequestContext, ResponseBody};
+use crate::request::{
+    Caller, IdSource, RequestBody, RequestContext, ResponseBody, WebSocketWanted,
+};
+use crate::server::Tunnel;
 use crate::settings::Edge;
 
 /// The label `component` of requests to the origin.
@@ -35,6 +38,7 @@ pub(crate) struct OriginClient {
     clients: RefCell<Vec<(Arc<Endpoint>, Client<RequestBody>)>>,
     timeouts: Timeouts,
     request_timeout: Duration,
+    websocket_timeout: Duration,
     max_body_bytes: u64,
     metrics: Arc<RouteMetrics>,
     random: IdSource,
@@ -71,6 +75,7 @@ impl OriginClient {
             clients: RefCell::default(),
             timeouts,
             request_timeout: edge.request_timeout,
+            websocket_timeout: edge.websocket_timeout,
             max_body_bytes: edge.request_body,
             metrics: metrics.route(&metrics.component(COMPONENT), ""),
             random: IdSource::from_system(),
@@ -105,15 +110,32 @@ impl OriginClient {
             ToOrigin::Forward(request) => request,
             ToOrigin::Answer(response) => return Ok(response),
         };
+        let may_switch = request.extensions().get::<WebSocketWanted>().is_some();
         let several = self.origins.patience.is_some();
         let outgoing = Outgoing::new(request, several, &self.origins.kept).await?;
         self.origins.budget.deposit();
         let (exchange, response) = self.attempts(outgoing, timeouts, &context).await?;
+        if may_switch && response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(self.switch(response, exchange));
+        }
         let response = message::from_origin(response)?;
         Ok(response.map(|content| {
             let content = ExchangeContent::new(content, exchange);
             ResponseBody::Streamed(content.map_err(failure).boxed_unsync())
         }))
+    }
+
+    /// Hands the connection to the origin over to the server, which passes bytes on.
+    fn switch(
+        &self,
+        mut response: Response<ReceivedBody>,
+        exchange: Exchange,
+    ) -> Response<ResponseBody> {
+        let connection = hyper::upgrade::on(&mut response);
+        let tunnel = Tunnel::new(connection, self.websocket_timeout, exchange);
+        let mut response = message::from_origin_that_switches(response);
+        response.extensions_mut().insert(tunnel);
+        response
     }
 
     /// Sends the request to one origin after the other until one answers.

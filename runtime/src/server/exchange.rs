@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 
 use super::sanitise::remove_hop_by_hop;
+use super::tunnel::Tunnel;
 use crate::clock;
 use crate::failure::Failure;
 use crate::observe::{Observer, Outcome, Stage};
@@ -222,15 +223,24 @@ impl Body for ExchangeBody {
 
 /// Whether and when the connection closes is the server's business alone (RFC 9110 §7.6.1).
 fn remove_connection_fields(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    if is_agreed_switch(&response) {
+        return response;
+    }
     remove_hop_by_hop(response.headers_mut());
     response
 }
 
 /// An interim status, or a switch of protocols that the server has not agreed to, ends no request.
 fn require_final(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Failure> {
-    if response.status().is_informational() {
+    if response.status().is_informational() && !is_agreed_switch(&response) {
         Err(Failure::NoResponse)
     } else {
         Ok(response)
     }
+}
+
+/// Whether the client asked for a switch of protocols, and the origin agreed.
+fn is_agreed_switch(response: &Response<ResponseBody>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && response.extensions().get::<Tunnel>().is_some()
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 
 use crate::failure::Failure;
 
@@ -156,6 +156,21 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), Failure> {
 
 fn malformed(detail: &'static str) -> Failure {
     Failure::BadRequest { detail }
+}
+
+/// Whether the client wants to switch to WebSocket (RFC 6455 §4.1). No other protocol is passed on.
+pub(super) fn wants_websocket(head: &Parts) -> bool {
+    head.method == Method::GET
+        && head.version == Version::HTTP_11
+        && has_token(&head.headers, &header::UPGRADE, b"websocket")
+        && has_token(&head.headers, &header::CONNECTION, b"upgrade")
+}
+
+/// Whether a list has this member, in any case.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
+    let lists = headers.get_all(name).iter();
+    let mut members = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+    members.any(|member| member.trim_ascii().eq_ignore_ascii_case(token))
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use super::sanitise::sanitise;
 use crate::failure::Failure;
 use crate::observe::{Observer, Stage};
 use crate::request::{
-    Caller, IdSource, Pace, RequestBody, RequestContext, RequestId, TraceContext, X_REQUEST_ID,
+    Caller, IdSource, Pace, RequestBody, RequestContext, RequestId, TraceContext, WebSocketWanted,
+    X_REQUEST_ID,
 };
 
 /// The server's own stages on one worker.
@@ -50,12 +51,16 @@ impl ServerStages {
         if judged.is_ok() {
             head::complete_host(&mut head, connection.local);
         }
+        let wants_websocket = head::wants_websocket(&head);
         let client = sanitise(
             &mut head,
             connection.peer,
             connection.peer_is_trusted,
             &self.config.trusted_proxies,
         );
+        if wants_websocket {
+            head.extensions.insert(WebSocketWanted);
+        }
         let id = self.request_id(&head, connection.peer_is_trusted);
         let trace = TraceContext::join(&mut head.headers, &self.ids);
         let caller = Caller::Client(client);

@@ -43,7 +43,7 @@ enum Answering {
     },
     Origins {
         origins: Arc<Origins>,
-        edge: Edge,
+        edge: Box<Edge>,
     },
 }
 
@@ -113,7 +113,7 @@ impl Serving {
             listeners,
             answering: Answering::Origins {
                 origins,
-                edge: config.edge,
+                edge: Box::new(config.edge),
             },
         })
     }

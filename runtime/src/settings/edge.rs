@@ -10,8 +10,8 @@ use crate::fault::Reason;
 use crate::limits::{
     DEFAULT_CHECK_INTERVAL, DEFAULT_CHECK_TIMEOUT, DEFAULT_CONNECT_TIMEOUT,
     DEFAULT_EDGE_REQUEST_TIMEOUT, DEFAULT_FAILURES, DEFAULT_ORIGIN_CONNECTIONS,
-    DEFAULT_READ_TIMEOUT, DEFAULT_REQUEST_BODY, DEFAULT_SILENCE_TIMEOUT, MAX_FAILURES,
-    MAX_ORIGIN_CONNECTIONS,
+    DEFAULT_READ_TIMEOUT, DEFAULT_REQUEST_BODY, DEFAULT_SILENCE_TIMEOUT, DEFAULT_WEBSOCKET_TIMEOUT,
+    MAX_FAILURES, MAX_ORIGIN_CONNECTIONS,
 };
 use crate::units::{duration, size};
 
@@ -28,6 +28,7 @@ pub(super) fn edge(root: &Table<'_>) -> Edge {
         between_bytes_timeout: time("between_bytes_timeout", DEFAULT_READ_TIMEOUT),
         silence_timeout: time("silence_timeout", DEFAULT_SILENCE_TIMEOUT),
         request_timeout: time("request_timeout", DEFAULT_EDGE_REQUEST_TIMEOUT),
+        websocket_timeout: time("websocket_timeout", DEFAULT_WEBSOCKET_TIMEOUT),
         request_body: table
             .as_ref()
             .and_then(|table| table.parsed("request_body", size))

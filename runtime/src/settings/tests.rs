@@ -112,6 +112,7 @@ fn every_key_is_read() {
         between_bytes_timeout = "3s"
         silence_timeout = "5s"
         request_timeout = "4s"
+        websocket_timeout = "9s"
         request_body = "1GiB"
         connections = 9
         [edge.health]
@@ -182,6 +183,7 @@ fn every_key_is_read() {
         between_bytes_timeout: Duration::from_secs(3),
         silence_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(4),
+        websocket_timeout: Duration::from_secs(9),
         request_body: 1 << 30,
         connections: 9,
         health: HealthChecks {

@@ -37,6 +37,7 @@ fn edge() -> Edge {
         between_bytes_timeout: time,
         silence_timeout: time,
         request_timeout: time,
+        websocket_timeout: time,
         request_body: 1,
         connections: 1,
         health: HealthChecks {

@@ -7,6 +7,7 @@ mod socket;
 mod state;
 mod timeouts;
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -29,6 +30,7 @@ use crate::failure::Failure;
 use crate::server::Pipeline;
 use crate::server::limits::MIN_BUFFER_BYTES;
 use crate::server::refusal::Refusal;
+use crate::server::tunnel::Tunnel;
 use crate::settings::ServerLimits;
 use crate::settings::limits::DEFAULT_MAX_HEADER_COUNT;
 
@@ -63,6 +65,7 @@ pub(super) async fn serve<P: Pipeline>(
         peer_is_trusted: config.trusted_proxies.contains(peer.ip()),
         h1: State::new(clock::now()),
     });
+    let tunnel = Cell::new(None);
     let socket = Socket::new(stream, Rc::clone(&connection), &config.limits);
     let service = service_fn(|request: Request<Incoming>| {
         let arrival = Arrival {
@@ -74,7 +77,9 @@ pub(super) async fn serve<P: Pipeline>(
         connection.h1.begin_exchange(arrival.received);
         // Not an async block, in which the arrival would stand twice.
         worker.pipeline.answer(arrival).map(|mut response| {
-            if worker.drain.has_begun() {
+            if let Some(agreed) = response.extensions_mut().remove::<Tunnel>() {
+                tunnel.set(Some(agreed));
+            } else if worker.drain.has_begun() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
@@ -90,15 +95,25 @@ pub(super) async fn serve<P: Pipeline>(
         drain: &worker.drain,
     };
     let end = timeouts.watch(&mut hyper).await;
-    let socket = hyper.into_parts().io.into_inner();
-    let last_words = match failure(&end, &socket).map(Refusal::new) {
-        Some(refusal) => {
-            let id = refusal.id.as_str();
-            worker.observer.refuse(peer, id, &refusal.failure);
-            refusal.to_bytes()
-        }
-        None => Vec::new(),
-    };
+    let hyper = hyper.into_parts();
+    let socket = hyper.io.into_inner();
+    if let Some(tunnel) = tunnel.take() {
+        let drained = worker.drain.begun();
+        return tunnel
+            .run(socket.into_stream(), hyper.read_buf, drained)
+            .await;
+    }
+    close(&worker, peer, &end, socket).await;
+}
+
+/// Closes the connection. If its last request was refused before it reached the pipeline, the client is told why.
+async fn close<P>(worker: &Connections<P>, peer: SocketAddr, end: &End, socket: Socket) {
+    let last_words = failure(end, &socket).map_or_else(Vec::new, |failure| {
+        let refusal = Refusal::new(failure);
+        let id = refusal.id.as_str();
+        worker.observer.refuse(peer, id, &refusal.failure);
+        refusal.to_bytes()
+    });
     socket.close(&last_words).await;
 }
 

@@ -60,6 +60,11 @@ impl Socket {
         self.guard.refusal().filter(|_| self.refused)
     }
 
+    /// The bytes of the client after it has switched to another protocol.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Closes unless the client has done so already; see [`close`].
     pub(crate) async fn close(self, last_words: &[u8]) {
         if !self.ended {
