@@ -90,11 +90,17 @@ impl Capabilities {
     }
 
     /// Begins a request that must end by `deadline`. Requests that share the instance share the latest of their deadlines.
-    pub(crate) fn begin_request(&mut self, deadline: Instant, context: Arc<RequestContext>) {
+    /// Returns for whom its statements are counted, if there are databases.
+    pub(crate) fn begin_request(
+        &mut self,
+        deadline: Instant,
+        context: Arc<RequestContext>,
+    ) -> Option<Arc<sql::Request>> {
         let latest = self.request.deadline.unwrap_or(deadline);
         let deadline = latest.max(deadline);
         let queries = self.queries(&context);
-        self.request = CurrentRequest::new(deadline, context, queries);
+        self.request = CurrentRequest::new(deadline, context, queries.clone());
+        queries
     }
 
     /// For whom statements are counted, if there are databases.

@@ -9,6 +9,7 @@ pub use file_tree::FileTree;
 use std::io;
 use std::sync::Arc;
 
+use storage::sql;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -99,13 +100,16 @@ impl HostFactory {
 
 impl Host {
     /// Begins a request. Output and calls of the guest belong to it from now on.
-    pub fn begin_request(&mut self, call: GuestCall) {
+    /// Returns for whom its statements are counted, if there are databases.
+    pub fn begin_request(&mut self, mut call: GuestCall) -> Option<Arc<sql::Request>> {
         for output in &self.outputs {
             output.begin_request(&call.context.id);
         }
-        self.capabilities
-            .begin_request(call.deadline, Arc::clone(&call.context));
+        let context = Arc::clone(&call.context);
+        let queries = self.capabilities.begin_request(call.deadline, context);
+        call.queries.clone_from(&queries);
         self.hooks.begin_request(call);
+        queries
     }
 
     /// Ends the request: rolls back its open transactions.

@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use http::{Request, Response, Uri};
+use storage::sql;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::grants::AllowedHosts;
@@ -44,6 +45,8 @@ pub struct GuestCall {
     pub deadline: Instant,
     /// The number of calls from component to component before this one.
     pub depth: u32,
+    /// For whom the guest's statements are counted, once it has begun.
+    pub queries: Option<Arc<sql::Request>>,
 }
 
 /// Answers requests that guests send within their app.

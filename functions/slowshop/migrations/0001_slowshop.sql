@@ -68,6 +68,14 @@ CREATE TABLE stock_changes (
 CREATE INDEX stock_changes_by_amount ON stock_changes (amount);
 CREATE INDEX stock_changes_by_reason ON stock_changes (reason);
 
+CREATE TABLE manuals (
+    id INTEGER PRIMARY KEY,
+    product_id INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+
+CREATE INDEX manuals_by_product ON manuals (product_id);
+
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY,
     balance INTEGER NOT NULL

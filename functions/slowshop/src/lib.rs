@@ -1,4 +1,4 @@
-//! A shop with twelve slow queries, which `terrace sql advise` finds. Each path has one of them, and with `?mended=1` the
+//! A shop with thirteen slow queries, which `terrace sql advise` finds. Each path has one of them, and with `?mended=1` the
 //! version that is written better. `README.md` has the list.
 
 mod written;
@@ -54,6 +54,8 @@ async fn answer(path: &str, number: i64, is_mended: bool) -> Result<Option<usize
         ("/stock", true) => written::stock(&shop, number).await,
         ("/catalogue", false) => catalogue(&shop).await,
         ("/catalogue", true) => written::catalogue(&shop, number).await,
+        ("/manuals", false) => manuals(&shop, number).await,
+        ("/manuals", true) => written::manuals(&shop, number).await,
         ("/pay", false) => pay(&shop, number).await,
         ("/pay", true) => written::pay(&shop, number).await,
         _ => return Ok(None),
@@ -144,6 +146,12 @@ async fn catalogue(shop: &Connection) -> Result<usize, Error> {
     Ok(shop.execute(query, values![]).await?.len())
 }
 
+/// How many manuals a product has, found by reading all of them.
+async fn manuals(shop: &Connection, product: i64) -> Result<usize, Error> {
+    let query = "SELECT id, body FROM manuals WHERE product_id = ?";
+    Ok(shop.execute(query, values![product % 10]).await?.len())
+}
+
 /// Waits for the bank while the transaction holds up all other writes.
 async fn pay(shop: &Connection, account: i64) -> Result<usize, Error> {
     shop.execute("BEGIN", values![]).await?;
@@ -194,6 +202,7 @@ mod tests {
             "/buyers",
             "/stock",
             "/catalogue",
+            "/manuals",
             "/pay",
         ] {
             for query in ["n=7", "n=7&mended=1"] {

@@ -42,6 +42,15 @@ pub(crate) async fn catalogue(shop: &Connection, last: i64) -> Result<usize, Err
     Ok(shop.execute(query, values![last]).await?.len())
 }
 
+/// How many manuals a product has, as the database counts them.
+pub(crate) async fn manuals(shop: &Connection, product: i64) -> Result<usize, Error> {
+    let query = "SELECT count(*) FROM manuals WHERE product_id = ?";
+    let count = shop.execute(query, values![product % 10]).await?;
+    let first = count.iter().next();
+    let count: i64 = first.map_or(Ok(0), |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Asks the bank before the transaction.
 pub(crate) async fn pay(shop: &Connection, account: i64) -> Result<usize, Error> {
     super::bank();

@@ -80,6 +80,8 @@ pub(crate) struct ShapeReport {
     pub(crate) rows: u64,
     /// The rows of the largest result.
     pub(crate) largest_result: u64,
+    /// The bytes of the values that all calls returned.
+    pub(crate) result_bytes: u64,
     /// The time of all calls.
     pub(crate) microseconds: u64,
     /// Its part of the time of all shapes, in tenths of a percent.
@@ -186,6 +188,7 @@ impl ShapeReport {
             errors: shape.errors,
             rows: shape.rows,
             largest_result: shape.most_rows,
+            result_bytes: shape.bytes,
             microseconds: microseconds(shape.time),
             share_per_mille: u64::try_from(share).unwrap_or(1_000),
             p50_microseconds: microseconds(shape.p50),

@@ -47,6 +47,13 @@ impl CurrentRequest {
         self.deadline.unwrap_or_else(clock::now)
     }
 
+    /// Notes that the guest stores this elsewhere.
+    pub(super) fn hand_on(&self, value: &[u8]) {
+        if let Some(queries) = &self.queries {
+            queries.hand_on(value.len() as u64);
+        }
+    }
+
     /// Awaits a call to an engine. Reports it to the request if the engine fails or does not answer before the deadline,
     /// because the guest may hide an error from the client.
     pub(super) async fn observe<T, E>(

@@ -122,6 +122,7 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
         let (store, request) = look_up(accessor, &store)?;
+        request.hand_on(&value);
         Ok(request
             .ask(store.set(&key, value, request.deadline()))
             .await)
@@ -189,6 +190,7 @@ impl v2::HostStore for CapabilitiesView<'_> {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), v2::Error>> {
         let (store, request) = self.store(&store)?;
+        request.hand_on(&value);
         Ok(request
             .ask(store.set(&key, value, request.deadline()))
             .await)

@@ -1,12 +1,14 @@
 //! Databases: the bindings to `spin:sqlite@3.1` and `fermyon:spin/sqlite@2`.
 //! Statements and transactions are those of [`storage::sql`].
 
+mod rows;
+
 use std::sync::{Arc, Weak};
 
 use storage::EngineFailure;
-use storage::sql::{Error, Rows, Session, Value};
+use storage::sql::{Error, Reader, Rows, Session, Value};
 use tokio::sync::Mutex;
-use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
+use wasmtime::component::{Accessor, Resource};
 
 use super::bindings::fermyon::spin::sqlite as v2;
 use super::bindings::spin::sqlite::sqlite as v3;
@@ -24,17 +26,21 @@ impl Connection {
         statement: &str,
         parameters: Vec<Value>,
         request: &CurrentRequest,
-    ) -> Result<Rows, Error> {
+    ) -> Result<(Rows, Option<Reader>), Error> {
         let mut session = self.0.lock().await;
         let deadline = request.deadline();
         let call = async {
             match &request.queries {
                 Some(queries) => {
                     let counted = session.execute_for(queries, statement, parameters, deadline);
-                    counted.await
+                    let (rows, reader) = counted.await?;
+                    Ok((rows, Some(reader)))
                 }
                 // Between requests, each statement is past its deadline.
-                None => session.execute(statement, parameters, deadline).await,
+                None => {
+                    let rows = session.execute(statement, parameters, deadline).await?;
+                    Ok((rows, None))
+                }
             }
         };
         request.observe(call, Error::engine_failure).await
@@ -183,7 +189,7 @@ impl v3::HostConnection for CapabilitiesView<'_> {
         let rows = connection
             .execute(&statement, converted(parameters), &request)
             .await;
-        Ok(rows.map(Into::into).map_err(Into::into))
+        Ok(rows.map(|(rows, _)| rows.into()).map_err(Into::into))
     }
 
     async fn last_insert_rowid(
@@ -223,14 +229,16 @@ impl<T: 'static> v3::HostConnectionWithStore<T> for HasCapabilities {
         connection: Resource<Connection>,
         statement: String,
         parameters: Vec<v3::Value>,
-    ) -> wasmtime::Result<Result<RowStream, v3::Error>> {
+    ) -> wasmtime::Result<Result<rows::Stream, v3::Error>> {
         let (connection, request) =
             accessor.with(|mut access| access.get().connection(&connection))?;
         match connection
             .execute(&statement, converted(parameters), &request)
             .await
         {
-            Ok(rows) => accessor.with(|access| row_stream(access, rows)).map(Ok),
+            Ok((rows, reader)) => accessor
+                .with(|access| rows::stream(access, rows, reader))
+                .map(Ok),
             Err(error) => Ok(Err(error.into())),
         }
     }
@@ -250,23 +258,6 @@ impl<T: 'static> v3::HostConnectionWithStore<T> for HasCapabilities {
         let (connection, _) = accessor.with(|mut access| access.get().connection(&connection))?;
         Ok(connection.0.lock().await.changes())
     }
-}
-
-type RowStream = (
-    Vec<String>,
-    StreamReader<v3::RowResult>,
-    FutureReader<Result<(), v3::Error>>,
-);
-
-/// Rows as a stream. All of them have been read: a half-read statement would block its database.
-fn row_stream<T: 'static>(
-    mut access: wasmtime::component::Access<'_, T, HasCapabilities>,
-    rows: Rows,
-) -> wasmtime::Result<RowStream> {
-    let v3::QueryResult { columns, rows } = rows.into();
-    let rows = StreamReader::new(&mut access, rows)?;
-    let outcome = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
-    Ok((columns, rows, outcome))
 }
 
 impl v2::Host for CapabilitiesView<'_> {}
@@ -289,7 +280,7 @@ impl v2::HostConnection for CapabilitiesView<'_> {
         let rows = connection
             .execute(&statement, converted(parameters), &request)
             .await;
-        Ok(rows.map(Into::into).map_err(Into::into))
+        Ok(rows.map(|(rows, _)| rows.into()).map_err(Into::into))
     }
 
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {

@@ -145,7 +145,7 @@ mod tests {
     fn database(findings: Vec<FindingReport>) -> Shown {
         let shape = serde_json::json!({
             "query": "SELECT name FROM users WHERE email = ?", "calls": 40, "errors": 0, "rows": 40,
-            "largest_result": 1, "microseconds": 80_000, "share_per_mille": 995, "p50_microseconds": 999,
+            "largest_result": 1, "result_bytes": 400, "microseconds": 80_000, "share_per_mille": 995, "p50_microseconds": 999,
             "p95_microseconds": 2_050, "p99_microseconds": 2_560, "waited_microseconds": 0,
             "most_in_a_request": 1, "plan": ["SCAN users"],
         });

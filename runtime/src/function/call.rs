@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
 use http::{Request, Response};
+use storage::sql;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::handler::ExpirationError;
 use wasmtime_wasi_http::{WasiBody, p2, p3};
@@ -29,6 +30,8 @@ pub struct CallState {
     pub worker: WorkerId,
     /// The number of calls from component to component that led to this one.
     pub depth: u32,
+    /// For whom the guest's statements are counted.
+    queries: OnceLock<Arc<sql::Request>>,
     cpu_nanoseconds: AtomicU64,
     failure: OnceLock<Failure>,
     /// Whether the client went away before it had the whole response.
@@ -71,6 +74,7 @@ impl CallState {
             worker: self.worker,
             deadline: self.deadline,
             depth: self.depth,
+            queries: None,
         }
     }
 
@@ -87,6 +91,7 @@ impl CallState {
             context,
             worker,
             depth,
+            queries: OnceLock::new(),
             cpu_nanoseconds: AtomicU64::new(0),
             failure: OnceLock::new(),
             cancelled: AtomicBool::new(false),
@@ -121,6 +126,18 @@ impl CallState {
     pub(super) fn fail(&self, failure: Failure) {
         // Only the first cause is reported.
         let _ = self.failure.set(failure);
+    }
+
+    /// Notes for whom the guest's statements are counted.
+    pub(super) fn set_queries(&self, queries: Arc<sql::Request>) {
+        let _ = self.queries.set(queries);
+    }
+
+    /// Notes that the client's side has the whole response, with this much content.
+    pub(super) fn answered(&self, bytes: u64) {
+        if let Some(queries) = self.queries.get() {
+            queries.answer(bytes);
+        }
     }
 
     pub(super) fn add_cpu_time(&self, time: Duration) {

@@ -99,7 +99,9 @@ impl Guest<'_> {
             permit,
         } = job;
         let prepared = self.accessor.with(|mut access| {
-            access.data_mut().begin_request(state.caller());
+            if let Some(queries) = access.data_mut().begin_request(state.caller()) {
+                state.set_queries(queries);
+            }
             Prepared::new(
                 access.as_context_mut(),
                 self.proxy,

@@ -48,6 +48,7 @@ pub(super) async fn collect_small(
                     return Err(failure.clone());
                 }
                 cancel.disarm();
+                cancel.state.answered(start.len() as u64);
                 return Ok(Response::from_parts(parts, ResponseBody::Full(start)));
             }
             Some(Some(Ok(frame))) if frame.is_data() && start.len() < SMALL_BODY_BYTES => {
@@ -67,6 +68,7 @@ pub(super) async fn collect_small(
     }
     let body = GuestBody {
         announced: announced_length(&parts.headers),
+        given: 0,
         start,
         next,
         body,
@@ -107,6 +109,8 @@ pub(super) struct GuestBody {
     /// Bytes that are still to come, if the guest has announced the length. The client reads no more than these, and does
     /// not ask for the end.
     announced: Option<u64>,
+    /// Bytes that were given to the client's side.
+    given: u64,
     cancel: CancelOnDrop,
 }
 
@@ -142,8 +146,10 @@ impl GuestBody {
     }
 
     fn account(&mut self, frame: &Frame<Bytes>) {
-        if let (Some(announced), Some(data)) = (&mut self.announced, frame.data_ref()) {
-            *announced = announced.saturating_sub(data.len() as u64);
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.given += length;
+        if let Some(announced) = &mut self.announced {
+            *announced = announced.saturating_sub(length);
         }
     }
 }
@@ -164,6 +170,7 @@ impl Body for GuestBody {
         let is_last = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
         if frame.is_none() || is_last || self.is_end_stream() {
             self.cancel.disarm();
+            self.cancel.state.answered(self.given);
         }
         Poll::Ready(frame)
     }

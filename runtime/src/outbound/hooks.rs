@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Request;
 use http::uri::{Authority, Scheme};
+use http_body::Body;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
     WasiHttpHooks,
@@ -127,6 +128,11 @@ impl WasiHttpHooks for OutboundHooks {
         let caller = self.caller.clone();
         if let Some(caller) = &caller {
             caller.context.trace.continue_in(request.headers_mut());
+            if let Some(queries) = &caller.queries {
+                // Of content without a length, all that the guest has may be sent.
+                let upper = request.body().size_hint().upper();
+                queries.hand_on(upper.unwrap_or(u64::MAX));
+            }
         }
         match self.destination(&request) {
             Err(error) => Box::new(async { Err(error) }),

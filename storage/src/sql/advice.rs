@@ -4,6 +4,7 @@
 mod indexes;
 mod judged;
 mod repeated;
+mod unread;
 
 use std::time::Instant;
 

@@ -14,6 +14,8 @@ pub enum FindingKind {
     GrowingScan,
     /// A query without `LIMIT` returns many rows.
     NoLimit,
+    /// A function does not use most of what a query returns.
+    UnreadResults,
     /// Transactions stay open for long.
     LongTransactions,
     /// Writes wait for each other, on SQLite.
@@ -30,11 +32,12 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All kinds, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MissingIndex,
         Self::RepeatedQuery,
         Self::GrowingScan,
         Self::NoLimit,
+        Self::UnreadResults,
         Self::LongTransactions,
         Self::QueuedWrites,
         Self::QueuedStatements,
@@ -51,6 +54,7 @@ impl FindingKind {
             Self::RepeatedQuery => "repeated-query",
             Self::GrowingScan => "growing-scan",
             Self::NoLimit => "no-limit",
+            Self::UnreadResults => "unread-results",
             Self::LongTransactions => "long-transactions",
             Self::QueuedWrites => "queued-writes",
             Self::QueuedStatements => "queued-statements",

@@ -186,13 +186,25 @@ pub const MAX_QUIET_STEPS: u64 = 10_000;
 /// The rows that a call without `LIMIT` may return, on average.
 pub const MAX_QUIET_ROWS: u64 = 1_000;
 
+/// The bytes of rows that a query may give to a request, whatever the request does with them. Copying them into the function takes
+/// some tenths of a millisecond.
+pub const MAX_QUIET_RESULT_BYTES: u64 = 32 * 1024;
+
+/// How many times more bytes of rows requests get than they hand on, for their results to count as unread. A response that is
+/// compressed has up to ten times less than the rows in it.
+pub const MIN_UNREAD_SHARE: u64 = 20;
+
+/// The rows of a result that a function may leave unread, on average.
+pub const MAX_QUIET_UNREAD_ROWS: u64 = 100;
+
 /// The rows that a call reads in a whole table when the table has grown enough to say so.
 pub const MIN_GROWN_SCAN: u64 = 1_000;
 
 /// How many times less a query must read with an index, for the index to be named.
 pub const MIN_INDEX_GAIN: u64 = 5;
 
-/// The mean time of a transaction that is no finding. On SQLite, no other write runs meanwhile.
+/// The mean time of a transaction that is no finding. On SQLite, no other write runs meanwhile. On Postgres it is the time in which
+/// no statement runs: the others go on.
 pub const MAX_QUIET_TRANSACTION: Duration = Duration::from_millis(100);
 
 /// The mean time that a statement may wait for the writer or a connection. Commits of others take some milliseconds.

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::limits::{MAX_PARAMETERS, MAX_STATEMENT_BYTES};
 use super::place::{self, Inside, Place};
 use super::plan::PlanStep;
-use super::shapes::{Held, Request, Shapes};
+use super::shapes::{Ended, Held, Reader, Request, Shapes};
 use super::value::{Rows, Value};
 use super::work::Work;
 use super::{postgres, sqlite};
@@ -84,7 +84,8 @@ impl Session {
         }
     }
 
-    /// As [`Self::execute`], for a request. The statement is counted for its shape, also if the future is dropped.
+    /// As [`Self::execute`], for a request. The statement is counted for its shape, also if the future is dropped. Who does not
+    /// read all rows tells the reader.
     ///
     /// # Errors
     ///
@@ -95,19 +96,23 @@ impl Session {
         sql: &str,
         parameters: Vec<Value>,
         deadline: Instant,
-    ) -> Result<Rows, Error> {
+    ) -> Result<(Rows, Reader), Error> {
         let in_transaction = self.is_in_transaction();
         let counted = self.shapes.begin(request, sql, &parameters, in_transaction);
         let result = self.execute(sql, parameters, deadline).await;
         let work = self.work();
-        let (begun, duration) = counted.end(&result, work);
+        let Ended {
+            begun,
+            duration,
+            reader,
+        } = counted.end(&result, work);
         // Who waits to begin holds up nobody.
         self.note_transaction(
             request,
             begun + work.waited,
             duration.saturating_sub(work.waited),
         );
-        result
+        result.map(|rows| (rows, reader))
     }
 
     /// Executes one statement and returns its rows.

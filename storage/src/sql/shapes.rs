@@ -18,12 +18,13 @@ use super::work::Work;
 use crate::clock;
 use crate::value::{Rows, Value};
 
-pub use numbers::{Reading, Repeats};
+pub use numbers::{Answers, Reading, Repeats, Unread};
 pub use request::Request;
 pub(crate) use shape::Example;
 pub use table::{Evicted, Transactions};
 
-use numbers::{Call, Numbers};
+use numbers::{Call, Numbers, Size};
+use request::bytes;
 use shape::Shape;
 use table::Table;
 
@@ -60,6 +61,8 @@ pub struct ShapeStatistics {
     pub rows: u64,
     /// The rows of the largest result.
     pub most_rows: u64,
+    /// The bytes of the values that were returned.
+    pub bytes: u64,
     /// The time of all calls, with their waits.
     pub time: Duration,
     /// The time that half of the calls did not exceed.
@@ -76,6 +79,10 @@ pub struct ShapeStatistics {
     pub reading: Option<Reading>,
     /// The request in which it ran most often.
     pub repeats: Option<Repeats>,
+    /// The requests that got a large result.
+    pub answers: Answers,
+    /// The results that were not read to the end.
+    pub unread: Unread,
     pub(crate) example: Option<Arc<Example>>,
 }
 
@@ -103,6 +110,7 @@ impl Shapes {
         Counted {
             shape,
             request,
+            given: bytes(parameters).saturating_add(sql.len() as u64),
             in_transaction,
             begun: clock::now(),
             is_open: true,
@@ -153,6 +161,7 @@ fn statistics(shape: &Shape) -> ShapeStatistics {
         errors: numbers.errors,
         rows: numbers.rows,
         most_rows: numbers.most_rows,
+        bytes: numbers.bytes,
         time: numbers.time,
         p50: numbers.histogram.percentile(50),
         p95: numbers.histogram.percentile(95),
@@ -161,6 +170,8 @@ fn statistics(shape: &Shape) -> ShapeStatistics {
         in_transaction: numbers.in_transaction,
         reading: numbers.reading,
         repeats: numbers.repeats,
+        answers: numbers.answers,
+        unread: numbers.unread,
         example: shape.example.clone(),
     }
 }
@@ -178,29 +189,40 @@ pub(crate) struct Held {
 pub(crate) struct Counted<'r> {
     shape: Arc<Shape>,
     request: &'r Request,
+    /// The bytes of the statement and its values.
+    given: u64,
     in_transaction: bool,
     begun: Instant,
     is_open: bool,
 }
 
 impl Counted<'_> {
-    /// Counts the call. Gives the time when it began, and how long it took.
-    pub(crate) fn end(mut self, result: &Result<Rows, Error>, work: Work) -> (Instant, Duration) {
-        let rows = result.as_ref().ok().map(|rows| rows.rows.len() as u64);
-        (self.begun, self.count(rows, work))
+    /// Counts the call.
+    pub(crate) fn end(mut self, result: &Result<Rows, Error>, work: Work) -> Ended {
+        let size = |rows: &Rows| Size {
+            rows: rows.rows.len() as u64,
+            bytes: bytes(rows.rows.iter().flatten()),
+        };
+        let size = result.as_ref().ok().map(size);
+        Ended {
+            begun: self.begun,
+            duration: self.count(size, work),
+            reader: Reader(Arc::clone(&self.shape)),
+        }
     }
 
-    fn count(&mut self, rows: Option<u64>, work: Work) -> Duration {
+    fn count(&mut self, result: Option<Size>, work: Work) -> Duration {
         self.is_open = false;
         let duration = clock::now() - self.begun;
         let call = Call {
             duration,
-            rows,
+            result,
             work,
             in_transaction: self.in_transaction,
         };
         let request = self.request;
-        let run = request.run(&self.shape);
+        let got = result.map_or(0, |size| size.bytes);
+        let run = request.run(&self.shape, self.given, got);
         let run = run.map(|run| (run, &request.component, &request.route));
         self.shape.add(&call, run);
         duration
@@ -212,5 +234,23 @@ impl Drop for Counted<'_> {
         if self.is_open {
             self.count(None, Work::default());
         }
+    }
+}
+
+/// A call that was counted.
+pub(crate) struct Ended {
+    pub(crate) begun: Instant,
+    pub(crate) duration: Duration,
+    pub(crate) reader: Reader,
+}
+
+/// The reader of a result, which may leave rows of it.
+#[derive(Debug)]
+pub struct Reader(Arc<Shape>);
+
+impl Reader {
+    /// Notes that so many rows of the result were not read.
+    pub fn leave(&self, rows: u64) {
+        self.0.numbers().leave(rows);
     }
 }

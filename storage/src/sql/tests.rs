@@ -33,3 +33,4 @@ mod shapes;
 mod statements;
 mod switching;
 mod transactions;
+mod unread;

@@ -16,7 +16,7 @@ pub enum Capability {
         /// What to do there.
         operation: KeyValue,
     },
-    /// `POST /sql/LABEL` with a script as content.
+    /// `POST /sql/LABEL` with a script as content; with `?rows=first`, only the first row of each result is read.
     Sql {
         /// The database.
         label: String,

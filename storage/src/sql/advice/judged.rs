@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::repeated;
+use super::{repeated, unread};
 use crate::sql::finding::{Finding, FindingKind, Mend};
 use crate::sql::limits::{
     MAX_QUIET_REPEATS, MAX_QUIET_ROWS, MAX_QUIET_TRANSACTION, MAX_QUIET_WAIT, MIN_JUDGED_CALLS,
@@ -24,9 +24,10 @@ pub(super) fn findings(observed: &Observed, facts: Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     for shape in &observed.shapes {
         found.extend(repeated_query(shape));
-        found.extend(no_limit(shape));
+        // A page at a time is also less to leave unread.
+        found.extend(no_limit(shape).or_else(|| unread::results(shape)));
     }
-    found.extend(long_transactions(observed));
+    found.extend(long_transactions(observed, facts));
     found.extend(queue(observed, facts));
     found.extend(lock_waits(facts));
     found
@@ -122,10 +123,15 @@ pub(super) fn place_of(
     Some((repeats.component.clone(), repeats.route.clone()))
 }
 
-fn long_transactions(observed: &Observed) -> Vec<Finding> {
+/// Where writes queue, the whole time counts. Elsewhere others go on, and the statements are judged by themselves.
+fn long_transactions(observed: &Observed, facts: Facts) -> Vec<Finding> {
     let long = observed.transactions.iter().filter(|(_, _, transactions)| {
+        let time = match facts.writes_queue {
+            true => transactions.time,
+            false => transactions.idle,
+        };
         transactions.count >= MIN_JUDGED_CALLS
-            && mean(transactions.time, transactions.count) > MAX_QUIET_TRANSACTION
+            && mean(time, transactions.count) > MAX_QUIET_TRANSACTION
     });
     let findings = long.map(|(component, route, transactions)| {
         let (time, idle) = (
@@ -220,7 +226,7 @@ fn lock_waits(facts: Facts) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::shapes::Evicted;
+    use crate::sql::shapes::{Answers, Evicted, Transactions, Unread};
 
     /// Twenty inserts and twenty reads that waited for `wait` each.
     fn observed(wait: Duration) -> Observed {
@@ -230,6 +236,7 @@ mod tests {
             errors: 0,
             rows: 0,
             most_rows: 0,
+            bytes: 0,
             time: wait * 20,
             p50: wait,
             p95: wait,
@@ -238,6 +245,8 @@ mod tests {
             in_transaction: 0,
             reading: None,
             repeats: None,
+            answers: Answers::default(),
+            unread: Unread::default(),
             example: None,
         };
         Observed {
@@ -258,6 +267,27 @@ mod tests {
         };
         let found = findings(&observed(Duration::from_millis(wait)), facts);
         found.iter().map(|finding| finding.kind).collect()
+    }
+
+    #[test]
+    fn transactions_that_wait_for_others_than_the_database_are_named_everywhere() {
+        let kinds = |idle, writes_queue| {
+            let mut observed = observed(Duration::ZERO);
+            let transactions = Transactions {
+                count: 10,
+                time: Duration::from_millis(2_000),
+                longest: Duration::from_millis(300),
+                idle: Duration::from_millis(idle),
+            };
+            observed.transactions = vec![("shop".into(), "/pay".into(), transactions)];
+            let facts = Facts {
+                writes_queue,
+                lock_waits: 0,
+            };
+            findings(&observed, facts).len()
+        };
+        assert_eq!([kinds(100, true), kinds(1_100, true)], [1, 1]);
+        assert_eq!([kinds(100, false), kinds(1_100, false)], [0, 1]);
     }
 
     #[test]

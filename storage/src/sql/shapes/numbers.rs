@@ -11,10 +11,17 @@ use crate::sql::work::{Read, Work};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
     pub(super) duration: Duration,
-    /// The rows that it returned, unless it failed.
-    pub(super) rows: Option<u64>,
+    /// What it returned, unless it failed.
+    pub(super) result: Option<Size>,
     pub(super) work: Work,
     pub(super) in_transaction: bool,
+}
+
+/// The size of a result.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
 }
 
 /// The numbers of one shape.
@@ -24,12 +31,35 @@ pub(super) struct Numbers {
     pub(super) errors: u64,
     pub(super) rows: u64,
     pub(super) most_rows: u64,
+    pub(super) bytes: u64,
     pub(super) time: Duration,
     pub(super) histogram: Histogram,
     pub(super) waited: Duration,
     pub(super) in_transaction: u64,
     pub(super) reading: Option<Reading>,
     pub(super) repeats: Option<Repeats>,
+    pub(super) answers: Answers,
+    pub(super) unread: Unread,
+}
+
+/// The requests that got a large result of a shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Their number.
+    pub requests: u64,
+    /// The bytes that they got of the shape.
+    pub result_bytes: u64,
+    /// The bytes that they handed on: their responses, and what they gave to stores, servers and statements.
+    pub handed_on: u64,
+}
+
+/// The results that functions took as streams and did not read to the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// Their number.
+    pub results: u64,
+    /// Their rows that were not read.
+    pub rows: u64,
 }
 
 /// What the engine counted of all calls.
@@ -67,10 +97,11 @@ impl Numbers {
         self.histogram.count(call.duration);
         self.waited += call.work.waited;
         self.in_transaction += u64::from(call.in_transaction);
-        match call.rows {
-            Some(rows) => {
+        match call.result {
+            Some(Size { rows, bytes }) => {
                 self.rows += rows;
                 self.most_rows = self.most_rows.max(rows);
+                self.bytes += bytes;
             }
             None => self.errors += 1,
         }
@@ -91,6 +122,20 @@ impl Numbers {
         reading.scanned += read.scanned;
         reading.last_scanned = read.scanned;
         reading.steps += read.steps;
+    }
+
+    /// Notes a request that got much and has ended.
+    pub(super) fn answer(&mut self, result_bytes: u64, handed_on: u64) {
+        let answers = &mut self.answers;
+        answers.requests += 1;
+        answers.result_bytes = answers.result_bytes.saturating_add(result_bytes);
+        answers.handed_on = answers.handed_on.saturating_add(handed_on);
+    }
+
+    /// Notes a result of which rows stayed unread.
+    pub(super) fn leave(&mut self, rows: u64) {
+        self.unread.results += 1;
+        self.unread.rows += rows;
     }
 
     /// Notes the run with this number in a request.

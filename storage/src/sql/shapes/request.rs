@@ -1,9 +1,10 @@
-//! The request on whose behalf statements run, with the number of its runs of each shape.
+//! The request on whose behalf statements run: its runs of each shape, the rows that it got and what it handed on.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::shape::Shape;
-use crate::sql::limits::MAX_SHAPES_OF_REQUEST;
+use crate::sql::limits::{MAX_QUIET_RESULT_BYTES, MAX_SHAPES_OF_REQUEST};
+use crate::value::Value;
 
 /// The request of a function on whose behalf statements run.
 #[derive(Debug)]
@@ -11,10 +12,25 @@ pub struct Request {
     pub(crate) component: Arc<str>,
     pub(crate) route: Arc<str>,
     /// `None` if several requests share the sessions, so that their statements cannot be told apart.
-    runs: Option<Mutex<Runs>>,
+    noted: Option<Mutex<Noted>>,
 }
 
-type Runs = Vec<(Arc<Shape>, u32)>;
+#[derive(Debug, Default)]
+struct Noted {
+    runs: Vec<Run>,
+    /// The bytes that the function gave to others.
+    handed_on: u64,
+    is_answered: bool,
+}
+
+/// The runs of one shape.
+#[derive(Debug)]
+struct Run {
+    shape: Arc<Shape>,
+    count: u32,
+    /// The bytes of the results.
+    bytes: u64,
+}
 
 impl Request {
     /// A request, by the names of its component and its route.
@@ -23,7 +39,7 @@ impl Request {
         Self {
             component,
             route,
-            runs: Some(Mutex::default()),
+            noted: Some(Mutex::default()),
         }
     }
 
@@ -33,22 +49,69 @@ impl Request {
         Self {
             component,
             route,
-            runs: None,
+            noted: None,
         }
     }
 
-    /// How often the shape ran in this request, with this run, if that is counted.
-    pub(super) fn run(&self, shape: &Arc<Shape>) -> Option<u32> {
-        let runs = self.runs.as_ref()?;
-        let mut runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, count)) = runs.iter_mut().find(|(known, _)| Arc::ptr_eq(known, shape)) {
-            *count = count.saturating_add(1);
-            return Some(*count);
+    /// Notes bytes that the function gave to others than the client: a store, another server, a statement.
+    pub fn hand_on(&self, bytes: u64) {
+        if let Some(mut noted) = self.noted() {
+            noted.handed_on = noted.handed_on.saturating_add(bytes);
         }
-        if runs.len() == MAX_SHAPES_OF_REQUEST {
+    }
+
+    /// Notes that the response has ended, after this many bytes. Only the first time counts. Results that are large are compared with all that the
+    /// function handed on.
+    pub fn answer(&self, bytes: u64) {
+        let Some(mut noted) = self.noted() else {
+            return;
+        };
+        if std::mem::replace(&mut noted.is_answered, true) {
+            return;
+        }
+        let handed_on = noted.handed_on.saturating_add(bytes);
+        for run in &noted.runs {
+            if run.bytes > MAX_QUIET_RESULT_BYTES {
+                run.shape.numbers().answer(run.bytes, handed_on);
+            }
+        }
+    }
+
+    /// How often the shape ran in this request, with this run, if that is counted. The run was given these bytes, and it got those
+    /// of its rows.
+    pub(super) fn run(&self, shape: &Arc<Shape>, given: u64, got: u64) -> Option<u32> {
+        let mut noted = self.noted()?;
+        noted.handed_on = noted.handed_on.saturating_add(given);
+        let mut runs = noted.runs.iter_mut();
+        if let Some(run) = runs.find(|run| Arc::ptr_eq(&run.shape, shape)) {
+            run.count = run.count.saturating_add(1);
+            run.bytes = run.bytes.saturating_add(got);
+            return Some(run.count);
+        }
+        if noted.runs.len() == MAX_SHAPES_OF_REQUEST {
             return None;
         }
-        runs.push((Arc::clone(shape), 1));
+        noted.runs.push(Run {
+            shape: Arc::clone(shape),
+            count: 1,
+            bytes: got,
+        });
         Some(1)
     }
+
+    fn noted(&self) -> Option<MutexGuard<'_, Noted>> {
+        let noted = self.noted.as_ref()?;
+        Some(noted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The bytes of values, as a function gets or gives them.
+pub(super) fn bytes<'v>(values: impl IntoIterator<Item = &'v Value>) -> u64 {
+    let values = values.into_iter().map(|value| match value {
+        Value::Text(text) => text.len() as u64,
+        Value::Blob(bytes) => bytes.len() as u64,
+        Value::Integer(_) | Value::Real(_) => 8,
+        Value::Null => 1,
+    });
+    values.sum()
 }

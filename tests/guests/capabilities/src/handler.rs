@@ -63,7 +63,9 @@ async fn answer(call: &Call, content: &[u8]) -> Result<Answer, Refusal> {
         Some(Capability::Sql { label }) => {
             let connection = Connection::open(label).await.map_err(sql_refusal)?;
             let script = script::parse(content).map_err(Refusal::BadRequest)?;
-            let answer = sql(&connection, script).await.map_err(sql_refusal);
+            let is_first_only = call.parameter("rows") == Some("first");
+            let answer = sql(&connection, script, is_first_only).await;
+            let answer = answer.map_err(sql_refusal);
             capability::after_script(call);
             answer
         }
@@ -91,15 +93,22 @@ async fn key_value(
     }
 }
 
-async fn sql(connection: &Connection, script: Vec<Statement>) -> Result<Answer, sqlite::Error> {
+/// Runs the statements, and answers with the rows of the last one.
+async fn sql(
+    connection: &Connection,
+    script: Vec<Statement>,
+    is_first_only: bool,
+) -> Result<Answer, sqlite::Error> {
     let mut last = Answer::text(200, "");
     for statement in script {
         let parameters = statement.parameters.into_iter().map(to_sqlite);
-        let result = connection.execute(statement.sql, parameters).await?;
+        let mut result = connection.execute(statement.sql, parameters).await?;
         let columns = result.columns().to_vec();
-        let rows = result
-            .collect()
-            .await?
+        let rows = match is_first_only {
+            true => result.next().await.into_iter().collect(),
+            false => result.collect().await?,
+        };
+        let rows = rows
             .into_iter()
             .map(|row| row.values.into_iter().map(from_sqlite).collect());
         last = Answer::json(&script::result(&columns, rows.collect()));
