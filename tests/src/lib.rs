@@ -22,6 +22,7 @@ pub mod proxy;
 pub mod raw;
 pub mod realworld;
 pub mod running;
+pub mod slowshop;
 pub mod streamed;
 pub mod target;
 pub mod upstream;

@@ -109,7 +109,12 @@ fn asked(observed: &Observed, engine: &Engine) -> Vec<(usize, Query)> {
         let example = shape.example.clone()?;
         let is_costly = is_costly(shape, engine) && costly < MAX_TRIED_SHAPES;
         costly += usize::from(is_costly);
-        Some((at, Query { example, is_costly }))
+        let query = Query {
+            example,
+            is_costly,
+            returned: shape.rows / shape.calls.max(1),
+        };
+        Some((at, query))
     });
     planned.collect()
 }

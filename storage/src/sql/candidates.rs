@@ -23,6 +23,11 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// Whether one of its parts is not just a column.
+    pub(crate) fn has_expression(&self) -> bool {
+        self.parts.iter().any(|part| part.contains(['(', '>']))
+    }
+
     /// The statement that makes it.
     pub(crate) fn statement(&self) -> String {
         let Self { table, parts } = self;

@@ -11,6 +11,8 @@ pub(crate) struct Query {
     pub(crate) example: Arc<Example>,
     /// Whether indexes are tried for it. Otherwise only its plan is read.
     pub(crate) is_costly: bool,
+    /// The rows that a call returned, on average.
+    pub(crate) returned: u64,
 }
 
 /// What was found out.
@@ -22,11 +24,21 @@ pub(crate) struct Examined {
 }
 
 /// A query, and the index that helps it most, if one does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tried {
     /// The steps of its plan.
     pub(crate) plan: Vec<String>,
     pub(crate) index: Option<Helpful>,
+    /// A table that it reads as a whole, and that has grown since functions first asked, if the engine counts no reads.
+    pub(crate) growing: Option<Growing>,
+}
+
+/// A table that grows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Growing {
+    /// Its rows when a function first asked.
+    pub(crate) first: u64,
+    pub(crate) now: u64,
 }
 
 /// An index that helps a query.

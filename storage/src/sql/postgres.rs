@@ -19,6 +19,7 @@ mod open;
 mod plan;
 mod pool;
 mod session;
+mod sizes;
 mod statement;
 #[cfg(test)]
 mod tests;

@@ -101,6 +101,9 @@ impl Session {
         let counted = self.shapes.begin(request, sql, &parameters, in_transaction);
         let result = self.execute(sql, parameters, deadline).await;
         let work = self.work();
+        if let Engine::Postgres(session) = &self.engine {
+            session.note_sizes();
+        }
         let Ended {
             begun,
             duration,

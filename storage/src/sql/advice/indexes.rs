@@ -2,7 +2,7 @@
 //! are read as a whole.
 
 use super::judged::place_of;
-use crate::sql::examined::{Examined, Helpful, Index, Measure};
+use crate::sql::examined::{Examined, Helpful, Index, Measure, Tried};
 use crate::sql::finding::{Finding, FindingKind, Mend};
 use crate::sql::limits::{MAX_QUIET_SCAN, MIN_GROWN_SCAN, MIN_INDEXED_WRITES, MIN_JUDGED_CALLS};
 use crate::sql::shapes::{Observed, ShapeStatistics};
@@ -20,7 +20,7 @@ pub(super) fn findings(
         let Some(tried) = tried else { continue };
         match &tried.index {
             Some(index) => missing_index(shape, index, &mut found),
-            None => found.extend(growing_scan(shape)),
+            None => found.extend(growing_scan(shape, tried)),
         }
     }
     for index in &examined.indexes {
@@ -112,9 +112,12 @@ fn gain(index: &Helpful) -> String {
     }
 }
 
-fn growing_scan(shape: &ShapeStatistics) -> Option<Finding> {
-    let reading = shape.reading?;
-    let (first, last) = (reading.first_scanned, reading.last_scanned);
+fn growing_scan(shape: &ShapeStatistics, tried: &Tried) -> Option<Finding> {
+    let (first, last) = match (shape.reading, &tried.growing) {
+        (Some(reading), _) => (reading.first_scanned, reading.last_scanned),
+        (None, Some(growing)) => (growing.first, growing.now),
+        (None, None) => return None,
+    };
     if shape.calls < MIN_JUDGED_CALLS || last < MIN_GROWN_SCAN || last <= first + first / 10 {
         return None;
     }

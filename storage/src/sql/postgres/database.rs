@@ -12,6 +12,7 @@ use super::failures::Failed;
 use super::job::Stop;
 use super::open::{self, Opened};
 use super::pool::{Checkout, Pool};
+use super::sizes::FirstSizes;
 use super::statement::needs_connection;
 use super::tls::Connector;
 use super::translations::Translation;
@@ -29,6 +30,7 @@ pub(crate) struct Database(Arc<Inner>);
 struct Inner {
     pool: Arc<Pool>,
     catalog: Arc<Catalog>,
+    first_sizes: FirstSizes,
     statistics: Arc<Statistics>,
     /// The name of this node at the server.
     node: String,
@@ -76,6 +78,7 @@ impl Database {
         Ok(Self(Arc::new(Inner {
             pool,
             catalog,
+            first_sizes: FirstSizes::default(),
             statistics,
             node,
             is_direct,
@@ -111,6 +114,10 @@ impl Database {
 
     pub(super) fn catalog(&self) -> &Catalog {
         &self.0.catalog
+    }
+
+    pub(super) fn first_sizes(&self) -> &FirstSizes {
+        &self.0.first_sizes
     }
 
     pub(super) fn transaction_idle(&self) -> Duration {

@@ -1,7 +1,8 @@
 //! Looks at the plans of queries and at indexes for [`crate::sql::advice`]. Nothing is executed or changed; an index is tried
-//! as a hypothetical one if the database has the extension `hypopg`.
+//! as a hypothetical one if the database has the extension `hypopg`. Judging a plan is left to [`judge`].
 
-use std::collections::BTreeMap;
+mod judge;
+
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -13,22 +14,28 @@ use super::failures::Failed;
 use super::job::{Counters, Stop};
 use super::plan;
 use super::session::answered;
+use super::sizes::{self, FirstSizes, Sizes};
 use super::statement::Statement;
-use crate::dialect;
+use crate::clock;
+use crate::dialect::{self, Kind};
 use crate::sql::candidates::{Candidate, Columns, candidates};
 use crate::sql::error::Error;
-use crate::sql::examined::{Examined, Helpful, Index, Listed, Measure, Query, Tried};
+use crate::sql::examined::{Examined, Growing, Helpful, Index, Listed, Measure, Query, Tried};
 use crate::sql::limits::{MAX_QUIET_COST, MIN_INDEX_GAIN};
 use crate::sql::plan::PlanStep;
-use crate::sql::words::Words;
+use crate::sql::shapes::Example;
+use crate::sql::words::{Words, quoted};
+use crate::value::Value;
 
 /// The schema of the extension, if the database has it.
 const EXTENSION: &str = "SELECT quote_ident(n.nspname) FROM pg_extension AS e \
     JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'";
 
-/// How many rows the tables have, about.
-const TABLE_ROWS: &str = "SELECT c.relname, greatest(c.reltuples, 0)::bigint FROM pg_class AS c \
-    WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace";
+/// The foreign keys: the table that is referenced, and the first column that references it with its table.
+const REFERENCES: &str = "SELECT p.relname, t.relname, a.attname FROM pg_constraint AS c \
+    JOIN pg_class AS p ON p.oid = c.confrelid JOIN pg_class AS t ON t.oid = c.conrelid \
+    JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
+    WHERE c.contype = 'f' AND t.relnamespace = current_schema()::regnamespace";
 
 /// The indexes: name, table, parts, whether it is unique or partial, whether a foreign key begins with its first column, and its
 /// scans.
@@ -40,10 +47,6 @@ const INDEXES: &str = "SELECT i.relname, t.relname, \
     FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid JOIN pg_class AS t ON t.oid = x.indrelid \
     LEFT JOIN pg_stat_user_indexes AS s ON s.indexrelid = x.indexrelid \
     WHERE t.relnamespace = current_schema()::regnamespace AND x.indisvalid ORDER BY i.relname";
-
-/// What a step of a plan reads by an index costs: its pages, in the planner's units, and a few pages of the index.
-const ROW_BY_INDEX: u64 = 4;
-const INDEX_DESCENT: u64 = 8;
 
 impl Database {
     /// Looks at queries and at all indexes.
@@ -74,18 +77,23 @@ async fn examine(
     let connection = checkout.connection();
     let mut examiner = Examiner {
         columns: columns(&ready.known),
-        rows: BTreeMap::new(),
+        sizes: Sizes::new(),
+        first_sizes: database.first_sizes(),
+        references: Vec::new(),
         extension: None,
         known: &ready.known,
         connection,
         stop,
     };
     examiner.prepare().await.map_err(|failed| failed.error())?;
+    let mut indexes = examiner.indexes().await.map_err(|failed| failed.error())?;
     let mut tried = Vec::with_capacity(queries.len());
     for query in queries {
-        tried.push(examiner.query(query).await);
+        tried.push(match clock::now() < deadline {
+            true => examiner.query(query).await,
+            false => None,
+        });
     }
-    let mut indexes = examiner.indexes().await.map_err(|failed| failed.error())?;
     for index in &mut indexes {
         // The server counts its scans late.
         let named = [
@@ -114,7 +122,9 @@ fn columns(known: &Known) -> Columns {
 /// A connection on which plans are read.
 struct Examiner<'d> {
     columns: Columns,
-    rows: BTreeMap<String, u64>,
+    sizes: Sizes,
+    first_sizes: &'d FirstSizes,
+    references: Vec<Reference>,
     extension: Option<String>,
     known: &'d Known,
     connection: &'d mut Connection,
@@ -125,33 +135,82 @@ impl Examiner<'_> {
     async fn prepare(&mut self) -> Result<(), Failed> {
         let found = self.connection.texts(EXTENSION, &mut self.stop).await?;
         self.extension = found.into_iter().flatten().next();
-        let rows = self.connection.texts(TABLE_ROWS, &mut self.stop).await?;
-        let rows = rows.into_iter().filter_map(|row| {
-            let [name, rows] = <[String; 2]>::try_from(row).ok()?;
-            Some((name, rows.parse().ok()?))
-        });
-        self.rows = rows.collect();
+        self.sizes = sizes::read(self.connection, &mut self.stop).await?;
+        let found = self.connection.texts(REFERENCES, &mut self.stop).await?;
+        self.references = found.into_iter().filter_map(Reference::read).collect();
         Ok(())
     }
 
     /// A query's plan, and the index that helps it most. `None` if it has no plan.
     async fn query(&mut self, query: &Query) -> Option<Tried> {
-        let steps = self.plan(query).await?;
-        let before = cost(&steps)?;
-        let index = match query.is_costly && before > MAX_QUIET_COST {
-            true => self.index(query, &steps, before).await,
+        let steps = self.plan(&query.example).await?;
+        let index = match query.is_costly {
+            true => self.helpful(query, &steps).await,
             false => None,
         };
+        let growing = self.growing(&steps);
         // The lines between have conditions, and in them values of users.
         let shown = steps
             .into_iter()
             .filter(|step| step.text.contains("(cost="));
         let plan = shown.map(|step| step.text).collect();
-        Some(Tried { plan, index })
+        Some(Tried {
+            plan,
+            index,
+            growing,
+        })
     }
 
-    async fn plan(&mut self, query: &Query) -> Option<Vec<PlanStep>> {
-        let example = &query.example;
+    /// An index for the query, or for the tables whose rows the server looks for when one of a deleted row is referenced. The
+    /// plan does not tell that.
+    async fn helpful(&mut self, query: &Query, steps: &[PlanStep]) -> Option<Helpful> {
+        let returned = Some(query.returned);
+        if let Some(index) = self.index(&query.example, steps, returned).await {
+            return Some(index);
+        }
+        for example in self.looked_for(&query.example.sql) {
+            let steps = self.plan(&example).await?;
+            if let Some(index) = self.index(&example, &steps, None).await {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// What the server asks to delete rows of a table that others reference.
+    fn looked_for(&self, sql: &str) -> Vec<Example> {
+        let words = Words::of(sql);
+        let is_table = |name: &str| {
+            let mut known = self.columns.keys();
+            known
+                .find(|known| known.eq_ignore_ascii_case(name))
+                .cloned()
+        };
+        let tables = words.tables(is_table);
+        let deleted = tables.first().filter(|_| words.verb() == "DELETE");
+        let references = self.references.iter();
+        let references = references.filter(|it| deleted.is_some_and(|(name, _)| it.to == *name));
+        let examples = references.filter_map(|reference| {
+            let columns = self.known.schema.columns(&reference.table)?;
+            let mut columns = columns.iter();
+            let (_, kind) = columns.find(|(name, _)| *name == reference.column)?;
+            Some(reference.example(*kind))
+        });
+        examples.collect()
+    }
+
+    /// A table that the plan reads from one end to the other, and that has grown.
+    fn growing(&self, steps: &[PlanStep]) -> Option<Growing> {
+        let mut tables = judge::whole_tables(steps);
+        tables.find_map(|table| {
+            let (first, now) = (self.first_sizes.of(table)?, *self.sizes.get(table)?);
+            let first = first.rows_before(now);
+            let now = now.rows;
+            (first < now).then_some(Growing { first, now })
+        })
+    }
+
+    async fn plan(&mut self, example: &Example) -> Option<Vec<PlanStep>> {
         let translation = self
             .known
             .translate(&example.sql, &example.parameters)
@@ -165,18 +224,33 @@ impl Examiner<'_> {
         steps.ok()
     }
 
-    async fn index(&mut self, query: &Query, steps: &[PlanStep], before: u64) -> Option<Helpful> {
-        let all = candidates(&Words::of(&query.example.sql), &self.columns);
-        let (candidate, after, measure) = match self.extension.clone() {
-            Some(extension) => {
-                let (candidate, after) = self.hypothetical(query, all, &extension).await?;
-                (candidate, after, Measure::Planned)
-            }
+    /// The index that helps a statement most, with the rows that it returned, if that is known.
+    async fn index(
+        &mut self,
+        example: &Example,
+        steps: &[PlanStep],
+        returned: Option<u64>,
+    ) -> Option<Helpful> {
+        let before = judge::cost(steps).filter(|before| *before > MAX_QUIET_COST)?;
+        let all = candidates(&Words::of(&example.sql), &self.columns);
+        // The server does not know how many rows an expression selects. The calls have shown it.
+        let least = returned.and_then(|returned| judge::by_index(steps, returned));
+        let planned = match self.extension.clone() {
+            Some(extension) => self.hypothetical(example, &all, &extension).await,
+            None => None,
+        };
+        let (candidate, after, measure) = match planned {
+            Some((candidate, after)) => (candidate, after, Measure::Planned),
             None => {
-                let (candidate, after) = judged(&all, steps, &self.rows, before)?;
+                // The extension does not match expressions.
+                let is_open =
+                    |candidate: &&Candidate| self.extension.is_none() || candidate.has_expression();
+                let open: Vec<_> = all.iter().filter(is_open).cloned().collect();
+                let (candidate, after) = judge::index(&open, steps, &self.sizes, before)?;
                 (candidate, after, Measure::Judged)
             }
         };
+        let after = least.map_or(after, |least| after.min(least));
         (before >= after.saturating_mul(MIN_INDEX_GAIN)).then(|| Helpful {
             statement: candidate.statement(),
             before,
@@ -188,35 +262,42 @@ impl Examiner<'_> {
     /// Has the server plan with each candidate as if it were there. The best one that is used, and the cost.
     async fn hypothetical(
         &mut self,
-        query: &Query,
-        all: Vec<Candidate>,
+        example: &Example,
+        all: &[Candidate],
         extension: &str,
     ) -> Option<(Candidate, u64)> {
         let mut best: Option<(Candidate, u64)> = None;
         for candidate in all {
-            let made = dialect::translate(&candidate.statement(), &self.known.schema, &[]);
-            let Some(text) = made.ok().and_then(|made| made.texts.into_iter().next()) else {
-                continue;
-            };
-            let text = text.replace('\'', "''");
-            let make = format!("SELECT {extension}.hypopg_create_index('{text}')");
-            let is_made = self.connection.texts(&make, &mut self.stop).await.is_ok();
-            let steps = match is_made {
-                true => self.plan(query).await,
-                false => None,
-            };
-            let reset = format!("SELECT {extension}.hypopg_reset()");
-            self.connection.texts(&reset, &mut self.stop).await.ok()?;
-            let Some(steps) = steps else { continue };
-            let is_used = steps.iter().any(|step| step.text.contains(">btree_"));
-            let Some(after) = cost(&steps).filter(|_| is_used) else {
+            let Some(after) = self.supposing(example, candidate, extension).await else {
                 continue;
             };
             if best.as_ref().is_none_or(|(_, least)| after < *least) {
-                best = Some((candidate, after));
+                best = Some((candidate.clone(), after));
             }
         }
         best
+    }
+
+    /// The cost with an index that the server takes for real, if it would use it.
+    async fn supposing(
+        &mut self,
+        example: &Example,
+        candidate: &Candidate,
+        extension: &str,
+    ) -> Option<u64> {
+        let made = dialect::translate(&candidate.statement(), &self.known.schema, &[]).ok()?;
+        let text = made.texts.into_iter().next()?.replace('\'', "''");
+        let make = format!("SELECT {extension}.hypopg_create_index('{text}')");
+        let is_made = self.connection.texts(&make, &mut self.stop).await.is_ok();
+        let steps = match is_made {
+            true => self.plan(example).await,
+            false => None,
+        };
+        let reset = format!("SELECT {extension}.hypopg_reset()");
+        self.connection.texts(&reset, &mut self.stop).await.ok()?;
+        let steps = steps?;
+        let is_used = steps.iter().any(|step| step.text.contains(">btree_"));
+        judge::cost(&steps).filter(|_| is_used)
     }
 
     async fn indexes(&mut self) -> Result<Vec<Index>, Failed> {
@@ -233,53 +314,6 @@ impl Examiner<'_> {
     }
 }
 
-/// The total cost of a plan.
-fn cost(steps: &[PlanStep]) -> Option<u64> {
-    number(&steps.first()?.text, "..")
-}
-
-/// The whole number after `before` in the line of a step.
-fn number(line: &str, before: &str) -> Option<u64> {
-    let (_, rest) = line.rsplit_once("(cost=")?;
-    let (_, rest) = rest.split_once(before)?;
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
-}
-
-/// The candidate for a table that the plan reads as a whole although few of its rows pass the filter, and the cost that
-/// follows.
-fn judged(
-    all: &[Candidate],
-    steps: &[PlanStep],
-    rows: &BTreeMap<String, u64>,
-    total: u64,
-) -> Option<(Candidate, u64)> {
-    let filters = steps.iter().zip(steps.iter().skip(1));
-    let scans = filters.filter_map(|(scan, filter)| {
-        let table = scan
-            .text
-            .split_once("Seq Scan on ")?
-            .1
-            .split_whitespace()
-            .next()?;
-        let filter = filter.text.strip_prefix("Filter: ")?;
-        let (kept, costs) = (number(&scan.text, "rows=")?, number(&scan.text, "..")?);
-        let is_choosy = rows
-            .get(table)
-            .is_some_and(|all| *all >= kept.saturating_mul(MIN_INDEX_GAIN));
-        let fitting = all.iter().filter(|candidate| {
-            let is_filtered = |part: &String| filter.contains(part.trim_matches('"'));
-            candidate.table == table && candidate.parts.iter().all(is_filtered)
-        });
-        let best = fitting
-            .filter(|_| is_choosy)
-            .max_by_key(|candidate| candidate.parts.len())?;
-        let after = total.saturating_sub(costs) + INDEX_DESCENT + kept * ROW_BY_INDEX;
-        Some((best.clone(), after))
-    });
-    scans.min_by_key(|(_, after)| *after)
-}
-
 /// An index as the server lists it, and whether it is used.
 fn listed(row: Vec<String>) -> Option<(Listed, bool)> {
     let row: [String; 7] = row.try_into().ok()?;
@@ -294,33 +328,31 @@ fn listed(row: Vec<String>) -> Option<(Listed, bool)> {
     Some((index, foreign == "t" || scans != "0"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A column that references a table.
+struct Reference {
+    to: String,
+    table: String,
+    column: String,
+}
 
-    fn steps(lines: &[&str]) -> Vec<PlanStep> {
-        let step = |text: &&str| PlanStep {
-            depth: 0,
-            text: (*text).to_owned(),
-        };
-        lines.iter().map(step).collect()
+impl Reference {
+    fn read(row: Vec<String>) -> Option<Self> {
+        let [to, table, column] = row.try_into().ok()?;
+        Some(Self { to, table, column })
     }
 
-    #[test]
-    fn a_scan_that_keeps_few_rows_is_judged() {
-        let plan = steps(&[
-            "Seq Scan on orders  (cost=0.00..1888.00 rows=10 width=30)",
-            "Filter: (customer_id = $1)",
-        ]);
-        assert_eq!(cost(&plan), Some(1_888));
-        let candidate = |part: &str| Candidate {
-            table: "orders".to_owned(),
-            parts: vec![part.to_owned()],
+    /// A statement that looks for the rows that reference one.
+    fn example(&self, kind: Option<Kind>) -> Example {
+        let (table, column) = (quoted(&self.table), quoted(&self.column));
+        let value = match kind {
+            Some(Kind::Text) => Value::Text(String::new()),
+            Some(Kind::Real) => Value::Real(0.0),
+            Some(Kind::Blob) => Value::Blob(Vec::new()),
+            _ => Value::Integer(0),
         };
-        let all = [candidate("made_at"), candidate("customer_id")];
-        let rows = |count| BTreeMap::from([("orders".to_owned(), count)]);
-        let found = judged(&all, &plan, &rows(100_000), 1_888);
-        assert_eq!(found, Some((candidate("customer_id"), 48)));
-        assert_eq!(judged(&all, &plan, &rows(20), 1_888), None);
+        Example {
+            sql: format!("SELECT 1 FROM {table} WHERE {column} = ?").into(),
+            parameters: vec![value],
+        }
     }
 }

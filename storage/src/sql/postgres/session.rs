@@ -95,6 +95,11 @@ impl Session {
         }
     }
 
+    /// Notes the sizes of the tables, if this is the first time.
+    pub(crate) fn note_sizes(&self) {
+        self.database.note_sizes();
+    }
+
     /// The plan of a statement, outside of the transaction that may be open.
     pub(crate) async fn explain(
         &self,

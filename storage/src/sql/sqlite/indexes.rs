@@ -81,7 +81,10 @@ fn tried(copy: &Copy, query: &Query) -> Option<Tried> {
     let example = &query.example;
     if !query.is_costly {
         let plan = copy.plan(example).ok()?;
-        return Some(Tried { plan, index: None });
+        return Some(Tried {
+            plan,
+            ..Tried::default()
+        });
     }
     let before = copy.cost(example).ok()?;
     let words = Words::of(&example.sql);
@@ -91,7 +94,11 @@ fn tried(copy: &Copy, query: &Query) -> Option<Tried> {
         best(copy, &delete, &copy.cost(&delete).ok()?, candidates)
     });
     let plan = before.plan;
-    Some(Tried { plan, index })
+    Some(Tried {
+        plan,
+        index,
+        growing: None,
+    })
 }
 
 fn best(

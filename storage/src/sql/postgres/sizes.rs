@@ -1,0 +1,138 @@
+//! The sizes of the tables when a function first asked, and later. So a table that grows can be told from one that is large.
+//!
+//! A table grows if both its pages and the rows that the server has counted say so: pages alone also grow with each change of a
+//! row until the server's upkeep, and the server counts rows some seconds late.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::connection::Connection;
+use super::database::Database;
+use super::failures::Failed;
+use super::job::Stop;
+use crate::clock;
+use crate::sql::limits::MAX_REPLY_WAIT;
+
+/// Each table: its pages now, its rows by the last upkeep and by the pages since then, and the rows that were inserted and not
+/// deleted since the server counts.
+const SIZES: &str = "SELECT c.relname, s.pages, \
+    CASE WHEN c.relpages > 0 AND c.reltuples > 0 THEN (c.reltuples / c.relpages * s.pages)::bigint ELSE 0 END, \
+    pg_stat_get_tuples_inserted(c.oid) - pg_stat_get_tuples_deleted(c.oid) \
+    FROM pg_class AS c, LATERAL (SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint AS pages) AS s \
+    WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace";
+
+/// The tables, by name.
+pub(super) type Sizes = BTreeMap<String, Size>;
+
+/// The size of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) pages: u64,
+    /// An estimate; 0 if the server has none.
+    pub(super) rows: u64,
+    /// Since the server counts.
+    pub(super) inserted: i64,
+}
+
+impl Size {
+    /// The rows when the table had another size, which was `self`, judged by how many it has now.
+    pub(super) fn rows_before(self, now: Self) -> u64 {
+        let by_pages = now.rows * self.pages.min(now.pages) / now.pages.max(1);
+        let counted = u64::try_from(now.inserted.saturating_sub(self.inserted)).unwrap_or(0);
+        by_pages.max(now.rows.saturating_sub(counted))
+    }
+}
+
+/// The sizes when a function first asked.
+#[derive(Debug, Default)]
+pub(super) struct FirstSizes(Mutex<State>);
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Unknown,
+    Asked,
+    Known(Sizes),
+}
+
+impl FirstSizes {
+    pub(super) fn of(&self, table: &str) -> Option<Size> {
+        match &*self.state() {
+            State::Known(sizes) => sizes.get(table).copied(),
+            State::Unknown | State::Asked => None,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Database {
+    /// Notes the sizes of the tables, the first time that a function asks. Nobody waits for that.
+    pub(super) fn note_sizes(&self) {
+        {
+            let mut state = self.first_sizes().state();
+            if !matches!(*state, State::Unknown) {
+                return;
+            }
+            *state = State::Asked;
+        }
+        let database = self.clone();
+        self.spawn(async move {
+            let mut stop = Stop::at(clock::now() + MAX_REPLY_WAIT);
+            let ready = database.ready("SELECT 1", &[], &mut stop).await;
+            let checkout = ready.ok().and_then(|ready| ready.checkout);
+            let sizes = match checkout {
+                Some(mut checkout) => read(checkout.connection(), &mut stop).await.ok(),
+                None => None,
+            };
+            *database.first_sizes().state() = sizes.map_or(State::Unknown, State::Known);
+        });
+    }
+}
+
+pub(super) async fn read(
+    connection: &mut Connection,
+    stop: &mut Stop<'_>,
+) -> Result<Sizes, Failed> {
+    let rows = connection.texts(SIZES, stop).await?;
+    let sizes = rows.into_iter().filter_map(|row| {
+        let [name, pages, rows, inserted] = <[String; 4]>::try_from(row).ok()?;
+        let size = Size {
+            pages: pages.parse().ok()?,
+            rows: rows.parse().ok()?,
+            inserted: inserted.parse().ok()?,
+        };
+        Some((name, size))
+    });
+    Ok(sizes.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(first: (u64, i64), now: (u64, u64, i64), expected: u64) {
+        let size = |(pages, rows, inserted)| Size {
+            pages,
+            rows,
+            inserted,
+        };
+        let first = size((first.0, 0, first.1));
+        assert_eq!(first.rows_before(size(now)), expected);
+    }
+
+    #[test]
+    fn pages_and_counts_must_both_have_grown() {
+        check((10, 1_000), (20, 2_000, 2_000), 1_000);
+        // Changed rows leave old versions behind.
+        check((10, 1_000), (20, 2_000, 1_000), 2_000);
+        // The server counts rows late that were there at first.
+        check((20, 0), (20, 2_000, 2_000), 2_000);
+        check((0, 0), (20, 2_000, 2_000), 0);
+        check((30, 3_000), (20, 2_000, 2_000), 2_000);
+        check((0, 0), (0, 0, 0), 0);
+    }
+}
