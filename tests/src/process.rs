@@ -195,6 +195,20 @@ impl Process {
         prlimit(Some(self.pid()), Resource::Fsize, limit).expect("one's own child can be limited");
     }
 
+    /// The memory that it holds, in bytes.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
+        let status = std::fs::read_to_string(path).expect("the process runs");
+        let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = held.and_then(|held| held.trim().strip_suffix(" kB"));
+        let kibibytes = kibibytes.and_then(|number| number.parse::<u64>().ok());
+        kibibytes.expect("Linux says how much memory it holds") * 1_024
+    }
+
     /// Waits for its end and for the last of its output.
     ///
     /// # Panics

@@ -14,14 +14,25 @@ pub(crate) struct Answer {
     rows: Vec<Vec<Value>>,
     /// The number of changed rows.
     changes: u64,
+    /// Whether the statement is about tables and not about rows.
+    #[serde(skip)]
+    is_definition: bool,
 }
 
+/// The first words of statements that change no rows.
+const DEFINITIONS: [&str; 7] = [
+    "CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX", "VACUUM", "PRAGMA",
+];
+
 impl Answer {
-    pub(crate) fn new(Rows { columns, rows }: Rows, changes: u64) -> Self {
+    pub(crate) fn new(statement: &str, Rows { columns, rows }: Rows, changes: u64) -> Self {
+        let first = statement.split_whitespace().next().unwrap_or_default();
+        let mut definitions = DEFINITIONS.iter();
         Self {
             columns,
             rows,
             changes,
+            is_definition: definitions.any(|word| word.eq_ignore_ascii_case(first)),
         }
     }
 }
@@ -76,6 +87,9 @@ fn one_line(text: &str) -> String {
 
 impl fmt::Display for Answer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.columns.is_empty() && self.is_definition {
+            return formatter.write_str("done");
+        }
         if self.columns.is_empty() {
             return write!(
                 formatter,
@@ -252,7 +266,7 @@ mod tests {
                 vec![Value::Real(f64::NEG_INFINITY), Value::Text(String::new())],
             ],
         };
-        Answer::new(rows, 0)
+        Answer::new("SELECT", rows, 0)
     }
 
     #[test]
@@ -275,8 +289,13 @@ mod tests {
 
     #[test]
     fn a_change_says_how_many_rows_it_changed() {
-        for (changes, text) in [(0, "0 rows changed"), (1, "1 row changed")] {
-            assert_eq!(Answer::new(Rows::default(), changes).to_string(), text);
+        for (statement, changes, text) in [
+            ("UPDATE t SET a = 1", 0, "0 rows changed"),
+            ("DELETE FROM t", 1, "1 row changed"),
+            ("create index i ON t (a)", 0, "done"),
+        ] {
+            let answer = Answer::new(statement, Rows::default(), changes);
+            assert_eq!(answer.to_string(), text);
         }
     }
 }

@@ -18,8 +18,11 @@ pub(crate) fn run(arguments: &CheckArguments, console: Console) -> Result<(), Co
     let is_portable = arguments.portable || arguments.from_admin.is_some();
     let found = crate::serving::check(&arguments.options(), is_portable);
     let mut faults = found.err().unwrap_or_default();
+    let mut queries = None;
     if let Some(address) = arguments.from_admin {
-        faults.0.extend(queries(address)?.0);
+        let (number, found) = portable(address)?;
+        queries = Some(number);
+        faults.0.extend(found.0);
     }
     faults.or(())?;
     let app = App::load(&arguments.manifest.from)?;
@@ -27,14 +30,20 @@ pub(crate) fn run(arguments: &CheckArguments, console: Console) -> Result<(), Co
         manifest: &app.manifest,
         components: app.components.len(),
         routes: app.routes().count(),
+        queries,
     });
     Ok(())
 }
 
-/// The queries of a server that are not portable.
-fn queries(address: SocketAddr) -> Result<Faults, CommandError> {
+/// The number of queries of a server, and those that are not portable.
+fn portable(address: SocketAddr) -> Result<(usize, Faults), CommandError> {
     let report: Report = admin::call(address, Request::get(SHAPES_PATH), Vec::new())?;
     let mut faults = Faults::default();
+    let shapes = report
+        .databases
+        .iter()
+        .map(|database| database.shapes.len());
+    let number = shapes.sum();
     for database in report.databases {
         for shape in database.shapes {
             let Some(found) = shape.not_portable else {
@@ -48,5 +57,5 @@ fn queries(address: SocketAddr) -> Result<Faults, CommandError> {
             faults.0.push(Fault::new(name, reason));
         }
     }
-    Ok(faults)
+    Ok((number, faults))
 }

@@ -60,6 +60,9 @@ pub(crate) enum Event<'e> {
         manifest: &'e Path,
         components: usize,
         routes: usize,
+        /// The queries of a server, if they were asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        queries: Option<usize>,
     },
     /// Stored responses were purged.
     Purged(&'e Purged),
@@ -166,7 +169,8 @@ impl fmt::Display for Event<'_> {
                 manifest,
                 components,
                 routes,
-            } => fine(formatter, manifest, *components, *routes),
+                queries,
+            } => fine(formatter, manifest, *components, *routes, *queries),
             Self::Purged(purge) => purged(formatter, purge),
             Self::CacheStatistics(statistics) => statistics.fmt(formatter),
             Self::Migrated(migrated) => migrated.fmt(formatter),
@@ -258,11 +262,17 @@ fn fine(
     manifest: &Path,
     components: usize,
     routes: usize,
+    queries: Option<usize>,
 ) -> fmt::Result {
     let manifest = manifest.display();
     let components = count(components as u64, "component");
     let routes = count(routes as u64, "route");
-    write!(formatter, "{manifest} is fine: {components}, {routes}")
+    write!(formatter, "{manifest} is fine: {components}, {routes}")?;
+    match queries {
+        Some(1) => formatter.write_str(", 1 query"),
+        Some(number) => write!(formatter, ", {number} queries"),
+        None => Ok(()),
+    }
 }
 
 fn purged(formatter: &mut fmt::Formatter<'_>, Purged { purged, detail }: &Purged) -> fmt::Result {

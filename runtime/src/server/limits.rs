@@ -24,8 +24,12 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Its users are a scraper, a probe and a person or two.
 pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 
-/// How long an answer about queries may take to work out. It tries indexes, and answers with what it has found by then.
+/// How long somebody who asks about queries waits. One answer is worked out at a time, and those who wait for the next one share
+/// it, so nobody waits for more than two.
 pub const ADVICE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How long an answer about queries may take to work out. It tries indexes, and gives what it has found by then.
+pub const MAX_ADVICE_WORK: Duration = Duration::from_secs(4);
 
 /// Content of a request to the admin listener, in bytes: a line that says what to purge.
 pub const MAX_ADMIN_CONTENT_BYTES: usize = 64 * 1024;

@@ -67,6 +67,7 @@ fn fine_counts_components_and_routes() {
         manifest: Path::new("spin.toml"),
         components: 2,
         routes: 1,
+        queries: None,
     };
     check(
         &event,

@@ -55,7 +55,7 @@ async fn execute(
         let help = "give one statement that is complete by itself";
         return Err(CommandError::argument(NAME, reason.help(help)));
     }
-    Ok(Answer::new(rows, session.changes()))
+    Ok(Answer::new(text, rows, session.changes()))
 }
 
 async fn explain(
