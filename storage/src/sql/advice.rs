@@ -62,6 +62,7 @@ impl Database {
             }
         }
         let mut findings = judged::findings(&observed, self.facts());
+        findings.extend(unread::findings(&observed, &findings));
         let asked: Vec<_> = asked.iter().map(|(at, _)| &observed.shapes[*at]).collect();
         let is_complete = observed.evicted.shapes == 0 && asked.len() == planned(&observed).count();
         findings.extend(indexes::findings(&observed, &asked, &examined, is_complete));

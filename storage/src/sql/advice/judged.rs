@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{repeated, unread};
+use super::repeated;
 use crate::sql::finding::{Finding, FindingKind, Mend};
 use crate::sql::limits::{
     MAX_QUIET_REPEATS, MAX_QUIET_ROWS, MAX_QUIET_TRANSACTION, MAX_QUIET_WAIT, MIN_JUDGED_CALLS,
@@ -24,8 +24,7 @@ pub(super) fn findings(observed: &Observed, facts: Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     for shape in &observed.shapes {
         found.extend(repeated_query(shape));
-        // A page at a time is also less to leave unread.
-        found.extend(no_limit(shape).or_else(|| unread::results(shape)));
+        found.extend(no_limit(shape));
     }
     found.extend(long_transactions(observed, facts));
     found.extend(queue(observed, facts));

@@ -4,10 +4,18 @@
 use super::judged::place_of;
 use crate::sql::finding::{Finding, FindingKind, Mend};
 use crate::sql::limits::{MAX_QUIET_UNREAD_ROWS, MIN_JUDGED_CALLS, MIN_UNREAD_SHARE};
-use crate::sql::shapes::ShapeStatistics;
+use crate::sql::shapes::{Observed, ShapeStatistics};
 
-pub(super) fn results(shape: &ShapeStatistics) -> Option<Finding> {
-    rows(shape).or_else(|| bytes(shape))
+/// `known` are the findings about queries without limit: a page at a time is also less to leave unread.
+pub(super) fn findings(observed: &Observed, known: &[Finding]) -> Vec<Finding> {
+    let is_known = |shape: &&ShapeStatistics| {
+        let mut known = known.iter();
+        known.any(|it| it.kind == FindingKind::NoLimit && *it.subject == *shape.text)
+    };
+    let shapes = observed.shapes.iter().filter(|shape| !is_known(shape));
+    shapes
+        .filter_map(|shape| rows(shape).or_else(|| bytes(shape)))
+        .collect()
 }
 
 /// The function took the rows as a stream, and left most of them.

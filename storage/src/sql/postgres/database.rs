@@ -12,12 +12,13 @@ use super::failures::Failed;
 use super::job::Stop;
 use super::open::{self, Opened};
 use super::pool::{Checkout, Pool};
-use super::sizes::FirstSizes;
+use super::sizes::{self, FirstSizes};
 use super::statement::needs_connection;
 use super::tls::Connector;
 use super::translations::Translation;
 use crate::clock;
 use crate::sql::error::Error;
+use crate::sql::limits::MAX_REPLY_WAIT;
 use crate::sql::open::{OpenError, PostgresOptions};
 use crate::sql::statistics::Statistics;
 use crate::value::Value;
@@ -118,6 +119,24 @@ impl Database {
 
     pub(super) fn first_sizes(&self) -> &FirstSizes {
         &self.0.first_sizes
+    }
+
+    /// Notes the sizes of the tables, the first time that a function asks. Nobody waits for that.
+    pub(super) fn note_sizes(&self) {
+        if !self.first_sizes().begin() {
+            return;
+        }
+        let database = self.clone();
+        self.spawn(async move {
+            let mut stop = Stop::at(clock::now() + MAX_REPLY_WAIT);
+            let ready = database.ready("SELECT 1", &[], &mut stop).await;
+            let checkout = ready.ok().and_then(|ready| ready.checkout);
+            let sizes = match checkout {
+                Some(mut checkout) => sizes::read(checkout.connection(), &mut stop).await.ok(),
+                None => None,
+            };
+            database.first_sizes().end(sizes);
+        });
     }
 
     pub(super) fn transaction_idle(&self) -> Duration {

@@ -7,11 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::connection::Connection;
-use super::database::Database;
 use super::failures::Failed;
 use super::job::Stop;
-use crate::clock;
-use crate::sql::limits::MAX_REPLY_WAIT;
 
 /// Each table: its pages now, its rows by the last upkeep and by the pages since then, and the rows that were inserted and not
 /// deleted since the server counts.
@@ -63,32 +60,23 @@ impl FirstSizes {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Database {
-    /// Notes the sizes of the tables, the first time that a function asks. Nobody waits for that.
-    pub(super) fn note_sizes(&self) {
-        {
-            let mut state = self.first_sizes().state();
-            if !matches!(*state, State::Unknown) {
-                return;
-            }
+    /// Whether they have to be read. Who is told so reads them, and the next one is not.
+    pub(super) fn begin(&self) -> bool {
+        let mut state = self.state();
+        let is_first = matches!(*state, State::Unknown);
+        if is_first {
             *state = State::Asked;
         }
-        let database = self.clone();
-        self.spawn(async move {
-            let mut stop = Stop::at(clock::now() + MAX_REPLY_WAIT);
-            let ready = database.ready("SELECT 1", &[], &mut stop).await;
-            let checkout = ready.ok().and_then(|ready| ready.checkout);
-            let sizes = match checkout {
-                Some(mut checkout) => read(checkout.connection(), &mut stop).await.ok(),
-                None => None,
-            };
-            *database.first_sizes().state() = sizes.map_or(State::Unknown, State::Known);
-        });
+        is_first
+    }
+
+    /// Notes what was read. If it could not be read, the next one is told to.
+    pub(super) fn end(&self, sizes: Option<Sizes>) {
+        *self.state() = sizes.map_or(State::Unknown, State::Known);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
