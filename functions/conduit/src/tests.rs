@@ -11,4 +11,5 @@ mod lists;
 mod migrations;
 mod profiles;
 mod queries;
+mod statements;
 mod users;

@@ -62,3 +62,20 @@ pub(crate) const TABLES: [&str; 9] = [
     "slugs",
     "article_counts",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All statements of conduit, each on a line. A test of conduit keeps the list complete.
+    const LISTED: &str = include_str!("../../../../functions/conduit/statements.sql");
+
+    #[test]
+    fn statements_are_those_of_conduit() {
+        for text in [PAGE, ARTICLE, NEXT_ID, INSERT, AUTHOR] {
+            let in_one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let is_listed = LISTED.lines().any(|listed| listed == in_one_line);
+            assert!(is_listed, "conduit has no such statement: {in_one_line}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ fn is_bounded_scan(statement: &str, step: &str) -> bool {
 
 /// Calls every endpoint once and gives the statements that were run.
 #[expect(clippy::too_many_lines, reason = "a call for each statement")]
-fn every_statement() -> (Api, BTreeSet<String>) {
+pub(super) fn every_statement() -> (Api, BTreeSet<String>) {
     let api = Api::new();
     // The first request applies the migrations, which read whole tables.
     assert_eq!(api.get("/tags", "").status, 200);

@@ -1,9 +1,12 @@
-//! All that conduit asks, on both engines: its migrations, and the statements of its files as they are built there.
+//! All that conduit asks, on both engines: its migrations, and copies of its statements, which its list must have.
 
 use std::path::Path;
 
 use super::engines::{Engines, Outcome};
 use crate::sql::Value;
+
+/// All statements of conduit, each on a line. A test of conduit keeps the list complete.
+const LISTED: &str = include_str!("../../../../functions/conduit/statements.sql");
 
 /// The statements of a migration file, each by itself.
 fn statements(file: &str) -> Vec<String> {
@@ -27,11 +30,11 @@ fn migrate(engines: &mut Engines) {
     files.sort();
     for (number, file) in (1..).zip(&files) {
         for statement in statements(&std::fs::read_to_string(file).unwrap()) {
-            same(engines, &statement, &[]);
+            both(engines, &statement, &[]);
         }
         if number == 2 {
             EARLIER.into_iter().for_each(|text| {
-                same(engines, text, &[]);
+                both(engines, text, &[]);
             });
         }
     }
@@ -51,7 +54,16 @@ const EARLIER: [&str; 7] = [
     "UPDATE totals SET amount = 2 WHERE name = 'articles'",
 ];
 
+/// Runs a statement of conduit.
 fn same(engines: &mut Engines, text: &str, values: &[Value]) -> Vec<Vec<Value>> {
+    let in_one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_listed = LISTED.lines().any(|listed| listed == in_one_line);
+    assert!(is_listed, "conduit has no such statement: {in_one_line}");
+    both(engines, text, values)
+}
+
+/// Runs a statement, which must have the same result on both engines.
+fn both(engines: &mut Engines, text: &str, values: &[Value]) -> Vec<Vec<Value>> {
     match engines.run(text, values, true) {
         Outcome::Same(answer) => answer.rows,
         other => panic!("{text}\n{other:?}"),
@@ -329,7 +341,8 @@ fn changes(run: &mut Engines) {
         ],
     );
     let warn = "INSERT INTO warnings (name, given_at) VALUES ('jwt_secret', ?1)
-        ON CONFLICT (name) DO UPDATE SET given_at = ?1 WHERE given_at <= ?2";
+        ON CONFLICT (name) DO UPDATE SET given_at = ?1 WHERE given_at <= ?2
+        RETURNING given_at";
     for (now, before) in [(100, 50), (200, 50), (200, 150)] {
         same(run, warn, &[Value::Integer(now), Value::Integer(before)]);
     }
@@ -371,6 +384,6 @@ fn changes(run: &mut Engines) {
         "article_counts",
         "warnings",
     ] {
-        same(run, &format!("SELECT * FROM {table} ORDER BY 1, 2"), &[]);
+        both(run, &format!("SELECT * FROM {table} ORDER BY 1, 2"), &[]);
     }
 }
