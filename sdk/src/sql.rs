@@ -132,6 +132,9 @@ macro_rules! values {
 }
 
 /// An open connection. A transaction belongs to a connection and ends with it.
+///
+/// The statements of a connection run one after the other. On Terrace and Spin, a function that has one connection open does nothing
+/// else meanwhile, which is faster than to go on. Open a second one to run statements at the same time.
 pub struct Connection(host::Connection);
 
 impl Connection {

@@ -1,5 +1,6 @@
 //! The WASI target: the interfaces of spin-sdk 7, which Terrace and Spin provide.
 
+mod blocking;
 mod http;
 mod kv;
 mod outbound;

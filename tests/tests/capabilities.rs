@@ -278,6 +278,49 @@ async fn an_endless_statement_ends_at_the_deadline() {
     }
 }
 
+/// The SDK, in an instance for one request and in one that is shared.
+fn portable(reuse: &str) -> App {
+    App::new()
+        .component("portable", guest("portable"))
+        .route("/...")
+        .grant("sqlite_databases = [\"default\"]")
+        .limit("timeout = \"3s\"")
+        .limit(reuse)
+}
+
+/// The SDK's calls may block the instance, but never while that keeps the holder of a lock from its COMMIT.
+#[tokio::test]
+async fn two_connections_in_one_instance_do_not_wait_for_each_other_in_vain() {
+    for reuse in ["reuse = { concurrent = 1 }", "reuse = { concurrent = 4 }"] {
+        let app = portable(reuse).start().await;
+        let create = json!({"sql": "CREATE TABLE t (n)"}).to_string();
+        app.post("/sql/default", create).await.expect(200);
+        let waiting = |_| app.post("/waiting/default/t", "");
+        for answer in terrace_tests::load::at_once(4, waiting).await {
+            answer.expect(200);
+        }
+        let count = json!({"sql": "SELECT count(*) FROM t"}).to_string();
+        let answer = app.post("/sql/default", count).await.expect(200).json();
+        assert_eq!(answer["rows"], json!([[{"integer": 8}]]), "{reuse}");
+    }
+}
+
+/// While such a call blocks the instance, its request still ends at its deadline.
+#[tokio::test]
+async fn an_endless_statement_of_the_sdk_ends_at_the_deadline() {
+    let app = portable("reuse = { concurrent = 1 }").start().await;
+    let endless =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+    let endless = json!({"sql": endless}).to_string();
+    for _ in 0..2 {
+        let answer = app.post("/sql/default", endless.clone()).await;
+        let status = answer.status;
+        assert!([500, 502, 504].contains(&status), "{status}");
+    }
+    let other = json!({"sql": "CREATE TABLE t (n)"}).to_string();
+    app.post("/sql/default", other).await.expect(200);
+}
+
 #[tokio::test]
 async fn sql_reaches_no_other_file() {
     for name in GUESTS {

@@ -14,6 +14,7 @@ use spin_sdk::wasip3::http::types::{self, ErrorCode, Fields};
 use spin_sdk::wasip3::http_compat::{BodyWriter, IncomingBody, IncomingMessage};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
+use super::blocking::Counted;
 use crate::{Body, BodyError, Handler, Request, Response};
 
 /// The prefix of fields that the host adds. Spin passes a client's fields on before its own, so only the last one of a name can
@@ -29,6 +30,7 @@ pub async fn serve<A>(
     request: types::Request,
     handler: impl Handler<A>,
 ) -> Result<types::Response, ErrorCode> {
+    let _counted = Counted::request();
     to_host(handler.answer(|| from_host(request)).await?)
 }
 

@@ -1,12 +1,13 @@
 //! Databases through `spin:sqlite@3.1.0`.
 //!
-//! It uses the asynchronous functions, although they need about three more host calls than the blocking `execute`. A blocking
-//! call stops all requests of the instance: a request that waits for the writer's lock would keep the holder of the lock from
-//! its COMMIT.
+//! A call blocks the instance if that harms nobody ([`super::blocking`]). An asynchronous call costs about three more host calls, and
+//! two turns of the host's loop: one until the rows have arrived, and one until they are known to be all.
 
-use spin_sdk::sqlite::{self, Error as HostError, RowResult, Value as HostValue};
+use spin_sdk::sqlite::wit::sqlite::{Connection as HostConnection, QueryResult, RowResult};
+use spin_sdk::sqlite::{Error as HostError, Value as HostValue};
 use spin_sdk::wasip3::wit_bindgen::{StreamReader, StreamResult};
 
+use super::blocking::{self, Counted};
 use crate::sql::{Error, Row, Rows, Value};
 
 /// The last words of Terrace about a conflict. The interface has no error of its own for it.
@@ -16,41 +17,56 @@ const CONFLICT: &str = "begin the transaction again";
 const ROWS_PER_READ: usize = 64;
 
 pub(crate) struct Connection {
-    connection: sqlite::Connection,
+    connection: HostConnection,
     label: String,
+    _counted: Counted,
 }
 
 impl Connection {
     pub(crate) async fn open(label: &str) -> Result<Self, Error> {
-        let connection = sqlite::Connection::open(label).await;
+        let counted = Counted::connection();
+        let connection = if blocking::is_allowed() {
+            HostConnection::open(label)
+        } else {
+            HostConnection::open_async(label.to_owned()).await
+        };
         Ok(Self {
             connection: connection.map_err(error(label))?,
             label: label.to_owned(),
+            _counted: counted,
         })
     }
 
     pub(crate) async fn execute(&self, text: &str, parameters: Vec<Value>) -> Result<Rows, Error> {
-        let parameters = parameters.into_iter().map(to_host);
-        let (columns, stream, finished) = self
-            .connection
-            .execute(text, parameters)
-            .await
-            .map_err(error(&self.label))?
-            .into_inner();
+        let parameters: Vec<_> = parameters.into_iter().map(to_host).collect();
+        let result = if blocking::is_allowed() {
+            self.connection.execute(text, &parameters)
+        } else {
+            self.execute_async(text, parameters).await
+        };
+        let QueryResult { columns, rows } = result.map_err(error(&self.label))?;
+        let row = |row: RowResult| Row::new(row.values.into_iter().map(from_host).collect());
+        Ok(Rows::new(columns, rows.into_iter().map(row).collect()))
+    }
+
+    async fn execute_async(
+        &self,
+        text: &str,
+        parameters: Vec<HostValue>,
+    ) -> Result<QueryResult, HostError> {
+        let execute = self.connection.execute_async(text.to_owned(), parameters);
+        let (columns, stream, finished) = execute.await?;
         let rows = read(stream).await;
-        finished.await.map_err(error(&self.label))?;
-        Ok(Rows::new(columns, rows))
+        finished.await?;
+        Ok(QueryResult { columns, rows })
     }
 }
 
-async fn read(mut stream: StreamReader<RowResult>) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
+async fn read(mut stream: StreamReader<RowResult>) -> Vec<RowResult> {
+    let mut rows = Vec::new();
     loop {
-        let (result, read) = stream.read(Vec::with_capacity(ROWS_PER_READ)).await;
-        rows.extend(
-            read.into_iter()
-                .map(|row| Row::new(row.values.into_iter().map(from_host).collect())),
-        );
+        let (result, mut read) = stream.read(Vec::with_capacity(ROWS_PER_READ)).await;
+        rows.append(&mut read);
         if !matches!(result, StreamResult::Complete(_)) {
             return rows;
         }

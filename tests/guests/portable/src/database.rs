@@ -17,13 +17,7 @@ pub(crate) async fn execute(label: &str, content: &[u8]) -> Result<Response, Err
 /// Runs a list of statements as one.
 pub(crate) async fn batch(label: &str, content: &[u8]) -> Result<Response, Error> {
     let asked: Vec<Json> = serde_json::from_slice(content)?;
-    let statements = asked.iter().map(|asked| {
-        let statement = Statement::new(text(asked).to_owned());
-        parameters(asked)
-            .into_iter()
-            .fold(statement, Statement::bind)
-    });
-    let statements: Vec<_> = statements.collect();
+    let statements: Vec<_> = asked.iter().map(statement).collect();
     let connection = Connection::open(label).await?;
     let all = connection.batch(&statements).await?;
     let told: Vec<_> = all.iter().map(told).collect::<Result<_, _>>()?;
@@ -40,8 +34,31 @@ pub(crate) async fn transaction(label: &str, table: &str) -> Result<Response, Er
     Ok("taken back".into_response())
 }
 
+/// Inserts a row on each of two connections. The second waits for the first, whose transaction is open.
+pub(crate) async fn waiting(label: &str, table: &str) -> Result<Response, Error> {
+    let insert = format!("INSERT INTO {table} VALUES (1)");
+    let first = Connection::open(label).await?;
+    let second = Connection::open(label).await?;
+    first.execute("BEGIN IMMEDIATE", []).await?;
+    let rest = async {
+        first.execute(&insert, []).await?;
+        first.execute("COMMIT", []).await
+    };
+    let (second, rest) = futures::join!(second.execute(&insert, []), rest);
+    second?;
+    rest?;
+    Ok("two rows".into_response())
+}
+
 fn text(asked: &Json) -> &str {
     asked["sql"].as_str().unwrap_or_default()
+}
+
+fn statement(asked: &Json) -> Statement {
+    let statement = Statement::new(text(asked).to_owned());
+    parameters(asked)
+        .into_iter()
+        .fold(statement, Statement::bind)
 }
 
 fn parameters(asked: &Json) -> Vec<Value> {

@@ -39,6 +39,7 @@ async fn answer(request: Request) -> Result<Response, Error> {
         ["kv", label, key] => value(&head.method, &Store::open(label).await?, key, body).await,
         ["sql", label] => database::execute(label, &body.read(MAX_CONTENT).await?).await,
         ["batch", label] => database::batch(label, &body.read(MAX_CONTENT).await?).await,
+        ["waiting", label, table] => database::waiting(label, table).await,
         ["transaction", label, table] => database::transaction(label, table).await,
         ["queue", name] => sent(name, body.read(MAX_CONTENT).await?).await,
         ["fetch"] => Ok(outbound::send(request_of(&body.read(MAX_CONTENT).await?)?).await?),
