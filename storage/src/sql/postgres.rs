@@ -14,6 +14,7 @@ mod driver;
 mod examine;
 mod failures;
 mod functions;
+mod guard;
 mod job;
 mod open;
 mod plan;

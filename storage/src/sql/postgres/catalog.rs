@@ -19,12 +19,17 @@ use crate::sql::error::Error;
 use crate::sql::limits::SCHEMA_LEASE;
 use crate::value::Value;
 
+/// The word in the definition of a constraint that is checked at the end of a transaction.
+const DEFERRED: &str = "DEFERRED";
+
 /// A version of the schema, with what was translated with it.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// The number of the last change.
     pub(super) version: i64,
     pub(super) schema: Schema,
+    /// Whether a `COMMIT` may find a constraint violated: those that are declared `DEFERRED` are not checked earlier.
+    pub(super) may_defer: bool,
     translations: Translations,
 }
 
@@ -56,6 +61,7 @@ impl Known {
         Ok(Self {
             version: number,
             schema,
+            may_defer: self.may_defer || text.to_ascii_uppercase().contains(DEFERRED),
             translations: Translations::default(),
         })
     }
@@ -179,6 +185,7 @@ async fn read(
         } else {
             known.schema.clone()
         },
+        may_defer: known.may_defer && !is_older,
         translations: Translations::default(),
     };
     for (at, row) in rows.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! An open transaction: a task that owns its connection, takes one statement after the other, and ends with the session.
 //!
-//! In SQLite a statement that fails leaves its transaction open; in Postgres it would end it. So each statement runs after a
-//! savepoint, which is sent together with the statement, and a statement that fails goes back to it.
+//! In SQLite a statement that fails leaves its transaction open; in Postgres it would end it. So each statement but the first runs
+//! after a savepoint ([`super::guard`]), which is sent together with the statement, and a statement that fails goes back to it.
 
 use std::mem;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use super::connection::Around;
 use super::database::Database;
 use super::definitions::{self, Change, Made};
 use super::failures::Failed;
+use super::guard::Guard;
 use super::job::{Counters, Job, Reply, State, Stop};
 use super::pool::Checkout;
 use super::statement::{BEGIN, BEGIN_CHANGE, Savepoint, Statement, misplaced, no_savepoint};
@@ -24,9 +25,6 @@ use crate::failure::EngineFailure;
 use crate::sql::error::Error;
 use crate::sql::limits::MAX_OUTCOME_WAIT;
 use crate::value::Rows;
-
-/// The savepoint before a statement. Those of guests have numbers at the server ([`name_of`]), so it is nobody else's.
-const GUARD: &str = "before_statement";
 
 /// Opens a transaction on a borrowed connection. `savepoint` is the first one, if that opened it.
 pub(super) fn open(database: &Database, checkout: Checkout, savepoint: Option<String>) -> State {
@@ -58,19 +56,6 @@ struct Open {
     known: Option<Arc<Known>>,
     /// The schema with this transaction's changes, if it made some.
     own: Option<Arc<Known>>,
-}
-
-/// Where the savepoint before the next statement is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Guard {
-    /// The server does not know of the transaction yet: that is sent with its first statement.
-    NotBegun,
-    /// Not set.
-    Missing,
-    /// Set, and nothing changed since.
-    Set,
-    /// Set before the last change.
-    Behind,
 }
 
 /// How a statement left the transaction.
@@ -241,7 +226,7 @@ impl Open {
         let connection = self.checkout.connection();
         let done = statement.run(around, translation, connection, stop).await?;
         let is_write = translation.translated.effect == Effect::Write;
-        self.guard = if is_write { Guard::Behind } else { Guard::Set };
+        self.guard = self.guard.after(is_write);
         let statistics = database.statistics();
         if is_write {
             statistics.writes.increment();
@@ -254,12 +239,7 @@ impl Open {
     /// The commands that set the savepoint before the next statement. `begin` opens the transaction.
     fn before(&mut self, begin: &str) -> String {
         self.checkout.connection().in_transaction = true;
-        match self.guard {
-            Guard::NotBegun => format!("{begin}; SAVEPOINT {GUARD}"),
-            Guard::Missing => format!("SAVEPOINT {GUARD}"),
-            Guard::Set => String::new(),
-            Guard::Behind => format!("RELEASE {GUARD}; SAVEPOINT {GUARD}"),
-        }
+        self.guard.before(begin)
     }
 
     /// Undoes a statement that failed.
@@ -268,10 +248,12 @@ impl Open {
             return Err(Outcome::lost(failed.error()));
         }
         let mut stop = Stop::at(clock::now() + MAX_OUTCOME_WAIT);
-        let back = format!("ROLLBACK TO {GUARD}");
-        match self.checkout.connection().command(&back, &mut stop).await {
+        let (back, guard) = self.guard.back();
+        let connection = self.checkout.connection();
+        match connection.command(&back, &mut stop).await {
             Ok(()) => {
-                self.guard = Guard::Set;
+                connection.in_transaction = guard != Guard::NotBegun;
+                self.guard = guard;
                 Ok(())
             }
             // The server ended the transaction.
@@ -300,7 +282,7 @@ impl Open {
                     Made::Own(known) => self.own = Some(known),
                     Made::Unchanged(known) => self.known = Some(known),
                 }
-                self.guard = Guard::Behind;
+                self.guard = self.guard.after(true);
                 Outcome::inside(Ok((Rows::default(), statement.counters)))
             }
             Err(error) => {
@@ -334,19 +316,27 @@ impl Open {
             )
         });
         // A constraint that is checked now must not end the transaction: in SQLite it stays open.
-        let before = self.before(BEGIN);
-        let text = format!("{before};SET CONSTRAINTS ALL IMMEDIATE; COMMIT");
+        let may_defer = self.own.as_ref().or(self.known.as_ref());
+        let may_defer = may_defer.is_none_or(|known| known.may_defer);
+        let text = if may_defer {
+            let before = self.before(BEGIN);
+            format!("{before};SET CONSTRAINTS ALL IMMEDIATE; COMMIT")
+        } else {
+            "COMMIT".to_owned()
+        };
         let asked = clock::now();
         match self.checkout.connection().command(&text, stop).await {
             Ok(()) => self.checkout.connection().in_transaction = false,
             Err(Failed::Lost(_)) => {
                 return Outcome::outside(Err(EngineFailure::OutcomeUnknown.into()));
             }
+            Err(failed) if may_defer && self.go_back(&failed).await.is_ok() => {
+                return Outcome::inside(Err(failed.error()));
+            }
             Err(failed) => {
-                return match self.go_back(&failed).await {
-                    Ok(()) => Outcome::inside(Err(failed.error())),
-                    Err(_) => Outcome::outside(Err(failed.error())),
-                };
+                // The server has ended the transaction, or has not begun to commit it.
+                self.roll_back().await;
+                return Outcome::outside(Err(failed.error()));
             }
         }
         if let Some(own) = self.own.take() {
@@ -420,11 +410,7 @@ impl Open {
 
     /// Runs a command on savepoints. The one before the last statement goes first, or it would enclose the guest's.
     async fn mark(&mut self, text: &str, stop: &mut Stop<'_>) -> Result<(), Failed> {
-        let before = match mem::replace(&mut self.guard, Guard::Missing) {
-            Guard::NotBegun => format!("{BEGIN}; "),
-            Guard::Missing => String::new(),
-            Guard::Set | Guard::Behind => format!("RELEASE {GUARD}; "),
-        };
+        let before = mem::replace(&mut self.guard, Guard::Missing).before_mark(BEGIN);
         let connection = self.checkout.connection();
         connection.in_transaction = true;
         connection.command(&format!("{before}{text}"), stop).await

@@ -9,6 +9,7 @@ on_each_engine! {
         rolled_back_transaction_leaves_nothing,
         savepoints_nest,
         failing_statement_leaves_the_transaction_open,
+        transaction_goes_on_if_its_first_statement_fails,
         commit_that_a_constraint_refuses_can_be_rolled_back,
         dropped_session_is_rolled_back_at_once,
         statement_dropped_inside_a_transaction_rolls_it_back,
@@ -98,6 +99,29 @@ async fn failing_statement_leaves_the_transaction_open(engine: Engine) {
     assert!(session.is_in_transaction());
     run(&mut session, "COMMIT").await.unwrap();
     assert_eq!(fixture.count().await, 1);
+}
+
+async fn transaction_goes_on_if_its_first_statement_fails(engine: Engine) {
+    let fixture = engine.with_items().await;
+    let mut session = fixture.database.session();
+    run(&mut session, "INSERT INTO item (name) VALUES ('taken')")
+        .await
+        .unwrap();
+    for (end, kept) in [("ROLLBACK", 1), ("COMMIT", 2)] {
+        let mut session = fixture.database.session();
+        run(&mut session, "BEGIN").await.unwrap();
+        for _ in 0..2 {
+            let again = run(&mut session, "INSERT INTO item (name) VALUES ('taken')").await;
+            assert!(matches!(again, Err(Error::Constraint { .. })), "{again:?}");
+            assert!(session.is_in_transaction());
+        }
+        run(&mut session, "INSERT INTO item (name) VALUES ('new')")
+            .await
+            .unwrap();
+        run(&mut session, end).await.unwrap();
+        assert!(!session.is_in_transaction());
+        assert_eq!(fixture.count().await, kept, "{end}");
+    }
 }
 
 async fn commit_that_a_constraint_refuses_can_be_rolled_back(engine: Engine) {

@@ -55,6 +55,35 @@ async fn transactions_leave_a_connection_for_other_statements() {
     run(&mut session, "BEGIN").await.unwrap();
 }
 
+/// Each of two transactions reads what the other changes, and only the second `COMMIT` finds that.
+#[tokio::test]
+async fn a_commit_that_others_are_in_the_way_of_keeps_its_connection() {
+    let fixture = with_connections(4);
+    let [mut first, mut second] = [0, 1].map(|_| fixture.database.session());
+    run(&mut first, "CREATE TABLE item (id INTEGER PRIMARY KEY)")
+        .await
+        .unwrap();
+    for round in 0..3 {
+        for session in [&mut first, &mut second] {
+            run(session, "BEGIN").await.unwrap();
+            assert_eq!(count(session).await, round);
+        }
+        let [one, other] = [round * 2, round * 2 + 1];
+        run(&mut first, &format!("INSERT INTO item VALUES ({one})"))
+            .await
+            .unwrap();
+        run(&mut second, &format!("INSERT INTO item VALUES ({other})"))
+            .await
+            .unwrap();
+        run(&mut first, "COMMIT").await.unwrap();
+        let late = run(&mut second, "COMMIT").await;
+        let conflict = Error::Engine(EngineFailure::SerializationFailure);
+        assert_eq!(late, Err(conflict));
+        assert!(!second.is_in_transaction());
+    }
+    assert_eq!(fixture.database.statistics().connections_closed.get(), 0);
+}
+
 #[tokio::test]
 async fn without_prepared_statements_all_kinds_come_back() {
     let server = Server::start();
