@@ -9,7 +9,7 @@ INSERT INTO article_counts (part, articles) SELECT article_id % 16, 1 FROM slugs
 INSERT INTO article_tags (tag, article_id) VALUES (?2, (SELECT article_id FROM slugs WHERE slug = ?1)), (?3, (SELECT article_id FROM slugs WHERE slug = ?1))
 INSERT INTO article_tags (tag, article_id) VALUES (?2, ?1)
 INSERT INTO articles (slug, title, description, body, tags, author_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
-INSERT INTO comments (article_id, id, author_id, body, created_at, updated_at) SELECT id, last_comment_id, ?1, ?3, ?4, ?4 FROM articles WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2) RETURNING id, created_at, updated_at, body, article_id
+INSERT INTO comments (article_id, id, author_id, body, created_at, updated_at) SELECT id, last_comment_id, ?1, ?3, ?4, ?4 FROM articles WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2) RETURNING id, created_at, updated_at, body, (SELECT username FROM users WHERE id = ?1) AS username, (SELECT bio FROM users WHERE id = ?1) AS bio, (SELECT image FROM users WHERE id = ?1) AS image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1) AS following, article_id
 INSERT INTO favorites (user_id, article_id) SELECT ?1, article_id FROM slugs WHERE slug = ?2 ON CONFLICT DO NOTHING
 INSERT INTO follows (follower_id, followed_id) SELECT ?1, id FROM users WHERE username = ?2 ON CONFLICT DO NOTHING
 INSERT INTO slugs (slug, article_id) VALUES (?1, last_insert_rowid())
@@ -36,7 +36,6 @@ SELECT id, username, email, bio, image, password_hash FROM users WHERE email = ?
 SELECT name FROM tags WHERE articles > 0 ORDER BY articles DESC, name DESC LIMIT ?1
 SELECT slugs.article_id, users.username FROM slugs JOIN users ON users.id = ?1 WHERE slugs.slug = ?2
 SELECT tags, username, slug FROM articles JOIN users ON users.id = author_id WHERE articles.id = ?1
-SELECT username, bio, image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1) FROM users WHERE id = ?1
 SELECT username, bio, image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id), id FROM users WHERE username = ?2
 UPDATE article_counts SET articles = articles - changes() WHERE part = ?1 % 16
 UPDATE articles SET favorites_count = favorites_count + 1 WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2) AND NOT EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id)

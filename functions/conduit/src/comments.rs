@@ -30,17 +30,15 @@ const NEXT_ID: &str = "
     UPDATE articles SET last_comment_id = last_comment_id + 1
     WHERE id = (SELECT article_id FROM slugs WHERE slug = ?1)";
 
-/// Behind [`NEXT_ID`].
+/// Behind [`NEXT_ID`]. Its author comes with it: `?1` is the viewer.
 const INSERT: &str = "
     INSERT INTO comments (article_id, id, author_id, body, created_at, updated_at)
     SELECT id, last_comment_id, ?1, ?3, ?4, ?4 FROM articles
     WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2)
-    RETURNING id, created_at, updated_at, body, article_id";
-
-/// The author of a new comment is its viewer.
-const AUTHOR: &str = "
-    SELECT username, bio, image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1)
-    FROM users WHERE id = ?1";
+    RETURNING id, created_at, updated_at, body,
+        (SELECT username FROM users WHERE id = ?1) AS username, (SELECT bio FROM users WHERE id = ?1) AS bio,
+        (SELECT image FROM users WHERE id = ?1) AS image,
+        EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1) AS following, article_id";
 
 const FIND: &str = "
     SELECT comments.author_id, slugs.article_id FROM slugs
@@ -136,19 +134,14 @@ pub(crate) async fn create(mut call: Call, slug: &str) -> Result<Response, Failu
         .bind(body)
         .bind(clock::text(clock::now()));
     let results = call
-        .batch(&[
-            Statement::new(NEXT_ID).bind(slug),
-            insert,
-            Statement::new(AUTHOR).bind(viewer),
-        ])
+        .batch(&[Statement::new(NEXT_ID).bind(slug), insert])
         .await?;
-    let [_, comment, author] = &results[..] else {
+    let [_, comment] = &results[..] else {
         return Err(sql::Error::NoRow.into());
     };
     let comment = comment.first().ok_or(Failure::NotFound("article"))?;
-    let author = Profile::read(author.one()?, 0)?;
-    let groups = Groups::of([Group::Comments(comment.get(4)?)]);
-    let comment = Comment::read(comment, author)?;
+    let groups = Groups::of([Group::Comments(comment.get(8)?)]);
+    let comment = Comment::read(comment, Profile::read(comment, 4)?)?;
     let response = reply::json(StatusCode::CREATED, &Created { comment });
     Ok(caching::changed(response, groups))
 }

@@ -12,7 +12,7 @@ use tokio_postgres::{Client, NoTls, Row, Statement, error::SqlState, types::ToSq
 use crate::{
     NOBODY, Outcome,
     content::{Article, Articles, Comment, Profile},
-    statements::{ARTICLE, AUTHOR, INSERT, NEXT_COLUMN, NEXT_ID, PAGE, TABLES},
+    statements::{ARTICLE, INSERT, NEXT_COLUMN, NEXT_ID, PAGE, TABLES},
 };
 
 /// Connections, as Terrace's default is.
@@ -36,7 +36,6 @@ struct Connection {
     article: Statement,
     next_id: Statement,
     insert: Statement,
-    author: Statement,
 }
 
 impl Engine {
@@ -52,7 +51,6 @@ impl Engine {
                 article: prepare(ARTICLE).await?,
                 next_id: prepare(NEXT_ID).await?,
                 insert: prepare(INSERT).await?,
-                author: prepare(AUTHOR).await?,
                 client,
             });
         }
@@ -91,7 +89,7 @@ impl Engine {
     }
 
     pub(crate) async fn comment(&self, slug: &str, body: &str, now: &str) -> Outcome<Comment> {
-        let (comment, author) = self
+        let comment = self
             .with(async |connection| {
                 loop {
                     match connection.comment(slug, body, now).await {
@@ -110,7 +108,7 @@ impl Engine {
             created_at: comment.get(1),
             updated_at: comment.get(2),
             body: comment.get(3),
-            author: profile(&author, 0),
+            author: profile(&comment, 4),
         })
     }
 
@@ -134,15 +132,13 @@ impl Connection {
         slug: &str,
         body: &str,
         now: &str,
-    ) -> Result<(Row, Row), tokio_postgres::Error> {
-        let author = crate::AUTHOR;
+    ) -> Result<Row, tokio_postgres::Error> {
         self.client.batch_execute(BEGIN).await?;
         self.client.execute(&self.next_id, &[&slug]).await?;
-        let values: [&(dyn ToSql + Sync); 4] = [&author, &slug, &body, &now];
+        let values: [&(dyn ToSql + Sync); 4] = [&crate::AUTHOR, &slug, &body, &now];
         let comment = self.client.query_one(&self.insert, &values).await?;
-        let author = self.client.query_one(&self.author, &[&author]).await?;
         self.client.batch_execute("COMMIT").await?;
-        Ok((comment, author))
+        Ok(comment)
     }
 }
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row, TransactionBehavior, params};
 use crate::{
     NOBODY, Outcome,
     content::{Article, Articles, Comment, Profile},
-    statements::{ARTICLE, AUTHOR, INSERT, NEXT_COLUMN, NEXT_ID, PAGE},
+    statements::{ARTICLE, INSERT, NEXT_COLUMN, NEXT_ID, PAGE},
 };
 
 thread_local! {
@@ -63,9 +63,6 @@ impl Engine {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.prepare_cached(NEXT_ID)?.execute([slug])?;
-        let author = transaction
-            .prepare_cached(AUTHOR)?
-            .query_row([crate::AUTHOR], |row| profile(row, 0))?;
         let comment = transaction.prepare_cached(INSERT)?.query_row(
             params![crate::AUTHOR, slug, body, now],
             |row| {
@@ -74,7 +71,7 @@ impl Engine {
                     created_at: row.get(1)?,
                     updated_at: row.get(2)?,
                     body: row.get(3)?,
-                    author,
+                    author: profile(row, 4)?,
                 })
             },
         )?;

@@ -224,7 +224,10 @@ fn articles(run: &mut Engines) {
     let comment = "INSERT INTO comments (article_id, id, author_id, body, created_at, updated_at)
         SELECT id, last_comment_id, ?1, ?3, ?4, ?4 FROM articles
         WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2)
-        RETURNING id, created_at, updated_at, body, article_id";
+        RETURNING id, created_at, updated_at, body,
+            (SELECT username FROM users WHERE id = ?1) AS username, (SELECT bio FROM users WHERE id = ?1) AS bio,
+            (SELECT image FROM users WHERE id = ?1) AS image,
+            EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1) AS following, article_id";
     for author in 1..=3 {
         same(run, next, &["article-1".into()]);
         same(
@@ -308,9 +311,6 @@ fn reads(run: &mut Engines) {
             ],
         );
     }
-    let author = "SELECT username, bio, image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1)
-        FROM users WHERE id = ?1";
-    same(run, author, &[Value::Integer(2)]);
     let find = "SELECT comments.author_id, slugs.article_id FROM slugs
         LEFT JOIN comments ON comments.article_id = slugs.article_id AND comments.id = ?2
         WHERE slugs.slug = ?1";
