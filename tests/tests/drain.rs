@@ -141,6 +141,39 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
     );
 }
 
+/// Its next request may be on the way, and could be one that cannot be sent again.
+#[tokio::test]
+async fn an_unused_connection_of_a_proxy_serves_one_more_request() {
+    let app = App::of("faults-p3").config("[listen]\ntrusted_proxies = [\"127.0.0.1\"]");
+    let app = app.start().await;
+    let mut kept = Connection::open(&app.http).await;
+    let unused = Connection::open(&app.http).await;
+    kept.send("GET /ok HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    kept.read_until("ok").await;
+    app.process.terminate();
+    until("new connections are refused", async || {
+        let address = app.http.trim_start_matches("http://");
+        let refused = tokio::net::TcpStream::connect(address).await.is_err();
+        refused.then_some(())
+    })
+    .await;
+    for _ in 0..20 {
+        app.until_unready().await;
+    }
+    for mut connection in [kept, unused] {
+        connection
+            .send("POST /slow-echo/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+            .await;
+        let answer = connection.read_to_end().await;
+        assert_eq!(statuses(&answer), [200], "{answer}");
+        assert!(
+            answer.to_lowercase().contains("connection: close"),
+            "{answer}"
+        );
+    }
+    assert_eq!(app.process.wait().await.code, Some(exit::FINE));
+}
+
 /// A request without an end does not keep the process for ever: `drain_timeout` ends it, with exit code 1.
 #[tokio::test]
 async fn the_drain_is_bounded() {

@@ -20,6 +20,8 @@ use crate::settings::Origin;
 pub(super) struct Outgoing {
     head: Parts,
     content: Content,
+    /// Whether it can be sent more than once.
+    several: bool,
 }
 
 enum Content {
@@ -61,7 +63,11 @@ impl Outgoing {
         } else {
             Content::Streamed(Some(content))
         };
-        Ok(Self { head, content })
+        Ok(Self {
+            head,
+            content,
+            several,
+        })
     }
 
     /// The request to this origin, if there is content to send.
@@ -78,7 +84,11 @@ impl Outgoing {
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = origin.target(&self.head.uri);
         *request.version_mut() = self.head.version;
-        *request.headers_mut() = self.head.headers.clone();
+        *request.headers_mut() = if self.several {
+            self.head.headers.clone()
+        } else {
+            std::mem::take(&mut self.head.headers)
+        };
         Some(request)
     }
 

@@ -11,6 +11,10 @@ pub const DRAIN_IDLE_TIMEOUT: Duration = Duration::from_millis(10);
 /// may be on the way, or the client may have opened it only to have one at hand.
 pub const DRAIN_FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The same for a connection of a trusted proxy, whether or not it has sent something. Longer than `terrace edge` keeps an
+/// unused connection, so that none of its requests meets one that closes: a write could not be sent again.
+pub const DRAIN_PROXY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long a closed connection is still read, so that the client reads the response before it meets a reset.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 

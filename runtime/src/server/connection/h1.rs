@@ -93,6 +93,7 @@ pub(super) async fn serve<P: Pipeline>(
         state: &connection.h1,
         limits: &config.limits,
         drain: &worker.drain,
+        is_of_proxy: connection.peer_is_trusted,
     };
     let end = timeouts.watch(&mut hyper).await;
     let hyper = hyper.into_parts();

@@ -13,7 +13,7 @@ use super::socket::Socket;
 use super::state::{Phase, State};
 use crate::clock;
 use crate::server::drain::DrainSignal;
-use crate::server::limits::{DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT};
+use crate::server::limits::{DRAIN_FIRST_BYTE_TIMEOUT, DRAIN_IDLE_TIMEOUT, DRAIN_PROXY_TIMEOUT};
 use crate::settings::ServerLimits;
 
 /// How a connection ended.
@@ -31,6 +31,8 @@ pub(super) struct Timeouts<'a> {
     pub(super) state: &'a State,
     pub(super) limits: &'a ServerLimits,
     pub(super) drain: &'a DrainSignal,
+    /// Whether the client is a trusted proxy.
+    pub(super) is_of_proxy: bool,
 }
 
 impl Timeouts<'_> {
@@ -60,6 +62,7 @@ impl Timeouts<'_> {
     /// close at once, even if a request is on its way, so it gets a shorter timeout instead.
     fn begin_drain<C: HyperConnection>(&self, connection: Pin<&mut C>, timer: Pin<&mut Sleep>) {
         let patience = match self.state.phase() {
+            Phase::Silent | Phase::Idle if self.is_of_proxy => DRAIN_PROXY_TIMEOUT,
             Phase::Silent => DRAIN_FIRST_BYTE_TIMEOUT,
             Phase::Idle => DRAIN_IDLE_TIMEOUT,
             Phase::Exchange => return connection.graceful_shutdown(),
