@@ -99,7 +99,7 @@ pub struct Config {
     /// The databases by label, among them always `default`.
     pub sql: BTreeMap<String, Engine>,
     /// The key-value stores by label, among them always `default`.
-    pub kv: BTreeMap<String, Engine>,
+    pub kv: BTreeMap<String, StoreEngine>,
     /// What the edge cache keeps, and how it behaves.
     pub cache: Cache,
     /// What an edge stands in front of.
@@ -244,6 +244,46 @@ pub struct Postgres {
     pub prepared: Option<bool>,
 }
 
+/// What keeps a key-value store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreEngine {
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A Redis server.
+    Redis(Redis),
+}
+
+/// A Redis server, and how it is used.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// The URL, which may hold a password.
+    pub url: String,
+    /// The password, if it is not in the URL.
+    pub password: Option<String>,
+    /// What its keys begin with, after `terrace:`; absent for the name of the app.
+    pub prefix: Option<String>,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = formatter.debug_struct("Redis");
+        shown.field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl StoreEngine {
+    /// What tells it from others: its file without links, `.` or `..`, or its URL with the prefix of its keys.
+    pub(crate) fn place(&self) -> PathBuf {
+        match self {
+            Self::Sqlite(path) => same_file::resolved(path),
+            Self::Redis(redis) => {
+                let prefix = redis.prefix.as_deref().unwrap_or_default();
+                PathBuf::from(format!("{} {prefix}", redis.url))
+            }
+        }
+    }
+}
+
 impl std::fmt::Debug for Postgres {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = formatter.debug_struct("Postgres");
@@ -302,12 +342,15 @@ impl Config {
     /// # Errors
     /// Each unknown label, at its line in the manifest.
     pub fn check_labels(&self, app: &App) -> Result<(), Faults> {
-        let unknown = app.labels.iter().filter(|used| {
-            let (_, known) = self.stores(used.kind);
-            !known.contains_key(&used.label)
+        let unknown = app.labels.iter().filter(|used| !match used.kind {
+            LabelKind::KeyValue => self.kv.contains_key(&used.label),
+            LabelKind::Sqlite => self.sql.contains_key(&used.label),
         });
         let faults = unknown.map(|used| {
-            let (section, _) = self.stores(used.kind);
+            let section = match used.kind {
+                LabelKind::KeyValue => "kv",
+                LabelKind::Sqlite => "sql",
+            };
             unknown_label(app, section, used.kind.key(), &used.label, &used.position)
         });
         let migrations = app.migrations.iter();
@@ -322,14 +365,6 @@ impl Config {
     #[must_use]
     pub fn is_on_postgres(&self, label: &str) -> bool {
         matches!(self.sql.get(label), Some(Engine::Postgres(_)))
-    }
-
-    /// The section of the file and the stores for a kind of label.
-    fn stores(&self, kind: LabelKind) -> (&'static str, &BTreeMap<String, Engine>) {
-        match kind {
-            LabelKind::KeyValue => ("kv", &self.kv),
-            LabelKind::Sqlite => ("sql", &self.sql),
-        }
     }
 }
 

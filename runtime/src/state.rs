@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use futures::future;
 use parking_lot::Mutex;
 use storage::sql::transfer;
-use storage::{OpenError, PostgresOptions, SqliteOptions, kv, sql};
+use storage::{OpenError, PostgresOptions, RedisOptions, SqliteOptions, kv, sql};
 
 use crate::clock;
 use crate::limits::{STATE_CLOSE_TIMEOUT, STATE_OPEN_TIMEOUT};
 use crate::manifest::{App, LabelKind};
 use crate::observe::{ConnectionFigures, DatabaseFigures};
-use crate::settings::{Config, Engine, Postgres};
+use crate::settings::{Config, Engine, Postgres, Redis, StoreEngine};
 
 /// The open databases and stores.
 #[derive(Default)]
@@ -30,8 +30,8 @@ struct Opened {
     database_places: BTreeMap<PathBuf, sql::Database>,
     /// Where each database is, by label.
     engines: BTreeMap<String, Engine>,
-    /// Stores by file. Several labels may share a file.
-    store_files: BTreeMap<PathBuf, kv::Stores>,
+    /// Stores by file or server. Several labels may share one.
+    store_places: BTreeMap<PathBuf, kv::Stores>,
 }
 
 impl State {
@@ -44,7 +44,7 @@ impl State {
         for used in &app.labels {
             match used.kind {
                 LabelKind::Sqlite => opened.open_database(config, &used.label)?,
-                LabelKind::KeyValue => opened.open_store(config, &used.label)?,
+                LabelKind::KeyValue => opened.open_store(config, &app.name, &used.label)?,
             }
         }
         Ok(())
@@ -123,7 +123,7 @@ impl State {
 impl Opened {
     fn files(&self) -> (Vec<sql::Database>, Vec<kv::Stores>) {
         let databases = self.database_places.values().cloned().collect();
-        (databases, self.store_files.values().cloned().collect())
+        (databases, self.store_places.values().cloned().collect())
     }
 
     fn open_database(&mut self, config: &Config, label: &str) -> Result<(), OpenError> {
@@ -141,17 +141,32 @@ impl Opened {
         Ok(())
     }
 
-    fn open_store(&mut self, config: &Config, label: &str) -> Result<(), OpenError> {
-        let Some(engine @ Engine::Sqlite(path)) = config.kv.get(label) else {
+    fn open_store(&mut self, config: &Config, app: &str, label: &str) -> Result<(), OpenError> {
+        let Some(engine) = config.kv.get(label) else {
             return Ok(());
         };
-        let stores = match self.store_files.entry(engine.place()) {
+        let stores = match self.store_places.entry(engine.place()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(kv::Stores::open_sqlite(path, options())?),
+            Entry::Vacant(entry) => entry.insert(open_stores(engine, app)?),
         };
         self.stores.insert(label.to_owned(), stores.store(label));
         Ok(())
     }
+}
+
+/// Opens the stores of an app on one engine, and warns of the values that it may lose.
+fn open_stores(engine: &StoreEngine, app: &str) -> Result<kv::Stores, OpenError> {
+    let stores = match engine {
+        StoreEngine::Sqlite(path) => kv::Stores::open_sqlite(path, options())?,
+        StoreEngine::Redis(redis) => {
+            let owner = redis.prefix.as_deref().unwrap_or(app);
+            kv::Stores::open_redis(&redis.url, owner, &redis_options(redis))?
+        }
+    };
+    for caution in stores.cautions() {
+        tracing::warn!("the server of a key-value store: {caution}");
+    }
+    Ok(stores)
 }
 
 fn figures(label: &str, database: &sql::Database) -> DatabaseFigures {
@@ -209,6 +224,13 @@ fn server_options(postgres: &Postgres) -> PostgresOptions {
         prepared: postgres.prepared,
         password: postgres.password.clone(),
         ..PostgresOptions::default()
+    }
+}
+
+fn redis_options(redis: &Redis) -> RedisOptions {
+    RedisOptions {
+        open_timeout: STATE_OPEN_TIMEOUT,
+        password: redis.password.clone(),
     }
 }
 

@@ -10,9 +10,9 @@ pub enum EngineFailure {
     /// Others changed the database after this transaction had read it, or each waited for the other.
     #[error("the database was changed by others meanwhile; begin the transaction again")]
     SerializationFailure,
-    /// The disk is full, or the database has its largest size.
+    /// The disk is full, or the database or the server's memory has its largest size.
     #[error(
-        "the database is full: there is no room left for the change; free disk space or delete rows"
+        "the database is full: there is no room left for the change; make room for it, or delete data"
     )]
     Full,
     /// The server cannot be reached, or takes no statements now.

@@ -1,4 +1,4 @@
-//! Key-value stores: keys are text, values are bytes, and one file has all stores of an app.
+//! Key-value stores: keys are text, values are bytes, and one file, or one server, has all stores of an app.
 //! The capability that binds a guest to a store owns grants, labels and the guest's interfaces.
 //!
 //! [`Stores`] and [`Store`] are the interface. Each engine is a file behind them, and one arm in their matches.
@@ -21,6 +21,7 @@
 
 mod error;
 mod limits;
+mod redis;
 mod sqlite;
 mod store;
 #[cfg(test)]

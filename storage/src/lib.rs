@@ -3,11 +3,18 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod authorities;
+mod breaker;
 mod clock;
 pub mod dialect;
+mod driver;
 mod failure;
 pub mod kv;
+pub mod limits;
+mod redis;
 pub mod sql;
+#[cfg(test)]
+mod test_authority;
 mod value;
 // The end-to-end tests need the same proxy and the same server, and nothing else of this crate.
 #[cfg(test)]
@@ -22,8 +29,15 @@ mod test_proxy;
     unreachable_pub,
     reason = "the file is a public module of the end-to-end tests"
 )]
+#[path = "../../tests/src/redis.rs"]
+mod test_redis;
+#[cfg(test)]
+#[allow(
+    unreachable_pub,
+    reason = "the file is a public module of the end-to-end tests"
+)]
 #[path = "../../tests/src/postgres.rs"]
 mod test_server;
 
 pub use failure::EngineFailure;
-pub use sql::open::{OpenError, PostgresOptions, SqliteOptions};
+pub use sql::open::{OpenError, PostgresOptions, RedisOptions, SqliteOptions};

@@ -21,6 +21,7 @@ pub mod process;
 pub mod proxy;
 pub mod raw;
 pub mod realworld;
+pub mod redis;
 pub mod running;
 pub mod slowshop;
 pub mod streamed;

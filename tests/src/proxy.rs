@@ -1,4 +1,4 @@
-//! A proxy of a test's own between a client and a Postgres server: it cuts, delays and swallows what passes. It has a thread of
+//! A proxy of a test's own between a client and a server on a socket of the file system: it cuts, delays and swallows what passes. It has a thread of
 //! its own, so it also works while a test blocks. The tests of the crate `terrace-storage` include this file too.
 
 use std::io;
@@ -23,8 +23,8 @@ const PIECE_BYTES: usize = 64 * 1024;
 pub enum Fault {
     /// The server never gets the text, and the client gets a reset.
     Cut,
-    /// The server gets the text, and the client so many bytes of the answer. It gets a reset when the server has answered all
-    /// and no transaction is open.
+    /// A Postgres server gets the text, and the client so many bytes of the answer. It gets a reset when the server has answered
+    /// all and no transaction is open.
     CutAnswer(usize),
     /// The server never gets the text, and the client hears nothing more.
     Swallow,
@@ -83,11 +83,20 @@ impl Proxy {
     /// When this machine gives it no address or no thread.
     #[must_use]
     pub fn to(folder: &Path) -> Self {
+        Self::before(&folder.join(".s.PGSQL.5432"))
+    }
+
+    /// A proxy in front of the server that listens on that socket.
+    ///
+    /// # Panics
+    /// When this machine gives it no address or no thread.
+    #[must_use]
+    pub fn before(socket: &Path) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         listener.set_nonblocking(true).expect("it is a socket");
         let shared = Arc::new(Shared {
-            server: folder.join(".s.PGSQL.5432"),
+            server: socket.to_owned(),
             door: Mutex::new(Door::Open),
             faults: Mutex::default(),
             orders: watch::Sender::default(),
@@ -113,7 +122,13 @@ impl Proxy {
         }
     }
 
-    /// The URL of the server's database through this proxy.
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of the Postgres server's database through this proxy.
     #[must_use]
     pub fn url(&self) -> String {
         let address = self.address;

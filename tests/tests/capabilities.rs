@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use terrace_tests::redis::Server;
 use terrace_tests::{Answer, App, Running, guest};
 
 /// The same calls through spin-sdk 7 and through `fermyon:spin@2.0.0`.
@@ -14,6 +15,15 @@ async fn granted(name: &str) -> Running {
         .limit("timeout = \"10s\"")
         .start()
         .await
+}
+
+/// The app with its store in an SQLite file, and the same with its store on a Redis server.
+async fn on_each_engine(name: &str) -> [(Running, Option<Server>); 2] {
+    let server = Server::with(&["appendonly yes"]);
+    let app = App::of(name).grant("key_value_stores = [\"default\"]");
+    let app = app.config(&format!("[kv.default]\nurl = {:?}", server.url()));
+    let app = app.start().await;
+    [(granted(name).await, None), (app, Some(server))]
 }
 
 async fn sql(app: &Running, script: Value) -> Answer {
@@ -51,63 +61,59 @@ async fn a_grant_of_one_label_is_none_of_another() {
 #[tokio::test]
 async fn a_key_is_set_read_found_listed_and_deleted() {
     for name in GUESTS {
-        let app = granted(name).await;
-        app.get("/kv/default/a").await.expect(404);
-        app.call(Method::PUT, "/kv/default/a", "one")
-            .await
-            .expect(200);
-        app.call(Method::PUT, "/kv/default/b", vec![0, 255])
-            .await
-            .expect(200);
-        assert_eq!(app.get("/kv/default/a").await.expect(200).text(), "one");
-        assert_eq!(
-            app.get("/kv/default/b").await.expect(200).body.as_ref(),
-            [0, 255]
-        );
-        assert_eq!(
-            app.post("/kv/default/a", "").await.expect(200).text(),
-            "true"
-        );
-        assert_eq!(
-            app.get("/kv/default").await.expect(200).json(),
-            json!(["a", "b"])
-        );
-        app.call(Method::DELETE, "/kv/default/a", "")
-            .await
-            .expect(200);
-        app.call(Method::DELETE, "/kv/default/a", "")
-            .await
-            .expect(200);
-        assert_eq!(
-            app.post("/kv/default/a", "").await.expect(200).text(),
-            "false"
-        );
+        for (app, _server) in on_each_engine(name).await {
+            check_calls(&app).await;
+        }
     }
+}
+
+/// Each call on a store once.
+async fn check_calls(app: &Running) {
+    app.get("/kv/default/a").await.expect(404);
+    app.call(Method::PUT, "/kv/default/a", "one")
+        .await
+        .expect(200);
+    app.call(Method::PUT, "/kv/default/b", vec![0, 255])
+        .await
+        .expect(200);
+    assert_eq!(app.get("/kv/default/a").await.expect(200).text(), "one");
+    let bytes = app.get("/kv/default/b").await.expect(200).body;
+    assert_eq!(bytes.as_ref(), [0, 255]);
+    let exists = async || app.post("/kv/default/a", "").await.expect(200);
+    assert_eq!(exists().await.text(), "true");
+    let keys = app.get("/kv/default").await.expect(200).json();
+    assert_eq!(keys, json!(["a", "b"]));
+    for _ in 0..2 {
+        app.call(Method::DELETE, "/kv/default/a", "")
+            .await
+            .expect(200);
+    }
+    assert_eq!(exists().await.text(), "false");
 }
 
 #[tokio::test]
 async fn a_large_value_comes_back_whole() {
     for name in GUESTS {
-        let app = granted(name).await;
-        let value = vec![7_u8; 1 << 20];
-        app.call(Method::PUT, "/kv/default/large", value.clone())
-            .await
-            .expect(200);
-        assert!(
-            app.get("/kv/default/large").await.expect(200).body == value,
-            "{name}"
-        );
+        for (app, server) in on_each_engine(name).await {
+            let value = vec![7_u8; 1 << 20];
+            app.call(Method::PUT, "/kv/default/large", value.clone())
+                .await
+                .expect(200);
+            let found = app.get("/kv/default/large").await.expect(200).body;
+            assert!(found == value, "{name} {server:?}");
+        }
     }
 }
 
 #[tokio::test]
 async fn values_of_a_store_outlive_the_process() {
-    let app = granted("capabilities").await;
-    app.call(Method::PUT, "/kv/default/kept", "yes")
-        .await
-        .expect(200);
-    let app = app.restart().await;
-    assert_eq!(app.get("/kv/default/kept").await.expect(200).text(), "yes");
+    for (app, _server) in on_each_engine("capabilities").await {
+        app.call(Method::PUT, "/kv/default/kept", "yes")
+            .await
+            .expect(200);
+        let app = app.restart().await;
+        assert_eq!(app.get("/kv/default/kept").await.expect(200).text(), "yes");
+    }
 }
 
 #[tokio::test]

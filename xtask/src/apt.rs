@@ -7,6 +7,9 @@ use std::{
 
 use crate::{Outcome, process};
 
+/// Debian asks this program whether a service may start. None is there by default.
+const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
+
 /// Installs the packages that are missing.
 ///
 /// # Errors
@@ -38,6 +41,23 @@ pub(crate) fn install(packages: &[&str]) -> Outcome {
         )
         .into()
     })
+}
+
+/// Installs a package with a service that Debian would start at once, and with the machine. It does neither.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) fn install_without_service(package: &str, service: &str) -> Outcome {
+    let refuse = format!(
+        "[ -e {SERVICE_POLICY} ] || {{ printf '#!/bin/sh\\nexit 101\\n' >{SERVICE_POLICY}; chmod +x {SERVICE_POLICY}; echo made; }}"
+    );
+    let refused = process::output(as_root("sh")?.args(["-c", &refuse]))?;
+    let installed = install(&[package]);
+    if refused == "made" {
+        process::run(as_root("rm")?.arg(SERVICE_POLICY))?;
+    }
+    installed?;
+    process::run(as_root("update-rc.d")?.args([service, "disable"]))
 }
 
 /// Whether a package is installed, as dpkg says.

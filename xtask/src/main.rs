@@ -11,6 +11,7 @@ mod npm;
 mod postgres;
 mod process;
 mod progress;
+mod redis;
 mod server;
 mod setup;
 mod sql_logic;

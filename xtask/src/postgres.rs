@@ -36,9 +36,6 @@ const SHOWN_LINES: usize = 3;
 /// The package of the pooler, and its program.
 const POOLER: &str = "pgbouncer";
 
-/// Debian asks this program whether a service may start. None is there by default.
-const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
-
 /// Debian keeps the servers here, each version in a folder of its own.
 const FOLDER: &str = "/usr/lib/postgresql";
 
@@ -63,7 +60,7 @@ pub(crate) fn install_for_tests() -> Outcome {
         return Ok(());
     }
     apt::check()
-        .and_then(|()| without_service(|| apt::install(&[POOLER])))
+        .and_then(|()| apt::install_without_service(POOLER, POOLER))
         .map_err(|error| format!("{error}\nThe tests start a pooler: install {POOLER}").into())
 }
 
@@ -214,20 +211,6 @@ fn without_cluster(install: impl FnOnce() -> Outcome) -> Outcome {
     let file = format!("{SETTINGS}/{SETTINGS_FILE}");
     process::run(apt::as_root("rm")?.arg(file))?;
     installed
-}
-
-/// Installs a service that Debian would start at once, and with the machine.
-fn without_service(install: impl FnOnce() -> Outcome) -> Outcome {
-    let refuse = format!(
-        "[ -e {SERVICE_POLICY} ] || {{ printf '#!/bin/sh\\nexit 101\\n' >{SERVICE_POLICY}; chmod +x {SERVICE_POLICY}; echo made; }}"
-    );
-    let refused = process::output(apt::as_root("sh")?.args(["-c", &refuse]))?;
-    let installed = install();
-    if refused == "made" {
-        process::run(apt::as_root("rm")?.arg(SERVICE_POLICY))?;
-    }
-    installed?;
-    process::run(apt::as_root("update-rc.d")?.args([POOLER, "disable"]))
 }
 
 /// Whether a folder of servers has one that is new enough.

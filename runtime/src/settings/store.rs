@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use storage::sql::DEFAULT_CONNECTIONS;
 
-use super::{DEFAULT_LABEL, Engine, Postgres, not_yet, same_file};
+use super::{DEFAULT_LABEL, Engine, Postgres, Redis, StoreEngine, not_yet, same_file};
 use crate::document::{Table, Value};
 use crate::environment;
 use crate::fault::Reason;
@@ -14,20 +14,28 @@ use crate::limits::MAX_SQL_CONNECTIONS;
 use crate::manifest::check_label;
 
 /// The schemes of engines that later versions have.
-const LATER: [&str; 4] = ["redis", "rediss", "libsql", "citus"];
+const LATER: [&str; 2] = ["libsql", "citus"];
+
+/// The schemes of Redis.
+const REDIS: [&str; 3] = ["redis", "rediss", "redis+unix"];
+
+/// The databases and the key-value stores by label.
+type Engines = (BTreeMap<String, Engine>, BTreeMap<String, StoreEngine>);
 
 /// The databases and the key-value stores by label. `default` is among both even if the file does not name it.
 ///
 /// No file may be both: a component that may use the database would read and write every key-value store in it.
-pub(super) fn stores(
-    root: &Table<'_>,
-    directory: &Path,
-    state: &Path,
-) -> (BTreeMap<String, Engine>, BTreeMap<String, Engine>) {
-    let sql = section(root, "sql", directory, &state.join("default.db"));
-    let kv = section(root, "kv", directory, &state.join("kv.db"));
+pub(super) fn stores(root: &Table<'_>, directory: &Path, state: &Path) -> Engines {
+    let default = Engine::Sqlite(state.join("default.db"));
+    let sql = section(root, "sql", default, |table, url| {
+        database(table, url, directory)
+    });
+    let default = StoreEngine::Sqlite(state.join("kv.db"));
+    let kv = section(root, "kv", default, |table, url| {
+        key_value(table, url, directory)
+    });
     for (database, store) in sql.iter().flat_map(|a| kv.iter().map(move |b| (a, b))) {
-        let (Engine::Sqlite(path), Engine::Sqlite(other)) = (&store.engine, &database.engine)
+        let (Engine::Sqlite(other), StoreEngine::Sqlite(path)) = (&database.engine, &store.engine)
         else {
             continue;
         };
@@ -50,70 +58,74 @@ pub(super) fn stores(
 }
 
 /// The engine behind one label.
-struct Stored<'d> {
+struct Stored<'d, E> {
     label: String,
-    engine: Engine,
+    engine: E,
     /// Where the file says so; absent for a `default` that it does not name.
     url: Option<Value<'d>>,
 }
 
-fn by_label(stores: Vec<Stored<'_>>) -> BTreeMap<String, Engine> {
+fn by_label<E>(stores: Vec<Stored<'_, E>>) -> BTreeMap<String, E> {
     let stores = stores.into_iter();
     stores.map(|stored| (stored.label, stored.engine)).collect()
 }
 
 /// What the tables of a section say, and the default of the label `default` before them.
-fn section<'d>(
+fn section<'d, E>(
     root: &Table<'d>,
     name: &'static str,
-    directory: &Path,
-    default: &Path,
-) -> Vec<Stored<'d>> {
+    default: E,
+    engine: impl Fn(&Table<'d>, &Value<'d>) -> Option<E>,
+) -> Vec<Stored<'d, E>> {
     let entries = root
         .table(name, format!("[{name}]"))
         .map(|table| table.entries());
     let stored = |entry: Value<'d>| {
-        let (engine, url) = engine(name, &entry, directory)?;
+        if let Err(reason) = check_label(entry.key()) {
+            entry.report_key(reason);
+        }
+        let table = entry.table(format!("[{name}.{}]", entry.key()))?;
+        let url = table.required("url", "add `url = \"sqlite:PATH\"`");
+        if let Some(replicas) = table.get("replicas") {
+            replicas.report_key(not_yet("`replicas`"));
+        }
+        let engine = url.as_ref().and_then(|url| engine(&table, url));
+        table.finish();
         Some(Stored {
             label: entry.key().to_owned(),
-            engine,
-            url: Some(url),
+            engine: engine?,
+            url: Some(url?),
         })
     };
     let mut stores: Vec<_> = entries.into_iter().flatten().filter_map(stored).collect();
     if !stores.iter().any(|stored| stored.label == DEFAULT_LABEL) {
         stores.push(Stored {
             label: DEFAULT_LABEL.to_owned(),
-            engine: Engine::Sqlite(default.to_owned()),
+            engine: default,
             url: None,
         });
     }
     stores
 }
 
-/// The engine that a table names, and where it names it.
-fn engine<'d>(section: &str, entry: &Value<'d>, directory: &Path) -> Option<(Engine, Value<'d>)> {
-    if let Err(reason) = check_label(entry.key()) {
-        entry.report_key(reason);
+fn scheme(url: &str) -> &str {
+    url.split_once(':').map_or("", |(scheme, _)| scheme)
+}
+
+fn database(table: &Table<'_>, url: &Value<'_>, directory: &Path) -> Option<Engine> {
+    if ["postgres", "postgresql"].contains(&scheme(url.string()?)) {
+        return postgres(table, url);
     }
-    let table = entry.table(format!("[{section}.{}]", entry.key()))?;
-    let url = table.required("url", "add `url = \"sqlite:PATH\"`");
-    if let Some(replicas) = table.get("replicas") {
-        replicas.report_key(not_yet("`replicas`"));
+    let path = url.parsed(|url| sqlite_path(&OF_DATABASES, url))?;
+    Some(Engine::Sqlite(directory.join(path)))
+}
+
+fn key_value(table: &Table<'_>, url: &Value<'_>, directory: &Path) -> Option<StoreEngine> {
+    if REDIS.contains(&scheme(url.string()?)) {
+        return redis(table, url).map(StoreEngine::Redis);
     }
-    let engine = url.as_ref().and_then(|url| {
-        let scheme = url
-            .string()?
-            .split_once(':')
-            .map_or("", |(scheme, _)| scheme);
-        if section == "sql" && ["postgres", "postgresql"].contains(&scheme) {
-            return postgres(&table, url);
-        }
-        let path = url.parsed(|url| sqlite_path(section, url))?;
-        Some(Engine::Sqlite(directory.join(path)))
-    });
-    table.finish();
-    Some((engine?, url?))
+    let path = url.parsed(|url| sqlite_path(&OF_STORES, url))?;
+    Some(StoreEngine::Sqlite(directory.join(path)))
 }
 
 /// The server of `postgres://…`. Whether its URL is right is seen when it is opened.
@@ -121,10 +133,7 @@ fn postgres(table: &Table<'_>, url: &Value<'_>) -> Option<Engine> {
     let connections = table.number("connections", 1, MAX_SQL_CONNECTIONS);
     let connections = connections.and_then(|number| usize::try_from(number).ok());
     let prepared = table.boolean("prepared");
-    let password = match table.get("password_variable") {
-        Some(variable) => Some(variable.parsed(password)?),
-        None => None,
-    };
+    let password = password(table, "password_variable")?;
     Some(Engine::Postgres(Postgres {
         url: url.string()?.to_owned(),
         password,
@@ -134,31 +143,74 @@ fn postgres(table: &Table<'_>, url: &Value<'_>) -> Option<Engine> {
     }))
 }
 
-fn password(variable: &str) -> Result<String, Reason> {
-    environment::variable(variable).ok_or_else(|| {
-        let reason = format!("the environment variable `{variable}` is not set, or not UTF-8");
-        Reason::new(reason).help("set it to the password of the database's user")
+/// The server of `redis://…`. Whether its URL is right is seen when it is opened.
+fn redis(table: &Table<'_>, url: &Value<'_>) -> Option<Redis> {
+    let prefix = match table.get("prefix") {
+        Some(prefix) => Some(prefix.parsed(redis_prefix)?),
+        None => None,
+    };
+    Some(Redis {
+        url: url.string()?.to_owned(),
+        password: password(table, "password_variable")?,
+        prefix,
     })
 }
 
+fn redis_prefix(text: &str) -> Result<String, Reason> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    let help = "write letters, digits, `-`, `_` and `.`";
+    Err(Reason::new(format!("`{text}` cannot be a prefix of keys")).help(help))
+}
+
+/// The value of the environment variable that a key names, if the table has it. `None` for a fault, which is reported.
+#[expect(clippy::option_option, reason = "a key that is not there is no fault")]
+fn password(table: &Table<'_>, key: &'static str) -> Option<Option<String>> {
+    let Some(variable) = table.get(key) else {
+        return Some(None);
+    };
+    let value = variable.parsed(|variable| {
+        environment::variable(variable).ok_or_else(|| {
+            let reason = format!("the environment variable `{variable}` is not set, or not UTF-8");
+            Reason::new(reason).help("set it to the password of the server's user")
+        })
+    });
+    value.map(Some)
+}
+
+/// What a section's URLs may be.
+struct Urls {
+    help: &'static str,
+    /// Schemes of the other section, and what is to be said of them.
+    elsewhere: (&'static [&'static str], &'static str),
+}
+
+const OF_DATABASES: Urls = Urls {
+    help: "write `sqlite:PATH`, with a path relative to this file, or `postgres://USER@HOST/DATABASE`",
+    elsewhere: (&REDIS, "databases are not on Redis"),
+};
+
+const OF_STORES: Urls = Urls {
+    help: "write `sqlite:PATH`, with a path relative to this file, or `redis://HOST/NUMBER`",
+    elsewhere: (
+        &["postgres", "postgresql"],
+        "key-value stores are not on Postgres",
+    ),
+};
+
 /// The path of `sqlite:PATH`. Other URLs are not repeated in messages: they may hold passwords.
-fn sqlite_path(section: &str, url: &str) -> Result<PathBuf, Reason> {
-    let help = match section {
-        "sql" => {
-            "write `sqlite:PATH`, with a path relative to this file, or `postgres://USER@HOST/DATABASE`"
-        }
-        _ => "write `sqlite:PATH`, with a path relative to this file",
-    };
+fn sqlite_path(urls: &Urls, url: &str) -> Result<PathBuf, Reason> {
     let Some((scheme, path)) = url.split_once(':') else {
-        return Err(Reason::new("the URL has no scheme").help(help));
+        return Err(Reason::new("the URL has no scheme").help(urls.help));
     };
+    let (elsewhere, reason) = urls.elsewhere;
     match scheme {
-        "sqlite" if path.is_empty() => Err(Reason::new("the URL has no path").help(help)),
+        "sqlite" if path.is_empty() => Err(Reason::new("the URL has no path").help(urls.help)),
         "sqlite" => Ok(PathBuf::from(path)),
-        "postgres" | "postgresql" => {
-            Err(Reason::new("key-value stores are in SQLite files only").help(help))
-        }
-        _ if LATER.contains(&scheme) => Err(not_yet(&format!("`{scheme}:` URLs")).help(help)),
-        _ => Err(Reason::new("the scheme of the URL is not known").help(help)),
+        _ if elsewhere.contains(&scheme) => Err(Reason::new(reason).help(urls.help)),
+        _ if LATER.contains(&scheme) => Err(not_yet(&format!("`{scheme}:` URLs")).help(urls.help)),
+        _ => Err(Reason::new("the scheme of the URL is not known").help(urls.help)),
     }
 }

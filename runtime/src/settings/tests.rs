@@ -46,7 +46,7 @@ fn an_absent_file_is_the_smallest_installation() {
     );
     assert_eq!(
         config.kv[DEFAULT_LABEL],
-        Engine::Sqlite(".terrace/kv.db".into())
+        StoreEngine::Sqlite(".terrace/kv.db".into())
     );
     assert_eq!(config.cache_directory, Path::new(".terrace/cache"));
     assert_eq!(config.log.access, AccessLog::Human);
@@ -97,6 +97,10 @@ fn every_key_is_read() {
         url = "sqlite:data/app.db"
         [kv.sessions]
         url = "sqlite:/var/sessions.db"
+        [kv.shared]
+        url = "rediss://cache:6379/1"
+        password_variable = "PATH"
+        prefix = "shop"
         [cache]
         memory = "64MiB"
         max_response = "8MiB"
@@ -158,8 +162,14 @@ fn every_key_is_read() {
     );
     assert_eq!(
         config.kv["sessions"],
-        Engine::Sqlite("/var/sessions.db".into())
+        StoreEngine::Sqlite("/var/sessions.db".into())
     );
+    let StoreEngine::Redis(shared) = &config.kv["shared"] else {
+        panic!("it is on Redis");
+    };
+    assert_eq!(shared.url, "rediss://cache:6379/1");
+    assert_eq!(shared.password, crate::environment::variable("PATH"));
+    assert_eq!(shared.prefix.as_deref(), Some("shop"));
     assert!(config.kv.contains_key(DEFAULT_LABEL));
     let own: http::HeaderName = "own-control".parse().unwrap();
     let expected = Cache {
@@ -230,11 +240,11 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
     );
     check(
         "[kv.default]\nurl = 'postgres://app@db/app'",
-        "key-value stores are in SQLite files only",
+        "key-value stores are not on Postgres",
     );
     check(
-        "[kv.default]\nurl = 'redis://cache:6379/0'",
-        "does not have `redis:` URLs yet",
+        "[sql.default]\nurl = 'redis://cache:6379/0'",
+        "databases are not on Redis",
     );
 }
 
@@ -339,6 +349,15 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_store_on_redis_needs_a_plain_prefix_and_its_password() {
+    let redis = "[kv.default]\nurl = 'redis://cache'";
+    check(&format!("{redis}\nprefix = 'a:b'"), "cannot be a prefix");
+    let variable = "password_variable = 'TERRACE_NOT_SET'";
+    check(&format!("{redis}\n{variable}"), "is not set");
+    check(&format!("{redis}\nconnections = 1"), "unknown key");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::error::Error;
 use super::limits::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
-use super::sqlite;
-use crate::sql::open::{OpenError, SqliteOptions};
+use super::{redis, sqlite};
+use crate::sql::open::{OpenError, RedisOptions, SqliteOptions};
 
 /// All stores of one file or server.
 #[derive(Clone, Debug)]
@@ -15,6 +15,7 @@ pub struct Stores(Engines);
 #[derive(Clone, Debug)]
 enum Engines {
     Sqlite(sqlite::Stores),
+    Redis(redis::Stores),
 }
 
 impl Stores {
@@ -29,11 +30,33 @@ impl Stores {
             .map(Self)
     }
 
+    /// Opens the stores of an owner on the Redis server at `url`. All nodes of an app have one owner, and other apps another. It
+    /// blocks the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open_redis(url: &str, owner: &str, options: &RedisOptions) -> Result<Self, OpenError> {
+        redis::Stores::open(url, owner, options)
+            .map(Engines::Redis)
+            .map(Self)
+    }
+
+    /// What an operator should know about the engine, in sentences: how it may lose values.
+    #[must_use]
+    pub fn cautions(&self) -> &[String] {
+        match &self.0 {
+            Engines::Sqlite(_) => &[],
+            Engines::Redis(stores) => stores.server().cautions(),
+        }
+    }
+
     /// The store with that label. A new one is empty.
     #[must_use]
     pub fn store(&self, label: &str) -> Store {
         match &self.0 {
             Engines::Sqlite(stores) => Store(Engine::Sqlite(stores.store(label))),
+            Engines::Redis(stores) => Store(Engine::Redis(stores.store(label))),
         }
     }
 
@@ -45,6 +68,10 @@ impl Stores {
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engines::Sqlite(stores) => stores.close(deadline).await,
+            Engines::Redis(stores) => {
+                stores.server().close();
+                Ok(())
+            }
         }
     }
 }
@@ -56,6 +83,7 @@ pub struct Store(Engine);
 #[derive(Clone, Debug)]
 enum Engine {
     Sqlite(sqlite::Store),
+    Redis(redis::Store),
 }
 
 impl Store {
@@ -68,10 +96,12 @@ impl Store {
         check_key(key)?;
         match &self.0 {
             Engine::Sqlite(store) => store.get(key, deadline).await,
+            Engine::Redis(store) => store.get(key, deadline).await,
         }
     }
 
-    /// Sets the value of a key, whether or not it exists. The value is on the disk when this returns.
+    /// Sets the value of a key, whether or not it exists. In an SQLite file, the value is on the disk when this returns;
+    /// on a Redis server, that is for its settings to say.
     ///
     /// # Errors
     ///
@@ -83,6 +113,7 @@ impl Store {
         }
         match &self.0 {
             Engine::Sqlite(store) => store.set(key, value, deadline).await,
+            Engine::Redis(store) => store.set(key, &value, deadline).await,
         }
     }
 
@@ -95,6 +126,7 @@ impl Store {
         check_key(key)?;
         match &self.0 {
             Engine::Sqlite(store) => store.delete(key, deadline).await,
+            Engine::Redis(store) => store.delete(key, deadline).await,
         }
     }
 
@@ -107,6 +139,7 @@ impl Store {
         check_key(key)?;
         match &self.0 {
             Engine::Sqlite(store) => store.exists(key, deadline).await,
+            Engine::Redis(store) => store.exists(key, deadline).await,
         }
     }
 
@@ -119,6 +152,7 @@ impl Store {
     pub async fn keys(&self, deadline: Instant) -> Result<Vec<String>, Error> {
         match &self.0 {
             Engine::Sqlite(store) => store.keys(deadline).await,
+            Engine::Redis(store) => store.keys(deadline).await,
         }
     }
 }

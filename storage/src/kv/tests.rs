@@ -6,12 +6,14 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{Error, MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES, Store, Stores};
-use crate::{EngineFailure, SqliteOptions, clock};
+use crate::test_redis::Server;
+use crate::{EngineFailure, RedisOptions, SqliteOptions, clock};
 
 /// Runs tests, which take an [`Engine`], on each engine. A new engine adds a line here.
 macro_rules! on_each_engine {
     ($($tests:tt)+) => {
         on_engine! { sqlite, Sqlite, $($tests)+ }
+        on_engine! { redis, Redis, $($tests)+ }
     };
 }
 
@@ -48,29 +50,48 @@ on_each_engine! {
 #[derive(Clone, Copy)]
 enum Engine {
     Sqlite,
+    Redis,
+}
+
+/// What keeps the values.
+enum Place {
+    Folder(TempDir),
+    Server(Server),
 }
 
 impl Engine {
-    async fn open(self, folder: &TempDir) -> Stores {
+    fn place(self) -> Place {
         match self {
-            Self::Sqlite => {
+            Self::Sqlite => Place::Folder(tempfile::tempdir().unwrap()),
+            Self::Redis => Place::Server(Server::start()),
+        }
+    }
+}
+
+impl Place {
+    fn open(&self) -> Stores {
+        match self {
+            Self::Folder(folder) => {
                 let path = folder.path().join("kv.db");
                 Stores::open_sqlite(&path, SqliteOptions::default()).unwrap()
+            }
+            Self::Server(server) => {
+                Stores::open_redis(&server.url(), "app", &RedisOptions::default()).unwrap()
             }
         }
     }
 }
 
 struct Fixture {
-    folder: TempDir,
+    place: Place,
     stores: Stores,
 }
 
 impl Fixture {
-    async fn new(engine: Engine) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let stores = engine.open(&folder).await;
-        Self { folder, stores }
+    fn new(engine: Engine) -> Self {
+        let place = engine.place();
+        let stores = place.open();
+        Self { place, stores }
     }
 
     fn store(&self) -> Store {
@@ -83,7 +104,7 @@ fn far() -> Instant {
 }
 
 async fn missing_key_has_no_value(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let store = fixture.store();
     assert_eq!(store.get("absent", far()).await, Ok(None));
     assert_eq!(store.exists("absent", far()).await, Ok(false));
@@ -92,7 +113,7 @@ async fn missing_key_has_no_value(engine: Engine) {
 }
 
 async fn values_come_back_byte_for_byte(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let store = fixture.store();
     let every_byte: Vec<u8> = (0..=255).collect();
     for (key, value) in [
@@ -107,7 +128,7 @@ async fn values_come_back_byte_for_byte(engine: Engine) {
 }
 
 async fn setting_overwrites_and_deleting_removes(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let store = fixture.store();
     store.set("a", vec![1], far()).await.unwrap();
     store.set("a", vec![2], far()).await.unwrap();
@@ -119,7 +140,7 @@ async fn setting_overwrites_and_deleting_removes(engine: Engine) {
 }
 
 async fn keys_are_listed_in_order(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let store = fixture.store();
     for key in ["b", "a/2", "a", "a/1", "B"] {
         store.set(key, vec![], far()).await.unwrap();
@@ -131,7 +152,7 @@ async fn keys_are_listed_in_order(engine: Engine) {
 }
 
 async fn many_keys_are_listed_once_each(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let keys: Vec<String> = (0..2_500).map(|number| format!("{number:04}")).collect();
     for key in &keys {
         let store = fixture.store();
@@ -141,7 +162,7 @@ async fn many_keys_are_listed_once_each(engine: Engine) {
 }
 
 async fn list_of_keys_is_bounded_and_each_key_is_still_there(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let count = MAX_KEYS_BYTES / MAX_KEY_BYTES + 1;
     let key = |number: usize| format!("{number:0>MAX_KEY_BYTES$}");
     let mut writes = JoinSet::new();
@@ -162,7 +183,7 @@ async fn list_of_keys_is_bounded_and_each_key_is_still_there(engine: Engine) {
 }
 
 async fn stores_do_not_see_each_other(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let (one, two) = (fixture.stores.store("one"), fixture.stores.store("two"));
     one.set("key", vec![1], far()).await.unwrap();
     assert_eq!(two.get("key", far()).await, Ok(None));
@@ -173,7 +194,7 @@ async fn stores_do_not_see_each_other(engine: Engine) {
 }
 
 async fn limits_of_key_and_value_are_exact(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let store = fixture.store();
     let longest = "k".repeat(MAX_KEY_BYTES);
     store
@@ -206,10 +227,10 @@ async fn limits_of_key_and_value_are_exact(engine: Engine) {
 }
 
 async fn values_are_there_after_opening_again(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     fixture.store().set("key", vec![1], far()).await.unwrap();
     fixture.stores.close(far()).await.unwrap();
-    let again = engine.open(&fixture.folder).await;
+    let again = fixture.place.open();
     assert_eq!(
         again.store("default").get("key", far()).await,
         Ok(Some(vec![1]))
@@ -217,7 +238,7 @@ async fn values_are_there_after_opening_again(engine: Engine) {
 }
 
 async fn passed_deadline_is_an_error_of_the_call(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let late = Err(Error::Engine(EngineFailure::DeadlineExceeded));
     assert_eq!(
         fixture.store().set("key", vec![1], clock::now()).await,
@@ -227,7 +248,7 @@ async fn passed_deadline_is_an_error_of_the_call(engine: Engine) {
 }
 
 async fn many_writers_at_once_all_succeed(engine: Engine) {
-    let fixture = Fixture::new(engine).await;
+    let fixture = Fixture::new(engine);
     let tasks: Vec<_> = (0..500)
         .map(|number| {
             let store = fixture.store();

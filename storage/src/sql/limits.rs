@@ -88,9 +88,6 @@ pub const DEFAULT_CONNECTIONS: usize = 16;
 /// Most statements that wait for a connection. More are refused at once, because they would only wait until their deadline.
 pub const MAX_WAITING_STATEMENTS: usize = 8_192;
 
-/// The time for opening a connection: some round trips and a handshake. After it the server counts as unreachable.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
 /// The age at which a connection is closed, so that connections move to a server that took over, and the server's memory for them
 /// is freed.
 pub const MAX_CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
@@ -102,15 +99,6 @@ pub const TRUSTED_IDLE: Duration = Duration::from_secs(10);
 /// The time for the answer of a server that is asked whether a connection is still one. Without an answer it is closed, with those
 /// that have been idle for longer.
 pub const MAX_PROBE_WAIT: Duration = Duration::from_secs(1);
-
-/// The time for which the network may lose what was sent on a connection. After it the connection counts as broken.
-pub const MAX_UNACKNOWLEDGED: Duration = Duration::from_secs(15);
-
-/// Shortest pause before the next attempt to connect after a failure. Until then requests fail at once.
-pub const MIN_RECONNECT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Longest pause between two attempts to connect. A server that returns is noticed after it at the latest.
-pub const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Shortest pause before a statement runs again that others were in the way of.
 pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(2);

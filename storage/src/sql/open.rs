@@ -54,6 +54,32 @@ impl Default for PostgresOptions {
     }
 }
 
+/// Options for a connection to a Redis server.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// The time to wait for the server.
+    pub open_timeout: Duration,
+    /// The password, in place of one in the URL.
+    pub password: Option<String>,
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self {
+            open_timeout: DEFAULT_OPEN_TIMEOUT,
+            password: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for RedisOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = formatter.debug_struct("RedisOptions");
+        shown.field("open_timeout", &self.open_timeout);
+        shown.finish_non_exhaustive()
+    }
+}
+
 /// Why a database could not be opened. The operator has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -105,12 +131,12 @@ pub enum OpenError {
         message: String,
     },
     /// The URL of a server is wrong. It is not repeated, because it may hold a password.
-    #[error(
-        "the URL of the database cannot be used: {message}; write postgres://USER@HOST:PORT/DATABASE"
-    )]
+    #[error("the URL of the database cannot be used: {message}; write {form}")]
     Url {
         /// What is wrong.
         message: String,
+        /// The form of a correct one.
+        form: &'static str,
     },
     /// The file of trusted authorities cannot be used.
     #[error("the certificates of `sslrootcert` cannot be used: {message}")]
@@ -130,13 +156,15 @@ pub enum OpenError {
     },
     /// There is no safe connection to the server.
     #[error(
-        "no safe connection to the database server {server}: {message}; correct its certificate, `sslrootcert` or `sslmode`"
+        "no safe connection to the database server {server}: {message}; correct its certificate or {parameters}"
     )]
     Certificate {
         /// The server.
         server: String,
         /// What is wrong with the certificate.
         message: String,
+        /// The parameters of the URL that say what is checked.
+        parameters: &'static str,
     },
     /// The server does not accept the user or the password.
     #[error("the database server {server} refuses this user: {message}; correct user and password")]

@@ -1,16 +1,14 @@
-//! Postgres. A thread of its own drives all connections of a database ([`driver`]); a bounded pool lends them ([`pool`]). A
+//! Postgres. A thread of its own drives all connections of a database ([`crate::driver`]); a bounded pool lends them ([`pool`]). A
 //! statement is translated by [`crate::dialect`] with the schema that the database's own record gives ([`catalog`]).
 
 mod address;
 mod alone;
-mod breaker;
 mod cancel;
 mod catalog;
 mod connection;
 mod database;
 pub(super) mod dedicated;
 mod definitions;
-mod driver;
 mod examine;
 mod failures;
 mod functions;

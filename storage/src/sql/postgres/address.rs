@@ -2,13 +2,14 @@
 //! [`super::tls`].
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use crate::sql::limits::{CONNECT_TIMEOUT, MAX_UNACKNOWLEDGED};
+use crate::limits::{
+    CONNECT_TIMEOUT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_RETRIES, MAX_UNACKNOWLEDGED,
+};
 use crate::sql::open::{OpenError, PostgresOptions};
 
 /// How the server must prove who it is, as libpq's `sslmode` has it.
@@ -35,11 +36,6 @@ pub(super) struct Address {
 
 /// The setting of a session that has it only if no pooler is between here and the server.
 pub(super) const DIRECT: &str = "terrace.direct";
-
-/// The times after which a peer that does not answer is taken for gone, in steps.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_RETRIES: u32 = 3;
 
 impl Address {
     /// Reads a URL. The options' password replaces one in the URL.
@@ -149,7 +145,10 @@ fn decoded(value: &str) -> Result<String, OpenError> {
 }
 
 fn wrong(message: String) -> OpenError {
-    OpenError::Url { message }
+    OpenError::Url {
+        message,
+        form: "postgres://USER@HOST:PORT/DATABASE",
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::breaker::jittered;
 use super::connection::Around;
 use super::database::{Database, Ready};
 use super::definitions::{self, Change, Made};
@@ -15,6 +14,7 @@ use super::statement::{
 };
 use super::transaction;
 use super::translations::Translation;
+use crate::breaker::jittered;
 use crate::clock;
 use crate::dialect::Effect;
 use crate::failure::EngineFailure;

@@ -13,7 +13,7 @@ use tokio_postgres::config::Host;
 use tokio_postgres::{CancelToken, Config};
 
 use super::tls::Connector;
-use crate::sql::limits::CONNECT_TIMEOUT;
+use crate::limits::CONNECT_TIMEOUT;
 
 /// The port that Postgres' own tools take for granted.
 const PORT: u16 = 5432;

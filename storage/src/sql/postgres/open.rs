@@ -162,7 +162,11 @@ pub(super) fn unconnected(error: &tokio_postgres::Error, address: &Address) -> O
         Some("28") => OpenError::Denied { server, message },
         Some("3D") => OpenError::NoSuchDatabase { server },
         Some(_) => OpenError::Server { server, message },
-        None if message.contains("TLS handshake") => OpenError::Certificate { server, message },
+        None if message.contains("TLS handshake") => OpenError::Certificate {
+            server,
+            message,
+            parameters: "`sslrootcert` or `sslmode`",
+        },
         None if message.contains("password missing") || message.contains("authentication") => {
             OpenError::Denied { server, message }
         }

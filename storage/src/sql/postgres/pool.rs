@@ -9,15 +9,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_postgres::Config;
 
-use super::breaker::Breaker;
 use super::cancel::Cancel;
 use super::connection::Connection;
 use super::failures;
 use super::job::Stop;
 use super::tls::Connector;
+use crate::breaker::Breaker;
 use crate::clock;
 use crate::failure::EngineFailure;
-use crate::sql::limits::{CONNECT_TIMEOUT, MAX_WAITING_STATEMENTS, TRUSTED_IDLE};
+use crate::limits::CONNECT_TIMEOUT;
+use crate::sql::limits::{MAX_WAITING_STATEMENTS, TRUSTED_IDLE};
 use crate::sql::open::PostgresOptions;
 use crate::sql::statistics::Statistics;
 

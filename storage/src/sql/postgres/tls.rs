@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,16 +10,14 @@ use std::task::{Context, Poll};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 
 use super::address::{Address, Proof};
+use crate::authorities;
 use crate::sql::open::OpenError;
 
 /// Makes the handshakes of a database's connections.
@@ -62,10 +59,8 @@ fn verifier(
     if address.proof == Proof::None {
         return Ok(Arc::new(AnyServer(Arc::clone(provider))));
     }
-    let roots = match &address.authorities {
-        Some(file) => authorities(file)?,
-        None => RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-    };
+    let roots = authorities::trusted(address.authorities.as_deref())
+        .map_err(|message| OpenError::Authorities { message })?;
     let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| OpenError::Authorities {
@@ -75,25 +70,6 @@ fn verifier(
         Proof::Host => webpki,
         _ => Arc::new(AnyName(webpki)),
     })
-}
-
-fn authorities(file: &Path) -> Result<RootCertStore, OpenError> {
-    let fail = |message: String| OpenError::Authorities {
-        message: format!("{}: {message}", file.display()),
-    };
-    let certificates =
-        CertificateDer::pem_file_iter(file).map_err(|error| fail(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| fail(error.to_string()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| fail(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(fail("the file has no certificate".to_owned()));
-    }
-    Ok(roots)
 }
 
 impl MakeTlsConnect<Socket> for Connector {

@@ -1,4 +1,4 @@
-//! The thread that drives all connections of a database, whichever thread asks. It ends with the last value that needs it.
+//! The thread that drives all connections to a server, whichever thread asks. It ends with the last value that needs it.
 
 use std::io;
 use std::thread;
@@ -11,17 +11,19 @@ use tokio::task::JoinHandle;
 ///
 /// The workers of a server come and go and are busy with guests; a connection outlives them and is used by all.
 #[derive(Debug)]
-pub(super) struct Driver {
+pub(crate) struct Driver {
     handle: Handle,
     /// Dropping it ends the thread.
     _end: oneshot::Sender<()>,
 }
 
 impl Driver {
+    /// Starts a thread with that name, which has at most 15 bytes.
+    ///
     /// # Errors
     ///
     /// If the operating system starts no thread.
-    pub(super) fn start() -> io::Result<Self> {
+    pub(crate) fn start(name: &str) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel::<()>();
@@ -29,14 +31,12 @@ impl Driver {
             // The sender is only ever dropped.
             let _ = runtime.block_on(ended);
         };
-        thread::Builder::new()
-            .name("postgres".to_owned())
-            .spawn(drive)?;
+        thread::Builder::new().name(name.to_owned()).spawn(drive)?;
         Ok(Self { handle, _end: end })
     }
 
     /// Runs a task to its end on the thread.
-    pub(super) fn spawn<T: Send + 'static>(
+    pub(crate) fn spawn<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {

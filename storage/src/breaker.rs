@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::failure::EngineFailure;
-use crate::sql::limits::{MAX_RECONNECT_PAUSE, MIN_RECONNECT_PAUSE};
+use crate::limits::{MAX_RECONNECT_PAUSE, MIN_RECONNECT_PAUSE};
 
 /// A circuit breaker for connecting.
 #[derive(Debug, Default)]
-pub(super) struct Breaker(Mutex<State>);
+pub(crate) struct Breaker(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -30,7 +30,7 @@ impl Breaker {
     /// # Errors
     ///
     /// The last failure, while the breaker is open.
-    pub(super) fn admit(&self) -> Result<(), EngineFailure> {
+    pub(crate) fn admit(&self) -> Result<(), EngineFailure> {
         let mut state = self.state();
         match state.retry_at {
             None => Ok(()),
@@ -45,17 +45,17 @@ impl Breaker {
     }
 
     /// Whether the breaker is open.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.state().retry_at.is_some()
     }
 
     /// Closes the breaker: the server answered.
-    pub(super) fn succeed(&self) {
+    pub(crate) fn succeed(&self) {
         *self.state() = State::default();
     }
 
     /// Opens the breaker, each time for longer. Attempts that began before it opened count as one.
-    pub(super) fn fail(&self, message: &str) {
+    pub(crate) fn fail(&self, message: &str) {
         let mut state = self.state();
         if state.retry_at.is_some() && !state.is_probing {
             return;
@@ -78,7 +78,7 @@ fn pause(failures: u32) -> Duration {
 }
 
 /// Between half and all of a pause.
-pub(super) fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     let part = u32::try_from(RandomState::new().hash_one(0_u8) % 1_000).unwrap_or(0);
     pause / 2 + pause / 2 * part / 1_000
 }

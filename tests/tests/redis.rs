@@ -1,0 +1,93 @@
+//! Promise: a key-value store on a Redis server is the same for each process, and an outage of the server is an error of the call
+//! and of nothing else.
+
+use http::Method;
+use terrace_tests::contract::exit;
+use terrace_tests::proxy::Proxy;
+use terrace_tests::redis::Server;
+use terrace_tests::wait::until;
+use terrace_tests::{App, Running};
+
+fn app(url: &str) -> App {
+    App::of("capabilities")
+        .grant("key_value_stores = [\"default\"]")
+        .config(&format!("[kv.default]\nurl = {url:?}"))
+}
+
+async fn put(app: &Running, key: &str, value: &str) {
+    let path = format!("/kv/default/{key}");
+    app.call(Method::PUT, &path, value.to_owned())
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn two_processes_on_one_server_see_each_others_values() {
+    let server = Server::start();
+    let (one, two) = (app(&server.url()), app(&server.url()));
+    let (one, two) = tokio::join!(one.start(), two.start());
+    put(&one, "a", "from one").await;
+    put(&two, "b", "from two").await;
+    assert_eq!(
+        one.get("/kv/default/b").await.expect(200).text(),
+        "from two"
+    );
+    assert_eq!(
+        two.get("/kv/default/a").await.expect(200).text(),
+        "from one"
+    );
+    assert_eq!(server.ask(&["DBSIZE"]), "2");
+}
+
+#[tokio::test]
+async fn an_outage_of_the_server_fails_calls_and_nothing_else() {
+    let mut server = Server::with(&["appendonly yes"]);
+    let app = app(&server.url()).start().await;
+    put(&app, "a", "kept").await;
+    server.kill();
+    let answer = app.get("/kv/default/a").await;
+    assert!(answer.status >= 500, "{}", answer.status);
+    assert!(answer.text().contains("not available"), "{}", answer.text());
+    app.get("/kv/other/a").await.expect(403);
+    server.restart();
+    let value = until("the server is found again", async || {
+        let answer = app.get("/kv/default/a").await;
+        (answer.status == 200).then(|| answer.text())
+    });
+    assert_eq!(value.await, "kept");
+    put(&app, "a", "new").await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_used_is_said_at_the_start() {
+    let mut server = Server::with(&["requirepass hush"]);
+    let proxy = Proxy::before(&server.socket());
+    for (url, expected) in [
+        (server.url(), "refuses this user"),
+        (
+            format!("redis://:wrong@{}", proxy.address()),
+            "refuses this user",
+        ),
+        (
+            format!("rediss://:hush@{}", proxy.address()),
+            "no safe connection",
+        ),
+        (
+            format!("redis://:hush@{}/hush", proxy.address()),
+            "cannot be used",
+        ),
+    ] {
+        let ended = app(&url).refuse().await;
+        assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
+        assert!(ended.text.contains(expected), "{}", ended.text);
+        assert!(!ended.text.contains("hush"), "{}", ended.text);
+    }
+    let login = format!("redis://{}", proxy.address());
+    let started = app(&login)
+        .config("password_variable = \"STORE_PASSWORD\"")
+        .environment("STORE_PASSWORD", "hush");
+    put(&started.start().await, "a", "1").await;
+    server.kill();
+    let ended = app(&server.url()).refuse().await;
+    assert!(ended.text.contains("cannot be reached"), "{}", ended.text);
+}
