@@ -45,29 +45,21 @@ async fn concurrent_transfers_keep_the_sum(engine: Engine) {
     );
 }
 
-/// Moves one from an account to the other ten times.
+/// Moves one from an account to the other ten times, and looks at the sum in between. Two transfers in opposite directions may
+/// wait for each other. One of them is told to begin again.
 async fn transfer(database: &Database, from: i64) {
     for _ in 0..10 {
-        // Two transfers in opposite directions may wait for each other. One of them is told to begin again.
-        while let Err(error) = transfer_one(database, from).await {
-            let conflict = EngineFailure::SerializationFailure;
-            assert_eq!(error, Error::Engine(conflict));
-        }
+        let transfer = async |session: &mut Session| {
+            let take = "UPDATE account SET amount = amount - 1 WHERE id = ?";
+            run_with(session, take, vec![from.into()]).await?;
+            let sum = one(&mut database.session(), "SELECT sum(amount) FROM account").await;
+            assert_eq!(sum, Value::Integer(2000));
+            let give = "UPDATE account SET amount = amount + 1 WHERE id = ?";
+            run_with(session, give, vec![(1 - from).into()]).await?;
+            Ok(())
+        };
+        committed(database, transfer).await;
     }
-}
-
-/// Moves one from an account to the other, and looks at the sum in between.
-async fn transfer_one(database: &Database, from: i64) -> Result<(), Error> {
-    let mut session = database.session();
-    run(&mut session, "BEGIN").await.unwrap();
-    let take = "UPDATE account SET amount = amount - 1 WHERE id = ?";
-    run_with(&mut session, take, vec![from.into()]).await?;
-    let sum = one(&mut database.session(), "SELECT sum(amount) FROM account").await;
-    assert_eq!(sum, Value::Integer(2000));
-    let give = "UPDATE account SET amount = amount + 1 WHERE id = ?";
-    run_with(&mut session, give, vec![(1 - from).into()]).await?;
-    run(&mut session, "COMMIT").await?;
-    Ok(())
 }
 
 async fn session_reads_what_it_wrote(engine: Engine) {
