@@ -4,6 +4,7 @@ mod advice;
 pub mod budget;
 mod cache;
 pub mod capability;
+pub mod certificates;
 pub mod cli;
 pub mod clock;
 mod composition;

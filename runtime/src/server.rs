@@ -1,4 +1,4 @@
-//! Owns the public HTTP/1.1 listener: threads, connections, and the stages of a request that concern its client.
+//! Owns the public listeners of HTTP/1.1 and HTTP/2: threads, connections, and the stages of a request that concern its client.
 //! The order of all stages, and answering a request, is left to a [`Pipeline`].
 
 mod acceptor;
@@ -14,6 +14,7 @@ mod refusal;
 mod sanitise;
 mod signals;
 mod stages;
+mod tls;
 mod tunnel;
 mod worker;
 mod workers;
@@ -37,6 +38,7 @@ pub use sanitise::TrustedProxies;
 pub(crate) use sanitise::remove_hop_by_hop;
 pub use signals::Signals;
 pub use stages::ServerStages;
+pub use tls::Tls;
 pub(crate) use tunnel::Tunnel;
 pub use worker::PipelineParts;
 
@@ -50,8 +52,12 @@ use workers::Workers;
 /// The configuration of a server.
 #[derive(Debug)]
 pub struct ServerConfig {
-    /// Where to listen; port 0 takes a free one.
+    /// Where to listen without TLS; port 0 takes a free one.
     pub address: SocketAddr,
+    /// The listener for `https`, if there is one.
+    pub tls: Option<Tls>,
+    /// Whether a client without TLS may begin with HTTP/2 (RFC 9113 §3.3).
+    pub h2c: bool,
     /// How many threads serve requests.
     pub workers: NonZeroUsize,
     /// The limits on clients.
@@ -70,14 +76,21 @@ pub trait Pipeline: 'static {
     fn answer(&self, arrival: Arrival) -> impl Future<Output = Response<ExchangeBody>>;
 }
 
-/// A listener that is bound and does not accept yet.
+/// Listeners that are bound and do not accept yet.
 #[derive(Debug)]
 pub struct Server {
     config: Arc<ServerConfig>,
-    listener: TcpListener,
-    address: SocketAddr,
+    http: Bound,
+    https: Option<Bound>,
     observer: Arc<Observer>,
     readiness: Readiness,
+}
+
+/// A listening socket that does not block.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
 }
 
 /// Why a server cannot listen.
@@ -110,30 +123,37 @@ pub enum ServeError {
 }
 
 impl Server {
-    /// Takes the address, so that everything that can be wrong with it shows before anything else starts.
+    /// Takes the addresses, so that everything that can be wrong with it shows before anything else starts.
     ///
     /// # Errors
     ///
-    /// When the address is taken, not allowed or not of this machine.
+    /// When an address is taken, not allowed or not of this machine.
     pub fn bind(
         config: ServerConfig,
         observer: Arc<Observer>,
         readiness: Readiness,
     ) -> Result<Self, BindError> {
-        let (listener, address) = bind(config.address)?;
+        let http = bind(config.address)?;
+        let https = config.tls.as_ref().map(|tls| bind(tls.address));
         Ok(Self {
+            https: https.transpose()?,
             config: Arc::new(config),
-            listener,
-            address,
+            http,
             observer,
             readiness,
         })
     }
 
-    /// The address that was taken.
+    /// The address that was taken for `http`.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        self.http.address
+    }
+
+    /// The address that was taken for `https`.
+    #[must_use]
+    pub fn https_addr(&self) -> Option<SocketAddr> {
+        self.https.as_ref().map(|bound| bound.address)
     }
 
     /// Serves until it is told to end, with one pipeline per worker thread, made on that thread by `factory`. What
@@ -164,8 +184,10 @@ impl Server {
             abort: aborted,
         };
         let workers = Workers::start(self.config.workers, factory, parts).await?;
+        let metrics = Arc::clone(self.observer.metrics());
         let mut acceptor = Acceptor::new(
-            self.listener,
+            self.http,
+            self.https,
             workers,
             Arc::clone(&self.config),
             self.observer,
@@ -173,8 +195,15 @@ impl Server {
         )
         .map_err(ServeError::Listener)?;
         ready();
+        let renew = async {
+            match &self.config.tls {
+                Some(tls) => tls.watch(&metrics).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = acceptor.accept() => {}
+            () = renew => {}
             () = next_signal() => {}
         }
         let mut threads = acceptor.finish();
@@ -193,13 +222,13 @@ impl Server {
     }
 }
 
-/// A listening socket that does not block, and its address.
-fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
+/// Takes an address.
+fn bind(address: SocketAddr) -> Result<Bound, BindError> {
     // No SO_REUSEPORT: with it a second server would share the port instead of being told that it is taken.
     let bound = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok((listener, address))
+        Ok(Bound { listener, address })
     });
     bound.map_err(|source| BindError { address, source })
 }

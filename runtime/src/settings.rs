@@ -13,6 +13,7 @@ use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 use storage::sql::DEFAULT_CONNECTIONS;
 
+use crate::certificates::CertificateFiles;
 use crate::document::Document;
 use crate::fault::{Fault, Faults, Position, Reason, Source};
 use crate::manifest::{App, LabelKind};
@@ -27,6 +28,7 @@ mod same_file;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
@@ -117,6 +119,12 @@ pub struct Config {
 pub struct Listen {
     /// The address for clients.
     pub http: SocketAddr,
+    /// The address for clients with TLS, if there is one.
+    pub https: Option<SocketAddr>,
+    /// Whether clients without TLS may speak HTTP/2.
+    pub h2c: bool,
+    /// The certificates for `https`, at least one if there is that listener. The first one is for clients that name no host.
+    pub certificates: Vec<CertificateFiles>,
     /// The address for metrics and health; absent if switched off.
     pub admin: Option<SocketAddr>,
     /// How many threads serve requests.

@@ -16,7 +16,15 @@ pub mod sql;
 #[cfg(test)]
 mod test_authority;
 mod value;
-// The end-to-end tests need the same proxy and the same server, and nothing else of this crate.
+// The end-to-end tests need the same authority, proxy and server, and nothing else of this crate.
+#[cfg(test)]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the file is a public module of the end-to-end tests"
+)]
+#[path = "../../tests/src/authority.rs"]
+mod test_authority;
 #[cfg(test)]
 #[allow(
     unreachable_pub,

@@ -66,6 +66,8 @@ pub mod failure {
     pub const HEADERS_TOO_LARGE: &str = "headers-too-large";
     /// The client went away.
     pub const CLIENT_DISCONNECTED: &str = "client-disconnected";
+    /// The client stopped reading its response.
+    pub const RESPONSE_TIMEOUT: &str = "response-timeout";
     /// No route matches.
     pub const NO_ROUTE: &str = "no-route";
     /// The request is malformed.

@@ -10,6 +10,7 @@
 
 pub mod app;
 pub mod artefact;
+pub mod authority;
 pub mod client;
 pub mod contract;
 pub mod load;
@@ -23,6 +24,7 @@ pub mod raw;
 pub mod realworld;
 pub mod redis;
 pub mod running;
+pub mod secure;
 pub mod slowshop;
 pub mod streamed;
 pub mod target;

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 
 use crate::wait::within;
 
-/// A connection to an `http://` address.
+/// A connection to an `http://` address, or to an `https://` one without TLS.
 #[derive(Debug)]
 pub struct Connection(TcpStream);
 
@@ -23,6 +23,7 @@ impl Connection {
     pub async fn open(address: &str) -> Self {
         let address = address
             .trim_start_matches("http://")
+            .trim_start_matches("https://")
             .trim_end_matches('/')
             .to_owned();
         let stream = within("a connection", TcpStream::connect(&address)).await;

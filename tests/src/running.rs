@@ -20,6 +20,8 @@ pub struct Running {
     pub process: Process,
     /// Where requests go: `http://ADDRESS`.
     pub http: String,
+    /// Where requests with TLS go: `https://ADDRESS`, if there is such a listener.
+    pub https: Option<String>,
     /// Where metrics and health are: `http://ADDRESS`.
     pub admin: String,
     /// A client with a pool.
@@ -37,11 +39,13 @@ impl Running {
                 .to_owned()
         };
         let (http, admin) = (address("http"), address("admin"));
+        let https = ready["https"].as_str().map(str::to_owned);
         Self {
             app,
             command,
             process,
             http,
+            https,
             admin,
             client: Client::default(),
         }
@@ -51,6 +55,17 @@ impl Running {
     #[must_use]
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Where requests with TLS go: `https://ADDRESS`.
+    ///
+    /// # Panics
+    /// Without such a listener.
+    #[must_use]
+    pub fn https(&self) -> &str {
+        self.https
+            .as_deref()
+            .expect("the app has a listener for https")
     }
 
     /// The URL of a path.

@@ -23,6 +23,9 @@ pub(crate) enum Event<'e> {
         app: &'e str,
         /// The URL for clients.
         http: String,
+        /// The URL for clients with TLS.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        https: Option<String>,
         /// The URL of the admin listener.
         #[serde(skip_serializing_if = "Option::is_none")]
         admin: Option<String>,
@@ -142,7 +145,12 @@ impl<'e> From<&'e Reason> for Event<'e> {
 impl fmt::Display for Event<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ready { app, http, admin } => ready(formatter, app, http, admin.as_deref()),
+            Self::Ready {
+                app,
+                http,
+                https,
+                admin,
+            } => ready(formatter, app, http, https.as_deref(), admin.as_deref()),
             Self::Building { component } => write!(formatter, "building {component} …"),
             Self::OtherToolchain {
                 component,
@@ -198,9 +206,13 @@ fn ready(
     formatter: &mut fmt::Formatter<'_>,
     app: &str,
     http: &str,
+    https: Option<&str>,
     admin: Option<&str>,
 ) -> fmt::Result {
     write!(formatter, "terrace: serving {app} at {http}")?;
+    if let Some(https) = https {
+        write!(formatter, " and {https}")?;
+    }
     match admin {
         Some(admin) => write!(formatter, " (admin {admin})"),
         None => Ok(()),

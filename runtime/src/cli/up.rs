@@ -24,11 +24,13 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
 pub(crate) fn serve(console: Console, serving: Serving) -> Result<(), StartError> {
     let app = serving.name().to_owned();
     let http = format!("http://{}", serving.http());
+    let https = serving.https().map(|address| format!("https://{address}"));
     let admin = serving.admin().map(|address| format!("http://{address}"));
     serving.run(|| {
         console.tell(&Event::Ready {
             app: &app,
             http,
+            https,
             admin,
         });
     })

@@ -2,6 +2,7 @@
 //! client's address, and removes the fields of one connection. Sending is left to `origin_client`.
 
 use http::header::{FORWARDED, HeaderName, MAX_FORWARDS, VIA};
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
 use crate::failure::Failure;
@@ -54,7 +55,8 @@ pub(super) fn towards_origin(
     // The server tells the client to continue (RFC 9110 §10.1.1) when its content is read, which is when it can be sent on.
     head.headers.remove(header::EXPECT);
     head.headers.append(VIA, via(head.version));
-    tell_client(&mut head.headers, context);
+    let is_https = head.uri.scheme() == Some(&Scheme::HTTPS);
+    tell_client(&mut head.headers, is_https, context);
     Ok(ToOrigin::Forward(Request::from_parts(head, content)))
 }
 
@@ -98,20 +100,20 @@ pub(super) fn pass_interim(status: StatusCode, headers: &HeaderMap, context: &Re
 fn via(version: Version) -> HeaderValue {
     HeaderValue::from_static(match version {
         Version::HTTP_10 => "1.0 terrace",
+        Version::HTTP_2 => "2.0 terrace",
         _ => "1.1 terrace",
     })
 }
 
 /// Tells the origin the request's id, its trace, and the client's address, scheme and host. The server has settled all of
 /// them, so the origin can believe them.
-fn tell_client(headers: &mut HeaderMap, context: &RequestContext) {
+fn tell_client(headers: &mut HeaderMap, is_https: bool, context: &RequestContext) {
     context.write_to(headers);
     let client = context.caller.client().ip().to_canonical().to_string();
     let client = HeaderValue::try_from(client).expect("addresses are visible ASCII");
     headers.insert(&X_FORWARDED_FOR, client);
-    headers
-        .entry(&X_FORWARDED_PROTO)
-        .or_insert(HeaderValue::from_static("http"));
+    let scheme = HeaderValue::from_static(if is_https { "https" } else { "http" });
+    headers.entry(&X_FORWARDED_PROTO).or_insert(scheme);
     if let Some(host) = headers.get(header::HOST).cloned() {
         headers.entry(&X_FORWARDED_HOST).or_insert(host);
     }

@@ -42,6 +42,8 @@ pub struct Metrics {
     origins: OriginMetrics,
     connections: Gauge,
     connections_refused: Counter,
+    handshakes_failed: Counter,
+    certificate_expiry: Gauge,
     workers: Gauge,
     workers_lost: Counter,
     log_lines_dropped: Counter,
@@ -130,6 +132,16 @@ impl Metrics {
             "connections_refused",
             "Connections beyond the limit",
         );
+        let handshakes_failed = register(
+            &mut registry,
+            "handshakes_failed",
+            "Connections that ended in the handshake of TLS",
+        );
+        let certificate_expiry = register(
+            &mut registry,
+            "certificate_expiry_timestamp_seconds",
+            "When the first certificate expires, as Unix time; 0 without TLS",
+        );
         let workers = register(&mut registry, "workers", "Threads that serve requests");
         let workers_lost = register(
             &mut registry,
@@ -158,6 +170,8 @@ impl Metrics {
             origins,
             connections,
             connections_refused,
+            handshakes_failed,
+            certificate_expiry,
             workers,
             workers_lost,
             log_lines_dropped,
@@ -216,6 +230,16 @@ impl Metrics {
     /// The number of connections refused at the limit.
     pub(crate) fn connections_refused(&self) -> &Counter {
         &self.connections_refused
+    }
+
+    /// The number of connections that ended in the handshake of TLS.
+    pub(crate) fn handshakes_failed(&self) -> &Counter {
+        &self.handshakes_failed
+    }
+
+    /// When the first certificate expires, in seconds of Unix time; 0 without TLS.
+    pub(crate) fn certificate_expiry(&self) -> &Gauge {
+        &self.certificate_expiry
     }
 
     /// The number of threads that serve requests.

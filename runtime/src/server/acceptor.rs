@@ -1,4 +1,4 @@
-//! Owns the listening socket: accepts connections for the workers, and refuses those beyond the limit.
+//! Owns the listening sockets: accepts connections for the workers, and refuses those beyond the limit.
 //! Choosing the worker is left to `workers`, serving the connection to the worker.
 
 use std::io;
@@ -8,19 +8,20 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::ServerConfig;
 use super::connection::close;
 use super::drain::Readiness;
 use super::limits::{ACCEPT_PAUSE, MAX_REFUSALS_IN_FLIGHT, WORKER_RESTART_PAUSE};
 use super::refusal::Refusal;
 use super::workers::{Threads, Workers};
+use super::{Bound, ServerConfig};
 use crate::failure::Failure;
 use crate::observe::Observer;
 
 /// Accepts connections for all workers.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
-    listener: TcpListener,
+    http: TcpListener,
+    https: Option<TcpListener>,
     admission: Admission,
     readiness: Readiness,
 }
@@ -36,17 +37,21 @@ struct Admission {
 
 impl Acceptor {
     pub(crate) fn new(
-        listener: std::net::TcpListener,
+        http: Bound,
+        https: Option<Bound>,
         workers: Workers,
         config: Arc<ServerConfig>,
         observer: Arc<Observer>,
         readiness: Readiness,
     ) -> io::Result<Self> {
         let refusals = Arc::new(Semaphore::new(MAX_REFUSALS_IN_FLIGHT));
-        let listener = TcpListener::from_std(listener)?;
+        let http = TcpListener::from_std(http.listener)?;
+        let https = https.map(|bound| TcpListener::from_std(bound.listener));
+        let https = https.transpose()?;
         readiness.set(true);
         Ok(Self {
-            listener,
+            http,
+            https,
             admission: Admission {
                 workers,
                 config,
@@ -64,8 +69,8 @@ impl Acceptor {
             let workers = &mut self.admission.workers;
             let any_lost = workers.any_lost();
             tokio::select! {
-                accepted = self.listener.accept() => match accepted.and_then(into_std) {
-                    Ok((stream, peer)) => self.admission.admit(stream, peer),
+                (accepted, has_tls) = next(&self.http, self.https.as_ref()) => match accepted.and_then(into_std) {
+                    Ok((stream, peer)) => self.admission.admit(stream, peer, has_tls),
                     Err(error) if is_of_one_connection(&error) => {}
                     Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 },
@@ -78,18 +83,23 @@ impl Acceptor {
         }
     }
 
-    /// Closes the port and drains the workers, after handing over the connections that the kernel has already
+    /// Closes the ports and drains the workers, after handing over the connections that the kernel has already
     /// established: their clients believe them accepted.
     pub(crate) fn finish(self) -> Threads {
         let Self {
-            listener,
+            http,
+            https,
             admission,
             readiness,
         } = self;
         readiness.set(false);
-        if let Ok(listener) = listener.into_std() {
+        let https = https.map(|listener| (listener, true));
+        for (listener, has_tls) in std::iter::once((http, false)).chain(https) {
+            let Ok(listener) = listener.into_std() else {
+                continue;
+            };
             while let Ok((stream, peer)) = listener.accept() {
-                admission.admit(stream, peer);
+                admission.admit(stream, peer, has_tls);
             }
         }
         admission.workers.drain()
@@ -97,7 +107,7 @@ impl Acceptor {
 }
 
 impl Admission {
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, has_tls: bool) {
         // A response is mostly one write; waiting for more to send with it (Nagle) only delays it. A socket on
         // which this fails is closed already.
         if stream
@@ -108,18 +118,22 @@ impl Admission {
             return;
         }
         if self.workers.load() >= self.config.limits.max_connections {
-            return self.refuse(stream, peer);
+            return self.refuse(stream, peer, has_tls);
         }
-        if let Err(stream) = self.workers.accept(stream, peer) {
-            self.refuse(stream, peer);
+        if let Err(stream) = self.workers.accept(stream, peer, has_tls) {
+            self.refuse(stream, peer, has_tls);
         }
     }
 
-    fn refuse(&self, stream: TcpStream, peer: SocketAddr) {
+    fn refuse(&self, stream: TcpStream, peer: SocketAddr, has_tls: bool) {
         self.observer.metrics().connections_refused().inc();
         let refusal = Refusal::new(Failure::ConnectionLimit);
         self.observer
             .refuse(peer, refusal.id.as_str(), &refusal.failure);
+        // A client of `https` would understand it only after a handshake, which costs more than its request.
+        if has_tls {
+            return;
+        }
         let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
             return;
         };
@@ -130,6 +144,23 @@ impl Admission {
             close(stream, &refusal.to_bytes()).await;
             drop(permit);
         });
+    }
+}
+
+/// The next connection of either socket, and whether it begins with a handshake of TLS.
+async fn next(
+    http: &TcpListener,
+    https: Option<&TcpListener>,
+) -> (io::Result<(tokio::net::TcpStream, SocketAddr)>, bool) {
+    let with_tls = async {
+        match https {
+            Some(https) => https.accept().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        accepted = http.accept() => (accepted, false),
+        accepted = with_tls => (accepted, true),
     }
 }
 

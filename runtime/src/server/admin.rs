@@ -27,10 +27,10 @@ use super::limits::{
     ACCEPT_PAUSE, ADMIN_WRITE_TIMEOUT, MAX_ADMIN_CONNECTIONS, MAX_ADMIN_CONTENT_BYTES,
 };
 use super::write_timeout::ImpatientStream;
-use super::{BindError, bind};
+use super::{BindError, Bound, bind};
 use crate::observe::Metrics;
 use crate::request::ResponseBody;
-use crate::request::limits::DEFAULT_BODY_PROGRESS_TIMEOUT;
+use crate::request::limits::{DEFAULT_BODY_PROGRESS_TIMEOUT, DEFAULT_MIN_RATE};
 use crate::settings::limits::DEFAULT_HEADER_TIMEOUT;
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -72,7 +72,7 @@ impl Admin {
         readiness: Readiness,
         further: Vec<AdminPage>,
     ) -> Result<Self, BindError> {
-        let (listener, address) = bind(config.address)?;
+        let Bound { listener, address } = bind(config.address)?;
         let mut pages = own_pages(metrics, readiness);
         pages.extend(further);
         let router = Router::new(pages, config.hosts);
@@ -176,7 +176,7 @@ async fn serve_connection(stream: tokio::net::TcpStream, router: Arc<Router>) {
         let router = Arc::clone(&router);
         async move { Ok::<_, Infallible>(no_store(answer(&router, request).await)) }
     });
-    let stream = ImpatientStream::new(stream, ADMIN_WRITE_TIMEOUT);
+    let stream = ImpatientStream::new(stream, ADMIN_WRITE_TIMEOUT, DEFAULT_MIN_RATE);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(DEFAULT_HEADER_TIMEOUT)

@@ -1,7 +1,11 @@
 //! Owns the facts that all requests of a connection share, and the parts that serve all connections of a worker.
-//! The state of a connection is left to its protocol (`h1`), answering requests to the pipeline.
+//! The state of a connection is left to its protocol (`h1`, `h2`), its bytes to `transport`, answering requests to the
+//! pipeline.
 
 mod h1;
+mod h2;
+mod handshake;
+mod transport;
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,9 +16,12 @@ use std::time::Instant;
 use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+pub(super) use self::handshake::ALPN;
+
+use self::handshake::Protocol;
 use super::drain::DrainSignal;
 use super::limits::{DISCARD_BYTES, LINGER_TIMEOUT};
 use super::{Pipeline, ServerConfig};
@@ -26,34 +33,58 @@ pub(crate) struct Connections<P> {
     pipeline: P,
     config: Arc<ServerConfig>,
     observer: Arc<Observer>,
-    protocol: http1::Builder,
+    http1: http1::Builder,
     drain: DrainSignal,
 }
 
 /// The facts that all requests of one connection share.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Connection {
     pub(super) peer: SocketAddr,
     /// The address that the client has connected to.
     pub(super) local: SocketAddr,
     /// Whether the peer is a trusted proxy: decided once per connection.
     pub(super) peer_is_trusted: bool,
-    h1: h1::State,
+    /// Whether the connection has TLS, so that its scheme is `https`.
+    pub(super) has_tls: bool,
 }
 
 /// A request whose head was read.
 #[derive(Debug)]
 pub struct Arrival {
     pub(super) request: Request<Incoming>,
-    pub(super) connection: Rc<Connection>,
+    pub(super) connection: Connection,
     pub(super) received: Instant,
+    pub(super) exchange: ExchangeState,
+}
+
+/// What the protocol knows of one exchange.
+#[derive(Debug)]
+pub(super) enum ExchangeState {
+    /// A connection of HTTP/1.1 has one exchange at a time.
+    Http1(Rc<h1::State>),
+    /// A connection of HTTP/2 has a stream for each.
+    Http2(Rc<h2::Stream>),
+}
+
+#[cfg(test)]
+impl Connection {
+    /// A connection from `peer` without TLS.
+    pub(super) fn plain(peer: SocketAddr, peer_is_trusted: bool) -> Self {
+        Self {
+            peer,
+            local: SocketAddr::from(([192, 0, 2, 1], 3000)),
+            peer_is_trusted,
+            has_tls: false,
+        }
+    }
 }
 
 impl<P: Pipeline> Connections<P> {
     pub(crate) fn new(pipeline: P, config: Arc<ServerConfig>, observer: Arc<Observer>) -> Self {
         Self {
             pipeline,
-            protocol: h1::protocol(&config.limits),
+            http1: h1::protocol(&config.limits),
             config,
             observer,
             drain: DrainSignal::default(),
@@ -61,8 +92,19 @@ impl<P: Pipeline> Connections<P> {
     }
 
     /// Serves a connection until it is closed.
-    pub(crate) async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        h1::serve(self, stream, peer).await;
+    pub(crate) async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, has_tls: bool) {
+        let connection = Connection {
+            peer,
+            // A socket without an address of its own has been closed meanwhile, and no request of it needs one.
+            local: stream.local_addr().unwrap_or(self.config.address),
+            peer_is_trusted: self.config.trusted_proxies.contains(peer.ip()),
+            has_tls,
+        };
+        match handshake::begin(&self, stream, connection).await {
+            Some((transport, Protocol::Http1)) => h1::serve(self, transport, connection).await,
+            Some((transport, Protocol::Http2)) => h2::serve(self, transport, connection).await,
+            None => {}
+        }
     }
 
     /// Tells every connection, present and future, that the server drains.
@@ -71,10 +113,13 @@ impl<P: Pipeline> Connections<P> {
     }
 }
 
-impl Connection {
-    /// Tells the connection which request it answers now.
+impl ExchangeState {
+    /// Tells the protocol which request it answers now.
     pub(super) fn begin_request(&self, version: Version, request: &Arc<RequestContext>) {
-        self.h1.begin_request(version, request);
+        match self {
+            Self::Http1(state) => state.begin_request(version, request),
+            Self::Http2(stream) => stream.begin_request(request),
+        }
     }
 }
 
@@ -82,7 +127,7 @@ impl Connection {
 ///
 /// Closing a socket with bytes unread makes the kernel send a reset, on which the client's kernel discards
 /// what the client has not read yet; so our side is closed first, and theirs read to its end (RFC 9112 §9.6).
-pub(super) async fn close(mut stream: TcpStream, last_words: &[u8]) {
+pub(super) async fn close(mut stream: impl AsyncRead + AsyncWrite + Unpin, last_words: &[u8]) {
     let lingering = async {
         stream.write_all(last_words).await?;
         stream.shutdown().await?;

@@ -38,6 +38,9 @@ pub struct Exchange {
 pub struct ExchangeBody {
     content: ResponseBody,
     exchange: Exchange,
+    /// The rest of a frame that was longer than a piece.
+    rest: Bytes,
+    max_piece_bytes: usize,
 }
 
 impl Exchange {
@@ -85,6 +88,8 @@ impl Exchange {
             ExchangeBody {
                 content,
                 exchange: self,
+                rest: Bytes::new(),
+                max_piece_bytes: usize::MAX,
             },
         )
     }
@@ -191,6 +196,41 @@ impl Drop for Exchange {
     }
 }
 
+impl ExchangeBody {
+    /// Gives the content in pieces of at most `max_bytes`.
+    pub(super) fn in_pieces(mut self, max_bytes: usize) -> Self {
+        self.max_piece_bytes = max_bytes;
+        self
+    }
+
+    /// Whether HTTP forbids content here.
+    pub(super) fn is_forbidden(&self) -> bool {
+        let status = self.exchange.status;
+        status.is_some_and(|status| self.exchange.has_no_content(status))
+    }
+
+    /// The length that the answer to HEAD tells: that of GET's content.
+    pub(super) fn length_for_head(&self) -> Option<u64> {
+        let is_head = self.exchange.method == Method::HEAD;
+        let length = self.content.size_hint().exact();
+        length.filter(|_| is_head && !self.content.is_end_stream())
+    }
+
+    /// Keeps what is longer than a piece for later.
+    fn cut(&mut self, mut data: Bytes) -> Bytes {
+        if data.len() > self.max_piece_bytes {
+            self.rest = data.split_off(self.max_piece_bytes);
+        }
+        data
+    }
+
+    /// The next piece of a frame that was too long.
+    fn next_piece(&mut self) -> Bytes {
+        let rest = std::mem::take(&mut self.rest);
+        self.cut(rest)
+    }
+}
+
 impl Body for ExchangeBody {
     type Data = Bytes;
     type Error = Failure;
@@ -199,12 +239,17 @@ impl Body for ExchangeBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let frame = ready!(Pin::new(&mut self.content).poll_frame(cx));
+        let frame = if self.rest.is_empty() {
+            let frame = ready!(Pin::new(&mut self.content).poll_frame(cx));
+            frame.map(|frame| frame.map(|frame| frame.map_data(|data| self.cut(data))))
+        } else {
+            Some(Ok(Frame::data(self.next_piece())))
+        };
         match &frame {
             Some(Ok(frame)) => {
                 self.exchange.sent_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
                 // Hyper asks for nothing after a trailer section.
-                self.exchange.complete = frame.is_trailers() || self.content.is_end_stream();
+                self.exchange.complete = frame.is_trailers() || self.is_end_stream();
             }
             Some(Err(failure)) => self.exchange.context.fail(failure.clone()),
             None => self.exchange.complete = true,
@@ -213,7 +258,7 @@ impl Body for ExchangeBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
+        self.rest.is_empty() && self.content.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

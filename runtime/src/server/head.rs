@@ -7,22 +7,35 @@ use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 
+use super::connection::Connection;
 use crate::failure::Failure;
 
 /// The target of a request about the server itself (RFC 9110 §9.3.7).
 pub(crate) const SERVER_WIDE: &str = "*";
 
-/// Whether `head` is one that a gateway may act on. A trusted peer may have ended TLS, so it may say `https`.
+const NOT_A_HOST: Failure = Failure::BadRequest {
+    detail: "the Host field is not a host",
+};
+
+/// Whether `head` is one that a gateway may act on. It has at most `max_fields` fields; in HTTP/1.1 the guard has judged that
+/// already.
 ///
 /// # Errors
 ///
 /// What is wrong with it.
-pub(crate) fn check(head: &Parts, peer_is_trusted: bool) -> Result<(), Failure> {
+pub(crate) fn check(
+    head: &Parts,
+    connection: &Connection,
+    max_fields: usize,
+) -> Result<(), Failure> {
+    if head.headers.len() > max_fields {
+        return Err(Failure::HeadersTooLarge);
+    }
     // CONNECT would make this a tunnel, and TRACE would show a script the fields that its browser hides.
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
         return Err(Failure::MethodNotAllowed);
     }
-    check_scheme(&head.uri, peer_is_trusted)?;
+    check_scheme(&head.uri, connection)?;
     check_host(head)?;
     if head.uri.path() == SERVER_WIDE && head.method != Method::OPTIONS {
         return Err(malformed("only OPTIONS can be asked of `*`"));
@@ -30,11 +43,14 @@ pub(crate) fn check(head: &Parts, peer_is_trusted: bool) -> Result<(), Failure> 
     check_expectation(&head.headers)
 }
 
-/// RFC 9110 §7.4: a target of another scheme than the connection's is not believed.
-fn check_scheme(target: &Uri, peer_is_trusted: bool) -> Result<(), Failure> {
+/// RFC 9110 §7.4: a target of another scheme than the connection's is not believed. A trusted peer may have ended TLS, or
+/// begun it.
+fn check_scheme(target: &Uri, connection: &Connection) -> Result<(), Failure> {
+    let own = if connection.has_tls { "https" } else { "http" };
     match target.scheme_str() {
-        None | Some("http") => Ok(()),
-        Some("https") if peer_is_trusted => Ok(()),
+        None => Ok(()),
+        Some(scheme) if scheme == own => Ok(()),
+        Some("http" | "https") if connection.peer_is_trusted => Ok(()),
         Some(_) => Err(Failure::Misdirected),
     }
 }
@@ -44,16 +60,21 @@ fn check_scheme(target: &Uri, peer_is_trusted: bool) -> Result<(), Failure> {
 fn check_host(head: &Parts) -> Result<(), Failure> {
     let mut values = head.headers.get_all(header::HOST).iter();
     let Some(host) = values.next() else {
-        let is_old = head.version == Version::HTTP_10;
-        return is_old
-            .then_some(())
-            .ok_or(malformed("the Host field is missing"));
+        return match head.uri.authority() {
+            // RFC 9113 §8.3.1: `:authority` stands for `Host`.
+            Some(authority) if head.version == Version::HTTP_2 => {
+                let is_valid = host_is_valid(authority.as_str().as_bytes());
+                is_valid.then_some(()).ok_or(NOT_A_HOST)
+            }
+            _ if head.version == Version::HTTP_10 => Ok(()),
+            _ => Err(malformed("the Host field is missing")),
+        };
     };
     if values.next().is_some() {
         return Err(malformed("there are two Host fields"));
     }
     if !host_is_valid(host.as_bytes()) {
-        return Err(malformed("the Host field is not a host"));
+        return Err(NOT_A_HOST);
     }
     let Some(authority) = head.uri.authority() else {
         return Ok(());
@@ -98,8 +119,8 @@ fn split_port(authority: &[u8], default: u16) -> (&[u8], Option<u16>) {
     )
 }
 
-/// Gives a request of HTTP/1.0 that names no host the one of its target, else the address that it was sent to
-/// (RFC 9112 §3.3). What comes after this can rely on `Host`.
+/// Gives a request of HTTP/2 or HTTP/1.0 without `Host` the one of its target, else the address that it was sent to
+/// (RFC 9113 §8.3.1, RFC 9112 §3.3). What comes after this can rely on `Host`.
 pub(crate) fn complete_host(head: &mut Parts, local: SocketAddr) {
     if head.headers.contains_key(header::HOST) {
         return;
@@ -177,15 +198,27 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
 mod tests {
     use http::{Request, Version};
 
+    use std::net::SocketAddr;
+
     use super::{check, complete_host};
     use crate::failure::Failure;
+    use crate::server::connection::Connection;
+
+    const MAX_FIELDS: usize = 2;
+
+    fn connection(peer_is_trusted: bool, has_tls: bool) -> Connection {
+        let peer = SocketAddr::from(([192, 0, 2, 7], 5000));
+        let plain = Connection::plain(peer, peer_is_trusted);
+        Connection { has_tls, ..plain }
+    }
 
     fn accepted(uri: &str, hosts: &[&str]) -> bool {
         let mut request = Request::builder().uri(uri);
         for host in hosts {
             request = request.header("host", *host);
         }
-        check(&request.body(()).unwrap().into_parts().0, false).is_ok()
+        let head = request.body(()).unwrap().into_parts().0;
+        check(&head, &connection(false, false), MAX_FIELDS).is_ok()
     }
 
     #[test]
@@ -223,13 +256,57 @@ mod tests {
 
     #[test]
     fn a_target_of_another_scheme_is_believed_of_a_trusted_proxy_only() {
-        let judge = |uri: &str, peer_is_trusted| {
+        let judge = |uri: &str, peer_is_trusted, has_tls| {
             let request = Request::builder().uri(uri).header("host", "a").body(());
-            check(&request.unwrap().into_parts().0, peer_is_trusted)
+            let head = request.unwrap().into_parts().0;
+            check(&head, &connection(peer_is_trusted, has_tls), MAX_FIELDS)
         };
-        assert_eq!(judge("https://a/", false), Err(Failure::Misdirected));
-        assert_eq!(judge("https://a:443/", true), Ok(()));
-        assert_eq!(judge("ftp://a/", true), Err(Failure::Misdirected));
+        for (uri, trusted, has_tls, expected) in [
+            ("https://a/", false, false, Err(Failure::Misdirected)),
+            ("https://a:443/", true, false, Ok(())),
+            ("https://a/", false, true, Ok(())),
+            ("http://a/", false, true, Err(Failure::Misdirected)),
+            ("http://a/", true, true, Ok(())),
+            ("ftp://a/", true, true, Err(Failure::Misdirected)),
+        ] {
+            assert_eq!(judge(uri, trusted, has_tls), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_authority_of_http_2_stands_for_the_host() {
+        for (uri, host, expected) in [
+            ("http://a:80/", None, Some("a:80")),
+            ("http://a/", Some("a"), Some("a")),
+            ("http://a/", Some("b"), None),
+            ("http://user@a/", None, None),
+            ("/", None, None),
+        ] {
+            let request = Request::builder().uri(uri).version(Version::HTTP_2);
+            let request = host
+                .into_iter()
+                .fold(request, |request, host| request.header("host", host));
+            let (mut head, ()) = request.body(()).unwrap().into_parts();
+            let judged = check(&head, &connection(false, false), MAX_FIELDS);
+            assert_eq!(judged.is_ok(), expected.is_some(), "{uri} {host:?}");
+            if let Some(expected) = expected {
+                complete_host(&mut head, "192.0.2.1:3000".parse().unwrap());
+                assert_eq!(head.headers["host"], expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_has_a_limited_number_of_fields() {
+        let request = |count: usize| {
+            let request = Request::builder().header("host", "a");
+            (1..count).fold(request, |request, _| request.header("x", "1"))
+        };
+        for (count, expected) in [(2, Ok(())), (3, Err(Failure::HeadersTooLarge))] {
+            let head = request(count).body(()).unwrap().into_parts().0;
+            let judged = check(&head, &connection(false, false), MAX_FIELDS);
+            assert_eq!(judged, expected);
+        }
     }
 
     #[test]
@@ -237,7 +314,8 @@ mod tests {
         for (uri, host) in [("/", "192.0.2.1:3000"), ("http://a:81/", "a:81")] {
             let request = Request::builder().uri(uri).version(Version::HTTP_10);
             let (mut head, ()) = request.body(()).unwrap().into_parts();
-            assert_eq!(check(&head, false), Ok(()));
+            let judged = check(&head, &connection(false, false), MAX_FIELDS);
+            assert_eq!(judged, Ok(()));
             complete_host(&mut head, "192.0.2.1:3000".parse().unwrap());
             assert_eq!(head.headers["host"], host);
         }

@@ -21,6 +21,31 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections beyond the limit that are told so at the same time; others are closed without a word.
 pub const MAX_REFUSALS_IN_FLIGHT: usize = 64;
 
+/// Streams that a client of HTTP/2 may have at once on one connection (RFC 9113 §5.1.2 recommends no fewer than 100).
+pub const MAX_CONCURRENT_STREAMS: u32 = 100;
+
+/// Requests that a client of HTTP/2 may cancel on one connection. After that, one that cancels more than half is cut off:
+/// it makes the server work for nothing.
+pub const MAX_CANCELLED_STREAMS: u64 = 100;
+
+/// Streams of one connection that may end with an error of the client's before the connection does.
+pub const MAX_STREAM_ERRORS: usize = 100;
+
+/// Content of one request that a client of HTTP/2 may send before the server has read any, in bytes. The server's memory for
+/// a connection is bounded by the window of the connection.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// Content of all requests of a connection that a client of HTTP/2 may send before the server has read any, in bytes.
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// The piece of a response that HTTP/2 takes at a time, in bytes: the frame that all clients take (RFC 9113 §4.2). No more
+/// than a piece per stream waits in memory for a client that does not read.
+pub const HTTP2_PIECE_BYTES: usize = 16 * 1024;
+
+/// How often the files of certificates are compared with those in use. Certbot and Kubernetes replace links, of which
+/// notifications of the file system say nothing.
+pub const CERTIFICATE_POLL_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Pause after accepting failed for lack of file descriptors or memory, which trying at once would not mend.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 

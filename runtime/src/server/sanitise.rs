@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 use ipnet::IpNet;
 
+use super::connection::Connection;
 use fields::is_forwarding;
 
 /// The proxies in front of this server, and the fields that they set.
@@ -51,19 +52,24 @@ impl TrustedProxies {
 /// Only forwarding fields from trusted proxies remain; they agree with the address, the scheme and the host.
 pub(crate) fn sanitise(
     head: &mut Parts,
-    peer: SocketAddr,
-    peer_is_trusted: bool,
+    connection: &Connection,
     trusted: &TrustedProxies,
 ) -> SocketAddr {
+    let Connection {
+        peer,
+        peer_is_trusted,
+        has_tls,
+        ..
+    } = *connection;
     remove_fields(&mut head.headers, |name| {
         is_hop_by_hop(name)
             || name.starts_with("spin-")
             || (is_forwarding(name) && !(peer_is_trusted && trusted.set(name)))
     });
     if peer_is_trusted {
-        forwarding::settle(head, peer, trusted)
+        forwarding::settle(head, peer, has_tls, trusted)
     } else {
-        forwarding::settle_scheme(head, false);
+        forwarding::settle_scheme(head, has_tls);
         peer
     }
 }

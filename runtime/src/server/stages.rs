@@ -44,20 +44,16 @@ impl ServerStages {
             request,
             connection,
             received,
+            exchange,
         } = arrival;
         let (mut head, content) = request.into_parts();
         // The head as it came is judged before any of it is removed.
-        let judged = head::check(&head, connection.peer_is_trusted);
+        let judged = head::check(&head, &connection, self.config.limits.max_header_count);
         if judged.is_ok() {
             head::complete_host(&mut head, connection.local);
         }
         let wants_websocket = head::wants_websocket(&head);
-        let client = sanitise(
-            &mut head,
-            connection.peer,
-            connection.peer_is_trusted,
-            &self.config.trusted_proxies,
-        );
+        let client = sanitise(&mut head, &connection, &self.config.trusted_proxies);
         if wants_websocket {
             head.extensions.insert(WebSocketWanted);
         }
@@ -65,7 +61,7 @@ impl ServerStages {
         let trace = TraceContext::join(&mut head.headers, &self.ids);
         let caller = Caller::Client(client);
         let context = Arc::new(RequestContext::new(id, caller, trace, received));
-        connection.begin_request(head.version, &context);
+        exchange.begin_request(head.version, &context);
         let exchange = Exchange::begin(context, &head, Arc::clone(&self.observer));
         (
             exchange,

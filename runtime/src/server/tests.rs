@@ -84,6 +84,8 @@ impl TestServer {
         let readiness = Readiness::default();
         let config = ServerConfig {
             address: "127.0.0.1:0".parse().unwrap(),
+            tls: None,
+            h2c: false,
             workers: NonZeroUsize::new(2).unwrap(),
             limits,
             trusted_proxies: TrustedProxies::new(

@@ -59,6 +59,7 @@ pub struct PipelineParts {
 struct Accepted {
     stream: TcpStream,
     peer: SocketAddr,
+    has_tls: bool,
     open: Open,
 }
 
@@ -115,14 +116,24 @@ impl Worker {
     }
 
     /// Hands a connection over, or gives it back when the worker has ended.
-    pub(crate) fn accept(&self, stream: TcpStream, peer: SocketAddr) -> Result<(), TcpStream> {
+    pub(crate) fn accept(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        has_tls: bool,
+    ) -> Result<(), TcpStream> {
         self.load.fetch_add(1, Ordering::Relaxed);
         self.observer.metrics().connections().inc();
         let open = Open {
             load: Arc::clone(&self.load),
             observer: Arc::clone(&self.observer),
         };
-        let handed_over = self.connections.send(Accepted { stream, peer, open });
+        let handed_over = self.connections.send(Accepted {
+            stream,
+            peer,
+            has_tls,
+            open,
+        });
         handed_over.map_err(|returned| returned.0.stream)
     }
 }
@@ -204,10 +215,15 @@ async fn serve<P: Pipeline>(
 }
 
 async fn serve_one<P: Pipeline>(accepted: Accepted, connections: Rc<Connections<P>>) {
-    let Accepted { stream, peer, open } = accepted;
+    let Accepted {
+        stream,
+        peer,
+        has_tls,
+        open,
+    } = accepted;
     // Registering fails only when the process is out of memory for it; the connection is then dropped.
     if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-        connections.serve(stream, peer).await;
+        connections.serve(stream, peer, has_tls).await;
     }
     drop(open);
 }

@@ -82,13 +82,18 @@ impl Workers {
     }
 
     /// Hands a connection to the worker with the fewest, or gives it back when no worker lives.
-    pub(crate) fn accept(&self, mut stream: TcpStream, peer: SocketAddr) -> Result<(), TcpStream> {
+    pub(crate) fn accept(
+        &self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        has_tls: bool,
+    ) -> Result<(), TcpStream> {
         loop {
             let living = self.workers.iter().filter(|worker| !worker.has_ended());
             let Some(worker) = living.min_by_key(|worker| worker.load()) else {
                 return Err(stream);
             };
-            match worker.accept(stream, peer) {
+            match worker.accept(stream, peer, has_tls) {
                 Ok(()) => return Ok(()),
                 Err(returned) => stream = returned,
             }

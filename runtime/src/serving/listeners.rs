@@ -11,10 +11,11 @@ use tracing::Level;
 use super::{EdgeOptions, ServingOptions, StartError, failed, switch};
 use crate::advice;
 use crate::cache::{CachePages, EdgeCache};
+use crate::certificates::Certificates;
 use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::server::{
-    Admin, AdminConfig, AdminPage, Readiness, Server, ServerConfig, TrustedProxies,
+    Admin, AdminConfig, AdminPage, Readiness, Server, ServerConfig, Tls, TrustedProxies,
 };
 use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
 use crate::state::State;
@@ -83,9 +84,17 @@ impl Listeners {
         let readiness = Readiness::default();
         let access_log = (config.log.access != AccessLog::Off).then(|| log.clone());
         let observer = Arc::new(Observer::new(Arc::clone(&metrics), access_log));
-        let server_config = server_config(config, overrides.listen);
+        let server_config = server_config(config, overrides.listen)?;
         let server = Server::bind(server_config, observer, readiness.clone());
-        let server = server.map_err(|error| failed(format!("{error} (`--listen` names it)")))?;
+        let server = server.map_err(|error| {
+            let is_https = config.listen.https == Some(error.address);
+            let place = if is_https {
+                "`https` in [listen]"
+            } else {
+                "`--listen`"
+            };
+            failed(format!("{error} ({place} names it)"))
+        })?;
         let admin_address = overrides
             .admin
             .map_or(config.listen.admin, AdminAddress::address);
@@ -115,6 +124,11 @@ impl Listeners {
     /// The address for clients.
     pub(super) fn http(&self) -> SocketAddr {
         self.server.local_addr()
+    }
+
+    /// The address for clients with TLS.
+    pub(super) fn https(&self) -> Option<SocketAddr> {
+        self.server.https_addr()
     }
 
     /// The address for metrics and health.
@@ -154,14 +168,20 @@ fn log_format(config: &Config, json: bool) -> LogFormat {
     }
 }
 
-fn server_config(config: &Config, listen: Option<SocketAddr>) -> ServerConfig {
-    ServerConfig {
+fn server_config(config: &Config, listen: Option<SocketAddr>) -> Result<ServerConfig, StartError> {
+    let tls = config.listen.https.map(|address| {
+        let certificates = Certificates::open(config.listen.certificates.clone());
+        certificates.map(|certificates| Tls::new(address, certificates))
+    });
+    Ok(ServerConfig {
         address: listen.unwrap_or(config.listen.http),
+        tls: tls.transpose().map_err(failed)?,
+        h2c: config.listen.h2c,
         workers: config.listen.workers,
         trusted_proxies: TrustedProxies::new(
             config.listen.trusted_proxies.clone(),
             config.listen.trusted_fields.clone(),
         ),
         limits: config.limits.clone(),
-    }
+    })
 }

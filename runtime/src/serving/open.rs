@@ -75,7 +75,7 @@ pub(super) fn loader(
         let directory = directory.display();
         failed(format!("files can't be laid out in {directory}: {error}"))
     })?;
-    let own_addresses = [Some(listeners.http()), listeners.admin()];
+    let own_addresses = [Some(listeners.http()), listeners.https(), listeners.admin()];
     Ok(Loader {
         engine,
         budget: InstanceBudget::new(MAX_INSTANCES, inputs.config.instance_memory),

@@ -103,7 +103,10 @@ impl Serving {
         let page = edge::page(&origins);
         let listeners = Listeners::open(&config, Overrides::of_edge(options), vec![page])?;
         for entry in &entries {
-            check_elsewhere(entry, listeners.http())?;
+            let own = [Some(listeners.http()), listeners.https()];
+            for own in own.into_iter().flatten() {
+                check_elsewhere(entry, own)?;
+            }
         }
         let figures = Arc::clone(&origins);
         listeners.metrics.read_origins(move || figures.figures());
@@ -128,6 +131,12 @@ impl Serving {
     #[must_use]
     pub fn http(&self) -> SocketAddr {
         self.listeners.http()
+    }
+
+    /// The address for clients with TLS.
+    #[must_use]
+    pub fn https(&self) -> Option<SocketAddr> {
+        self.listeners.https()
     }
 
     /// The address for metrics and health.

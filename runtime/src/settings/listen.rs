@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 use http::HeaderName;
 use ipnet::IpNet;
 
-use super::Listen;
 use super::limits::MAX_WORKERS;
+use super::{Listen, tls};
 use crate::document::Table;
 use crate::fault::{Reason, did_you_mean};
 
@@ -38,16 +39,23 @@ const TRUSTABLE_FIELDS: [&str; 14] = [
 pub const DEFAULT_TRUSTED_FIELDS: [&str; 3] =
     ["x-forwarded-for", "x-forwarded-proto", "x-request-id"];
 
-pub(super) fn listen(root: &Table<'_>) -> Listen {
+/// `[listen]` and `[tls]`. Paths are relative to `directory`.
+pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
+    let certificates = tls::certificates(root, directory);
+    let mut defaults = defaults();
     let Some(table) = root.table("listen", "[listen]") else {
-        return defaults();
+        tls::check_listener(root, None);
+        defaults.certificates = certificates;
+        return defaults;
     };
-    let defaults = defaults();
     let workers = table.number("workers", 1, MAX_WORKERS);
     let workers = workers.and_then(|count| NonZeroUsize::new(usize::try_from(count).ok()?));
     let proxies = table.strings("trusted_proxies").into_iter();
     let listen = Listen {
         http: table.parsed("http", address).unwrap_or(defaults.http),
+        https: table.parsed("https", address),
+        h2c: table.boolean("h2c").unwrap_or(defaults.h2c),
+        certificates,
         admin: table
             .parsed("admin", AdminAddress::parse)
             .map_or(defaults.admin, AdminAddress::address),
@@ -62,6 +70,7 @@ pub(super) fn listen(root: &Table<'_>) -> Listen {
             .collect(),
         trusted_fields: fields(&table).unwrap_or(defaults.trusted_fields),
     };
+    tls::check_listener(root, table.get("https"));
     if listen.admin == Some(listen.http) && listen.http.port() != 0 {
         let reason = Reason::new("`http` and `admin` are the same address");
         table.report(
@@ -75,6 +84,9 @@ pub(super) fn listen(root: &Table<'_>) -> Listen {
 fn defaults() -> Listen {
     Listen {
         http: DEFAULT_HTTP,
+        https: None,
+        h2c: false,
+        certificates: Vec::new(),
         admin: Some(DEFAULT_ADMIN),
         admin_hosts: Vec::new(),
         // One worker for each core, if the machine reports the number.

@@ -25,7 +25,7 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
     let runtime = root.table("runtime", "[runtime]");
     let (sql, kv) = store::stores(root, directory, state);
     let config = Config {
-        listen: listen::listen(root),
+        listen: listen::listen(root, directory),
         limits: limits(root),
         log: log(root),
         variables: variables(root),

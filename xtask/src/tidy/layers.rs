@@ -26,7 +26,7 @@ const RUNTIME: &[&[&str]] = &[
     &["request"],
     &["observe"],
     &["document"],
-    &["grants", "units"],
+    &["certificates", "grants", "units"],
     &["failure", "fault"],
     &["clock", "environment", "limits"],
 ];

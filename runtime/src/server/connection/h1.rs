@@ -18,13 +18,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 pub(super) use state::State;
 
 use self::socket::Socket;
 use self::timeouts::{End, Timeouts};
-use super::{Arrival, Connection, Connections};
+use super::transport::Transport;
+use super::{Arrival, Connection, Connections, ExchangeState};
 use crate::clock;
 use crate::failure::Failure;
 use crate::server::Pipeline;
@@ -54,27 +54,22 @@ pub(super) fn protocol(limits: &ServerLimits) -> http1::Builder {
 /// Serves `stream` until it is closed.
 pub(super) async fn serve<P: Pipeline>(
     worker: Rc<Connections<P>>,
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: Transport,
+    connection: Connection,
 ) {
     let config = &worker.config;
-    let connection = Rc::new(Connection {
-        peer,
-        // A socket without an address of its own has been closed meanwhile, and no request of it needs one.
-        local: stream.local_addr().unwrap_or(config.address),
-        peer_is_trusted: config.trusted_proxies.contains(peer.ip()),
-        h1: State::new(clock::now()),
-    });
+    let state = Rc::new(State::new(clock::now()));
     let tunnel = Cell::new(None);
-    let socket = Socket::new(stream, Rc::clone(&connection), &config.limits);
+    let socket = Socket::new(stream, Rc::clone(&state), &config.limits);
     let service = service_fn(|request: Request<Incoming>| {
         let arrival = Arrival {
             request,
-            connection: Rc::clone(&connection),
+            connection,
             received: clock::now(),
+            exchange: ExchangeState::Http1(Rc::clone(&state)),
         };
         // Not in the future, which hyper polls only after it has tried to read what follows the request.
-        connection.h1.begin_exchange(arrival.received);
+        state.begin_exchange(arrival.received);
         // Not an async block, in which the arrival would stand twice.
         worker.pipeline.answer(arrival).map(|mut response| {
             if let Some(agreed) = response.extensions_mut().remove::<Tunnel>() {
@@ -86,11 +81,9 @@ pub(super) async fn serve<P: Pipeline>(
             Ok::<_, Infallible>(response)
         })
     });
-    let mut hyper = worker
-        .protocol
-        .serve_connection(TokioIo::new(socket), service);
+    let mut hyper = worker.http1.serve_connection(TokioIo::new(socket), service);
     let timeouts = Timeouts {
-        state: &connection.h1,
+        state: &state,
         limits: &config.limits,
         drain: &worker.drain,
         is_of_proxy: connection.peer_is_trusted,
@@ -104,7 +97,7 @@ pub(super) async fn serve<P: Pipeline>(
             .run(socket.into_stream(), hyper.read_buf, drained)
             .await;
     }
-    close(&worker, peer, &end, socket).await;
+    close(&worker, connection.peer, &end, socket).await;
 }
 
 /// Closes the connection. If its last request was refused before it reached the pipeline, the client is told why.

@@ -27,12 +27,17 @@ struct Hop<'h> {
 }
 
 /// Determines address, scheme and host from the remaining forwarding fields, which trusted proxies have set. Returns
-/// the client's address.
-pub(super) fn settle(head: &mut Parts, peer: SocketAddr, trusted: &TrustedProxies) -> SocketAddr {
+/// the client's address. Where they name no scheme, it is the connection's.
+pub(super) fn settle(
+    head: &mut Parts,
+    peer: SocketAddr,
+    has_tls: bool,
+    trusted: &TrustedProxies,
+) -> SocketAddr {
     let headers = &head.headers;
     let (client, hop) = client(headers, peer, trusted);
     let scheme = last(headers, &X_FORWARDED_PROTO).or(hop.scheme);
-    let is_https = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    let is_https = scheme.map_or(has_tls, |scheme| scheme.eq_ignore_ascii_case("https"));
     let host = last(headers, &X_FORWARDED_HOST).or(hop.host);
     let host = host
         .filter(|host| host_is_valid(host.as_bytes()))
@@ -52,7 +57,11 @@ pub(super) fn settle_scheme(head: &mut Parts, is_https: bool) {
     } else {
         Scheme::HTTP
     };
-    if !is_https && head.uri.scheme().is_none_or(|given| *given == scheme) {
+    let is_settled = match head.uri.scheme() {
+        Some(given) => *given == scheme,
+        None => !is_https,
+    };
+    if is_settled {
         return;
     }
     let host = head.headers.get(HOST).map(HeaderValue::as_bytes);

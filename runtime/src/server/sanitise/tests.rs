@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderName, Request};
 
 use super::{TrustedProxies, sanitise};
+use crate::server::connection::Connection;
 
 /// The client's address and the remaining head of a request for `target` from `peer`. Trusted peers are in 10.0.0.0/8.
 fn sanitised(peer: &str, target: &str, fields: &[(&str, &str)]) -> (String, Parts) {
@@ -26,7 +27,8 @@ fn sanitised(peer: &str, target: &str, fields: &[(&str, &str)]) -> (String, Part
             request.header(*name, *value)
         });
     let mut head = request.body(()).unwrap().into_parts().0;
-    let client = sanitise(&mut head, peer, trusted.contains(peer.ip()), &trusted);
+    let connection = Connection::plain(peer, trusted.contains(peer.ip()));
+    let client = sanitise(&mut head, &connection, &trusted);
     (client.ip().to_string(), head)
 }
 

@@ -21,6 +21,8 @@ async fn empty(_: Request<RequestBody>) -> Result<Response<ResponseBody>, Failur
 async fn two() -> (Workers, watch::Sender<bool>, watch::Sender<bool>) {
     let config = ServerConfig {
         address: "127.0.0.1:0".parse().unwrap(),
+        tls: None,
+        h2c: false,
         workers: NonZeroUsize::new(2).unwrap(),
         limits: ServerLimits::standard(),
         trusted_proxies: TrustedProxies::new(Vec::new(), Vec::new()),
@@ -64,7 +66,7 @@ async fn a_worker_that_died_gets_no_connection_and_is_started_again() {
     );
     for _ in 0..3 {
         let (stream, peer) = connection();
-        workers.accept(stream, peer).unwrap();
+        workers.accept(stream, peer, false).unwrap();
     }
     let loads: Vec<usize> = workers.workers.iter().map(Worker::load).collect();
     assert_eq!(
@@ -77,7 +79,7 @@ async fn a_worker_that_died_gets_no_connection_and_is_started_again() {
     assert!(!workers.any_lost());
     assert_eq!(metrics.workers().get(), 2);
     let (stream, peer) = connection();
-    workers.accept(stream, peer).unwrap();
+    workers.accept(stream, peer, false).unwrap();
     let loads: Vec<usize> = workers.workers.iter().map(Worker::load).collect();
     assert_eq!(loads, [1, 3], "the new thread has the fewest");
 }
@@ -91,5 +93,5 @@ async fn without_any_worker_a_connection_is_given_back() {
     workers.lose().await;
     assert!(!workers.any_lives());
     let (stream, peer) = connection();
-    assert!(workers.accept(stream, peer).is_err());
+    assert!(workers.accept(stream, peer, false).is_err());
 }

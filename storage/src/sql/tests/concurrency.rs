@@ -30,15 +30,8 @@ async fn concurrent_transfers_keep_the_sum(engine: Engine) {
     )
     .await
     .unwrap();
-    let tasks: Vec<_> = (0..20)
-        .map(|number| {
-            let database = fixture.database.clone();
-            tokio::spawn(async move { transfer(&database, number % 2).await })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
+    let transfers = (0..20).map(|number| transfer(&fixture.database, number % 2));
+    futures::future::join_all(transfers).await;
     assert_eq!(
         one(&mut session, "SELECT sum(amount) FROM account").await,
         Value::Integer(2000)

@@ -8,10 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-use super::super::{Connection, close};
+use super::super::close;
+use super::super::transport::Transport;
 use super::guard::Guard;
+use super::state::State;
 use crate::clock;
 use crate::failure::Failure;
 use crate::request::Pace;
@@ -19,12 +20,12 @@ use crate::server::limits::JOINED_BYTES;
 use crate::server::write_timeout::stopped_reading;
 use crate::settings::ServerLimits;
 
-/// The socket of one connection.
+/// The socket of one connection, with or without TLS.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Transport,
     guard: Guard,
-    connection: Rc<Connection>,
+    state: Rc<State>,
     /// The rest of an interim response whose beginning has been written.
     interim_rest: Bytes,
     /// Waits while the client's receive window is full.
@@ -38,15 +39,11 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(
-        stream: TcpStream,
-        connection: Rc<Connection>,
-        limits: &ServerLimits,
-    ) -> Self {
+    pub(crate) fn new(stream: Transport, state: Rc<State>, limits: &ServerLimits) -> Self {
         Self {
             stream,
             guard: Guard::new(limits),
-            connection,
+            state,
             interim_rest: Bytes::new(),
             pace: Pace::new(limits.write_progress_timeout, limits.min_rate),
             ended: false,
@@ -61,7 +58,7 @@ impl Socket {
     }
 
     /// The bytes of the client after it has switched to another protocol.
-    pub(crate) fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_stream(self) -> Transport {
         self.stream
     }
 
@@ -75,7 +72,7 @@ impl Socket {
     /// Once the guard has refused a request, hyper reads an end, so that it finishes. But as long as the request before it is
     /// being answered, hyper reads nothing: it would take an end for a client that left. It reads again after the response.
     fn poll_read_refused(&mut self) -> Poll<io::Result<()>> {
-        if self.connection.h1.is_busy() {
+        if self.state.is_busy() {
             return Poll::Pending;
         }
         self.refused = true;
@@ -91,7 +88,7 @@ impl Socket {
         }
         let passed = self.guard.inspect(new);
         if self.guard.has_partial_head() {
-            self.connection.h1.begin_head(clock::now);
+            self.state.begin_head(clock::now);
         }
         if passed == 0 {
             buffer.set_filled(before);
@@ -115,7 +112,7 @@ impl Socket {
     /// left out.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_interim_rest(cx))?;
-        if let Some(interim) = self.connection.h1.take_interim(cx.waker())
+        if let Some(interim) = self.state.take_interim(cx.waker())
             && self.is_flushed
         {
             self.interim_rest = interim;
@@ -132,13 +129,17 @@ impl Socket {
         if let Poll::Ready(result) = &written {
             let bytes = *result.as_ref().unwrap_or(&0);
             if let Some(now) = self.pace.moved(bytes) {
-                self.connection.h1.progress(now);
+                self.state.progress(now);
             }
             return written;
         }
+        self.poll_overdue(cx)
+    }
+
+    fn poll_overdue<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.pace.poll_overdue(cx).map(|()| {
             self.ended = true;
-            self.connection.h1.stall();
+            self.state.stall();
             Err(stopped_reading())
         })
     }
@@ -202,12 +203,17 @@ impl AsyncWrite for Socket {
         self.stream.is_write_vectored()
     }
 
-    /// Called by hyper when its buffer is empty.
+    /// Called by hyper when its buffer is empty. With TLS, bytes that were written may still wait for the client.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.is_flushed = true;
-        self.connection.h1.flush();
         ready!(self.poll_interim(cx))?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(flushed) => {
+                self.state.flush();
+                Poll::Ready(flushed)
+            }
+            Poll::Pending => self.poll_overdue(cx),
+        }
     }
 
     /// Does nothing: there may be last words to say, so [`Self::close`] ends the sending.

@@ -56,8 +56,8 @@ const MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-f
 #[test]
 fn certificates_are_checked_as_far_as_the_mode_says() {
     let authority = Authority::new();
-    let good = OnPort::start(Some(&authority.sign("2")));
-    let expired = OnPort::start(Some(&authority.sign("-1")));
+    let good = OnPort::start(Some(&authority.sign(&["localhost"], "2")));
+    let expired = OnPort::start(Some(&authority.sign(&["localhost"], "-1")));
     let other = Authority::new();
     // The server, the host in the URL, the authorities, and how many of the modes take it.
     for (server, host, trusted, taken) in [
@@ -88,7 +88,7 @@ fn certificates_are_checked_as_far_as_the_mode_says() {
 #[tokio::test]
 async fn connections_are_encrypted_where_the_server_can_do_it() {
     let authority = Authority::new();
-    let with_tls = OnPort::start(Some(&authority.sign("2")));
+    let with_tls = OnPort::start(Some(&authority.sign(&["localhost"], "2")));
     for (mode, expected) in [("disable", "f"), ("prefer", "t"), ("require", "t")] {
         let database = with_tls.open("localhost", &format!("sslmode={mode}"), None);
         let database = database.unwrap();

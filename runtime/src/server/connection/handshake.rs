@@ -1,0 +1,117 @@
+//! Owns the time between a connection and its first request: the handshake of TLS, and the choice of the protocol.
+//! Serving the protocol is left to `h1` and `h2`, the certificates to `certificates`.
+
+use std::io;
+use std::rc::Rc;
+
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+
+use super::transport::Transport;
+use super::{Connection, Connections, close};
+use crate::failure::Failure;
+use crate::server::Pipeline;
+use crate::server::limits::DRAIN_FIRST_BYTE_TIMEOUT;
+use crate::server::refusal::Refusal;
+
+/// The first byte of a connection with TLS: the type of a record with a handshake (RFC 8446 §5.1).
+const HANDSHAKE_RECORD: u8 = 22;
+
+/// The protocols of the public listener, by ALPN (RFC 7301): the preferred one first.
+pub(in crate::server) const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// The protocol of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Why a connection ends before its first request.
+enum Unserved {
+    /// The client speaks HTTP without TLS at the port of `https`.
+    PlainHttp(TcpStream),
+    /// The handshake failed, or the client is gone.
+    Failed(io::Error),
+    /// The client was too slow, or the server drains.
+    Late,
+}
+
+/// Gives a connection its protocol; nothing if it ended before.
+pub(super) async fn begin<P: Pipeline>(
+    worker: &Rc<Connections<P>>,
+    stream: TcpStream,
+    connection: Connection,
+) -> Option<(Transport, Protocol)> {
+    if !connection.has_tls && !worker.config.h2c {
+        return Some((Transport::plain(stream), Protocol::Http1));
+    }
+    let begun = async {
+        match &worker.config.tls {
+            Some(tls) if connection.has_tls => with_tls(&tls.acceptor, stream).await,
+            _ => without_tls(stream).await,
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = begun => outcome,
+        () = sleep(worker.config.limits.header_timeout) => Err(Unserved::Late),
+        () = async {
+            worker.drain.begun().await;
+            sleep(DRAIN_FIRST_BYTE_TIMEOUT).await;
+        } => Err(Unserved::Late),
+    };
+    match outcome {
+        Ok(begun) => return Some(begun),
+        Err(Unserved::PlainHttp(stream)) => refuse(worker, stream, connection).await,
+        Err(Unserved::Failed(error)) => {
+            worker.observer.metrics().handshakes_failed().inc();
+            tracing::debug!(peer = %connection.peer, %error, "a handshake failed");
+        }
+        Err(Unserved::Late) => {}
+    }
+    None
+}
+
+async fn with_tls(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+) -> Result<(Transport, Protocol), Unserved> {
+    let mut first = [0];
+    let length = stream.peek(&mut first).await.map_err(Unserved::Failed)?;
+    if length == 1 && first[0] != HANDSHAKE_RECORD {
+        return Err(Unserved::PlainHttp(stream));
+    }
+    let stream = acceptor.accept(stream).await.map_err(Unserved::Failed)?;
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN[0]);
+    let protocol = if is_http2 {
+        Protocol::Http2
+    } else {
+        Protocol::Http1
+    };
+    Ok((Transport::tls(stream), protocol))
+}
+
+/// HTTP/2 by prior knowledge (RFC 9113 §3.3), else HTTP/1.1.
+async fn without_tls(stream: TcpStream) -> Result<(Transport, Protocol), Unserved> {
+    let mut transport = Transport::plain(stream);
+    let begins = transport.begins_with_http2().await;
+    let protocol = if begins.map_err(Unserved::Failed)? {
+        Protocol::Http2
+    } else {
+        Protocol::Http1
+    };
+    Ok((transport, protocol))
+}
+
+/// Tells a client that it has to use TLS, in the words of the protocol that it speaks.
+async fn refuse<P>(worker: &Rc<Connections<P>>, stream: TcpStream, connection: Connection) {
+    let refusal = Refusal::new(Failure::BadRequest {
+        detail: "this port speaks https; the request has no TLS",
+    });
+    let id = refusal.id.as_str();
+    worker
+        .observer
+        .refuse(connection.peer, id, &refusal.failure);
+    close(stream, &refusal.to_bytes()).await;
+}
