@@ -189,13 +189,17 @@ async fn an_origin_that_is_slow_with_one_request_is_given_its_time() {
         })
         .await
     };
-    let (one, other) = (slow().await, slow().await);
-    let config = "[edge]\nsilence_timeout = \"50ms\"";
-    let edge = balancer(&[&one.url, &other.url], config).await;
-    for _ in 0..3 {
-        assert_eq!(edge.get("/").await.expect(200).text(), "late");
+    for checks in ["", "[edge.health]\ninterval = \"off\""] {
+        let (one, other) = (slow().await, slow().await);
+        let config = format!("[edge]\nsilence_timeout = \"50ms\"\n{checks}");
+        let edge = balancer(&[&one.url, &other.url], &config).await;
+        for _ in 0..3 {
+            assert_eq!(edge.get("/").await.expect(200).text(), "late");
+        }
+        let metrics = edge.metrics().await;
+        assert_eq!(metrics.sum(metric::RETRIES, &[]), 0.0);
+        assert_eq!(metrics.sum("terrace_origin_ejections_total", &[]), 0.0);
     }
-    assert_eq!(edge.metrics().await.sum(metric::RETRIES, &[]), 0.0);
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 //! The consequences are left to `health`.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderValue, MAX_FORWARDS};
@@ -12,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use super::endpoint::Endpoint;
+use super::limits::LOOK_UP_INTERVAL;
 use super::moment::{Epoch, Moment};
 use crate::clock;
 use crate::http_client::{Client, Connector, Protocols, Timeouts};
@@ -30,7 +30,6 @@ pub(super) struct Checks {
 struct Checked {
     endpoint: Weak<Endpoint>,
     settings: Arc<HealthChecks>,
-    interval: Duration,
     epoch: Epoch,
     random: IdSource,
     /// Failed checks in a row.
@@ -49,9 +48,6 @@ impl Checks {
 
     /// Checks these origins from now on. The checks of an origin end by themselves once nobody uses it.
     pub(super) fn follow(&mut self, endpoints: &[Arc<Endpoint>]) {
-        let Some(interval) = self.settings.interval else {
-            return;
-        };
         while self.tasks.try_join_next().is_some() {}
         self.checked.retain(|known| known.strong_count() > 0);
         for endpoint in endpoints {
@@ -63,7 +59,6 @@ impl Checks {
             let checked = Checked {
                 endpoint,
                 settings: Arc::clone(&self.settings),
-                interval,
                 epoch: self.epoch,
                 random: IdSource::from_system(),
                 failures: 0,
@@ -78,22 +73,26 @@ impl Checked {
         let mut due = self.next();
         while let Some(endpoint) = self.endpoint.upgrade() {
             let wanted = endpoint.check_wanted.notified();
-            let _ = timeout_at(self.epoch.instant(due).into(), wanted).await;
-            let begun = self.now();
-            let is_healthy = self.check(&endpoint).await;
-            self.note(&endpoint, is_healthy, begun);
-            endpoint.checked.notify_waiters();
+            let is_wanted = timeout_at(self.epoch.instant(due).into(), wanted).await;
+            // Without regular checks, only an origin that is suspected to hang is asked.
+            if is_wanted.is_ok() || self.settings.interval.is_some() {
+                let begun = self.now();
+                let is_healthy = self.check(&endpoint).await;
+                self.note(&endpoint, is_healthy, begun);
+                endpoint.checked.notify_waiters();
+            }
             // An ejected origin is checked as soon as it may come back.
             let probe = endpoint.health.probed_from();
+            let probe = probe.filter(|_| self.settings.interval.is_some());
             due = probe.map_or_else(|| self.next(), |probe| probe.min(self.next()));
         }
     }
 
-    /// When the next check is due, spread so that several edges do not check at the same time.
+    /// When the next check is due, or the next look whether the origin is still in use, spread so that several edges do not check at the same time.
     fn next(&self) -> Moment {
         let spread = u32::try_from(self.random.next() % 1_024).unwrap_or(0);
-        let interval = self.interval - self.interval / 8 * spread / 1_024;
-        self.now().plus(interval)
+        let interval = self.settings.interval.unwrap_or(LOOK_UP_INTERVAL);
+        self.now().plus(interval - interval / 8 * spread / 1_024)
     }
 
     /// Asks the origin, over a connection of its own.

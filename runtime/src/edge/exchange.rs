@@ -36,8 +36,8 @@ pub(super) struct Exchange {
 pub(super) struct Patience {
     /// Until the origin is suspected to hang.
     pub(super) silence: Duration,
-    /// For the answer to a check then; absent if there are no checks.
-    pub(super) check: Option<Duration>,
+    /// For the answer to a check then.
+    pub(super) check: Duration,
 }
 
 impl Exchange {
@@ -111,12 +111,9 @@ impl Exchange {
             if self.heard() > heard {
                 continue;
             }
-            let Some(check) = patience.check else {
-                return;
-            };
             let checked = self.endpoint.checked.notified();
             self.endpoint.check_wanted.notify_one();
-            let _ = tokio::time::timeout(check, checked).await;
+            let _ = tokio::time::timeout(patience.check, checked).await;
             if self.heard() == heard {
                 return;
             }

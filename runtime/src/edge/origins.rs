@@ -74,7 +74,7 @@ impl Origins {
         let by_entry: Vec<Endpoints> = entries.iter().map(servers).collect();
         let patience = Patience {
             silence: edge.silence_timeout,
-            check: health.interval.map(|_| health.timeout),
+            check: health.timeout,
         };
         Self {
             entries: entries.to_vec(),
@@ -164,7 +164,9 @@ impl Origins {
     pub(crate) async fn tend(self: Arc<Self>) -> Infallible {
         let mut checks = Checks::new(self.health.clone(), self.epoch);
         loop {
-            checks.follow(&self.endpoints());
+            if self.patience.is_some() {
+                checks.follow(&self.endpoints());
+            }
             tokio::time::sleep(LOOK_UP_INTERVAL).await;
             self.look_up().await;
         }
