@@ -201,7 +201,7 @@ async fn certificates_that_cannot_be_used_are_refused_before_anything_starts() {
     let sign = |days, name| {
         authority
             .sign(&["a.example"], days)
-            .write(app.folder(), name)
+            .write(app.folder(), name);
     };
     sign("-1", "expired");
     sign("2", "good");
