@@ -13,8 +13,6 @@ pub mod kv;
 pub mod limits;
 mod redis;
 pub mod sql;
-#[cfg(test)]
-mod test_authority;
 mod value;
 // The end-to-end tests need the same authority, proxy and server, and nothing else of this crate.
 #[cfg(test)]

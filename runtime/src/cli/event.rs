@@ -12,24 +12,28 @@ use super::moving::{MoveDone, MoveFinding, MovePlan, MoveProgress};
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
 
+/// A server answers requests.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ready<'e> {
+    /// The name of the app.
+    #[serde(skip)]
+    pub(crate) app: &'e str,
+    /// The URL for clients.
+    pub(crate) http: String,
+    /// The URL for clients with TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) https: Option<String>,
+    /// The URL of the admin listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) admin: Option<String>,
+}
+
 /// An event that a command reports.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum Event<'e> {
     /// The app is served.
-    Ready {
-        /// The name of the app.
-        #[serde(skip)]
-        app: &'e str,
-        /// The URL for clients.
-        http: String,
-        /// The URL for clients with TLS.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        https: Option<String>,
-        /// The URL of the admin listener.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        admin: Option<String>,
-    },
+    Ready(Ready<'e>),
     /// A build begins.
     Building { component: &'e str },
     /// A build uses another toolchain than the active one.
@@ -109,7 +113,7 @@ impl Event<'_> {
     pub(crate) fn is_result(&self) -> bool {
         matches!(
             self,
-            Self::Ready { .. }
+            Self::Ready(_)
                 | Self::Fine { .. }
                 | Self::Purged(_)
                 | Self::CacheStatistics(_)
@@ -145,12 +149,7 @@ impl<'e> From<&'e Reason> for Event<'e> {
 impl fmt::Display for Event<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ready {
-                app,
-                http,
-                https,
-                admin,
-            } => ready(formatter, app, http, https.as_deref(), admin.as_deref()),
+            Self::Ready(ready) => ready.fmt(formatter),
             Self::Building { component } => write!(formatter, "building {component} …"),
             Self::OtherToolchain {
                 component,
@@ -202,20 +201,16 @@ impl fmt::Display for Event<'_> {
     }
 }
 
-fn ready(
-    formatter: &mut fmt::Formatter<'_>,
-    app: &str,
-    http: &str,
-    https: Option<&str>,
-    admin: Option<&str>,
-) -> fmt::Result {
-    write!(formatter, "terrace: serving {app} at {http}")?;
-    if let Some(https) = https {
-        write!(formatter, " and {https}")?;
-    }
-    match admin {
-        Some(admin) => write!(formatter, " (admin {admin})"),
-        None => Ok(()),
+impl fmt::Display for Ready<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "terrace: serving {} at {}", self.app, self.http)?;
+        if let Some(https) = &self.https {
+            write!(formatter, " and {https}")?;
+        }
+        match &self.admin {
+            Some(admin) => write!(formatter, " (admin {admin})"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::arguments::ServeArguments;
 use super::build::Builder;
 use super::console::Console;
 use super::error::CommandError;
-use super::event::Event;
+use super::event::{Event, Ready};
 use super::selection;
 use crate::manifest::App;
 use crate::serving::{Serving, StartError};
@@ -27,11 +27,11 @@ pub(crate) fn serve(console: Console, serving: Serving) -> Result<(), StartError
     let https = serving.https().map(|address| format!("https://{address}"));
     let admin = serving.admin().map(|address| format!("http://{address}"));
     serving.run(|| {
-        console.tell(&Event::Ready {
+        console.tell(&Event::Ready(Ready {
             app: &app,
             http,
             https,
             admin,
-        });
+        }));
     })
 }

@@ -42,8 +42,7 @@ pub struct Metrics {
     origins: OriginMetrics,
     connections: Gauge,
     connections_refused: Counter,
-    handshakes_failed: Counter,
-    certificate_expiry: Gauge,
+    tls: TlsMetrics,
     workers: Gauge,
     workers_lost: Counter,
     log_lines_dropped: Counter,
@@ -120,6 +119,23 @@ struct FailureLabels {
     failure: &'static str,
 }
 
+/// The metrics of the listener for `https`.
+#[derive(Debug)]
+struct TlsMetrics {
+    handshakes_failed: Counter,
+    certificate_expiry: Gauge,
+}
+
+impl TlsMetrics {
+    #[rustfmt::skip]
+    fn register(registry: &mut Registry) -> Self {
+        Self {
+            handshakes_failed: register(registry, "handshakes_failed", "Connections that ended in the handshake of TLS"),
+            certificate_expiry: register(registry, "certificate_expiry_timestamp_seconds", "When the first certificate expires, as Unix time; 0 without TLS"),
+        }
+    }
+}
+
 impl Metrics {
     /// All metrics, at zero.
     #[must_use]
@@ -132,16 +148,7 @@ impl Metrics {
             "connections_refused",
             "Connections beyond the limit",
         );
-        let handshakes_failed = register(
-            &mut registry,
-            "handshakes_failed",
-            "Connections that ended in the handshake of TLS",
-        );
-        let certificate_expiry = register(
-            &mut registry,
-            "certificate_expiry_timestamp_seconds",
-            "When the first certificate expires, as Unix time; 0 without TLS",
-        );
+        let tls = TlsMetrics::register(&mut registry);
         let workers = register(&mut registry, "workers", "Threads that serve requests");
         let workers_lost = register(
             &mut registry,
@@ -170,8 +177,7 @@ impl Metrics {
             origins,
             connections,
             connections_refused,
-            handshakes_failed,
-            certificate_expiry,
+            tls,
             workers,
             workers_lost,
             log_lines_dropped,
@@ -234,12 +240,12 @@ impl Metrics {
 
     /// The number of connections that ended in the handshake of TLS.
     pub(crate) fn handshakes_failed(&self) -> &Counter {
-        &self.handshakes_failed
+        &self.tls.handshakes_failed
     }
 
     /// When the first certificate expires, in seconds of Unix time; 0 without TLS.
     pub(crate) fn certificate_expiry(&self) -> &Gauge {
-        &self.certificate_expiry
+        &self.tls.certificate_expiry
     }
 
     /// The number of threads that serve requests.

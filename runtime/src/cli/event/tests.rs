@@ -9,12 +9,12 @@ fn check(event: &Event<'_>, text: &str, json: &str) {
 
 #[test]
 fn ready_names_all_addresses() {
-    let event = Event::Ready {
+    let event = Event::Ready(Ready {
         app: "shop",
         http: "http://127.0.0.1:3000".into(),
         https: Some("https://127.0.0.1:3443".into()),
         admin: Some("http://127.0.0.1:3001".into()),
-    };
+    });
     check(
         &event,
         "terrace: serving shop at http://127.0.0.1:3000 and https://127.0.0.1:3443 (admin http://127.0.0.1:3001)",
@@ -24,12 +24,12 @@ fn ready_names_all_addresses() {
 
 #[test]
 fn ready_without_admin_does_not_speak_of_it() {
-    let event = Event::Ready {
+    let event = Event::Ready(Ready {
         app: "shop",
         http: "http://127.0.0.1:3000".into(),
         https: None,
         admin: None,
-    };
+    });
     check(
         &event,
         "terrace: serving shop at http://127.0.0.1:3000",

@@ -31,7 +31,7 @@ fn secure(certificate: &Certificate) -> (Server, tempfile::TempDir) {
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_are_checked() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let (server, _folder) = secure(&authority.sign("2"));
+    let (server, _folder) = secure(&authority.sign(&["localhost"], "2"));
     let port = server.secure_port();
     let url = |host: &str, authority: &Authority| {
         let file = authority.file().display().to_string();
@@ -51,7 +51,7 @@ async fn certificates_are_checked() {
         assert!(matches!(error, OpenError::Certificate { .. }), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
     }
-    let (expired, _folder) = secure(&authority.sign("-1"));
+    let (expired, _folder) = secure(&authority.sign(&["localhost"], "-1"));
     let url =
         url("localhost", &authority).replace(&port.to_string(), &expired.secure_port().to_string());
     let error = refusal(&url);
