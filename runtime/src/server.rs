@@ -8,6 +8,7 @@ mod background;
 mod connection;
 mod drain;
 mod exchange;
+mod facts;
 mod head;
 pub mod limits;
 mod refusal;

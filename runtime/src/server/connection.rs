@@ -1,4 +1,4 @@
-//! Owns the facts that all requests of a connection share, and the parts that serve all connections of a worker.
+//! Owns the parts that serve all connections of a worker.
 //! The state of a connection is left to its protocol (`h1`, `h2`), its bytes to `transport`, answering requests to the
 //! pipeline.
 
@@ -23,6 +23,7 @@ pub(super) use self::handshake::ALPN;
 
 use self::handshake::Protocol;
 use super::drain::DrainSignal;
+use super::facts::Connection;
 use super::limits::{DISCARD_BYTES, LINGER_TIMEOUT};
 use super::{Pipeline, ServerConfig};
 use crate::observe::Observer;
@@ -35,18 +36,6 @@ pub(crate) struct Connections<P> {
     observer: Arc<Observer>,
     http1: http1::Builder,
     drain: DrainSignal,
-}
-
-/// The facts that all requests of one connection share.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Connection {
-    pub(super) peer: SocketAddr,
-    /// The address that the client has connected to.
-    pub(super) local: SocketAddr,
-    /// Whether the peer is a trusted proxy: decided once per connection.
-    pub(super) peer_is_trusted: bool,
-    /// Whether the connection has TLS, so that its scheme is `https`.
-    pub(super) has_tls: bool,
 }
 
 /// A request whose head was read.
@@ -65,19 +54,6 @@ pub(super) enum ExchangeState {
     Http1(Rc<h1::State>),
     /// A connection of HTTP/2 has a stream for each.
     Http2(Rc<h2::Stream>),
-}
-
-#[cfg(test)]
-impl Connection {
-    /// A connection from `peer` without TLS.
-    pub(super) fn plain(peer: SocketAddr, peer_is_trusted: bool) -> Self {
-        Self {
-            peer,
-            local: SocketAddr::from(([192, 0, 2, 1], 3000)),
-            peer_is_trusted,
-            has_tls: false,
-        }
-    }
 }
 
 impl<P: Pipeline> Connections<P> {

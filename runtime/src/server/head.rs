@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 
-use super::connection::Connection;
+use super::facts::Connection;
 use crate::failure::Failure;
 
 /// The target of a request about the server itself (RFC 9110 §9.3.7).
@@ -202,7 +202,7 @@ mod tests {
 
     use super::{check, complete_host};
     use crate::failure::Failure;
-    use crate::server::connection::Connection;
+    use crate::server::facts::Connection;
 
     const MAX_FIELDS: usize = 2;
 

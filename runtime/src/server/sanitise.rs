@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 use ipnet::IpNet;
 
-use super::connection::Connection;
+use super::facts::Connection;
 use fields::is_forwarding;
 
 /// The proxies in front of this server, and the fields that they set.

@@ -26,9 +26,10 @@ pub(super) use self::stream::Stream;
 
 use self::stream::Watched;
 use super::transport::Transport;
-use super::{Arrival, Connection, Connections, ExchangeState};
+use super::{Arrival, Connections, ExchangeState};
 use crate::clock;
 use crate::server::Pipeline;
+use crate::server::facts::Connection;
 use crate::server::limits::{
     HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_STREAM_WINDOW_BYTES, MAX_CANCELLED_STREAMS,
     MAX_CONCURRENT_STREAMS, MAX_STREAM_ERRORS,

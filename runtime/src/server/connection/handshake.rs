@@ -9,9 +9,10 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 use super::transport::Transport;
-use super::{Connection, Connections, close};
+use super::{Connections, close};
 use crate::failure::Failure;
 use crate::server::Pipeline;
+use crate::server::facts::Connection;
 use crate::server::limits::DRAIN_FIRST_BYTE_TIMEOUT;
 use crate::server::refusal::Refusal;
 

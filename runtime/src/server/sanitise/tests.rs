@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderName, Request};
 
 use super::{TrustedProxies, sanitise};
-use crate::server::connection::Connection;
+use crate::server::facts::Connection;
 
 /// The client's address and the remaining head of a request for `target` from `peer`. Trusted peers are in 10.0.0.0/8.
 fn sanitised(peer: &str, target: &str, fields: &[(&str, &str)]) -> (String, Parts) {
