@@ -32,8 +32,12 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// The rows when the table had another size, which was `self`, judged by how many it has now.
+    /// The rows when the table had another size, which was `self`, judged by how many it has now. If the server had counted nothing
+    /// of a table that had pages, its count of new rows cannot be told from those that were there, so the table has not grown.
     pub(super) fn rows_before(self, now: Self) -> u64 {
+        if self.pages > 0 && self.inserted <= 0 {
+            return now.rows;
+        }
         let by_pages = now.rows * self.pages.min(now.pages) / now.pages.max(1);
         let counted = u64::try_from(now.inserted.saturating_sub(self.inserted)).unwrap_or(0);
         by_pages.max(now.rows.saturating_sub(counted))
@@ -119,6 +123,7 @@ mod tests {
         check((10, 1_000), (20, 2_000, 1_000), 2_000);
         // The server counts rows late that were there at first.
         check((20, 0), (20, 2_000, 2_000), 2_000);
+        check((20, 0), (40, 2_000, 2_000), 2_000);
         check((0, 0), (20, 2_000, 2_000), 0);
         check((30, 3_000), (20, 2_000, 2_000), 2_000);
         check((0, 0), (0, 0, 0), 0);

@@ -73,6 +73,26 @@ async fn analyze(fixture: &Fixture) {
     }
 }
 
+/// Waits until the server has counted the rows of [`things`], which it does some seconds late.
+async fn counted(fixture: &Fixture) {
+    let Some(server) = &fixture.server else {
+        return;
+    };
+    let (client, connection) = tokio_postgres::connect(&server.url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let inserted = "SELECT coalesce(sum(n_tup_ins), 0)::bigint FROM pg_stat_user_tables WHERE relname = 'thing'";
+    let deadline = far();
+    loop {
+        let row = client.query_one(inserted, &[]).await.unwrap();
+        if row.get::<_, i64>(0) == 20_000 {
+            return;
+        }
+        assert!(crate::clock::now() < deadline, "the server counts nothing");
+    }
+}
+
 async fn administer(url: &str, sql: &str) -> bool {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
         .await
@@ -220,6 +240,7 @@ async fn an_unused_index_is_named_once_its_table_was_written_often() {
 
 async fn a_scan_of_a_table_that_grows_is_named(engine: Engine) {
     let fixture = things(engine).await;
+    counted(&fixture).await;
     let sum = "SELECT max(length(name)) FROM thing";
     for _ in 0..12 {
         ask(&fixture, sum, 1).await;
@@ -249,6 +270,7 @@ async fn a_scan_of_a_table_that_grows_is_named(engine: Engine) {
 /// Changes leave old versions of rows behind, which are no growth.
 async fn a_scan_of_a_table_that_changes_is_not_named(engine: Engine) {
     let fixture = things(engine).await;
+    counted(&fixture).await;
     for _ in 0..12 {
         ask(&fixture, "SELECT max(length(name)) FROM thing", 1).await;
         ask(
