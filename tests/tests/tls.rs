@@ -170,6 +170,29 @@ async fn a_client_that_does_not_shake_hands_is_cut_off_alone() {
 }
 
 #[tokio::test]
+async fn both_listeners_share_the_limit_of_connections() {
+    let authority = Authority::new();
+    let app = app(&authority.sign(&["a.example"], "2"))
+        .config("[limits]\nconnections = 1")
+        .start()
+        .await;
+    let secure = Secure::new(&authority, &["h2"]);
+    let stream = secure.connect(app.https(), "a.example").await.unwrap();
+    let mut first = http2(stream).await;
+    assert_eq!(ask(&mut first, get("/")).await.status, 200);
+    let second = secure.connect(app.https(), "a.example").await;
+    assert!(second.is_err(), "it closes without a word");
+    assert_eq!(app.get("/").await.status, 503);
+    assert_eq!(ask(&mut first, get("/")).await.status, 200);
+    drop(first);
+    until("a place for another one", async || {
+        let stream = secure.connect(app.https(), "a.example").await.ok()?;
+        Some(ask(&mut http2(stream).await, get("/")).await)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_session_is_resumed_by_another_worker() {
     let authority = Authority::new();
     let app = app(&authority.sign(&["a.example"], "2")).start().await;

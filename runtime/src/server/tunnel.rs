@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
@@ -29,8 +28,6 @@ pub(crate) struct Tunnel {
 
 /// A side of a tunnel. What it sends is noted.
 struct Side<'a, S> {
-    /// Bytes that were read with the request.
-    early: Bytes,
     stream: S,
     moved: &'a Cell<Instant>,
 }
@@ -48,8 +45,8 @@ impl Tunnel {
         }
     }
 
-    /// Passes bytes on until the end. The client has sent `early` with its request.
-    pub(super) async fn run<C>(self, client: C, early: Bytes, drained: impl Future<Output = ()>)
+    /// Passes bytes on until the end.
+    pub(super) async fn run<C>(self, client: C, drained: impl Future<Output = ()>)
     where
         C: AsyncRead + AsyncWrite + Unpin,
     {
@@ -59,12 +56,10 @@ impl Tunnel {
         };
         let moved = Cell::new(clock::now());
         let mut origin = Side {
-            early: Bytes::new(),
             stream: TokioIo::new(origin),
             moved: &moved,
         };
         let mut client = Side {
-            early,
             stream: client,
             moved: &moved,
         };
@@ -94,13 +89,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Side<'_, S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.early.is_empty() {
-            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        } else {
-            let length = self.early.len().min(buffer.remaining());
-            buffer.put_slice(&self.early[..length]);
-            self.early.advance(length);
-        }
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         self.moved.set(clock::now());
         Poll::Ready(Ok(()))
     }

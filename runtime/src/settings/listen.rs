@@ -42,10 +42,13 @@ pub const DEFAULT_TRUSTED_FIELDS: [&str; 3] =
 /// `[listen]` and `[tls]`. Paths are relative to `directory`.
 pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
     let certificates = tls::certificates(root, directory);
-    let mut defaults = defaults();
-    let Some(table) = root.table("listen", "[listen]") else {
-        tls::check_listener(root, None);
-        defaults.certificates = certificates;
+    let defaults = Listen {
+        certificates,
+        ..defaults()
+    };
+    let table = root.table("listen", "[listen]");
+    tls::check_listener(root, table.as_ref().and_then(|table| table.get("https")));
+    let Some(table) = table else {
         return defaults;
     };
     let workers = table.number("workers", 1, MAX_WORKERS);
@@ -55,7 +58,7 @@ pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
         http: table.parsed("http", address).unwrap_or(defaults.http),
         https: table.parsed("https", address),
         h2c: table.boolean("h2c").unwrap_or(defaults.h2c),
-        certificates,
+        certificates: defaults.certificates,
         admin: table
             .parsed("admin", AdminAddress::parse)
             .map_or(defaults.admin, AdminAddress::address),
@@ -70,7 +73,6 @@ pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
             .collect(),
         trusted_fields: fields(&table).unwrap_or(defaults.trusted_fields),
     };
-    tls::check_listener(root, table.get("https"));
     if listen.admin == Some(listen.http) && listen.http.port() != 0 {
         let reason = Reason::new("`http` and `admin` are the same address");
         table.report(

@@ -94,9 +94,9 @@ pub(super) async fn serve<P: Pipeline>(
     let socket = hyper.io.into_inner();
     if let Some(tunnel) = tunnel.take() {
         let drained = worker.drain.begun();
-        return tunnel
-            .run(socket.into_stream(), hyper.read_buf, drained)
-            .await;
+        let mut client = socket.into_stream();
+        client.give_back(hyper.read_buf);
+        return tunnel.run(client, drained).await;
     }
     close(&worker, connection.peer, &end, socket).await;
 }

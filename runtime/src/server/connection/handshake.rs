@@ -29,6 +29,12 @@ pub(super) enum Protocol {
     Http2,
 }
 
+impl Protocol {
+    fn of(is_http2: bool) -> Self {
+        if is_http2 { Self::Http2 } else { Self::Http1 }
+    }
+}
+
 /// Why a connection ends before its first request.
 enum Unserved {
     /// The client speaks HTTP without TLS at the port of `https`.
@@ -85,24 +91,15 @@ async fn with_tls(
     }
     let stream = acceptor.accept(stream).await.map_err(Unserved::Failed)?;
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN[0]);
-    let protocol = if is_http2 {
-        Protocol::Http2
-    } else {
-        Protocol::Http1
-    };
-    Ok((Transport::tls(stream), protocol))
+    Ok((Transport::tls(stream), Protocol::of(is_http2)))
 }
 
 /// HTTP/2 by prior knowledge (RFC 9113 §3.3), else HTTP/1.1.
 async fn without_tls(stream: TcpStream) -> Result<(Transport, Protocol), Unserved> {
     let mut transport = Transport::plain(stream);
-    let begins = transport.begins_with_http2().await;
-    let protocol = if begins.map_err(Unserved::Failed)? {
-        Protocol::Http2
-    } else {
-        Protocol::Http1
-    };
-    Ok((transport, protocol))
+    let is_http2 = transport.begins_with_http2().await;
+    let is_http2 = is_http2.map_err(Unserved::Failed)?;
+    Ok((transport, Protocol::of(is_http2)))
 }
 
 /// Tells a client that it has to use TLS, in the words of the protocol that it speaks.

@@ -16,7 +16,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The bytes of a connection.
 #[derive(Debug)]
 pub(super) struct Transport {
-    /// Bytes that were read to find out the protocol, and that the protocol reads again.
+    /// Bytes that were read too early, to find out the protocol or with a request before a switch, and are read again.
     looked_at: Bytes,
     stream: Stream,
 }
@@ -39,6 +39,15 @@ impl Transport {
         let stream = Stream::Tls(Box::new(stream));
         let looked_at = Bytes::new();
         Self { looked_at, stream }
+    }
+
+    /// Gives back bytes that were read last, to be read again.
+    pub(super) fn give_back(&mut self, bytes: Bytes) {
+        self.looked_at = if self.looked_at.is_empty() {
+            bytes
+        } else {
+            [bytes, self.looked_at.split_off(0)].concat().into()
+        };
     }
 
     /// Whether the client begins with the preface of HTTP/2.

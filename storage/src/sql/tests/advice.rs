@@ -78,10 +78,7 @@ async fn counted(fixture: &Fixture) {
     let Some(server) = &fixture.server else {
         return;
     };
-    let (client, connection) = tokio_postgres::connect(&server.url(), tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
+    let client = administrator(&server.url()).await;
     let inserted = "SELECT coalesce(sum(n_tup_ins), 0)::bigint FROM pg_stat_user_tables WHERE relname = 'thing'";
     let deadline = far();
     loop {
@@ -94,11 +91,17 @@ async fn counted(fixture: &Fixture) {
 }
 
 async fn administer(url: &str, sql: &str) -> bool {
+    let client = administrator(url).await;
+    client.batch_execute(sql).await.is_ok()
+}
+
+/// A connection to the server beside those of the database.
+async fn administrator(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
         .await
         .unwrap();
     tokio::spawn(connection);
-    client.batch_execute(sql).await.is_ok()
+    client
 }
 
 async fn a_missing_index_is_named_and_helps(engine: Engine) {
