@@ -218,6 +218,11 @@ impl Connection {
         result
     }
 
+    /// From now on no statement is prepared under a name.
+    pub(super) fn stop_preparing(&mut self) {
+        self.can_prepare = false;
+    }
+
     /// Forgets the prepared statements.
     pub(super) fn forget(&mut self) {
         self.prepared = Prepared::default();

@@ -164,7 +164,6 @@ impl Pool {
     /// Stops preparing statements under names: the connection turned out to lead to a pooler.
     pub(super) fn stop_preparing(&self) {
         self.can_prepare.store(false, Ordering::Relaxed);
-        self.idle().connections.clear();
     }
 
     /// Waits until all connections came back, then closes them. Nothing is lent after this.
@@ -244,7 +243,11 @@ impl Pool {
         EngineFailure::Unavailable { message }
     }
 
-    fn lent(self: &Arc<Self>, pooled: Pooled, permit: OwnedSemaphorePermit) -> Checkout {
+    fn lent(self: &Arc<Self>, mut pooled: Pooled, permit: OwnedSemaphorePermit) -> Checkout {
+        // It may have been lent, or just opened, when another met the pooler.
+        if !self.can_prepare() {
+            pooled.connection.stop_preparing();
+        }
         Checkout {
             lent: Some(pooled),
             is_new: false,
