@@ -106,6 +106,10 @@ pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(2);
 /// Longest pause before a statement runs again. It is far below a request's deadline.
 pub const MAX_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
+/// Longest time that a transaction which has lost against others waits for those that lost before it. One that waits for its guest
+/// would otherwise keep them all.
+pub const MAX_TURN_WAIT: Duration = Duration::from_secs(1);
+
 /// The time that a session waits after a deadline for the thread of the connections: some waits for outcomes. After that the outcome
 /// is unknown.
 pub const MAX_REPLY_WAIT: Duration = Duration::from_secs(3);

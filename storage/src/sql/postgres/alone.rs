@@ -148,7 +148,9 @@ async fn change_state(
         let pause = MIN_RETRY_PAUSE.saturating_mul(2_u32.saturating_pow(before));
         pause_for(pause.min(MAX_RETRY_PAUSE), stop).await?;
     }
-    let checkout = database.checkout_for_transaction(stop).await?;
+    let checkout = database
+        .checkout_for_transaction(conflicts > 0, stop)
+        .await?;
     Ok(transaction::open(database, checkout, savepoint))
 }
 

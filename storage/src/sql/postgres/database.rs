@@ -166,12 +166,13 @@ impl Database {
         ready.is_ok_and(|ready| ready.known.version != known.version)
     }
 
-    /// Borrows a connection for a transaction.
+    /// Borrows a connection for a transaction. One that has lost against others waits for its turn.
     pub(super) async fn checkout_for_transaction(
         &self,
+        has_lost: bool,
         stop: &mut Stop<'_>,
     ) -> Result<Checkout, Error> {
-        let checkout = self.0.pool.checkout_for_transaction(stop).await?;
+        let checkout = self.0.pool.checkout_for_transaction(has_lost, stop).await?;
         // While this node had no connection, another could not see it, and did not wait for it.
         if checkout.is_new {
             self.catalog().doubt();

@@ -18,7 +18,7 @@ use crate::breaker::Breaker;
 use crate::clock;
 use crate::failure::EngineFailure;
 use crate::limits::CONNECT_TIMEOUT;
-use crate::sql::limits::{MAX_WAITING_STATEMENTS, TRUSTED_IDLE};
+use crate::sql::limits::{MAX_TURN_WAIT, MAX_WAITING_STATEMENTS, TRUSTED_IDLE};
 use crate::sql::open::PostgresOptions;
 use crate::sql::statistics::Statistics;
 
@@ -34,6 +34,8 @@ pub(super) struct Pool {
     permits: Arc<Semaphore>,
     /// Fewer, for transactions: a request in a transaction may need another connection, and would wait for itself.
     transactions: Arc<Semaphore>,
+    /// Whose turn it is among the transactions that lost against others.
+    turn: Arc<Semaphore>,
     connections: usize,
     waiting: AtomicUsize,
     idle: Mutex<Idle>,
@@ -84,6 +86,7 @@ impl Pool {
             can_prepare: AtomicBool::new(can_prepare),
             permits: Arc::new(Semaphore::new(connections)),
             transactions: Arc::new(Semaphore::new((connections - connections / 4).max(1))),
+            turn: Arc::new(Semaphore::new(1)),
             connections,
             waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
@@ -134,17 +137,39 @@ impl Pool {
 
     /// Borrows a connection for a transaction. One in four is kept for statements that stand alone.
     ///
+    /// Transactions that have lost against others come one after the other, or many of them would always meet again. One that is
+    /// slow keeps the next for [`MAX_TURN_WAIT`] at most.
+    ///
     /// # Errors
     ///
     /// As [`Pool::checkout`].
     pub(super) async fn checkout_for_transaction(
         self: &Arc<Self>,
+        has_lost: bool,
         stop: &mut Stop<'_>,
     ) -> Result<Checkout, EngineFailure> {
+        let turn = if has_lost {
+            self.turn(stop).await?
+        } else {
+            None
+        };
         let permit = self.permit(&self.transactions, stop).await?;
         let mut checkout = self.checkout(stop).await?;
-        checkout.transaction = Some(permit);
+        checkout.transaction = Some((permit, turn));
         Ok(checkout)
+    }
+
+    async fn turn(
+        &self,
+        stop: &mut Stop<'_>,
+    ) -> Result<Option<OwnedSemaphorePermit>, EngineFailure> {
+        tokio::select! {
+            biased;
+            turn = timeout(MAX_TURN_WAIT, Arc::clone(&self.turn).acquire_owned()) => {
+                Ok(turn.ok().and_then(Result::ok))
+            }
+            () = stop.reached() => Err(EngineFailure::DeadlineExceeded),
+        }
     }
 
     /// The number of statements that wait for a connection.
@@ -297,7 +322,8 @@ pub(super) struct Checkout {
     lent: Option<Pooled>,
     pub(super) is_new: bool,
     pool: Arc<Pool>,
-    transaction: Option<OwnedSemaphorePermit>,
+    /// For a transaction: its permit, and its turn if it has lost before.
+    transaction: Option<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)>,
     _permit: OwnedSemaphorePermit,
 }
 

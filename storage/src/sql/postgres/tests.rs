@@ -10,3 +10,4 @@ mod outages;
 mod pool;
 mod pooler;
 mod tls;
+mod turns;
