@@ -9,6 +9,7 @@ mod connection;
 mod drain;
 mod exchange;
 mod facts;
+mod handover;
 mod head;
 pub mod limits;
 mod refusal;
@@ -24,6 +25,7 @@ mod write_timeout;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::Response;
@@ -32,8 +34,9 @@ use tokio::sync::watch;
 pub use admin::{Admin, AdminConfig, AdminPage, AdminThread};
 pub use background::Background;
 pub use connection::Arrival;
-pub use drain::Readiness;
+pub use drain::{Ending, Readiness};
 pub use exchange::{Exchange, ExchangeBody};
+pub use handover::{Handover, HandoverError, Inheritance};
 pub(crate) use head::SERVER_WIDE;
 pub use sanitise::TrustedProxies;
 pub(crate) use sanitise::remove_hop_by_hop;
@@ -124,18 +127,21 @@ pub enum ServeError {
 }
 
 impl Server {
-    /// Takes the addresses, so that everything that can be wrong with it shows before anything else starts.
+    /// Takes the addresses, or the sockets of a predecessor that has them, so that everything that can be wrong with it shows
+    /// before anything else starts.
     ///
     /// # Errors
     ///
     /// When an address is taken, not allowed or not of this machine.
     pub fn bind(
         config: ServerConfig,
+        inheritance: &mut Inheritance,
         observer: Arc<Observer>,
         readiness: Readiness,
     ) -> Result<Self, BindError> {
-        let http = bind(config.address)?;
-        let https = config.tls.as_ref().map(|tls| bind(tls.address));
+        let http = bind(config.address, inheritance)?;
+        let https = config.tls.as_ref();
+        let https = https.map(|tls| bind(tls.address, inheritance));
         Ok(Self {
             https: https.transpose()?,
             config: Arc::new(config),
@@ -157,11 +163,31 @@ impl Server {
         self.https.as_ref().map(|bound| bound.address)
     }
 
+    /// What hands the sockets of this server and of its admin listener over to a successor that asks at `path`. The sockets that
+    /// were inherited and not taken are closed.
+    ///
+    /// # Errors
+    ///
+    /// For lack of file descriptors.
+    pub fn handover(
+        &self,
+        admin: Option<&Admin>,
+        path: PathBuf,
+        inheritance: Inheritance,
+    ) -> io::Result<Handover> {
+        let own = std::iter::once(&self.http).chain(&self.https);
+        let sockets = own.map(|bound| &bound.listener);
+        let sockets = sockets.chain(admin.map(Admin::listener));
+        let sockets = sockets.map(TcpListener::try_clone);
+        let sockets = sockets.collect::<io::Result<_>>()?;
+        Ok(Handover::new(path, sockets, inheritance.predecessor()))
+    }
+
     /// Serves until it is told to end, with one pipeline per worker thread, made on that thread by `factory`. What
     /// pipelines spawn in the background is waited for like a request.
     ///
-    /// `ready` is called once requests are answered. `next_signal` is awaited twice. At the first signal the server drains:
-    /// it accepts nothing more and answers what it has accepted. At the drain timeout or at the second signal it cuts what
+    /// `ready` is called once requests are answered. `next_signal` is awaited twice. At the first signal the server ends as that
+    /// says: it accepts nothing more and answers what it has accepted. At the drain timeout or at the second signal it cuts what
     /// is left, and returns within [`CUT_TIMEOUT`]. Threads that a system call blocks then still exist, and end with the
     /// process.
     ///
@@ -172,17 +198,17 @@ impl Server {
         self,
         factory: F,
         ready: impl FnOnce(),
-        mut next_signal: impl AsyncFnMut(),
+        mut next_signal: impl AsyncFnMut() -> Ending,
     ) -> Result<(), ServeError>
     where
         F: Fn(PipelineParts) -> P + Send + Sync + 'static,
         P: Pipeline,
     {
-        let (abort, aborted) = watch::channel(false);
+        let (ending, watched) = watch::channel(Ending::default());
         let parts = WorkerParts {
             config: Arc::clone(&self.config),
             observer: Arc::clone(&self.observer),
-            abort: aborted,
+            ending: watched,
         };
         let workers = Workers::start(self.config.workers, factory, parts).await?;
         let metrics = Arc::clone(self.observer.metrics());
@@ -202,31 +228,36 @@ impl Server {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            () = acceptor.accept() => {}
-            () = renew => {}
-            () = next_signal() => {}
-        }
+        let asked = tokio::select! {
+            () = acceptor.accept() => Ending::Drain,
+            () = renew => Ending::Drain,
+            asked = next_signal() => asked,
+        };
+        // Nobody listens when all workers have ended already.
+        let _ = ending.send(asked);
         let mut threads = acceptor.finish();
         let drained = tokio::select! {
             () = threads.ended() => true,
             () = tokio::time::sleep(self.config.limits.drain_timeout) => false,
-            () = next_signal() => false,
+            _ = next_signal() => false,
         };
         if drained {
             return Ok(());
         }
-        // Nobody listens when all workers have ended already.
-        let _ = abort.send(true);
+        let _ = ending.send(Ending::Cut);
         threads.ended_within(CUT_TIMEOUT).await;
         Err(ServeError::Drain)
     }
 }
 
-/// Takes an address.
-fn bind(address: SocketAddr) -> Result<Bound, BindError> {
+/// Takes an address, or the socket of the predecessor that has it.
+fn bind(address: SocketAddr, inheritance: &mut Inheritance) -> Result<Bound, BindError> {
     // No SO_REUSEPORT: with it a second server would share the port instead of being told that it is taken.
-    let bound = TcpListener::bind(address).and_then(|listener| {
+    let listener = match inheritance.take(address) {
+        Some(listener) => Ok(listener),
+        None => TcpListener::bind(address),
+    };
+    let bound = listener.and_then(|listener| {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         Ok(Bound { listener, address })

@@ -41,6 +41,8 @@ pub struct ServingOptions {
     pub only: Vec<String>,
     /// Values of variables, as in [`crate::variables::VariableSources::arguments`].
     pub variables: Vec<String>,
+    /// Whether the sockets of the server that runs with this state folder and address are taken over.
+    pub take_over: bool,
     /// Whether a program reads the output.
     pub json: bool,
 }
@@ -66,6 +68,8 @@ pub struct EdgeOptions {
     pub admin: Option<AdminAddress>,
     /// The folder for paths that the settings do not name; without it `.terrace`.
     pub state_dir: Option<PathBuf>,
+    /// Whether the sockets of the edge that runs with this state folder and address are taken over.
+    pub take_over: bool,
     /// Whether a program reads the output.
     pub json: bool,
 }

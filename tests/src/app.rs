@@ -25,11 +25,18 @@ pub struct App {
     origin: Option<String>,
     /// Where it serves clients.
     listen: String,
+    /// Where it serves metrics and health.
+    admin: String,
+    /// Where it keeps its state.
+    state: PathBuf,
     config: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     compiled_code: PathBuf,
 }
+
+/// Has a server take over from its predecessor.
+const TAKE_OVER: &str = "--take-over";
 
 #[derive(Debug)]
 struct Component {
@@ -53,13 +60,16 @@ impl App {
     /// When there is no room for a folder.
     #[must_use]
     pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a test has room for a folder");
         Self {
-            folder: tempfile::tempdir().expect("a test has room for a folder"),
+            state: folder.path().join("state"),
+            folder,
             components: Vec::new(),
             sections: String::new(),
             manifest: None,
             origin: None,
             listen: "127.0.0.1:0".to_owned(),
+            admin: "127.0.0.1:0".to_owned(),
             config: String::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -112,6 +122,31 @@ impl App {
         http.trim_start_matches("http://")
             .clone_into(&mut self.listen);
         self
+    }
+
+    /// Has it take over from another app.
+    #[must_use]
+    pub fn in_place_of(mut self, server: &Running) -> Self {
+        self.state = server.app().state();
+        self.succeeding(&server.http, server.https.as_deref(), &server.admin)
+    }
+
+    /// Has it take over from the process at these addresses.
+    #[must_use]
+    pub(crate) fn succeeding(self, http: &str, https: Option<&str>, admin: &str) -> Self {
+        let mut app = self.at(http);
+        admin
+            .trim_start_matches("http://")
+            .clone_into(&mut app.admin);
+        if let Some(https) = https {
+            let address = https.trim_start_matches("https://");
+            let setting = |address: &str| format!("https = {address:?}");
+            app.config = app
+                .config
+                .replace(&setting("127.0.0.1:0"), &setting(address));
+        }
+        app.arguments.retain(|argument| argument != TAKE_OVER);
+        app.arguments(&[TAKE_OVER])
     }
 
     /// Adds a component.
@@ -227,7 +262,7 @@ impl App {
     /// Where the app keeps its state.
     #[must_use]
     pub fn state(&self) -> PathBuf {
-        self.folder().join("state")
+        self.state.clone()
     }
 
     /// Starts it with `terrace up`, or `terrace edge` if it is one, and waits until it is ready.
@@ -317,8 +352,9 @@ impl App {
         if !self.config.is_empty() {
             arguments.extend(["--config", CONFIG]);
         }
-        arguments.extend(["--listen", &self.listen, "--admin", "127.0.0.1:0"]);
-        arguments.extend(["--state-dir", "state", "--json"]);
+        arguments.extend(["--listen", &self.listen, "--admin", &self.admin]);
+        let state = self.state.to_str().expect("a path of a test is text");
+        arguments.extend(["--state-dir", state, "--json"]);
         arguments.extend(self.arguments.iter().map(String::as_str));
         Process::start(self.folder(), &arguments, &self.environment)
     }

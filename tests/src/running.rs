@@ -218,6 +218,18 @@ impl Running {
         Self::start(self.app.at(&self.http), self.command).await
     }
 
+    /// Starts a successor that takes its sockets over, and waits for the end of this process.
+    ///
+    /// # Panics
+    /// When the successor does not get ready, or this process does not end by itself.
+    pub async fn succeed(self) -> (Self, Ended) {
+        let app = self
+            .app
+            .succeeding(&self.http, self.https.as_deref(), &self.admin);
+        let successor = Self::start(app, self.command).await;
+        (successor, self.process.wait().await)
+    }
+
     /// Asks it to end, and starts it again on the same state.
     ///
     /// # Panics

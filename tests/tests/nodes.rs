@@ -3,7 +3,7 @@
 use http::{Method, Request};
 use serde_json::{Value, json};
 use terrace_tests::client::{Content, request};
-use terrace_tests::contract::{REQUEST_ID_FIELD, metric};
+use terrace_tests::contract::{REQUEST_ID_FIELD, exit, metric};
 use terrace_tests::load::{Call, OpenLoop};
 use terrace_tests::postgres::Server;
 use terrace_tests::realworld::{Api, path_of, unique};
@@ -187,6 +187,24 @@ async fn a_node_that_hangs_fails_no_request_that_may_be_sent_again() {
     cluster.check(&calls, Some((paused, noticed)));
     let after = |call: &&Call| noticed < call.begun && call.ended < meanwhile;
     assert!(calls.iter().filter(after).count() >= 20);
+}
+
+/// The recipe of an update without a gap: a successor for each node, one after the other, and then one for the edge.
+#[tokio::test]
+async fn nodes_and_the_edge_are_replaced_without_a_failed_request() {
+    let mut cluster = Cluster::start().await;
+    let load = cluster.load().await;
+    for _ in 0..2 {
+        let (node, ended) = cluster.nodes.remove(0).succeed().await;
+        assert_eq!(ended.code, Some(exit::FINE), "{}", ended.text);
+        cluster.until_served_by(&node, 10).await;
+        cluster.nodes.push(node);
+    }
+    let (edge, ended) = cluster.edge.succeed().await;
+    assert_eq!(ended.code, Some(exit::FINE), "{}", ended.text);
+    cluster.edge = edge;
+    load.go_on_for(20).await;
+    cluster.check(&load.finish().await, None);
 }
 
 #[tokio::test]

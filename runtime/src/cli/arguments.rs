@@ -180,6 +180,9 @@ pub(crate) struct ServeArguments {
     /// Serve only these components, separated by commas
     #[arg(long, value_name = "COMPONENT,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Take the listening sockets over from the server that runs with this state folder and address; it ends once this one serves
+    #[arg(long)]
+    pub(crate) take_over: bool,
     /// Print one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
@@ -196,6 +199,7 @@ impl ServeArguments {
             state_dir: self.state_dir.clone(),
             only: self.only.clone(),
             variables: self.settings.variables.clone(),
+            take_over: self.take_over,
             json: self.json,
         }
     }
@@ -219,6 +223,9 @@ pub(crate) struct EdgeArguments {
     /// The folder for state [default: .terrace]
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<PathBuf>,
+    /// Take the listening sockets over from the edge that runs with this state folder and address; it ends once this one serves
+    #[arg(long)]
+    pub(crate) take_over: bool,
     /// Print one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
@@ -233,6 +240,7 @@ impl EdgeArguments {
             listen: self.listen,
             admin: self.admin,
             state_dir: self.state_dir.clone(),
+            take_over: self.take_over,
             json: self.json,
         }
     }

@@ -27,7 +27,7 @@ use super::limits::{
     ACCEPT_PAUSE, ADMIN_WRITE_TIMEOUT, MAX_ADMIN_CONNECTIONS, MAX_ADMIN_CONTENT_BYTES,
 };
 use super::write_timeout::ImpatientStream;
-use super::{BindError, Bound, bind};
+use super::{BindError, Bound, Inheritance, bind};
 use crate::observe::Metrics;
 use crate::request::ResponseBody;
 use crate::request::limits::{DEFAULT_BODY_PROGRESS_TIMEOUT, DEFAULT_MIN_RATE};
@@ -68,11 +68,12 @@ impl Admin {
     /// When the address is taken, not allowed or not of this machine.
     pub fn bind(
         config: AdminConfig,
+        inheritance: &mut Inheritance,
         metrics: Arc<Metrics>,
         readiness: Readiness,
         further: Vec<AdminPage>,
     ) -> Result<Self, BindError> {
-        let Bound { listener, address } = bind(config.address)?;
+        let Bound { listener, address } = bind(config.address, inheritance)?;
         let mut pages = own_pages(metrics, readiness);
         pages.extend(further);
         let router = Router::new(pages, config.hosts);
@@ -87,6 +88,10 @@ impl Admin {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(super) fn listener(&self) -> &TcpListener {
+        &self.listener
     }
 
     /// Starts to answer.

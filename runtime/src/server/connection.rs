@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 pub(super) use self::handshake::ALPN;
 
 use self::handshake::Protocol;
-use super::drain::DrainSignal;
+use super::drain::{DrainSignal, Ending};
 use super::facts::Connection;
 use super::limits::{DISCARD_BYTES, LINGER_TIMEOUT};
 use super::{Pipeline, ServerConfig};
@@ -84,8 +84,8 @@ impl<P: Pipeline> Connections<P> {
     }
 
     /// Tells every connection, present and future, that the server drains.
-    pub(crate) fn drain(&self) {
-        self.drain.begin();
+    pub(crate) fn drain(&self, ending: Ending) {
+        self.drain.begin(ending);
     }
 }
 

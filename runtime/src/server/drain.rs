@@ -7,18 +7,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
+/// How a server ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// What was accepted is answered, and unused connections close.
+    #[default]
+    Drain,
+    /// The same, but a successor has the sockets: nobody waits for the end, so unused connections have time for one more request.
+    Succession,
+    /// What is left is cut.
+    Cut,
+}
+
 /// Tells the connections of one worker that the server drains.
 #[derive(Debug, Default)]
 pub(crate) struct DrainSignal {
     begun: Cell<bool>,
+    has_successor: Cell<bool>,
     notify: Notify,
 }
 
 impl DrainSignal {
     /// Tells every connection, present and future.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin(&self, ending: Ending) {
+        self.has_successor.set(ending == Ending::Succession);
         self.begun.set(true);
         self.notify.notify_waiters();
+    }
+
+    /// Whether the server drains because it has a successor.
+    pub(crate) fn has_successor(&self) -> bool {
+        self.has_successor.get()
     }
 
     /// Whether the server drains.

@@ -11,7 +11,7 @@ pub const DRAIN_IDLE_TIMEOUT: Duration = Duration::from_millis(10);
 /// may be on the way, or the client may have opened it only to have one at hand.
 pub const DRAIN_FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The same for a connection of a trusted proxy, whether or not it has sent something. Longer than `terrace edge` keeps an
+/// The same for a connection of a trusted proxy, or of anybody if the server has a successor, whether or not it has sent something. Longer than `terrace edge` keeps an
 /// unused connection, so that none of its requests meets one that closes: a write could not be sent again.
 pub const DRAIN_PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -48,6 +48,15 @@ pub const CERTIFICATE_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Pause after accepting failed for lack of file descriptors or memory, which trying at once would not mend.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a server that is to be succeeded may take to hand over its sockets. It does nothing else for that.
+pub const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a successor may take from the hand-over until it serves. It compiles its components meanwhile.
+pub const SUCCESSOR_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Successors that may be about to serve at once. The first that serves takes over.
+pub const MAX_SUCCESSORS: usize = 4;
 
 /// Connections to the admin listener; a further one takes the place of the oldest, so that no probe ever waits for others.
 /// Its users are a scraper, a probe and a person or two.

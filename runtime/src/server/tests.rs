@@ -22,8 +22,8 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 
 use super::{
-    Arrival, ExchangeBody, Pipeline, PipelineParts, Readiness, ServeError, Server, ServerConfig,
-    ServerStages, TrustedProxies,
+    Arrival, Ending, ExchangeBody, Inheritance, Pipeline, PipelineParts, Readiness, ServeError,
+    Server, ServerConfig, ServerStages, TrustedProxies,
 };
 use crate::clock;
 use crate::failure::Failure;
@@ -70,7 +70,7 @@ struct TestServer {
     address: SocketAddr,
     metrics: Arc<Metrics>,
     readiness: Readiness,
-    signals: mpsc::UnboundedSender<()>,
+    signals: mpsc::UnboundedSender<Ending>,
     thread: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
@@ -97,7 +97,13 @@ impl TestServer {
             ),
         };
         let observer = Arc::new(Observer::new(Arc::clone(&metrics), None));
-        let server = Server::bind(config, observer, readiness.clone()).unwrap();
+        let server = Server::bind(
+            config,
+            &mut Inheritance::default(),
+            observer,
+            readiness.clone(),
+        )
+        .unwrap();
         let address = server.local_addr();
         let (signals, mut received) = mpsc::unbounded_channel();
         let thread = std::thread::spawn(move || {
@@ -109,7 +115,7 @@ impl TestServer {
             runtime.block_on(server.run(
                 factory,
                 || (),
-                async || received.recv().await.unwrap_or(()),
+                async || received.recv().await.unwrap_or_default(),
             ))
         });
         Self {
@@ -126,7 +132,7 @@ impl TestServer {
     }
 
     fn signal(&self) {
-        self.signals.send(()).unwrap();
+        self.signals.send(Ending::Drain).unwrap();
     }
 
     /// Waits for the server to end by itself.
@@ -149,8 +155,8 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        let _ = self.signals.send(());
-        let _ = self.signals.send(());
+        let _ = self.signals.send(Ending::Drain);
+        let _ = self.signals.send(Ending::Drain);
         if let Some(thread) = self.thread.take() {
             // After a second signal it says that it did not drain, which nobody waits for here.
             let _ = thread.join().unwrap();

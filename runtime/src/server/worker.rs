@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::background::Background;
 use super::connection::Connections;
+use super::drain::Ending;
 use super::stages::ServerStages;
 use super::{Pipeline, ServerConfig};
 use crate::observe::Observer;
@@ -41,7 +42,7 @@ pub(crate) struct WorkerParts {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) observer: Arc<Observer>,
     /// Turns true when requests in flight are to be cut.
-    pub(crate) abort: watch::Receiver<bool>,
+    pub(crate) ending: watch::Receiver<Ending>,
 }
 
 /// The parts that a worker gives its pipeline.
@@ -169,7 +170,7 @@ fn run<F, P>(
         let WorkerParts {
             config,
             observer,
-            mut abort,
+            mut ending,
         } = parts;
         // Each worker has a copy: workers that count references in one place wait for each other (decision 16).
         let observer = Arc::new(Observer::clone(&observer));
@@ -181,9 +182,10 @@ fn run<F, P>(
         });
         let connections = Rc::new(Connections::new(pipeline, config, observer));
         let _ = report.send(Ok(()));
+        let served = serve(accepted, connections, background, ending.clone());
         tokio::select! {
-            () = serve(accepted, connections, background) => {}
-            _ = abort.wait_for(|abort| *abort) => {}
+            () = served => {}
+            _ = ending.wait_for(|ending| *ending == Ending::Cut) => {}
         }
     });
     // Not dropped, which would wait for calls that block: an answer of a resolver, a read of a file.
@@ -195,6 +197,7 @@ async fn serve<P: Pipeline>(
     mut accepted: mpsc::UnboundedReceiver<Accepted>,
     connections: Rc<Connections<P>>,
     background: Background,
+    ending: watch::Receiver<Ending>,
 ) {
     let mut open = JoinSet::new();
     loop {
@@ -209,7 +212,8 @@ async fn serve<P: Pipeline>(
             Some(_) = open.join_next() => {}
         }
     }
-    connections.drain();
+    let ending = *ending.borrow();
+    connections.drain(ending);
     while open.join_next().await.is_some() {}
     background.finished().await;
 }

@@ -77,6 +77,7 @@ impl AppInputs {
 /// The inputs of `terrace edge`, judged.
 pub(super) struct EdgeInputs {
     pub(super) config: Config,
+    pub(super) state_directory: PathBuf,
     pub(super) origins: Vec<OriginEntry>,
 }
 
@@ -87,7 +88,11 @@ impl EdgeInputs {
         let state_directory = state_directory.unwrap_or(Path::new(STATE_DIRECTORY));
         let config = config(options.config.as_deref(), Path::new(""), state_directory)?;
         let origins = origins(options, &config)?;
-        Ok(Self { config, origins })
+        Ok(Self {
+            config,
+            state_directory: state_directory.to_owned(),
+            origins,
+        })
     }
 }
 

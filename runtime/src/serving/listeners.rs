@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use crate::certificates::Certificates;
 use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::server::{
-    Admin, AdminConfig, AdminPage, Readiness, Server, ServerConfig, Tls, TrustedProxies,
+    Admin, AdminConfig, AdminPage, BindError, Handover, Inheritance, Readiness, Server,
+    ServerConfig, Tls, TrustedProxies,
 };
 use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
 use crate::state::State;
@@ -27,6 +29,8 @@ pub(super) struct Overrides {
     pub(super) listen: Option<SocketAddr>,
     /// The address for metrics and health.
     pub(super) admin: Option<AdminAddress>,
+    /// Whether the sockets of a running server are taken over.
+    pub(super) take_over: bool,
     /// Whether a program reads the output.
     pub(super) json: bool,
 }
@@ -36,6 +40,7 @@ impl Overrides {
         Self {
             listen: options.listen,
             admin: options.admin,
+            take_over: options.take_over,
             json: options.json,
         }
     }
@@ -44,8 +49,18 @@ impl Overrides {
         Self {
             listen: options.listen,
             admin: options.admin,
+            take_over: options.take_over,
             json: options.json,
         }
+    }
+
+    /// The sockets of the server that is to be taken over.
+    fn inherit(&self, state_directory: &Path, own: SocketAddr) -> Result<Inheritance, StartError> {
+        if !self.take_over {
+            return Ok(Inheritance::default());
+        }
+        let path = handover_path(state_directory, own);
+        Inheritance::ask(&path).map_err(failed)
     }
 }
 
@@ -53,6 +68,8 @@ impl Overrides {
 pub(super) struct Listeners {
     pub(super) server: Server,
     pub(super) admin: Option<Admin>,
+    /// Offers the sockets to a successor.
+    pub(super) handover: Handover,
     pub(super) metrics: Arc<Metrics>,
     pub(super) log: Log,
     /// The cache that the settings ask for, which the admin listener shows.
@@ -65,13 +82,15 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Starts the log and takes the addresses. The admin listener has `further` pages.
+    /// Starts the log and takes the addresses. The admin listener has `further` pages. A successor with the same state folder and
+    /// address finds this server by them.
     ///
     /// # Errors
     /// The reason, such as an address that is taken.
     pub(super) fn open(
         config: &Config,
         overrides: Overrides,
+        state_directory: &Path,
         further: Vec<AdminPage>,
     ) -> Result<Self, StartError> {
         report_to_stderr(config.log.level, overrides.json);
@@ -85,33 +104,33 @@ impl Listeners {
         let access_log = (config.log.access != AccessLog::Off).then(|| log.clone());
         let observer = Arc::new(Observer::new(Arc::clone(&metrics), access_log));
         let server_config = server_config(config, overrides.listen)?;
-        let server = Server::bind(server_config, observer, readiness.clone());
+        let mut inheritance = overrides.inherit(state_directory, server_config.address)?;
+        let server = Server::bind(server_config, &mut inheritance, observer, readiness.clone());
         let server = server.map_err(|error| {
             let is_https = config.listen.https == Some(error.address);
-            let place = if is_https {
-                "`https` in [listen]"
-            } else {
-                "`--listen`"
-            };
-            failed(format!("{error} ({place} names it)"))
+            let names = ["`--listen`", "`https` in [listen]"];
+            not_bound(&error, names[usize::from(is_https)])
         })?;
-        let admin_address = overrides
-            .admin
-            .map_or(config.listen.admin, AdminAddress::address);
-        let admin = admin_address.map(|address| {
+        let mut pages = CachePages::new(cache.clone()).pages();
+        pages.push(advice::page(&state));
+        pages.extend(switch::pages(&state));
+        pages.extend(further);
+        let address = overrides.admin;
+        let address = address.map_or(config.listen.admin, AdminAddress::address);
+        let admin = address.map(|address| {
             let hosts = config.listen.admin_hosts.clone();
             let config = AdminConfig { address, hosts };
-            let mut pages = CachePages::new(cache.clone()).pages();
-            pages.push(advice::page(&state));
-            pages.extend(switch::pages(&state));
-            pages.extend(further);
-            Admin::bind(config, Arc::clone(&metrics), readiness, pages)
+            let metrics = Arc::clone(&metrics);
+            Admin::bind(config, &mut inheritance, metrics, readiness, pages)
         });
+        let admin = admin.transpose();
+        let admin = admin.map_err(|error| not_bound(&error, "`--admin`"))?;
+        let path = handover_path(state_directory, server.local_addr());
+        let handover = server.handover(admin.as_ref(), path, inheritance);
         Ok(Self {
             server,
-            admin: admin
-                .transpose()
-                .map_err(|error| failed(format!("{error} (`--admin` names it)")))?,
+            admin,
+            handover: handover.map_err(failed)?,
             metrics,
             log,
             cache,
@@ -135,6 +154,15 @@ impl Listeners {
     pub(super) fn admin(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Admin::local_addr)
     }
+}
+
+fn not_bound(error: &BindError, place: &str) -> StartError {
+    failed(format!("{error} ({place} names it)"))
+}
+
+/// Where a server with this address offers its sockets.
+fn handover_path(state_directory: &Path, address: SocketAddr) -> PathBuf {
+    state_directory.join(format!("listen-{address}.sock"))
 }
 
 /// Sends the runtime's own messages to standard error.

@@ -1,6 +1,7 @@
 //! `terrace up` and `terrace edge` from files that a user wrote to a server that drains and ends, step by step.
 //! Each step is left to its module, answering requests to `pipeline`.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -21,7 +22,7 @@ use crate::clock;
 use crate::deployment::Loader;
 use crate::edge::{self, OriginClient, Origins};
 use crate::fault::Faults;
-use crate::server::{Admin, Pipeline, PipelineParts, Signals};
+use crate::server::{Admin, Ending, Pipeline, PipelineParts, Signals};
 use crate::settings::{Edge, OriginEntry};
 
 /// Even then every acknowledged write is safe; the next start reads more of the database's log.
@@ -67,7 +68,12 @@ impl Serving {
     pub fn up(options: ServingOptions) -> Result<(Self, Reloader), StartError> {
         let inputs = AppInputs::read(&options)?;
         // Before the components are compiled, which takes longest.
-        let listeners = Listeners::open(&inputs.config, Overrides::of_app(&options), Vec::new())?;
+        let listeners = Listeners::open(
+            &inputs.config,
+            Overrides::of_app(&options),
+            &inputs.state_directory,
+            Vec::new(),
+        )?;
         open::open_state(&inputs, &listeners.state)?;
         let compiled_code = &inputs.config.cache_directory;
         let engine = open::engine(&inputs, Some(compiled_code)).map_err(failed)?;
@@ -97,11 +103,17 @@ impl Serving {
     pub fn edge(options: &EdgeOptions) -> Result<Self, StartError> {
         let EdgeInputs {
             config,
+            state_directory,
             origins: entries,
         } = EdgeInputs::read(options)?;
         let origins = Arc::new(Origins::new(&entries, &config.edge, clock::now()));
         let page = edge::page(&origins);
-        let listeners = Listeners::open(&config, Overrides::of_edge(options), vec![page])?;
+        let listeners = Listeners::open(
+            &config,
+            Overrides::of_edge(options),
+            &state_directory,
+            vec![page],
+        )?;
         for entry in &entries {
             let own = [Some(listeners.http()), listeners.https()];
             for own in own.into_iter().flatten() {
@@ -222,14 +234,33 @@ fn serve<P: Pipeline>(
         .build()
         .map_err(failed)?;
     let admin = listeners.admin.map(Admin::start).transpose();
-    let admin = admin.map_err(failed)?;
+    let mut admin = admin.map_err(failed)?;
     let result = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(failed)?;
         (company.before)().await;
         let mut first_signal = None;
+        let handover = RefCell::new(Some(listeners.handover));
+        let ready = || {
+            if let Some(handover) = &mut *handover.borrow_mut() {
+                handover.offer();
+            }
+            ready();
+        };
         let next_signal = async || {
-            signals.next().await;
-            first_signal.get_or_insert_with(clock::now);
+            let Some(offered) = handover.take() else {
+                signals.next().await;
+                return Ending::Cut;
+            };
+            let ending = tokio::select! {
+                () = signals.next() => Ending::Drain,
+                () = offered.taken() => Ending::Succession,
+            };
+            if ending == Ending::Succession {
+                // Those who ask for health or metrics now mean the successor, which has the same socket.
+                drop(admin.take());
+            }
+            first_signal = Some(clock::now());
+            ending
         };
         let served = tokio::select! {
             served = listeners.server.run(pipeline, ready, next_signal) => served,

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::observe::Metrics;
 use crate::request::ResponseBody;
 use crate::server::limits::MAX_ADMIN_CONNECTIONS;
-use crate::server::{Admin, AdminConfig, AdminPage, AdminThread, Readiness};
+use crate::server::{Admin, AdminConfig, AdminPage, AdminThread, Inheritance, Readiness};
 
 fn start(
     metrics: &Arc<Metrics>,
@@ -26,7 +26,14 @@ fn start(
         address: "127.0.0.1:0".parse().unwrap(),
         hosts: vec!["metrics.example".to_owned(), "a".to_owned()],
     };
-    let admin = Admin::bind(config, Arc::clone(metrics), readiness.clone(), pages).unwrap();
+    let admin = Admin::bind(
+        config,
+        &mut Inheritance::default(),
+        Arc::clone(metrics),
+        readiness.clone(),
+        pages,
+    )
+    .unwrap();
     let address = admin.local_addr();
     (admin.start().unwrap(), address)
 }

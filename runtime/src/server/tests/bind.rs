@@ -3,14 +3,20 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use crate::server::{Admin, AdminConfig, BindError, Readiness};
+use crate::server::{Admin, AdminConfig, BindError, Inheritance, Readiness};
 
 fn bind(address: SocketAddr) -> Result<Admin, BindError> {
     let config = AdminConfig {
         address,
         hosts: Vec::new(),
     };
-    Admin::bind(config, Arc::default(), Readiness::default(), Vec::new())
+    Admin::bind(
+        config,
+        &mut Inheritance::default(),
+        Arc::default(),
+        Readiness::default(),
+        Vec::new(),
+    )
 }
 
 #[test]

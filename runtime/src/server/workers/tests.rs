@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::observe::Metrics;
 use crate::request::{RequestBody, ResponseBody};
 use crate::server::tests::TestPipeline;
-use crate::server::{ServerConfig, TrustedProxies};
+use crate::server::{Ending, ServerConfig, TrustedProxies};
 use crate::settings::ServerLimits;
 
 async fn empty(_: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
@@ -18,7 +18,7 @@ async fn empty(_: Request<RequestBody>) -> Result<Response<ResponseBody>, Failur
 }
 
 /// Two workers; what ends the thread of the first one; and what cuts both when it is dropped.
-async fn two() -> (Workers, watch::Sender<bool>, watch::Sender<bool>) {
+async fn two() -> (Workers, watch::Sender<Ending>, watch::Sender<Ending>) {
     let config = ServerConfig {
         address: "127.0.0.1:0".parse().unwrap(),
         tls: None,
@@ -28,17 +28,17 @@ async fn two() -> (Workers, watch::Sender<bool>, watch::Sender<bool>) {
         trusted_proxies: TrustedProxies::new(Vec::new(), Vec::new()),
     };
     let count = config.workers;
-    let (cut, abort) = watch::channel(false);
+    let (cut, ending) = watch::channel(Ending::Drain);
     let parts = WorkerParts {
         config: Arc::new(config),
         observer: Arc::new(Observer::new(Arc::new(Metrics::new()), None)),
-        abort,
+        ending,
     };
     let factory = |parts: PipelineParts| TestPipeline::new(parts, empty);
     let workers = Workers::start(count, factory, parts.clone()).await;
     let mut workers = workers.unwrap();
-    let (end_first, abort) = watch::channel(false);
-    let parts = WorkerParts { abort, ..parts };
+    let (end_first, ending) = watch::channel(Ending::Drain);
+    let parts = WorkerParts { ending, ..parts };
     let (worker, thread) = Worker::start(WorkerId(0), Arc::new(factory), parts).unwrap();
     (workers.workers[0], workers.threads.0[0]) = (worker, thread);
     (workers, end_first, cut)
@@ -57,7 +57,7 @@ fn connection() -> (TcpStream, SocketAddr) {
 #[tokio::test]
 async fn a_worker_that_died_gets_no_connection_and_is_started_again() {
     let (mut workers, end_first, _cut) = two().await;
-    end_first.send(true).unwrap();
+    end_first.send(Ending::Cut).unwrap();
     workers.lose().await;
     let metrics = Arc::clone(workers.observer.metrics());
     assert_eq!(
@@ -87,8 +87,8 @@ async fn a_worker_that_died_gets_no_connection_and_is_started_again() {
 #[tokio::test]
 async fn without_any_worker_a_connection_is_given_back() {
     let (mut workers, end_first, cut) = two().await;
-    end_first.send(true).unwrap();
-    cut.send(true).unwrap();
+    end_first.send(Ending::Cut).unwrap();
+    cut.send(Ending::Cut).unwrap();
     workers.lose().await;
     workers.lose().await;
     assert!(!workers.any_lives());

@@ -61,8 +61,9 @@ impl Timeouts<'_> {
     /// A request that has arrived is still served, and hyper closes the connection after it. Any other connection hyper would
     /// close at once, even if a request is on its way, so it gets a shorter timeout instead.
     fn begin_drain<C: HyperConnection>(&self, connection: Pin<&mut C>, timer: Pin<&mut Sleep>) {
+        let has_time = self.is_of_proxy || self.drain.has_successor();
         let patience = match self.state.phase() {
-            Phase::Silent | Phase::Idle if self.is_of_proxy => DRAIN_PROXY_TIMEOUT,
+            Phase::Silent | Phase::Idle if has_time => DRAIN_PROXY_TIMEOUT,
             Phase::Silent => DRAIN_FIRST_BYTE_TIMEOUT,
             Phase::Idle => DRAIN_IDLE_TIMEOUT,
             Phase::Exchange => return connection.graceful_shutdown(),

@@ -1,0 +1,218 @@
+//! Owns how a server hands its listening sockets over to its successor, over a Unix socket in the state folder: none of the
+//! connections that wait at a socket is lost, as it would be if the successor bound the address anew.
+//! The end of the predecessor is left to [`super::Server::run`], which drains as at a signal.
+
+use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::limits::{ACCEPT_PAUSE, HANDOVER_TIMEOUT, MAX_SUCCESSORS, SUCCESSOR_TIMEOUT};
+
+/// The first message of the predecessor, which comes with the sockets. It changes when the messages do.
+const SOCKETS: &[u8] = b"terrace listeners 1";
+
+/// The answer of a successor that serves.
+const SERVING: u8 = b's';
+
+/// How many sockets a server has: `http`, `https` and the admin listener's.
+const LISTENERS: usize = 3;
+
+/// The sockets of a predecessor that goes on until the successor serves.
+#[derive(Debug, Default)]
+pub struct Inheritance {
+    sockets: Vec<TcpListener>,
+    predecessor: Option<UnixStream>,
+}
+
+/// Why nothing could be taken over from a server that runs.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot take the listening sockets over from the server at {}: {source}; end that server first, or start without `--take-over`",
+    .path.display()
+)]
+pub struct HandoverError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Inheritance {
+    /// Asks the server that offers its sockets at `path`. If none runs there, nothing is inherited.
+    ///
+    /// # Errors
+    ///
+    /// If a server runs and does not hand its sockets over in time.
+    pub fn ask(path: &Path) -> Result<Self, HandoverError> {
+        use io::ErrorKind::{ConnectionRefused, NotFound};
+        let predecessor = match UnixStream::connect(path) {
+            Ok(predecessor) => predecessor,
+            Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => {
+                return Ok(Self::default());
+            }
+            Err(source) => return Err(failed(path, source)),
+        };
+        let sockets = receive(&predecessor).map_err(|source| failed(path, source))?;
+        Ok(Self {
+            sockets,
+            predecessor: Some(predecessor),
+        })
+    }
+
+    /// The socket that listens on an address.
+    pub(super) fn take(&mut self, address: SocketAddr) -> Option<TcpListener> {
+        let is_it = |socket: &TcpListener| socket.local_addr().is_ok_and(|own| own == address);
+        let position = self.sockets.iter().position(is_it)?;
+        Some(self.sockets.swap_remove(position))
+    }
+
+    /// Forgets the sockets that are not needed.
+    pub(super) fn predecessor(self) -> Option<UnixStream> {
+        self.predecessor
+    }
+}
+
+/// Hands the sockets of a server over when a successor asks.
+#[derive(Debug)]
+pub struct Handover {
+    path: PathBuf,
+    sockets: Vec<TcpListener>,
+    predecessor: Option<UnixStream>,
+    /// Where successors ask.
+    listener: Option<UnixListener>,
+}
+
+impl Handover {
+    /// Of these sockets, at `path`.
+    pub(super) fn new(
+        path: PathBuf,
+        sockets: Vec<TcpListener>,
+        predecessor: Option<UnixStream>,
+    ) -> Self {
+        Self {
+            path,
+            sockets,
+            predecessor,
+            listener: None,
+        }
+    }
+
+    /// Tells the predecessor that this server serves, and offers the sockets in its place.
+    pub fn offer(&mut self) {
+        if let Some(mut predecessor) = self.predecessor.take() {
+            // If it is gone, it needs no message.
+            let _ = predecessor.write_all(&[SERVING]);
+        }
+        match self.listen() {
+            Ok(listener) => self.listener = Some(listener),
+            Err(error) => {
+                let path = self.path.display();
+                tracing::warn!("no successor can take over from this server: {path}: {error}");
+            }
+        }
+    }
+
+    /// Resolves when a successor has the sockets and serves. Successors that give up before change nothing. The sockets stay
+    /// open as long as this lives.
+    pub async fn taken(&self) {
+        let Some(listener) = &self.listener else {
+            return std::future::pending().await;
+        };
+        let mut successors = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((successor, _)) if successors.len() < MAX_SUCCESSORS && self.send_to(&successor).is_ok() => {
+                        successors.spawn(timeout(SUCCESSOR_TIMEOUT, serves(successor)));
+                    }
+                    Ok(_) => {}
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                },
+                Some(ended) = successors.join_next() => {
+                    if matches!(ended, Ok(Ok(true))) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the path, from a predecessor too. Only this user may connect.
+    fn listen(&self) -> io::Result<UnixListener> {
+        let draft = self.path.with_extension(std::process::id().to_string());
+        if let Some(folder) = draft.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        // Of a process that had this number and was killed.
+        let _ = std::fs::remove_file(&draft);
+        let listener = UnixListener::bind(&draft)?;
+        std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(&draft, &self.path)?;
+        Ok(listener)
+    }
+
+    fn send_to(&self, successor: &tokio::net::UnixStream) -> io::Result<()> {
+        let sockets: Vec<BorrowedFd<'_>> = self.sockets.iter().map(AsFd::as_fd).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(LISTENERS))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&sockets));
+        // The connection is new, so this needs no waiting.
+        sendmsg(
+            successor,
+            &[IoSlice::new(SOCKETS)],
+            &mut control,
+            SendFlags::empty(),
+        )?;
+        Ok(())
+    }
+}
+
+/// Whether a successor says that it serves, before it closes the connection.
+async fn serves(mut successor: tokio::net::UnixStream) -> bool {
+    matches!(successor.read_u8().await, Ok(SERVING))
+}
+
+fn receive(predecessor: &UnixStream) -> io::Result<Vec<TcpListener>> {
+    predecessor.set_read_timeout(Some(HANDOVER_TIMEOUT))?;
+    predecessor.set_write_timeout(Some(HANDOVER_TIMEOUT))?;
+    let mut text = [0; SOCKETS.len()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(LISTENERS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(
+        predecessor,
+        &mut [IoSliceMut::new(&mut text)],
+        &mut control,
+        RecvFlags::empty(),
+    )?;
+    let mut sockets = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            sockets.extend(descriptors.map(TcpListener::from));
+        }
+    }
+    if text.get(..received.bytes) != Some(SOCKETS) {
+        return Err(io::Error::other("it is of another version"));
+    }
+    for socket in &sockets {
+        fcntl_setfd(socket, FdFlags::CLOEXEC)?;
+        socket.set_nonblocking(true)?;
+    }
+    Ok(sockets)
+}
+
+fn failed(path: &Path, source: io::Error) -> HandoverError {
+    let path = path.to_owned();
+    HandoverError { path, source }
+}
