@@ -3,6 +3,7 @@
 
 mod figures;
 mod pages;
+mod shared;
 mod stage;
 
 use std::num::NonZeroUsize;
@@ -12,16 +13,18 @@ use std::time::Instant;
 use edge_cache::rules::freshness::NegativeCaching;
 use edge_cache::rules::storing::StoringConfig;
 use edge_cache::store::StoreConfig;
-use edge_cache::{CacheConfig, Clock, ContentBroken, ForwardError, Moment};
+use edge_cache::{CacheConfig, Clock, ContentBroken, Deadline, ForwardError, Moment};
+use tokio::time::sleep;
 
 use crate::clock;
 use crate::failure::{Blame, Failure};
-use crate::limits::MIN_RESPONSES_OF_SHARD;
+use crate::limits::{MIN_RESPONSES_OF_SHARD, SHARED_CACHE_TIMEOUT};
 use crate::observe::Metrics;
 use crate::settings;
 
 pub(crate) use figures::CacheStatistics;
 pub(crate) use pages::{CachePages, PURGE_PATH, PurgeRequest, Purged, STATISTICS_PATH};
+pub(crate) use shared::SharedCache;
 pub(crate) use stage::{CacheStage, GroupScope, Lookup, NextStage};
 
 /// The name in `Cache-Status` (RFC 9211 §2).
@@ -29,11 +32,15 @@ pub(crate) const NAME: &str = "terrace";
 
 /// The cache of one process, which all its workers share.
 #[derive(Clone)]
-pub(crate) struct EdgeCache(Arc<edge_cache::Cache>);
+pub(crate) struct EdgeCache(Arc<edge_cache::Cache>, Option<SharedCache>);
 
 impl EdgeCache {
-    /// The cache that the settings ask for; `None` if it is off.
-    pub(crate) fn new(settings: &settings::Cache, workers: NonZeroUsize) -> Option<Self> {
+    /// The cache that the settings ask for, over a level that it shares with other servers, if there is one; `None` if it is off.
+    pub(crate) fn new(
+        settings: &settings::Cache,
+        workers: NonZeroUsize,
+        shared: Option<SharedCache>,
+    ) -> Option<Self> {
         let capacity = settings.memory?;
         let config = CacheConfig {
             name: NAME,
@@ -46,8 +53,29 @@ impl EdgeCache {
             compression: settings.compression,
             store: store_config(capacity, settings.max_response, workers),
         };
-        let begun = clock::now();
-        Some(Self(edge_cache::Cache::new(config, ServerClock { begun })))
+        let clock = ServerClock {
+            begun: clock::now(),
+        };
+        let cache = match &shared {
+            None => edge_cache::Cache::new(config, clock),
+            Some(level) => {
+                let deadline = || Box::pin(sleep(SHARED_CACHE_TIMEOUT)) as Deadline;
+                edge_cache::Cache::with_shared_level(config, clock, level.clone(), deadline)
+            }
+        };
+        Some(Self(cache, shared))
+    }
+
+    /// Names the app or the origin whose responses it keeps, by a digest: others share nothing with it.
+    pub(crate) fn set_owner(&self, owner: &str) {
+        self.1.iter().for_each(|shared| shared.set_owner(owner));
+    }
+
+    /// Follows the purges of other servers, for as long as the runtime of the caller runs. Without a shared level, there is nothing
+    /// to do.
+    pub(crate) fn follow(&self) {
+        let cache = Arc::clone(&self.0);
+        tokio::spawn(async move { cache.follow_shared_level().await });
     }
 
     /// Adds its figures to the metrics.

@@ -180,6 +180,10 @@ pub const MAX_CACHED_RESPONSE_DIVISOR: u64 = 8;
 /// others.
 pub const MIN_RESPONSES_OF_SHARD: u64 = 2;
 
+/// How long a request waits for the cache's level that several servers share. It is far above a lookup on a network of one site,
+/// and below what a client notices. After that the request goes on without the level.
+pub const SHARED_CACHE_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// How much compiled code is kept, in bytes. Some hundred components, in all their versions of a few weeks. Beyond it
 /// the code that was used longest ago is removed, and compiled again should it be needed.
 pub const MAX_COMPILED_CODE_BYTES: u64 = 2048 * MIB;

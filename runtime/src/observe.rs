@@ -15,7 +15,7 @@ mod sink;
 mod stage;
 mod timestamp;
 
-pub use cache::CacheFigures;
+pub use cache::{CacheFigures, SharedFigures};
 pub use databases::{ConnectionFigures, DatabaseFigures};
 pub use guest::{GuestLog, GuestStream};
 pub use log::{Log, LogFormat, LogWriter};

@@ -154,6 +154,8 @@ pub struct Cache {
     pub compression: bool,
     /// Whether responses with `Set-Cookie` are stored.
     pub set_cookie: SetCookie,
+    /// The level that several servers share, if there is one.
+    pub shared: Option<Redis>,
 }
 
 /// What an edge stands in front of, and how long it waits for it.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use futures::future;
 use parking_lot::Mutex;
+use storage::shared::Level;
 use storage::sql::transfer;
 use storage::{OpenError, PostgresOptions, RedisOptions, SqliteOptions, kv, sql};
 
@@ -225,6 +226,15 @@ fn server_options(postgres: &Postgres) -> PostgresOptions {
         password: postgres.password.clone(),
         ..PostgresOptions::default()
     }
+}
+
+/// Opens the level that the caches of several servers share.
+///
+/// # Errors
+/// If the server can't be used, with the reason.
+pub fn open_shared_level(redis: &Redis) -> Result<Level, OpenError> {
+    // Its owner is named when the app is known.
+    Level::open(&redis.url, "", &redis_options(redis))
 }
 
 fn redis_options(redis: &Redis) -> RedisOptions {

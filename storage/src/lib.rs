@@ -12,6 +12,7 @@ mod failure;
 pub mod kv;
 pub mod limits;
 mod redis;
+pub mod shared;
 pub mod sql;
 mod value;
 // The end-to-end tests need the same authority, proxy and server, and nothing else of this crate.

@@ -9,4 +9,5 @@ mod server;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use server::Server;
+pub(crate) use failures::Failed;
+pub(crate) use server::{Server, Session};

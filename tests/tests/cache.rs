@@ -162,7 +162,7 @@ async fn settings_that_make_no_sense_are_shown_with_what_to_do() {
         ("targeted_fields = [\"a b\"]", ["a b", "CDN-Cache-Control"]),
         ("negative = { 200 = \"1s\" }", ["200", "404"]),
         ("set_cookie = \"yes\"", ["yes", "if-public"]),
-        ("shared = \"redis://localhost\"", ["shared", "yet"]),
+        ("shared = \"http://localhost\"", ["scheme", "Redis"]),
         ("memroy = \"1MiB\"", ["memroy", "memory"]),
     ] {
         let ended = App::of("faults-p3")

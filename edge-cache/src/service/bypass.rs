@@ -52,10 +52,12 @@ impl Cache {
     where
         U: Upstream,
     {
+        let is_safe = request.method().is_safe();
         let write = UnkeyedWrite::of(&request);
         let response = upstream.forward(request).await?;
-        if let Some(write) = write {
-            self.invalidate(&write.outdated(&response)).await;
+        if !is_safe {
+            let outdated = write.map(|write| write.outdated(&response));
+            self.invalidate(&outdated.unwrap_or_default()).await;
         }
         Ok(self.pass(response, CacheStatus::forwarded(reason)))
     }

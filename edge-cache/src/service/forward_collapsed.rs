@@ -125,7 +125,8 @@ impl Cache {
             // Another response may be stored by now.
             let now = self.clock.now();
             let variants = self.store.get(&keyed.key);
-            match Decision::among(variants.as_ref(), &keyed, now) {
+            let decision = Decision::among(variants.as_ref(), &keyed, now);
+            match decision.if_current(self.is_memory_current()) {
                 Decision::Hit { stored, validate } => {
                     let answer = self.hit(keyed, stored, validate, now);
                     return Followed::Answered(Box::new(answer));

@@ -70,6 +70,17 @@ impl Decision {
         }
     }
 
+    /// The same if what is stored is known to be current. If it is not, a response is validated before it is served.
+    pub(super) fn if_current(self, is_current: bool) -> Self {
+        match self {
+            Self::Hit { stored, .. } if !is_current => Self::Forward {
+                stale: Some(stored),
+                reason: ForwardReason::Stale,
+            },
+            decision => decision,
+        }
+    }
+
     fn miss(reason: ForwardReason) -> Self {
         let stale = None;
         Self::Forward { stale, reason }

@@ -47,10 +47,11 @@ impl Cache {
             Purpose::Change(key) => return self.pending(Action::Change(key, request)),
             Purpose::Neither(reason) => return self.pending(Action::Pass(reason, request)),
         };
+        let is_current = self.is_memory_current();
         let looked = self.store.look(&key, |variants| {
             let variants = variants?;
             let headers = request.headers();
-            let hit = is_plain.then(|| self.plain_hit(variants, headers, now));
+            let hit = (is_plain && is_current).then(|| self.plain_hit(variants, headers, now));
             Some(hit.flatten().ok_or_else(|| variants.clone()))
         });
         let variants = match looked {
@@ -66,7 +67,8 @@ impl Cache {
         };
         let (head, content) = request.into_parts();
         let keyed = KeyedRequest::new(key, head, is_plain);
-        match Decision::among(variants.as_ref(), &keyed, now) {
+        let decision = Decision::among(variants.as_ref(), &keyed, now);
+        match decision.if_current(is_current) {
             Decision::Hit { stored, validate } => {
                 let answer = self.hit(keyed, stored, validate, now);
                 if answer.tasks.are_none() {

@@ -93,10 +93,13 @@ impl Untold {
         self.purges.push_back((self.noted, what, mode));
     }
 
+    /// Forgets those up to a number.
     fn confirm(&mut self, number: u64) {
-        if self.purges.front().is_some_and(|first| first.0 == number) {
-            self.purges.pop_front();
-        }
+        while self
+            .purges
+            .pop_front_if(|first| first.0 <= number)
+            .is_some()
+        {}
     }
 }
 
@@ -156,6 +159,11 @@ impl SecondLevel {
         self.in_time(put).await.is_none()
     }
 
+    /// Whether the purges of other caches are known.
+    pub(super) fn is_followed(&self) -> bool {
+        self.level.is_followed()
+    }
+
     /// Waits for the purges of other caches after this generation.
     pub(super) async fn purges_after(
         &self,
@@ -176,12 +184,16 @@ impl SecondLevel {
         }
         let _telling = self.telling.lock().await;
         loop {
-            let first = self.untold.lock().purges.front().cloned();
-            let Some((number, what, mode)) = first else {
+            let (mut purges, mut last) = (Vec::new(), 0);
+            for (number, what, mode) in &self.untold.lock().purges {
+                last = *number;
+                purges.push((what.clone(), *mode));
+            }
+            if purges.is_empty() {
                 return Ok(());
-            };
-            self.level.purge(&what, mode).await?;
-            self.untold.lock().confirm(number);
+            }
+            self.level.purge(&purges).await?;
+            self.untold.lock().confirm(last);
         }
     }
 

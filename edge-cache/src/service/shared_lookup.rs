@@ -107,15 +107,16 @@ impl Cache {
         }
     }
 
-    /// Purges from memory what other caches purge, for as long as it is polled; to be spawned once. Without it, a response
-    /// that another cache purges is served here until it is stale.
+    /// Purges from memory what other caches purge, and tells the level what it has missed, for as long as it is polled; to be
+    /// spawned once. Without it, a response that another cache purges is served here until it is stale.
     pub async fn follow_shared_level(&self) {
         let Some(level) = &self.second_level else {
             return;
         };
         let mut seen = Generation::after(0);
         loop {
-            match level.purges_after(seen).await {
+            let following = level.purges_after(seen);
+            match futures::join!(following, self.tell_shared_level()).0 {
                 Ok(purged) => {
                     // The purges of this cache are among them, and find nothing.
                     for (what, mode) in &purged.purges {
@@ -129,6 +130,12 @@ impl Cache {
                 }
             }
         }
+    }
+
+    /// Whether a response in memory that is fresh may be served as such: what other caches purged is known.
+    pub(super) fn is_memory_current(&self) -> bool {
+        let level = self.second_level.as_ref();
+        level.is_none_or(SecondLevel::is_followed)
     }
 
     /// Tells the shared level, if there is one, about the purges of this cache. To be awaited before a purge is answered. If the

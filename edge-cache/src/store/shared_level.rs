@@ -80,10 +80,14 @@ pub trait SharedLevel: Send + Sync + 'static {
         since: Generation,
     ) -> SharedFuture<'a, bool>;
 
-    /// The purges of all caches after a generation; waits until there is one. A level that has forgotten some of them answers
-    /// [`Purge::All`].
+    /// The purges of all caches after a generation; waits until there is one, or for a while. A level that has forgotten some of
+    /// them answers [`Purge::All`]. With each call, the cache confirms that it has done what the last one returned.
     fn purges_after(&self, generation: Generation) -> SharedFuture<'_, SharedPurges>;
 
-    /// Removes responses or marks them stale; returns how many. A response whose request is under way is not stored.
-    fn purge<'a>(&'a self, what: &'a Purge, mode: PurgeMode) -> SharedFuture<'a, u64>;
+    /// Whether this cache has been told of all purges of others up to a moment ago. While it has not, no response in memory counts
+    /// as fresh.
+    fn is_followed(&self) -> bool;
+
+    /// Removes responses or marks them stale, in order. A response whose request is under way is not stored.
+    fn purge<'a>(&'a self, purges: &'a [(Purge, PurgeMode)]) -> SharedFuture<'a, ()>;
 }

@@ -6,7 +6,7 @@ use edge_cache::rules::cache_status::{CacheOutcome, CacheStatus};
 use serde::{Deserialize, Serialize};
 
 use super::EdgeCache;
-use crate::observe::CacheFigures;
+use crate::observe::{CacheFigures, SharedFigures};
 
 /// The word for a request that failed, without a stored response in place of the failure.
 pub(super) const FAILED: &str = "failed";
@@ -123,6 +123,12 @@ impl EdgeCache {
             refused: store.refused,
             evictions: store.evictions,
             purged: store.purged,
+            shared: self.1.as_ref().map(|shared| SharedFigures {
+                is_followed: shared.is_followed(),
+                hits: requests.shared_hits,
+                misses: requests.shared_misses,
+                failures: requests.shared_failures,
+            }),
         }
     }
 }

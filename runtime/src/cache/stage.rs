@@ -288,11 +288,9 @@ impl Parts {
             group,
         });
         let outdated: Vec<Purge> = paths.chain(groups).collect();
-        self.cache
-            .0
-            .purge_yielding(&outdated, PurgeMode::Hard)
-            .await;
-        self.cache.0.tell_shared_level().await;
+        // The cache tells a shared level about them, together with its own.
+        let cache = &self.cache.0;
+        cache.purge_yielding(&outdated, PurgeMode::Hard).await;
     }
 }
 

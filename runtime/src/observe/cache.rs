@@ -28,6 +28,21 @@ pub struct CacheFigures {
     pub evictions: u64,
     /// Responses that a purge has met.
     pub purged: u64,
+    /// The level that several servers share, if there is one.
+    pub shared: Option<SharedFigures>,
+}
+
+/// What a cache tells about the level that it shares with other servers.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedFigures {
+    /// Whether it knows what the others purge.
+    pub is_followed: bool,
+    /// Lookups that gave a response.
+    pub hits: u64,
+    /// Lookups that gave none.
+    pub misses: u64,
+    /// Calls that failed, or took too long.
+    pub failures: u64,
 }
 
 type Read = Box<dyn Fn() -> CacheFigures + Send + Sync>;
@@ -85,6 +100,27 @@ impl Collector for CacheMetrics {
             let labels = [("result", result)];
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
-        Ok(())
+        figures
+            .shared
+            .map_or(Ok(()), |shared| encode_shared(shared, &mut encoder))
     }
+}
+
+fn encode_shared(figures: SharedFigures, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "1 while the purges of other servers are known, and stored responses count as fresh";
+    let gauge = ConstGauge::new(i64::from(figures.is_followed));
+    let name = "cache_shared_followed";
+    gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+    let help = "Calls to the shared level of the cache by their outcome";
+    let mut family =
+        encoder.encode_descriptor("cache_shared_calls", help, None, MetricType::Counter)?;
+    for (result, count) in [
+        ("hit", figures.hits),
+        ("miss", figures.misses),
+        ("failed", figures.failures),
+    ] {
+        let labels = [("result", result)];
+        ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }

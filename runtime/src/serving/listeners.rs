@@ -11,7 +11,7 @@ use tracing::Level;
 
 use super::{EdgeOptions, ServingOptions, StartError, failed, switch};
 use crate::advice;
-use crate::cache::{CachePages, EdgeCache};
+use crate::cache::{CachePages, EdgeCache, SharedCache};
 use crate::certificates::Certificates;
 use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
@@ -20,7 +20,7 @@ use crate::server::{
     ServerConfig, Tls, TrustedProxies,
 };
 use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
-use crate::state::State;
+use crate::state::{self, State};
 
 /// Arguments of the command line that replace settings of the listeners and the log.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,8 @@ impl Listeners {
         let metrics = Arc::new(Metrics::new());
         let format = log_format(config, overrides.json);
         let (log, log_writer) = Log::start(io::stdout(), format, &metrics).map_err(failed)?;
-        let cache = EdgeCache::new(&config.cache, config.listen.workers);
+        let shared = shared_level(config)?;
+        let cache = EdgeCache::new(&config.cache, config.listen.workers, shared);
         cache.iter().for_each(|cache| cache.tell(&metrics));
         let state = Arc::<State>::default();
         let readiness = Readiness::default();
@@ -163,6 +164,14 @@ fn not_bound(error: &BindError, place: &str) -> StartError {
 /// Where a server with this address offers its sockets.
 fn handover_path(state_directory: &Path, address: SocketAddr) -> PathBuf {
     state_directory.join(format!("listen-{address}.sock"))
+}
+
+/// The second level of the cache that the settings ask for.
+fn shared_level(config: &Config) -> Result<Option<SharedCache>, StartError> {
+    let shared = config.cache.shared.as_ref();
+    let shared = shared.map(state::open_shared_level).transpose();
+    let shared = shared.map_err(|error| failed(format!("the shared level of the cache: {error}")));
+    Ok(shared?.map(SharedCache::new))
 }
 
 /// Sends the runtime's own messages to standard error.

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::app_digest;
 use super::current_app::Handles;
 use super::inputs::AppInputs;
 use super::migrations;
 use super::{ServingOptions, StartError, failed};
 use crate::cache::EdgeCache;
 use crate::deployment::Loader;
+
+/// The owner of responses of which nobody knows which app gave them.
+const NOBODY: &str = "";
 
 /// Replaces the app while it is served.
 #[derive(Clone)]
@@ -34,9 +38,16 @@ impl Reloader {
         migrations::apply_all(&inputs.migrations, state)?;
         let deployment = self.loader.load(&inputs.app, inputs.rendered()?)?;
         let handles = Handles::new(&deployment, &self.loader);
+        let digest = app_digest::of(&inputs.app).map_err(failed)?;
+        let cache = self.cache.iter();
+        // Requests that begin now may be answered by either app.
+        cache.clone().for_each(|cache| cache.set_owner(NOBODY));
         self.current.store(Arc::new(handles));
-        // The new app may answer otherwise.
-        self.cache.iter().for_each(EdgeCache::clear);
+        cache.for_each(|cache| {
+            cache.set_owner(&digest);
+            // The new app may answer otherwise.
+            cache.clear();
+        });
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::time::sleep_until;
 
+use super::app_digest;
 use super::current_app::{CurrentApp, Handles};
 use super::inputs::{AppInputs, EdgeInputs};
 use super::listeners::{Listeners, Overrides};
@@ -17,7 +18,7 @@ use super::open;
 use super::pipeline::RequestPipeline;
 use super::reload::Reloader;
 use super::{EdgeOptions, ServingOptions, StartError, failed};
-use crate::cache::{CacheStage, GroupScope};
+use crate::cache::{CacheStage, EdgeCache, GroupScope};
 use crate::clock;
 use crate::deployment::Loader;
 use crate::edge::{self, OriginClient, Origins};
@@ -81,6 +82,9 @@ impl Serving {
         let state = Arc::clone(&listeners.state);
         listeners.metrics.read_databases(move || state.figures());
         let deployment = loader.load(&inputs.app, inputs.rendered()?)?;
+        let digest = app_digest::of(&inputs.app).map_err(failed)?;
+        let cache = listeners.cache.iter();
+        cache.for_each(|cache| cache.set_owner(&digest));
         let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
         let reloader = Reloader {
             options: Arc::new(options),
@@ -123,8 +127,11 @@ impl Serving {
         let figures = Arc::clone(&origins);
         listeners.metrics.read_origins(move || figures.figures());
         let names: Vec<String> = entries.iter().map(ToString::to_string).collect();
+        let name = names.join(", ");
+        let cache = listeners.cache.iter();
+        cache.for_each(|cache| cache.set_owner(&app_digest::of_origins(&name)));
         Ok(Self {
-            name: names.join(", "),
+            name,
             listeners,
             answering: Answering::Origins {
                 origins,
@@ -238,6 +245,7 @@ fn serve<P: Pipeline>(
     let result = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(failed)?;
         (company.before)().await;
+        listeners.cache.iter().for_each(EdgeCache::follow);
         let mut first_signal = None;
         let handover = RefCell::new(Some(listeners.handover));
         let ready = || {

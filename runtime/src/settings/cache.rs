@@ -6,7 +6,7 @@ use edge_cache::limits::{DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED
 use edge_cache::rules::storing::SetCookie;
 use http::{HeaderName, StatusCode};
 
-use super::{Cache, not_yet};
+use super::{Cache, Redis, store};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 use crate::limits::{MAX_CACHED_RESPONSE_DIVISOR, MIN_CACHE_MEMORY};
@@ -32,10 +32,14 @@ pub(super) fn cache(root: &Table<'_>) -> Cache {
         set_cookie: table
             .parsed("set_cookie", set_cookie)
             .unwrap_or(defaults.set_cookie),
+        shared: shared(&table),
     };
     check_max_response(&table, &cache);
-    if let Some(shared) = table.get("shared") {
-        shared.report_key(not_yet("`shared`"));
+    if cache.memory.is_none()
+        && let Some(shared) = table.get("shared")
+    {
+        let what = "a server without a cache of its own shares none";
+        shared.report(Reason::new(what).help("remove `shared`, or give `memory` a size"));
     }
     table.finish();
     cache
@@ -50,7 +54,25 @@ fn defaults() -> Cache {
         stale_if_unreachable: DEFAULT_STALE_WHEN_DISCONNECTED,
         compression: true,
         set_cookie: SetCookie::default(),
+        shared: None,
     }
+}
+
+/// The server of `shared`. Whether its URL is right is seen when it is opened.
+fn shared(table: &Table<'_>) -> Option<Redis> {
+    let password = store::password(table, "shared_password_variable")?;
+    let url = table.get("shared")?;
+    let url = url.parsed(|url| match store::is_redis(url) {
+        true => Ok(url.to_owned()),
+        // It is not repeated, because it may hold a password.
+        false => Err(Reason::new("the scheme of the URL is not one of Redis")
+            .help("write `redis://HOST/NUMBER`")),
+    })?;
+    Some(Redis {
+        url,
+        password,
+        prefix: None,
+    })
 }
 
 fn memory(text: &str) -> Result<Option<u64>, Reason> {

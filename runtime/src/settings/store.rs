@@ -108,6 +108,11 @@ fn section<'d, E>(
     stores
 }
 
+/// Whether a URL is one of Redis, right or wrong.
+pub(super) fn is_redis(url: &str) -> bool {
+    REDIS.contains(&scheme(url))
+}
+
 fn scheme(url: &str) -> &str {
     url.split_once(':').map_or("", |(scheme, _)| scheme)
 }
@@ -121,7 +126,7 @@ fn database(table: &Table<'_>, url: &Value<'_>, directory: &Path) -> Option<Engi
 }
 
 fn key_value(table: &Table<'_>, url: &Value<'_>, directory: &Path) -> Option<StoreEngine> {
-    if REDIS.contains(&scheme(url.string()?)) {
+    if is_redis(url.string()?) {
         return redis(table, url).map(StoreEngine::Redis);
     }
     let path = url.parsed(|url| sqlite_path(&OF_STORES, url))?;
@@ -167,7 +172,7 @@ fn redis_prefix(text: &str) -> Result<String, Reason> {
 
 /// The value of the environment variable that a key names, if the table has it. `None` for a fault, which is reported.
 #[expect(clippy::option_option, reason = "a key that is not there is no fault")]
-fn password(table: &Table<'_>, key: &'static str) -> Option<Option<String>> {
+pub(super) fn password(table: &Table<'_>, key: &'static str) -> Option<Option<String>> {
     let Some(variable) = table.get(key) else {
         return Some(None);
     };

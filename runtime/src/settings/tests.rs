@@ -109,6 +109,8 @@ fn every_key_is_read() {
         stale_if_unreachable = "5m"
         compression = false
         set_cookie = "store"
+        shared = "redis://cache:6379/2"
+        shared_password_variable = "PATH"
         [edge]
         origins = ["https://example.com", "dns+http://nodes:3000"]
         connect_timeout = "1s"
@@ -180,6 +182,11 @@ fn every_key_is_read() {
         stale_if_unreachable: Duration::from_secs(300),
         compression: false,
         set_cookie: SetCookie::Store,
+        shared: Some(Redis {
+            url: "redis://cache:6379/2".to_owned(),
+            password: crate::environment::variable("PATH"),
+            prefix: None,
+        }),
     };
     assert_eq!(config.cache, expected);
     let mut origins = Vec::new();
@@ -226,10 +233,6 @@ fn unknown_keys_are_faults_with_the_nearest_known_one() {
 #[test]
 fn keys_of_later_versions_are_refused_and_not_ignored() {
     check("[queue]", "does not have");
-    check(
-        "[cache]\nshared = 'redis://cache:6379/1'",
-        "does not have `shared` yet",
-    );
     check(
         "[edge]\norigins = ['cluster']",
         "does not have a register of nodes",
@@ -297,6 +300,11 @@ fn values_that_make_no_sense_are_refused() {
         "push out most of the others",
     );
     check("[cache]\ntargeted_fields = ['a b']", "cannot be the name");
+    check("[cache]\nshared = 'http://a'", "not one of Redis");
+    check(
+        "[cache]\nmemory = 'off'\nshared = 'redis://a/1'",
+        "shares none",
+    );
     check(
         "[cache]\nnegative = { 200 = '1s' }",
         "not the status of a failure",

@@ -24,6 +24,7 @@ pub(super) enum Place {
 }
 
 /// A URL that was read.
+#[derive(Clone)]
 pub(super) struct Address {
     pub(super) place: Place,
     /// Checks the server's certificate; absent for a connection without TLS.

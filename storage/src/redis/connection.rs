@@ -4,12 +4,12 @@
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, RedisError, Value};
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, Value};
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -35,6 +35,15 @@ pub(super) struct Connection {
     /// Whether it was closed here. The task ends a moment later.
     is_left: Arc<AtomicBool>,
     heard: Heard,
+    /// The server's own name for its process, once somebody has asked.
+    run: Arc<OnceLock<Arc<str>>>,
+}
+
+/// What is sent at once.
+pub(super) enum Request {
+    One(Cmd),
+    /// Commands that are executed one after the other, perhaps with those of others in between. The answer has all of theirs.
+    Many(Pipeline),
 }
 
 /// Why there is no connection.
@@ -85,7 +94,17 @@ impl Connection {
             driving: tokio::spawn(driving).abort_handle(),
             is_left: Arc::default(),
             heard,
+            run: Arc::default(),
         })
+    }
+
+    pub(super) fn run(&self) -> Option<Arc<str>> {
+        self.run.get().cloned()
+    }
+
+    /// Notes the server's name for its process, and returns it.
+    pub(super) fn note_run(&self, run: &str) -> Arc<str> {
+        Arc::clone(self.run.get_or_init(|| run.into()))
     }
 
     /// Whether it may take commands.
@@ -106,9 +125,17 @@ impl Connection {
 
     /// Sends a command and waits for its answer. Without one, the connection is closed when nothing has passed on it for
     /// [`MAX_SILENCE`].
-    pub(super) async fn send(&self, command: &Cmd) -> Result<Value, Failed> {
+    pub(super) async fn send(&self, request: &Request) -> Result<Value, Failed> {
         let mut client = self.client.clone();
-        let mut answer = pin!(client.send_packed_command(command));
+        let mut answer = pin!(async {
+            match request {
+                Request::One(command) => client.send_packed_command(command).await,
+                Request::Many(commands) => {
+                    let answers = client.send_packed_commands(commands, 0, commands.len());
+                    answers.await.map(Value::Array)
+                }
+            }
+        });
         loop {
             match timeout(MAX_SILENCE, &mut answer).await {
                 Ok(answer) => {

@@ -7,7 +7,7 @@ use redis::{Value, cmd};
 use tokio::time::{sleep, timeout_at};
 
 use super::address::Address;
-use super::connection::{Connection, Unconnected};
+use super::connection::{Connection, Request, Unconnected};
 use super::failures::Failed;
 use crate::clock;
 use crate::failure::EngineFailure;
@@ -27,7 +27,7 @@ pub(super) struct Opened {
 ///
 /// See [`OpenError`].
 pub(super) async fn open(address: &Address, deadline: Instant) -> Result<Opened, OpenError> {
-    let late = || OpenError::Server {
+    let late = || OpenError::Unreachable {
         server: address.shown.clone(),
         message: "it does not answer in time".to_owned(),
     };
@@ -35,7 +35,7 @@ pub(super) async fn open(address: &Address, deadline: Instant) -> Result<Opened,
         loop {
             let connection = Connection::open(address).await;
             let connection = connection.map_err(|error| unconnected(&error, address))?;
-            match connection.send(&cmd("INFO")).await {
+            match connection.send(&Request::One(cmd("INFO"))).await {
                 Err(Failed::Refused { code, .. })
                     if code == "LOADING" && clock::now() < deadline =>
                 {
@@ -108,7 +108,7 @@ async fn judged(
 async fn fsync(connection: &Connection) -> Option<String> {
     let mut ask = cmd("CONFIG");
     ask.arg("GET").arg("appendfsync");
-    match connection.send(&ask).await {
+    match connection.send(&Request::One(ask)).await {
         Ok(Value::Array(mut pair)) => pair.pop().map(text),
         _ => None,
     }
@@ -136,14 +136,14 @@ fn cautions(info: &str, fsync: Option<&str>) -> Vec<String> {
 }
 
 /// The value of a line `name:value`.
-fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
+pub(super) fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
     let mut lines = info.lines().filter_map(|line| line.split_once(':'));
     lines
         .find(|(found, _)| *found == name)
         .map(|(_, value)| value.trim())
 }
 
-fn text(value: Value) -> String {
+pub(super) fn text(value: Value) -> String {
     match value {
         Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => text,

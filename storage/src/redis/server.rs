@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as thread_channel};
 use std::time::Instant;
 
-use redis::{Cmd, Value};
+use redis::{Cmd, Pipeline, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep_until, timeout};
 
 use super::address::Address;
-use super::connection::Connection;
+use super::connection::{Connection, Request};
 use super::failures::{self, Failed};
 use super::open::{self, Opened};
 use crate::breaker::Breaker;
@@ -30,7 +30,14 @@ pub(crate) struct Server(Arc<Inner>);
 struct Inner {
     link: Arc<Link>,
     cautions: Vec<String>,
-    driver: Driver,
+    driver: Arc<Driver>,
+}
+
+/// A server's connection as it is now: what is executed by it is executed by the same process, or not at all.
+pub(crate) struct Session {
+    server: Server,
+    connection: Connection,
+    run: Arc<str>,
 }
 
 /// The connection, whether or not there is one at the moment. All of it happens on one thread.
@@ -60,14 +67,7 @@ impl Server {
     pub(crate) fn open(url: &str, options: &RedisOptions) -> Result<Self, OpenError> {
         let address = Address::read(url, options)?;
         let driver = Driver::start(THREAD).map_err(|source| OpenError::Thread { source })?;
-        let link = Arc::new(Link {
-            address,
-            breaker: Breaker::default(),
-            connection: Mutex::new(None),
-            connecting: tokio::sync::Mutex::new(()),
-            in_flight: Arc::new(Semaphore::new(MAX_COMMANDS_IN_FLIGHT)),
-            is_closed: AtomicBool::new(false),
-        });
+        let link = Arc::new(Link::to(address));
         let (done, opened) = thread_channel::channel();
         let (opening, deadline) = (Arc::clone(&link), clock::now() + options.open_timeout);
         driver.spawn(async move {
@@ -89,8 +89,32 @@ impl Server {
         Ok(Self(Arc::new(Inner {
             link,
             cautions,
-            driver,
+            driver: Arc::new(driver),
         })))
+    }
+
+    /// A server that need not be reached yet: the first command connects.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is wrong, or the operating system starts no thread.
+    pub(crate) fn unopened(url: &str, options: &RedisOptions) -> Result<Self, OpenError> {
+        let address = Address::read(url, options)?;
+        let driver = Driver::start(THREAD).map_err(|source| OpenError::Thread { source })?;
+        Ok(Self(Arc::new(Inner {
+            link: Arc::new(Link::to(address)),
+            cautions: Vec::new(),
+            driver: Arc::new(driver),
+        })))
+    }
+
+    /// The same server with another connection, which is made at its first use.
+    pub(crate) fn beside(&self) -> Self {
+        Self(Arc::new(Inner {
+            link: Arc::new(Link::to(self.0.link.address.clone())),
+            cautions: Vec::new(),
+            driver: Arc::clone(&self.0.driver),
+        }))
     }
 
     /// What an operator should know about the server's settings, in sentences.
@@ -100,16 +124,47 @@ impl Server {
 
     /// Executes a command that changes nothing. If its connection breaks, it is sent once more on a new one.
     pub(crate) async fn read(&self, command: Cmd, deadline: Instant) -> Result<Value, Failed> {
-        let command = Arc::new(command);
-        match self.execute(Arc::clone(&command), deadline).await {
-            Err(failed) if failed.is_lost() => self.execute(command, deadline).await,
-            other => other,
+        let command = Arc::new(Request::One(command));
+        match self.execute(Arc::clone(&command), None, deadline).await {
+            Err(failed) if failed.is_lost() => {
+                self.execute(command, None, deadline).await.map(first)
+            }
+            other => other.map(first),
         }
     }
 
     /// Executes a command that changes something. It is sent at most once.
     pub(crate) async fn write(&self, command: Cmd, deadline: Instant) -> Result<Value, Failed> {
-        self.execute(Arc::new(command), deadline).await
+        let command = Arc::new(Request::One(command));
+        self.execute(command, None, deadline).await.map(first)
+    }
+
+    /// The connection as it is now.
+    pub(crate) async fn session(&self, deadline: Instant) -> Result<Session, Failed> {
+        let usable = self.0.link.usable();
+        if let Some((connection, run)) = usable.and_then(|one| one.run().map(|run| (one, run))) {
+            return Ok(self.session_on(connection, run));
+        }
+        let mut ask = redis::cmd("INFO");
+        ask.arg("server");
+        let ask = Arc::new(Request::One(ask));
+        let (info, connection) = self.execute(ask, None, deadline).await?;
+        let info = open::text(info);
+        let run = open::field(&info, "run_id").filter(|run| !run.is_empty());
+        let run = run.ok_or_else(|| {
+            let message = "it does not say which process it is (INFO server)".to_owned();
+            Failed::NotSent(EngineFailure::Other { message })
+        })?;
+        let run = connection.note_run(run);
+        Ok(self.session_on(connection, run))
+    }
+
+    fn session_on(&self, connection: Connection, run: Arc<str>) -> Session {
+        Session {
+            server: self.clone(),
+            connection,
+            run,
+        }
     }
 
     /// Closes the connection. Later commands fail.
@@ -120,7 +175,13 @@ impl Server {
         }
     }
 
-    async fn execute(&self, command: Arc<Cmd>, deadline: Instant) -> Result<Value, Failed> {
+    /// Executes a request, on this connection if one is given. Returns the answer and the connection.
+    async fn execute(
+        &self,
+        request: Arc<Request>,
+        on: Option<Connection>,
+        deadline: Instant,
+    ) -> Result<(Value, Connection), Failed> {
         let link = &self.0.link;
         if link.is_closed.load(Ordering::Relaxed) {
             return Err(Failed::NotSent(EngineFailure::Closed));
@@ -131,7 +192,7 @@ impl Server {
         let permit = Arc::clone(&link.in_flight).try_acquire_owned();
         let permit = permit.map_err(|_| Failed::NotSent(EngineFailure::Overloaded))?;
         let (reply, answer) = oneshot::channel();
-        let executing = Arc::clone(link).execute(command, deadline, reply, permit);
+        let executing = Arc::clone(link).execute(request, on, deadline, reply, permit);
         self.0.driver.spawn(executing);
         answer
             .await
@@ -139,19 +200,60 @@ impl Server {
     }
 }
 
+impl Session {
+    /// The server's own name for its process.
+    pub(crate) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Executes commands one after the other. The answer is the array of theirs.
+    pub(crate) async fn execute(
+        &self,
+        commands: Pipeline,
+        deadline: Instant,
+    ) -> Result<Value, Failed> {
+        let request = Arc::new(Request::Many(commands));
+        let on = Some(self.connection.clone());
+        self.server.execute(request, on, deadline).await.map(first)
+    }
+}
+
+fn first((value, _): (Value, Connection)) -> Value {
+    value
+}
+
 impl Link {
-    /// Executes a command and replies at its deadline at the latest. A command that was sent is followed beyond that, because it
+    fn to(address: Address) -> Self {
+        Self {
+            address,
+            breaker: Breaker::default(),
+            connection: Mutex::new(None),
+            connecting: tokio::sync::Mutex::new(()),
+            in_flight: Arc::new(Semaphore::new(MAX_COMMANDS_IN_FLIGHT)),
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Executes a request and replies at its deadline at the latest. A request that was sent is followed beyond that, because it
     /// may show that the server hangs.
     async fn execute(
         self: Arc<Self>,
-        command: Arc<Cmd>,
+        request: Arc<Request>,
+        on: Option<Connection>,
         deadline: Instant,
-        reply: oneshot::Sender<Result<Value, Failed>>,
+        reply: oneshot::Sender<Result<(Value, Connection), Failed>>,
         _permit: OwnedSemaphorePermit,
     ) {
+        let connection = async {
+            match on {
+                None => Arc::clone(&self).connected().await,
+                Some(connection) if connection.is_open() => Ok(connection),
+                Some(_) => Err(failures::unavailable("the connection broke".to_owned())),
+            }
+        };
         let connection = tokio::select! {
             biased;
-            connection = Arc::clone(&self).connected() => connection,
+            connection = connection => connection,
             () = sleep_until(deadline.into()) => Err(EngineFailure::DeadlineExceeded),
         };
         let connection = match connection {
@@ -163,7 +265,7 @@ impl Link {
             }
         };
         let answer = async {
-            let answer = connection.send(&command).await;
+            let answer = connection.send(&request).await;
             self.judge(&connection, &answer);
             answer
         };
@@ -171,7 +273,7 @@ impl Link {
         tokio::select! {
             biased;
             answer = &mut answer => {
-                let _ = reply.send(answer);
+                let _ = reply.send(answer.map(|value| (value, connection.clone())));
             }
             () = sleep_until(deadline.into()) => {
                 let _ = reply.send(Err(Failed::Unanswered(EngineFailure::DeadlineExceeded)));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use super::{TextFile, root, text_files};
 
 /// The files that define limits, each with the heading under which the page lists them.
-const SOURCES: [(&str, &str); 13] = [
+const SOURCES: [(&str, &str); 14] = [
     ("runtime/src/limits.rs", "## Functions and instances"),
     ("runtime/src/cli/limits.rs", "## The command line"),
     ("runtime/src/settings/limits.rs", "## Connections"),
@@ -17,6 +17,10 @@ const SOURCES: [(&str, &str); 13] = [
     ("storage/src/sql/transfer/limits.rs", "## Moving a database"),
     ("storage/src/dialect/limits.rs", "## Portable SQL"),
     ("storage/src/kv/limits.rs", "## Key-value stores"),
+    (
+        "storage/src/shared/limits.rs",
+        "## The shared level of the cache",
+    ),
     ("runtime/src/observe/limits.rs", "## Logs"),
     ("edge-cache/src/limits.rs", "## The HTTP cache"),
 ];

@@ -212,6 +212,23 @@ fn a_level_that_fails_or_hangs_costs_its_deadline_and_nothing_else() {
 }
 
 #[test]
+fn while_the_purges_of_others_do_not_arrive_nothing_in_memory_is_fresh() {
+    let (level, one, _) = two();
+    one.answer(200, &FRESH_OF_GROUP, "old");
+    one.get("/a", &[]);
+    assert!(one.get("/a", &[]).is_hit());
+    level.is_unheard(true);
+    level.is_in(Mood::Fails);
+    one.answer(200, &FRESH_OF_GROUP, "new");
+    assert_eq!(one.get("/a", &[]).text(), "new");
+    // The origin is gone as well, and it may be served stale.
+    one.fail();
+    assert_eq!(one.get("/a", &[]).text(), "new");
+    level.is_unheard(false);
+    assert!(one.get("/a", &[]).is_hit());
+}
+
+#[test]
 fn a_response_that_was_validated_is_fresh_for_the_other() {
     let (_, one, other) = two();
     let fields = [FRESH, ("etag", "\"a\"")];

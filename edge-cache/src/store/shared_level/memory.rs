@@ -39,9 +39,15 @@ struct Kept {
     purges: Vec<(Purge, PurgeMode)>,
     followers: Vec<Waker>,
     mood: Mood,
+    is_unheard: bool,
 }
 
 impl MemoryLevel {
+    /// Whether the purges of others do not arrive.
+    pub(crate) fn is_unheard(&self, is_unheard: bool) {
+        self.0.lock().is_unheard = is_unheard;
+    }
+
     pub(crate) fn is_in(&self, mood: Mood) {
         self.0.lock().mood = mood;
     }
@@ -111,20 +117,29 @@ impl SharedLevel for MemoryLevel {
         }))
     }
 
-    fn purge<'a>(&'a self, what: &'a Purge, mode: PurgeMode) -> SharedFuture<'a, u64> {
+    fn is_followed(&self) -> bool {
+        !self.0.lock().is_unheard
+    }
+
+    fn purge<'a>(&'a self, purges: &'a [(Purge, PurgeMode)]) -> SharedFuture<'a, ()> {
         self.answer(|kept| {
-            kept.purges.push((what.clone(), mode));
-            kept.followers.drain(..).for_each(Waker::wake);
-            let mut count = 0;
-            for (key, variants) in &mut kept.responses {
-                let meant = |(_, groups): &&mut Member| what.means(key, groups);
-                for (response, _) in variants.iter_mut().filter(meant) {
-                    response.is_marked_stale = true;
-                    count += 1;
-                }
-                variants.retain(|(_, groups)| mode == PurgeMode::Soft || !what.means(key, groups));
+            for (what, mode) in purges {
+                kept.purge(what, *mode);
             }
-            count
+            kept.followers.drain(..).for_each(Waker::wake);
         })
+    }
+}
+
+impl Kept {
+    fn purge(&mut self, what: &Purge, mode: PurgeMode) {
+        self.purges.push((what.clone(), mode));
+        for (key, variants) in &mut self.responses {
+            let meant = |(_, groups): &&mut Member| what.means(key, groups);
+            for (response, _) in variants.iter_mut().filter(meant) {
+                response.is_marked_stale = true;
+            }
+            variants.retain(|(_, groups)| mode == PurgeMode::Soft || !what.means(key, groups));
+        }
     }
 }

@@ -73,10 +73,10 @@ fn purge_of_the_level_reaches_what_it_holds_and_what_is_under_way() {
         origin: None,
         group: CacheGroup::new("g"),
     };
-    assert_eq!(now(level.purge(&what, PurgeMode::Soft)), 1);
+    now(level.purge(&[(what.clone(), PurgeMode::Soft)]));
     assert_eq!(look_up(&one, &level, &key("/")).1, 1);
     assert!(one.get(&key("/")).unwrap()[0].is_marked_stale());
     assert!(!share(&level, &key("/"), &member(), since));
-    assert_eq!(now(level.purge(&what, PurgeMode::Hard)), 1);
+    now(level.purge(&[(what, PurgeMode::Hard)]));
     assert_eq!(look_up(&one, &level, &key("/")).1, 0);
 }

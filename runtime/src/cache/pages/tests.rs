@@ -19,8 +19,9 @@ fn pages() -> CachePages {
         stale_if_unreachable: std::time::Duration::ZERO,
         compression: false,
         set_cookie: SetCookie::default(),
+        shared: None,
     };
-    CachePages::new(EdgeCache::new(&settings, NonZeroUsize::MIN))
+    CachePages::new(EdgeCache::new(&settings, NonZeroUsize::MIN, None))
 }
 
 fn ask(pages: &CachePages, method: Method, path: &str, content: &'static str) -> Response<Bytes> {

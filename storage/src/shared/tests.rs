@@ -1,0 +1,244 @@
+//! The level on a real server: what is found, what is not any more, and what happens to it in an outage.
+
+use std::time::{Duration, Instant};
+
+use super::{Entry, Found, LOG_WAIT, Level, MAX_ENTRY_BYTES, MAX_VARIANTS};
+use crate::clock;
+use crate::failure::EngineFailure;
+use crate::sql::open::RedisOptions;
+use crate::test_redis::Server;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn open(server: &Server, owner: &str) -> Level {
+    Level::open(&server.url(), owner, &RedisOptions::default()).unwrap()
+}
+
+fn far() -> Instant {
+    clock::now() + Duration::from_secs(30)
+}
+
+fn tags<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).to_vec()
+}
+
+fn entry(value: &str) -> Entry {
+    Entry {
+        variant: b"v".to_vec(),
+        value: value.into(),
+    }
+}
+
+async fn get(level: &Level) -> Found {
+    level.get("key", &tags(["all"]), far()).await.unwrap()
+}
+
+async fn put(level: &Level, value: &str, since: u64) -> bool {
+    let (fixed, own) = (tags(["all"]), tags(["group"]));
+    let tags = (&fixed[..], &own[..]);
+    let entry = entry(value);
+    let put = level.put("key", tags, &entry, HOUR, since, far());
+    put.await.unwrap()
+}
+
+/// Puts an entry as a request does, and asserts that it is found.
+async fn keep(level: &Level, value: &str) {
+    let since = get(level).await.generation;
+    assert!(put(level, value, since).await);
+    assert_eq!(get(level).await.entries, [entry(value)]);
+}
+
+async fn purge(level: &Level, tag: &str, message: &str) {
+    let purges = [(tag.to_owned(), message.into())];
+    let purged = level.purge(&purges, far());
+    purged.await.unwrap();
+}
+
+/// Follows until there is news; gives the messages.
+async fn news(level: &Level, generation: &mut u64) -> Option<Vec<Vec<u8>>> {
+    loop {
+        let news = level.follow(*generation).await.unwrap();
+        *generation = news.generation;
+        if news.messages != Some(Vec::new()) {
+            return news.messages;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_one_puts_another_finds_until_one_of_its_tags_is_purged() {
+    let server = Server::start();
+    let (one, two) = (open(&server, "app"), open(&server, "app"));
+    assert_eq!(get(&one).await.entries, []);
+    for tag in ["all", "group"] {
+        keep(&one, tag).await;
+        assert_eq!(get(&two).await.entries, [entry(tag)]);
+        purge(&two, "other", "").await;
+        assert_eq!(get(&one).await.entries, [entry(tag)]);
+        purge(&two, tag, "").await;
+        assert_eq!(get(&one).await.entries, [], "{tag}");
+        assert_eq!(get(&two).await.entries, [], "{tag}");
+    }
+    keep(&two, "again").await;
+    let (other, since) = (open(&server, "other"), get(&two).await.generation);
+    assert_eq!(get(&other).await.entries, []);
+    two.set_owner("other");
+    assert_eq!(get(&two).await.entries, []);
+    assert!(!put(&two, "of the owner before", since).await);
+    // Two versions of an app have one database.
+    purge(&other, "all", "").await;
+    assert_eq!(get(&one).await.entries, []);
+}
+
+#[tokio::test]
+async fn what_was_made_before_a_purge_is_not_kept_after_it() {
+    let server = Server::start();
+    let level = open(&server, "app");
+    let since = get(&level).await.generation;
+    purge(&level, "group", "").await;
+    assert!(!put(&level, "old", since).await);
+    keep(&level, "new").await;
+    // A tag that the server evicted says nothing of what was purged.
+    assert_eq!(server.ask(&["FLUSHDB"]), "OK");
+    assert!(!put(&level, "old", since).await);
+    assert_eq!(get(&level).await.entries, []);
+}
+
+#[tokio::test]
+async fn each_key_of_the_server_has_an_expiry() {
+    let server = Server::start();
+    let level = open(&server, "app");
+    keep(&level, "value").await;
+    purge(&level, "group", "message").await;
+    let keys: i64 = server.ask(&["DBSIZE"]).parse().unwrap();
+    assert_eq!(keys, 5, "number, log, two tags, entry");
+    let expiring = "local n = 0 for _, k in ipairs(redis.call('KEYS', 'terrace:cache:1:*')) do \
+         if redis.call('TTL', k) > 0 then n = n + 1 end end return n";
+    assert_eq!(server.ask(&["EVAL", expiring, "0"]), keys.to_string());
+}
+
+#[tokio::test]
+async fn purges_are_followed_in_order_and_forgotten_ones_are_said() {
+    let server = Server::start();
+    let (one, two) = (open(&server, "app"), open(&server, "app"));
+    let mut seen = 0;
+    assert_eq!(news(&two, &mut seen).await, None, "it begins");
+    for message in ["a", "b"] {
+        purge(&one, "group", message).await;
+    }
+    assert_eq!(news(&two, &mut seen).await.unwrap().concat(), b"ab");
+    let following = news(&two, &mut seen);
+    let (told, ()) = tokio::join!(following, purge(&one, "group", "c"));
+    assert_eq!(told.unwrap(), [b"c"]);
+    let log =
+        "local k = redis.call('KEYS', '*{log}s')[1] redis.call('XTRIM', k, 'MAXLEN', 0) return 1";
+    let trim = || assert_eq!(server.ask(&["EVAL", log, "0"]), "1");
+    purge(&one, "group", "d").await;
+    trim();
+    purge(&one, "group", "e").await;
+    assert_eq!(news(&two, &mut seen).await, None, "d was trimmed");
+    purge(&one, "group", "f").await;
+    trim();
+    assert_eq!(news(&two, &mut seen).await, None, "f was trimmed");
+    for further in [0, 1] {
+        purge(&one, "group", "g").await;
+        assert_eq!(server.ask(&["FLUSHDB"]), "OK");
+        for _ in 0..further {
+            purge(&one, "group", "h").await;
+        }
+        assert_eq!(news(&two, &mut seen).await, None, "all was lost");
+    }
+}
+
+#[tokio::test]
+async fn server_that_was_restarted_has_nothing_and_says_so() {
+    let mut server = Server::with(&["appendonly yes", "appendfsync always"]);
+    let (one, two) = (open(&server, "app"), open(&server, "app"));
+    let mut seen = 0;
+    news(&two, &mut seen).await;
+    keep(&one, "value").await;
+    let since = get(&one).await.generation;
+    server.kill();
+    assert!(two.follow(seen).await.is_err());
+    server.restart();
+    // Whatever it lost was perhaps a purge.
+    let again = loop {
+        match two.follow(seen).await {
+            Ok(news) => break news,
+            Err(error) => assert!(
+                matches!(error, EngineFailure::Unavailable { .. }),
+                "{error}"
+            ),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(again.messages, None);
+    let found = loop {
+        match one.get("key", &tags(["all"]), far()).await {
+            Ok(found) => break found,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    assert_eq!(found.entries, []);
+    assert!(!put(&one, "old", since).await);
+    keep(&one, "new").await;
+}
+
+#[tokio::test]
+async fn memory_is_current_only_while_the_log_is_heard() {
+    let server = Server::start();
+    let level = open(&server, "app");
+    assert!(!level.is_followed());
+    let begun = level.follow(0).await.unwrap();
+    assert!(!level.is_followed(), "what it returned is not done yet");
+    let next = level.follow(begun.generation).await.unwrap();
+    assert_eq!(next.messages, Some(Vec::new()));
+    assert!(level.is_followed());
+    server.hang();
+    assert!(level.follow(next.generation).await.is_err());
+    assert!(!level.is_followed());
+    server.go_on();
+    let mut seen = next.generation;
+    for _ in 0..2 {
+        seen = level.follow(seen).await.unwrap().generation;
+    }
+    assert!(!level.is_followed(), "others may still have to tell");
+    assert!(LOG_WAIT < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn server_without_room_for_purges_is_not_followed() {
+    let server = Server::start();
+    let level = open(&server, "app");
+    let mut seen = level.follow(0).await.unwrap().generation;
+    seen = level.follow(seen).await.unwrap().generation;
+    assert_eq!(server.ask(&["CONFIG", "SET", "maxmemory", "1"]), "OK");
+    let purges = [("group".to_owned(), Vec::new())];
+    let purged = level.purge(&purges, far()).await;
+    assert_eq!(purged, Err(EngineFailure::Full));
+    assert_eq!(level.follow(seen).await, Err(EngineFailure::Full));
+    assert_eq!(server.ask(&["CONFIG", "SET", "maxmemory", "0"]), "OK");
+    purge(&level, "group", "told again").await;
+    assert_eq!(news(&level, &mut seen).await.unwrap(), [b"told again"]);
+}
+
+#[tokio::test]
+async fn entries_and_their_variants_are_bounded() {
+    let server = Server::start();
+    let level = open(&server, "app");
+    let since = get(&level).await.generation;
+    let large = "x".repeat(MAX_ENTRY_BYTES);
+    assert!(!put(&level, &large, since).await);
+    for number in 0..=MAX_VARIANTS {
+        let variant = number.to_string().into_bytes();
+        let entry = Entry {
+            variant,
+            value: Vec::new(),
+        };
+        let all = tags(["all"]);
+        let tags = (&all[..], &[][..]);
+        let put = level.put("key", tags, &entry, HOUR, since, far());
+        assert!(put.await.unwrap());
+    }
+    assert_eq!(get(&level).await.entries.len(), 1);
+}
