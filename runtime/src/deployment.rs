@@ -8,6 +8,7 @@ pub use loader::{Files, Loader, Rendered, handler};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
@@ -150,6 +151,20 @@ impl Deployment {
         }
     }
 
+    /// Limits what `worker` works on at once, after ready work has waited there for at least `lag`.
+    pub fn adapt(&self, worker: WorkerId, lag: Duration) {
+        let functions = self.functions.values();
+        let spent: Vec<_> = functions
+            .map(|function| (function, function.take_spent(worker)))
+            .collect();
+        let busy = spent.iter().filter(|(_, spent)| !spent.is_zero()).count();
+        let all: Duration = spent.iter().map(|(_, spent)| *spent).sum();
+        let share = all / u32::try_from(busy).unwrap_or(u32::MAX).max(1);
+        for (function, spent) in spent {
+            function.adapt(worker, lag, !spent.is_zero() && spent >= share);
+        }
+    }
+
     /// Ends the instances of `worker` that have been idle for too long.
     pub fn reap(&self, worker: WorkerId) {
         for function in self.functions.values() {
@@ -218,7 +233,9 @@ fn wasi_error(failure: Failure) -> Error {
         Failure::NoRoute => Error::DestinationNotFound,
         Failure::BodyTooLarge { limit_bytes } => Error::HttpRequestBodySize(Some(limit_bytes)),
         Failure::DeadlineExceeded | Failure::CpuExceeded => Error::HttpResponseTimeout,
-        Failure::QueueFull | Failure::ConcurrencyTimeout => Error::ConnectionLimitReached,
+        Failure::Overloaded | Failure::QueueFull | Failure::ConcurrencyTimeout => {
+            Error::ConnectionLimitReached
+        }
         Failure::InstantiationFailed => Error::DestinationUnavailable,
         Failure::ClientDisconnected => Error::ConnectionTerminated,
         Failure::RequestTimeout => Error::ConnectionReadTimeout,

@@ -88,6 +88,9 @@ pub enum Failure {
     /// The instances of all components together have used up their memory.
     #[error("the instances of all components have used up the memory that they share")]
     OutOfMemory,
+    /// The worker has more work than processor time.
+    #[error("the worker has more work for this component than processor time")]
+    Overloaded,
     /// The component's waiting queue is full.
     #[error("the component's queue is full")]
     QueueFull,
@@ -273,6 +276,7 @@ impl Failure {
             Self::CpuExceeded => (504, "cpu-exceeded", "The function used up its CPU time", "http_response_timeout", Guest, Never),
             Self::MemoryExceeded => (503, "memory-exceeded", "The function used up its memory", "http_response_incomplete", Guest, Never),
             Self::OutOfMemory => (503, "out-of-memory", "The server is short of memory", "destination_unavailable", Load, Idempotent),
+            Self::Overloaded => (503, "overloaded", "The server has too much to do", "connection_limit_reached", Load, Later),
             Self::QueueFull => (503, "queue-full", "Too many requests are waiting for this function", "connection_limit_reached", Load, Later),
             Self::ConcurrencyTimeout => (503, "concurrency-timeout", "This function is busy", "connection_limit_reached", Load, Later),
             Self::ConnectionLimit => (503, "connection-limit", "The server has too many connections", "connection_limit_reached", Load, Later),

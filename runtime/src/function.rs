@@ -12,10 +12,12 @@ mod cpu_time;
 mod guest;
 mod instance;
 mod instance_slot;
+mod overload;
 mod response_body;
 mod watch;
 
 pub use call::CallState;
+pub(crate) use overload::least_lag;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +40,7 @@ use crate::request::{ResponseBody, WorkerId};
 use admission::Admission;
 use call::{CancelOnDrop, Job};
 use instance_slot::{InstanceSlot, Room};
+use overload::Share;
 
 /// One loaded component and its instances.
 pub struct Function {
@@ -51,6 +54,8 @@ pub struct Function {
     hosts: HostFactory,
     admission: Admission,
     budget: Arc<InstanceBudget>,
+    /// What each worker works on.
+    shares: Box<[Share]>,
     /// Slots with room for a request, for each worker. The slot used last is taken first, because its memory is warm.
     pools: Box<[Mutex<Vec<Arc<InstanceSlot>>>]>,
     reuse: InstanceReuse,
@@ -119,6 +124,7 @@ impl Function {
                 parts.limits.concurrency as usize,
                 parts.limits.queue as usize,
             ),
+            shares: (0..parts.workers).map(|_| Share::default()).collect(),
             pools: (0..parts.workers).map(|_| Mutex::default()).collect(),
             id: parts.id,
             limits: parts.limits,
@@ -149,6 +155,7 @@ impl Function {
         let deadline = state.deadline;
         let is_wanted = request.method() != Method::HEAD;
         state.context.enter_at(Stage::Admit, state.begun);
+        let _working = self.shares[state.worker.0].begin(state.depth > 0)?;
         let permit = if let Some(permit) = self.admission.admit_at_once() {
             // The usual case. The call did not wait, so a second reading of the clock is not needed.
             state.context.enter_at(Stage::Run, state.begun);
@@ -220,6 +227,16 @@ impl Function {
         for pool in &self.pools {
             retire_slots(pool, &unwanted);
         }
+    }
+
+    /// The processor time of the guests on `worker` since the last call.
+    pub fn take_spent(&self, worker: WorkerId) -> Duration {
+        self.shares[worker.0].take_spent()
+    }
+
+    /// Sets how many requests `worker` works on at once, after ready work has waited for at least `lag`.
+    pub fn adapt(&self, worker: WorkerId, lag: Duration, has_its_share: bool) {
+        self.shares[worker.0].adapt(lag, has_its_share);
     }
 
     /// Ends the instances of `worker` that have been idle for longer than the component allows.

@@ -29,6 +29,20 @@ pub const DEFAULT_CONCURRENCY: u32 = 256;
 /// longer queue only adds delay. Above it requests are refused with 503.
 pub const DEFAULT_QUEUE: u32 = 1024;
 
+/// How long work that is ready may wait for its turn on a worker. If it always waits longer, the worker has more work than
+/// processor time: some 25 guests that compute take turns of [`EPOCH_TICK`], or more that need less.
+pub const MAX_TURN_LAG: Duration = Duration::from_millis(25);
+
+/// How many requests of a component a worker takes in any case. They keep a processor busy if each uses a sixteenth of it; if they
+/// use less, the wait is short and the limit goes.
+pub const MIN_REQUESTS_IN_OVERLOAD: usize = 16;
+
+/// The time between two looks at how long ready work waits.
+pub const OVERLOAD_SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How many looks in a row must find a long wait. A burst is worked off in between.
+pub const OVERLOAD_SAMPLES: u32 = 5;
+
 /// How long a request's content may be, in bytes. Above it the request is refused with 413.
 pub const DEFAULT_REQUEST_BODY: u64 = 10 * MIB;
 

@@ -58,6 +58,8 @@ pub mod failure {
     pub const CPU: &str = "cpu-exceeded";
     /// The guest wanted more memory than it may have.
     pub const MEMORY: &str = "memory-exceeded";
+    /// The worker has more work than processor time.
+    pub const OVERLOADED: &str = "overloaded";
     /// The waiting queue is full.
     pub const QUEUE_FULL: &str = "queue-full";
     /// The content is too long.

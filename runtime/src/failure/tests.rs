@@ -28,6 +28,7 @@ fn all() -> Vec<Failure> {
         Failure::CpuExceeded,
         Failure::MemoryExceeded,
         Failure::OutOfMemory,
+        Failure::Overloaded,
         Failure::QueueFull,
         Failure::ConcurrencyTimeout,
         Failure::ConnectionLimit,

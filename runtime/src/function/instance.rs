@@ -177,6 +177,7 @@ async fn supervise(
         let (now, spent) = stopwatch.stop();
         if let Some(call) = &charged {
             call.add_cpu_time(spent);
+            function.shares[call.worker.0].spend(spent);
         }
         match poll {
             Poll::Ready(Ok(Ok(()))) => Poll::Ready(Ok(())),

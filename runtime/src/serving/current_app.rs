@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::deployment::{Deployment, Loader};
+use crate::function::least_lag;
 use crate::limits::REAP_INTERVAL;
 use crate::request::WorkerId;
 
@@ -45,6 +46,7 @@ impl CurrentApp {
     /// The app of `worker`, on whose thread this is called.
     pub(super) fn new(worker: WorkerId, current: Arc<ArcSwap<Handles>>) -> Self {
         tokio::spawn(reap(worker, Arc::clone(&current)));
+        tokio::spawn(adapt(worker, Arc::clone(&current)));
         Self { worker, current }
     }
 
@@ -56,6 +58,14 @@ impl CurrentApp {
     /// The current app.
     pub(super) fn deployment(&self) -> Arc<Handle> {
         Arc::clone(self.current.load().of(self.worker))
+    }
+}
+
+/// Limits what the worker works on while it has too much to do, until it ends.
+async fn adapt(worker: WorkerId, current: Arc<ArcSwap<Handles>>) {
+    loop {
+        let lag = least_lag().await;
+        current.load().of(worker).adapt(worker, lag);
     }
 }
 

@@ -23,6 +23,7 @@ pub fn answer(name: &str, argument: u64, call: &Call) -> Answer {
         "ok" => Answer::text(200, "ok"),
         "trap" => trap(),
         "loop" => busy_loop(),
+        "compute" => compute(argument),
         "leak" => leak(),
         "deep-recursion" => Answer::text(
             200,
@@ -56,6 +57,15 @@ pub fn busy_loop() -> ! {
     loop {
         turns = black_box(turns.wrapping_add(1));
     }
+}
+
+/// Keeps the processor busy for this many million turns, some milliseconds each.
+fn compute(millions: u64) -> Answer {
+    let mut turns = 0_u64;
+    while turns < millions.saturating_mul(1_000_000) {
+        turns = black_box(turns.wrapping_add(1));
+    }
+    Answer::text(200, turns.to_string())
 }
 
 /// Allocates until the host refuses, and then fails as an allocation in a function does: by a trap.
