@@ -13,9 +13,7 @@ mod moment;
 mod origin_client;
 mod origins;
 mod outgoing;
-mod page;
 mod retry_budget;
 
 pub(crate) use origin_client::OriginClient;
 pub(crate) use origins::Origins;
-pub(crate) use page::page;

@@ -7,6 +7,7 @@ pub mod capability;
 pub mod certificates;
 pub mod cli;
 pub mod clock;
+mod cluster;
 mod composition;
 pub mod deployment;
 mod document;

@@ -2,6 +2,7 @@
 //! Reporting is left to the modules that serve requests.
 
 mod cache;
+mod cluster;
 mod databases;
 mod guest;
 mod histogram;
@@ -16,6 +17,7 @@ mod stage;
 mod timestamp;
 
 pub use cache::{CacheFigures, SharedFigures};
+pub use cluster::{ClusterFigures, NodeFigures};
 pub use databases::{ConnectionFigures, DatabaseFigures};
 pub use guest::{GuestLog, GuestStream};
 pub use log::{Log, LogFormat, LogWriter};

@@ -1,6 +1,7 @@
 //! Owns `terrace up` and `terrace edge`: `start` has their steps, from files that a user wrote to a server that drains and
 //! ends, `pipeline` the stages of a request. Their work is left to their modules.
 
+mod alike;
 mod app_digest;
 mod current_app;
 mod databases;

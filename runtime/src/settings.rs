@@ -18,6 +18,7 @@ use crate::document::Document;
 use crate::fault::{Fault, Faults, Position, Reason, Source};
 use crate::manifest::{App, LabelKind};
 mod cache;
+mod cluster;
 mod edge;
 pub mod limits;
 mod listen;
@@ -30,6 +31,7 @@ mod store;
 mod tests;
 mod tls;
 
+pub use cluster::Cluster;
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
 pub use origin::{Origin, OriginEntry};
@@ -106,6 +108,8 @@ pub struct Config {
     pub cache: Cache,
     /// What an edge stands in front of.
     pub edge: Edge,
+    /// The registry of nodes, if there is one.
+    pub cluster: Option<Cluster>,
     /// The networks that no guest reaches, whatever the manifest grants.
     pub blocked_networks: Vec<IpNet>,
     /// Where compiled code is kept.

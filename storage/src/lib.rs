@@ -12,6 +12,7 @@ mod failure;
 pub mod kv;
 pub mod limits;
 mod redis;
+pub mod registry;
 pub mod shared;
 pub mod sql;
 mod value;

@@ -18,6 +18,7 @@ const CONFIG: &str = "terrace.toml";
 #[derive(Debug)]
 pub struct App {
     folder: TempDir,
+    name: String,
     components: Vec<Component>,
     sections: String,
     manifest: Option<String>,
@@ -64,6 +65,7 @@ impl App {
         Self {
             state: folder.path().join("state"),
             folder,
+            name: "tested".to_owned(),
             components: Vec::new(),
             sections: String::new(),
             manifest: None,
@@ -147,6 +149,13 @@ impl App {
         }
         app.arguments.retain(|argument| argument != TAKE_OVER);
         app.arguments(&[TAKE_OVER])
+    }
+
+    /// Names the app.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
     }
 
     /// Adds a component.
@@ -387,8 +396,9 @@ impl App {
     }
 
     fn manifest_text(&self) -> String {
-        let mut text = String::from(
-            "spin_manifest_version = 2\n[application]\nname = \"tested\"\nversion = \"1.0.0\"\n",
+        let name = &self.name;
+        let mut text = format!(
+            "spin_manifest_version = 2\n[application]\nname = {name:?}\nversion = \"1.0.0\"\n"
         );
         for component in &self.components {
             component.print(&mut text);

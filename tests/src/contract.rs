@@ -108,6 +108,10 @@ pub mod metric {
     pub const ORIGIN_REQUESTS: &str = "terrace_origin_requests_total";
     /// 1 for the state that an origin is in: `healthy`, `ejected`, `probed`.
     pub const ORIGIN_STATE: &str = "terrace_origin_state";
+    /// Nodes in the registry by state: `used`, `missing`, `other-app` and others.
+    pub const CLUSTER_NODES: &str = "terrace_cluster_nodes";
+    /// 1 while the registry of nodes does not answer.
+    pub const REGISTRY_OUT: &str = "terrace_cluster_registry_out";
     /// Requests that were sent to another origin.
     pub const RETRIES: &str = "terrace_retries_total";
     /// Requests that were not, because the budget was used up.

@@ -208,7 +208,7 @@ impl ServeArguments {
 /// The arguments of `terrace edge`.
 #[derive(Debug, Args)]
 pub(crate) struct EdgeArguments {
-    /// A server behind the edge, such as http://127.0.0.1:3000; repeat it to balance load over several. dns+http://NAME:PORT stands for all addresses of a name [default: `origins` of terrace.toml]
+    /// A server behind the edge, such as http://127.0.0.1:3000; repeat it to balance load over several. dns+http://NAME:PORT stands for all addresses of a name, `cluster` for all nodes in the registry [default: `origins` of terrace.toml]
     #[arg(short, long = "origin", value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) origins: Vec<String>,
     /// The settings of this installation [default: terrace.toml, if it exists]
@@ -314,6 +314,9 @@ pub(crate) struct CheckArguments {
     /// Postgres are found without this
     #[arg(long)]
     pub(crate) portable: bool,
+    /// Also find what would keep so many nodes from being alike: files of one machine, a cache that is not shared
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) nodes: u32,
     /// Also find the queries of the server with this admin address that Postgres would not take
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) from_admin: Option<SocketAddr>,

@@ -16,7 +16,7 @@ use crate::manifest::App;
 /// Reports all faults of an app at once.
 pub(crate) fn run(arguments: &CheckArguments, console: Console) -> Result<(), CommandError> {
     let is_portable = arguments.portable || arguments.from_admin.is_some();
-    let found = crate::serving::check(&arguments.options(), is_portable);
+    let found = crate::serving::check(&arguments.options(), is_portable, arguments.nodes);
     let mut faults = found.err().unwrap_or_default();
     let mut queries = None;
     if let Some(address) = arguments.from_admin {

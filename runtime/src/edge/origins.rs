@@ -1,6 +1,7 @@
-//! Owns the servers behind an edge, which all its workers share: those of the settings, and the addresses of names, which are
-//! looked up again and again. The choice among them is left to `balancer`, checking them to `checks`.
+//! Owns the servers behind an edge, which all its workers share: those of the settings, the addresses of names, which are looked up
+//! again and again, and the nodes of the cluster, which are followed. The choice among them is left to `balancer`, checking them to `checks`.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use http::Uri;
 use parking_lot::Mutex;
+use tokio::time::sleep;
 
 use super::checks::Checks;
 use super::endpoint::Endpoint;
@@ -22,8 +24,10 @@ use super::moment::{Epoch, Moment};
 use super::outgoing::KeptContent;
 use super::retry_budget::RetryBudget;
 use crate::clock;
+use crate::cluster::Members;
+use crate::cluster::limits::READ_INTERVAL;
 use crate::http_client::Connector;
-use crate::observe::BalancerFigures;
+use crate::observe::{BalancerFigures, ClusterFigures};
 use crate::request::IdSource;
 use crate::settings::{Edge, HealthChecks, Origin, OriginEntry};
 
@@ -37,6 +41,8 @@ pub(crate) struct Origins {
     by_entry: Mutex<Vec<Endpoints>>,
     all: ArcSwap<Endpoints>,
     connector: Connector,
+    /// The nodes that [`OriginEntry::Cluster`] stands for.
+    members: Option<Members>,
     health: HealthChecks,
     pub(super) epoch: Epoch,
     pub(super) patience: Option<Patience>,
@@ -50,15 +56,24 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    /// The servers that `entries` name. Names are looked up by [`Self::look_up`].
-    pub(crate) fn new(entries: &[OriginEntry], edge: &Edge, now: Instant) -> Self {
-        Self::with(entries, edge, now, Connector::new(LOOK_UP_TIMEOUT))
+    /// The servers that `entries` name; [`OriginEntry::Cluster`] stands for these `members`. [`Self::find`] finds those that no
+    /// entry lists.
+    pub(crate) fn new(
+        entries: &[OriginEntry],
+        members: Option<Members>,
+        edge: &Edge,
+        now: Instant,
+    ) -> Self {
+        Self {
+            members,
+            ..Self::with(entries, edge, now, Connector::new(LOOK_UP_TIMEOUT))
+        }
     }
 
     fn with(entries: &[OriginEntry], edge: &Edge, now: Instant, connector: Connector) -> Self {
-        let is_name = |entry: &OriginEntry| matches!(entry, OriginEntry::EachAddress(_));
+        let is_server = |entry: &OriginEntry| matches!(entry, OriginEntry::Server(_));
         // Where there is nothing to choose, there is nothing to check and nothing to leave.
-        let balances = entries.len() > 1 || entries.iter().any(is_name);
+        let balances = entries.len() > 1 || !entries.iter().all(is_server);
         let mut health = edge.health.clone();
         if !balances {
             (health.interval, health.failures) = (None, u32::MAX);
@@ -69,7 +84,7 @@ impl Origins {
                 let endpoint = Endpoint::new(origin.clone(), None, health, edge.connections);
                 vec![Arc::new(endpoint)]
             }
-            OriginEntry::EachAddress(_) => Vec::new(),
+            OriginEntry::EachAddress(_) | OriginEntry::Cluster => Vec::new(),
         };
         let by_entry: Vec<Endpoints> = entries.iter().map(servers).collect();
         let patience = Patience {
@@ -81,6 +96,7 @@ impl Origins {
             all: ArcSwap::from_pointee(by_entry.concat()),
             by_entry: Mutex::new(by_entry),
             connector,
+            members: None,
             health,
             epoch: Epoch::new(now),
             patience: balances.then_some(patience),
@@ -115,12 +131,16 @@ impl Origins {
         may
     }
 
-    /// Looks the names up, once.
-    pub(crate) async fn look_up(&self) {
+    /// Looks the names up and reads the nodes of the cluster, once.
+    pub(crate) async fn find(&self) {
+        join(self.look_up(), self.read_members()).await;
+    }
+
+    async fn look_up(&self) {
         let entries = self.entries.iter().enumerate();
         let look_ups = entries.filter_map(|(index, entry)| match entry {
             OriginEntry::EachAddress(origin) => Some(self.look_up_one(index, origin)),
-            OriginEntry::Server(_) => None,
+            OriginEntry::Server(_) | OriginEntry::Cluster => None,
         });
         join_all(look_ups).await;
     }
@@ -131,7 +151,14 @@ impl Origins {
             .look_up(&origin.target(&Uri::default()))
             .await
         {
-            Ok(addresses) => self.replace(index, origin, addresses, clock::now()),
+            Ok(mut addresses) => {
+                addresses.sort_unstable();
+                addresses.dedup();
+                addresses.truncate(MAX_ADDRESSES_PER_NAME);
+                let found = addresses.into_iter();
+                let found = found.map(|address| (origin.clone(), Some(address)));
+                self.replace(index, found, clock::now());
+            }
             Err(error) => {
                 let origin = origin.to_string();
                 tracing::warn!(origin, %error, "the addresses stay as they are");
@@ -139,36 +166,68 @@ impl Origins {
         }
     }
 
-    /// Replaces the servers of a name. Those whose address stays keep their figures.
-    fn replace(&self, index: usize, origin: &Origin, mut found: Vec<SocketAddr>, now: Instant) {
-        found.sort_unstable();
-        found.dedup();
-        found.truncate(MAX_ADDRESSES_PER_NAME);
+    async fn read_members(&self) {
+        let Some(members) = &self.members else { return };
+        let Some(found) = members.read().await else {
+            return;
+        };
+        let mut entries = self.entries.iter();
+        let index = entries.position(|entry| *entry == OriginEntry::Cluster);
+        let index = index.expect("members are those of an entry");
+        let found = found.into_iter().map(|origin| (origin, None));
+        self.replace(index, found, clock::now());
+    }
+
+    /// Replaces the servers of an entry. Those that stay keep their figures.
+    fn replace(
+        &self,
+        index: usize,
+        found: impl Iterator<Item = (Origin, Option<SocketAddr>)>,
+        now: Instant,
+    ) {
         let mut by_entry = self.by_entry.lock();
         let known = &by_entry[index];
-        // The addresses of the first look-up are not new to anybody.
+        // The first ones are not new to anybody.
         let came = (!known.is_empty()).then(|| self.epoch.moment(now));
-        let server = |address: SocketAddr| {
-            let known = known.iter().find(|one| one.address() == Some(address));
-            known.cloned().unwrap_or_else(|| {
+        let server = |(origin, address): (Origin, Option<SocketAddr>)| {
+            let is_same =
+                |one: &&Arc<Endpoint>| one.address() == address && *one.origin() == origin;
+            known.iter().find(is_same).cloned().unwrap_or_else(|| {
                 let health = Health::new(self.health.failures, came);
-                let (origin, address) = (origin.clone(), Some(address));
                 Arc::new(Endpoint::new(origin, address, health, self.connections))
             })
         };
-        by_entry[index] = found.into_iter().map(server).collect();
+        by_entry[index] = found.map(server).collect();
         self.all.store(Arc::new(by_entry.concat()));
     }
 
-    /// Looks names up and checks origins for as long as the edge serves.
+    /// Looks names up, follows the cluster, and checks origins for as long as the edge serves.
     pub(crate) async fn tend(self: Arc<Self>) -> Infallible {
-        let mut checks = Checks::new(self.health.clone(), self.epoch);
-        loop {
+        let checks = RefCell::new(Checks::new(self.health.clone(), self.epoch));
+        let check = &|| {
             if self.patience.is_some() {
-                checks.follow(&self.endpoints());
+                checks.borrow_mut().follow(&self.endpoints());
             }
-            tokio::time::sleep(LOOK_UP_INTERVAL).await;
+        };
+        // Neither waits for the other.
+        let tended = join(self.look_up_again(check), self.follow(check));
+        tended.await.0
+    }
+
+    async fn look_up_again(&self, check: impl Fn()) -> Infallible {
+        loop {
+            check();
+            sleep(LOOK_UP_INTERVAL).await;
             self.look_up().await;
+        }
+    }
+
+    async fn follow(&self, check: impl Fn()) -> Infallible {
+        let random = IdSource::from_system();
+        loop {
+            sleep(random.jittered(READ_INTERVAL)).await;
+            self.read_members().await;
+            check();
         }
     }
 
@@ -181,7 +240,13 @@ impl Origins {
             retries: self.retries.load(Ordering::Relaxed),
             retries_refused: self.retries_refused.load(Ordering::Relaxed),
             retries_left: self.budget.left(),
+            cluster: self.cluster_figures(),
         }
+    }
+
+    /// The figures of the cluster, if the edge has one.
+    pub(crate) fn cluster_figures(&self) -> Option<ClusterFigures> {
+        self.members.as_ref().map(Members::figures)
     }
 }
 

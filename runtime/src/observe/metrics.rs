@@ -1,11 +1,13 @@
 //! Owns the metrics and their text form; the admin listener serves the text. The metrics of a request are looked up
 //! once, when its component is loaded, so a record costs one atomic addition.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::cache::{CacheFigures, CacheMetrics};
+use super::cluster::{ClusterFigures, ClusterMetrics};
 use super::databases::{DatabaseFigures, DatabaseMetrics};
 use super::histogram::DurationHistogram;
 use super::origins::{BalancerFigures, OriginMetrics};
@@ -40,6 +43,9 @@ pub struct Metrics {
     cache: CacheMetrics,
     databases: DatabaseMetrics,
     origins: OriginMetrics,
+    cluster: ClusterMetrics,
+    /// By component.
+    in_flight: Mutex<BTreeMap<Arc<str>, RequestGauge>>,
     connections: Gauge,
     connections_refused: Counter,
     tls: TlsMetrics,
@@ -166,6 +172,8 @@ impl Metrics {
         registry.register_collector(Box::new(databases.clone()));
         let origins = OriginMetrics::default();
         registry.register_collector(Box::new(origins.clone()));
+        let cluster = ClusterMetrics::default();
+        registry.register_collector(Box::new(cluster.clone()));
         let unrouted = families.component("");
         let unrouted = Arc::new(families.route(unrouted, ""));
         Self {
@@ -175,6 +183,8 @@ impl Metrics {
             cache,
             databases,
             origins,
+            cluster,
+            in_flight: Mutex::default(),
             connections,
             connections_refused,
             tls,
@@ -187,7 +197,17 @@ impl Metrics {
     /// The metrics of `component`. Each call returns the same ones.
     #[must_use]
     pub fn component(&self, component: &str) -> Arc<ComponentMetrics> {
-        self.families.component(component)
+        let metrics = self.families.component(component);
+        let (name, in_flight) = (Arc::clone(&metrics.component), metrics.in_flight.clone());
+        self.in_flight.lock().insert(name, in_flight);
+        metrics
+    }
+
+    /// The requests that components work on.
+    pub(crate) fn requests_in_flight(&self) -> u64 {
+        let in_flight = self.in_flight.lock();
+        let counts = in_flight.values().map(Gauge::get);
+        counts.filter_map(|count| u64::try_from(count).ok()).sum()
     }
 
     /// The metrics of `route` of `component`. Each call returns the same ones.
@@ -226,6 +246,11 @@ impl Metrics {
     /// Registers `figures`, which is called for the numbers of an edge's origins at each scrape.
     pub fn read_origins(&self, figures: impl Fn() -> BalancerFigures + Send + Sync + 'static) {
         self.origins.read_from(figures);
+    }
+
+    /// Registers `figures`, which is called for the cluster's numbers at each scrape.
+    pub fn read_cluster(&self, figures: impl Fn() -> ClusterFigures + Send + Sync + 'static) {
+        self.cluster.read_from(figures);
     }
 
     /// The number of open connections.

@@ -10,6 +10,8 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use serde::Serialize;
 
+use super::cluster::ClusterFigures;
+
 /// The states of an origin.
 const STATES: [&str; 3] = ["healthy", "ejected", "probed"];
 
@@ -24,6 +26,9 @@ pub struct BalancerFigures {
     pub retries_refused: u64,
     /// Retries that are saved up.
     pub retries_left: u64,
+    /// The nodes in the registry, if the edge follows it. Their metrics are of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterFigures>,
 }
 
 /// What the balancer tells about one server.

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
@@ -97,6 +98,13 @@ impl IdSource {
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
+    }
+
+    /// Between half and all of a time, so that processes that began together do not stay together.
+    #[must_use]
+    pub fn jittered(&self, time: Duration) -> Duration {
+        let part = u32::try_from(self.next() % 1_024).unwrap_or(0);
+        time / 2 + time / 2 * part / 1_024
     }
 }
 

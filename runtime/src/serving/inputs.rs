@@ -19,6 +19,8 @@ pub(super) struct AppInputs {
     pub(super) config: Config,
     pub(super) state_directory: PathBuf,
     pub(super) migrations: Vec<Migrations>,
+    /// The file of the settings, whether or not it exists.
+    pub(super) settings_file: PathBuf,
     variables: Variables,
 }
 
@@ -37,15 +39,21 @@ impl AppInputs {
             environment: from_environment(environment::variables()),
         };
         let labels = config.check_labels(&app);
+        let settings_file = settings_file(options.config.as_deref(), &folder);
+        let listener = options.listen.unwrap_or(config.listen.http);
+        let cluster = config.cluster.as_ref();
+        let address = cluster.map(|cluster| cluster.address(listener, &settings_file));
+        let address = address.transpose().map_err(Faults::from);
         app.directory = folder;
         let variables = Variables::resolve(&app.variables, &app.manifest, sources);
-        let ((), variables) = both(labels, variables)?;
+        let (_, variables) = both(both(labels, address), variables)?;
         let migrations = Migrations::read(&app)?;
         Ok(Self {
             app,
             config,
             state_directory,
             migrations,
+            settings_file,
             variables,
         })
     }
@@ -88,6 +96,12 @@ impl EdgeInputs {
         let state_directory = state_directory.unwrap_or(Path::new(STATE_DIRECTORY));
         let config = config(options.config.as_deref(), Path::new(""), state_directory)?;
         let origins = origins(options, &config)?;
+        if origins.contains(&OriginEntry::Cluster) && config.cluster.is_none() {
+            let what = "the origin `cluster` stands for the nodes in a registry, and there is no [cluster] that names one";
+            let reason = Reason::new(what).help("add `[cluster]` with `url = \"redis://HOST/NUMBER\"`");
+            let file = settings_file(options.config.as_deref(), Path::new(""));
+            return Err(Fault::new(file, reason).into());
+        }
         Ok(Self {
             config,
             state_directory: state_directory.to_owned(),
@@ -104,9 +118,14 @@ pub(super) fn config(
 ) -> Result<Config, Faults> {
     let settings = match file {
         Some(file) => Settings::read(file),
-        None => Settings::read_if_present(&folder.join(SETTINGS_FILE)),
+        None => Settings::read_if_present(&settings_file(file, folder)),
     };
     settings?.judge(state_directory)
+}
+
+/// The file that is named, or the one in `folder`.
+fn settings_file(named: Option<&Path>, folder: &Path) -> PathBuf {
+    named.map_or_else(|| folder.join(SETTINGS_FILE), Path::to_owned)
 }
 
 /// The origins, from the command line or from the settings.

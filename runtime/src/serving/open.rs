@@ -42,13 +42,20 @@ pub(super) fn fault(inputs: &AppInputs, error: &wasmtime::Error) -> Faults {
 }
 
 /// Loads each component and throws it away. If the app is to be `portable`, its migrations have to be; those of a database on
-/// Postgres have to be in any case.
-pub(super) fn check(engine: &Engine, inputs: &AppInputs, portable: bool) -> Result<(), Faults> {
+/// Postgres have to be in any case. So many `nodes` have to be alike.
+pub(super) fn check(
+    engine: &Engine,
+    inputs: &AppInputs,
+    portable: bool,
+    nodes: u32,
+) -> Result<(), Faults> {
     let mut faults = inputs.rendered().err().unwrap_or_default();
     let migrations = inputs.migrations.iter();
     let judged = migrations.filter(|of| portable || inputs.config.is_on_postgres(&of.label));
     let found = judged.map(|migrations| migrations.not_portable().0);
     faults.0.extend(found.flatten());
+    let unlike = inputs.check_alike(nodes).err();
+    faults.0.extend(unlike.unwrap_or_default().0);
     for component in inputs.app.functions() {
         if let Err(found) = deployment::handler(engine, &inputs.app, component) {
             faults.0.extend(found.0);

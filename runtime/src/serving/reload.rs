@@ -11,6 +11,7 @@ use super::inputs::AppInputs;
 use super::migrations;
 use super::{ServingOptions, StartError, failed};
 use crate::cache::EdgeCache;
+use crate::cluster::Announcer;
 use crate::deployment::Loader;
 
 /// The owner of responses of which nobody knows which app gave them.
@@ -23,6 +24,7 @@ pub struct Reloader {
     pub(super) loader: Arc<Loader>,
     pub(super) current: Arc<ArcSwap<Handles>>,
     pub(super) cache: Option<EdgeCache>,
+    pub(super) announcer: Option<Arc<Announcer>>,
 }
 
 impl Reloader {
@@ -32,6 +34,7 @@ impl Reloader {
     /// As [`super::Serving::up`]; the app that is served stays.
     pub fn reload(&self) -> Result<(), StartError> {
         let inputs = AppInputs::read(&self.options)?;
+        inputs.check_alike(1)?;
         // The app may name databases and stores that it did not have when it was started.
         let state = &self.loader.state;
         state.open(&inputs.config, &inputs.app).map_err(failed)?;
@@ -39,6 +42,8 @@ impl Reloader {
         let deployment = self.loader.load(&inputs.app, inputs.rendered()?)?;
         let handles = Handles::new(&deployment, &self.loader);
         let digest = app_digest::of(&inputs.app).map_err(failed)?;
+        let announcer = self.announcer.iter();
+        announcer.for_each(|announcer| announcer.set_digest(&digest));
         let cache = self.cache.iter();
         // Requests that begin now may be answered by either app.
         cache.clone().for_each(|cache| cache.set_owner(NOBODY));

@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use storage::registry::Registry;
+use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
 use super::app_digest;
@@ -20,11 +22,12 @@ use super::reload::Reloader;
 use super::{EdgeOptions, ServingOptions, StartError, failed};
 use crate::cache::{CacheStage, EdgeCache, GroupScope};
 use crate::clock;
+use crate::cluster::{self, Announcer, Members};
 use crate::deployment::Loader;
-use crate::edge::{self, OriginClient, Origins};
+use crate::edge::{OriginClient, Origins};
 use crate::fault::Faults;
 use crate::server::{Admin, Ending, Pipeline, PipelineParts, Signals};
-use crate::settings::{Edge, OriginEntry};
+use crate::settings::{Cluster, Edge, OriginEntry};
 
 /// Even then every acknowledged write is safe; the next start reads more of the database's log.
 const NOT_CLOSED: &str =
@@ -42,6 +45,7 @@ enum Answering {
     App {
         loader: Arc<Loader>,
         current: Arc<ArcSwap<Handles>>,
+        announcer: Option<Arc<Announcer>>,
     },
     Origins {
         origins: Arc<Origins>,
@@ -50,14 +54,14 @@ enum Answering {
 }
 
 /// `terrace check`: reads and judges everything without serving it. If the app is to be `portable`, or a database is on
-/// Postgres, statements of its migrations that Postgres would not take are faults.
+/// Postgres, statements of its migrations that Postgres would not take are faults. So is what would tell several `nodes` apart.
 ///
 /// # Errors
 /// All that is wrong.
-pub fn check(options: &ServingOptions, portable: bool) -> Result<(), Faults> {
+pub fn check(options: &ServingOptions, portable: bool, nodes: u32) -> Result<(), Faults> {
     let inputs = AppInputs::read(options)?;
     let engine = open::engine(&inputs, None).map_err(|error| open::fault(&inputs, &error))?;
-    open::check(&engine, &inputs, portable)
+    open::check(&engine, &inputs, portable, nodes)
 }
 
 impl Serving {
@@ -68,12 +72,17 @@ impl Serving {
     /// All faults of the user's files and arguments, else the reason why the server cannot start.
     pub fn up(options: ServingOptions) -> Result<(Self, Reloader), StartError> {
         let inputs = AppInputs::read(&options)?;
+        inputs.check_alike(1)?;
+        let registry = inputs.config.cluster.as_ref().map(registry).transpose()?;
+        let announcer = registry.map(|registry| Arc::new(Announcer::new(registry)));
+        let pages = announcer.iter().cloned();
+        let pages = pages.map(|announcer| cluster::page(move || announcer.figures()));
         // Before the components are compiled, which takes longest.
         let listeners = Listeners::open(
             &inputs.config,
             Overrides::of_app(&options),
             &inputs.state_directory,
-            Vec::new(),
+            pages.collect(),
         )?;
         open::open_state(&inputs, &listeners.state)?;
         let compiled_code = &inputs.config.cache_directory;
@@ -85,17 +94,29 @@ impl Serving {
         let digest = app_digest::of(&inputs.app).map_err(failed)?;
         let cache = listeners.cache.iter();
         cache.for_each(|cache| cache.set_owner(&digest));
+        if let (Some(announcer), Some(cluster)) = (&announcer, &inputs.config.cluster) {
+            let address = cluster.address(listeners.http(), &inputs.settings_file);
+            let address = address.map_err(Faults::from)?;
+            announcer.set_node(&address, &inputs.app.name, &digest);
+            let announcer = Arc::clone(announcer);
+            listeners.metrics.read_cluster(move || announcer.figures());
+        }
         let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
         let reloader = Reloader {
             options: Arc::new(options),
             loader: Arc::clone(&loader),
             current: Arc::clone(&current),
             cache: listeners.cache.clone(),
+            announcer: announcer.clone(),
         };
         let serving = Self {
             name: inputs.app.name,
             listeners,
-            answering: Answering::App { loader, current },
+            answering: Answering::App {
+                loader,
+                current,
+                announcer,
+            },
         };
         Ok((serving, reloader))
     }
@@ -110,8 +131,15 @@ impl Serving {
             state_directory,
             origins: entries,
         } = EdgeInputs::read(options)?;
-        let origins = Arc::new(Origins::new(&entries, &config.edge, clock::now()));
-        let page = edge::page(&origins);
+        let is_clustered = entries.contains(&OriginEntry::Cluster);
+        let clustered = config.cluster.as_ref().filter(|_| is_clustered);
+        let registry = clustered.map(registry).transpose()?;
+        let app = clustered.and_then(|cluster| cluster.app.clone());
+        let members = registry.map(|registry| Members::new(registry, app.clone()));
+        let origins = Origins::new(&entries, members, &config.edge, clock::now());
+        let origins = Arc::new(origins);
+        let figures = Arc::clone(&origins);
+        let page = cluster::page(move || figures.figures());
         let listeners = Listeners::open(
             &config,
             Overrides::of_edge(options),
@@ -126,10 +154,17 @@ impl Serving {
         }
         let figures = Arc::clone(&origins);
         listeners.metrics.read_origins(move || figures.figures());
+        if is_clustered {
+            let figures = Arc::clone(&origins);
+            let figures = move || figures.cluster_figures().unwrap_or_default();
+            listeners.metrics.read_cluster(figures);
+        }
         let names: Vec<String> = entries.iter().map(ToString::to_string).collect();
         let name = names.join(", ");
+        // Edges of different apps share no responses, where the settings tell the apps apart.
+        let owner = app_digest::of_origins(&format!("{name} {}", app.unwrap_or_default()));
         let cache = listeners.cache.iter();
-        cache.for_each(|cache| cache.set_owner(&app_digest::of_origins(&name)));
+        cache.for_each(|cache| cache.set_owner(&owner));
         Ok(Self {
             name,
             listeners,
@@ -175,24 +210,46 @@ impl Serving {
             Arc::clone(&self.listeners.metrics),
         );
         match self.answering {
-            Answering::App { loader, current } => {
+            Answering::App {
+                loader,
+                current,
+                announcer,
+            } => {
+                let figures = Arc::clone(&metrics);
                 let scope = GroupScope::AllHosts;
                 let pipeline = move |parts: PipelineParts| RequestPipeline {
                     server: parts.stages,
                     cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
                     next: Rc::new(CurrentApp::new(parts.worker, Arc::clone(&current))),
                 };
+                let answers = Notify::new();
+                let ready = || {
+                    answers.notify_one();
+                    ready();
+                };
                 let company = Company {
                     before: async || (),
-                    beside: std::future::pending(),
+                    beside: async {
+                        answers.notified().await;
+                        match &announcer {
+                            Some(announcer) => announcer.run(&figures).await,
+                            None => std::future::pending().await,
+                        }
+                    },
+                    leave: async || {
+                        if let Some(announcer) = &announcer {
+                            announcer.leave().await;
+                        }
+                    },
                     after: async || loader.state.close().await,
                 };
                 serve(self.listeners, pipeline, ready, company)
             }
             Answering::Origins { origins, edge } => {
                 let company = Company {
-                    before: async || origins.look_up().await,
+                    before: async || origins.find().await,
                     beside: Arc::clone(&origins).tend(),
+                    leave: async || (),
                     after: async || (),
                 };
                 let origins = Arc::clone(&origins);
@@ -208,12 +265,19 @@ impl Serving {
     }
 }
 
+fn registry(cluster: &Cluster) -> Result<Registry, StartError> {
+    let opened = cluster::open(cluster);
+    opened.map_err(|error| failed(format!("the registry of nodes: {error}")))
+}
+
 /// The work of a server that belongs to no request.
-struct Company<B, W, A> {
+struct Company<B, W, L, A> {
     /// What is done before requests are answered.
     before: B,
     /// What is done meanwhile.
     beside: W,
+    /// What is done at the first signal, before the server drains.
+    leave: L,
     /// What is done after the last of them.
     after: A,
 }
@@ -234,7 +298,12 @@ fn serve<P: Pipeline>(
     listeners: Listeners,
     pipeline: impl Fn(PipelineParts) -> P + Send + Sync + 'static,
     ready: impl FnOnce(),
-    company: Company<impl AsyncFnOnce(), impl Future<Output = Infallible>, impl AsyncFnOnce()>,
+    company: Company<
+        impl AsyncFnOnce(),
+        impl Future<Output = Infallible>,
+        impl AsyncFnOnce(),
+        impl AsyncFnOnce(),
+    >,
 ) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -246,7 +315,7 @@ fn serve<P: Pipeline>(
         let mut signals = Signals::listen().map_err(failed)?;
         (company.before)().await;
         listeners.cache.iter().for_each(EdgeCache::follow);
-        let mut first_signal = None;
+        let (mut first_signal, mut leave) = (None, Some(company.leave));
         let handover = RefCell::new(Some(listeners.handover));
         let ready = || {
             if let Some(handover) = &mut *handover.borrow_mut() {
@@ -263,11 +332,14 @@ fn serve<P: Pipeline>(
                 () = signals.next() => Ending::Drain,
                 () = offered.taken() => Ending::Succession,
             };
-            if ending == Ending::Succession {
-                // Those who ask for health or metrics now mean the successor, which has the same socket.
-                drop(admin.take());
-            }
             first_signal = Some(clock::now());
+            if ending == Ending::Succession {
+                // Those who ask for health or metrics now mean the successor, which has the same socket. So do those who find this
+                // server in the registry.
+                drop(admin.take());
+            } else if let Some(leave) = leave.take() {
+                leave().await;
+            }
             ending
         };
         let served = tokio::select! {

@@ -62,12 +62,7 @@ fn defaults() -> Cache {
 fn shared(table: &Table<'_>) -> Option<Redis> {
     let password = store::password(table, "shared_password_variable")?;
     let url = table.get("shared")?;
-    let url = url.parsed(|url| match store::is_redis(url) {
-        true => Ok(url.to_owned()),
-        // It is not repeated, because it may hold a password.
-        false => Err(Reason::new("the scheme of the URL is not one of Redis")
-            .help("write `redis://HOST/NUMBER`")),
-    })?;
+    let url = url.parsed(store::redis_url)?;
     Some(Redis {
         url,
         password,

@@ -1,16 +1,18 @@
 //! Owns how users name the origins of an edge. Sending requests to them is left to `edge`.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
-use super::not_yet;
 use crate::fault::Reason;
 
 /// Stands before the URL of a name whose addresses are an origin each.
 const EACH_ADDRESS: &str = "dns+";
+
+/// Stands for the nodes in the registry.
+const CLUSTER: &str = "cluster";
 
 const HELP: &str =
     "write a scheme, a host and a port: `http://10.0.0.2:3000` or `https://example.com`";
@@ -59,6 +61,15 @@ impl Origin {
         Ok(Self { scheme, authority })
     }
 
+    /// The server without TLS that listens there.
+    pub(crate) fn of(listener: SocketAddr) -> Self {
+        let authority = listener.to_string().parse();
+        Self {
+            scheme: Scheme::HTTP,
+            authority: authority.expect("an address and a port are an authority"),
+        }
+    }
+
     /// Whether both lead to the same server: names of hosts have no case, and a port may be left out.
     fn is_same(&self, other: &Self) -> bool {
         let port = |origin: &Self| {
@@ -102,10 +113,12 @@ pub enum OriginEntry {
     Server(Origin),
     /// Each address of this name is a server.
     EachAddress(Origin),
+    /// Each node in the registry is a server.
+    Cluster,
 }
 
 impl OriginEntry {
-    /// Reads the URL of an [`Origin`], or one after `dns+`, and adds it to the `entries`.
+    /// Reads the URL of an [`Origin`], one after `dns+`, or `cluster`, and adds it to the `entries`.
     ///
     /// # Errors
     /// What is wrong with it, alone or among the others.
@@ -120,10 +133,8 @@ impl OriginEntry {
     }
 
     fn parse(text: &str) -> Result<Self, Reason> {
-        if text == "cluster" {
-            let help =
-                "list the origins, or write `dns+http://NAME:PORT` for all addresses of a name";
-            return Err(not_yet("a register of nodes, which `cluster` stands for").help(help));
+        if text == CLUSTER {
+            return Ok(Self::Cluster);
         }
         let Some(url) = text.strip_prefix(EACH_ADDRESS) else {
             return Origin::parse(text).map(Self::Server);
@@ -141,6 +152,7 @@ impl OriginEntry {
         match (self, other) {
             (Self::Server(one), Self::Server(other))
             | (Self::EachAddress(one), Self::EachAddress(other)) => one.is_same(other),
+            (Self::Cluster, Self::Cluster) => true,
             _ => false,
         }
     }
@@ -151,6 +163,7 @@ impl fmt::Display for OriginEntry {
         match self {
             Self::Server(origin) => origin.fmt(formatter),
             Self::EachAddress(origin) => write!(formatter, "{EACH_ADDRESS}{origin}"),
+            Self::Cluster => formatter.write_str(CLUSTER),
         }
     }
 }
@@ -219,14 +232,17 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_servers_and_names_of_several() {
-        let list = ["http://10.0.0.2:3000", "dns+https://nodes.internal:8443"];
+    fn entries_are_servers_names_of_several_and_the_registry() {
+        let list = [
+            "http://10.0.0.2:3000",
+            "dns+https://nodes.internal:8443",
+            "cluster",
+        ];
         check_list(&list, Ok(&list));
         check_list(&["dns+http://10.0.0.2:3000"], Err("is an address"));
         check_list(&["dns+http://[::1]"], Err("is an address"));
         check_list(&["dns+nodes"], Err("no scheme"));
         check_list(&["dns+"], Err("not a URL"));
-        check_list(&["cluster"], Err("`cluster`"));
     }
 
     #[test]
@@ -235,6 +251,7 @@ mod tests {
             ["http://a:80", "http://A/"],
             ["https://a", "https://a:443"],
             ["dns+http://a:1", "dns+http://a:1"],
+            ["cluster", "cluster"],
         ] {
             check_list(&twice, Err("twice"));
         }

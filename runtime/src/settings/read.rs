@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{
-    AccessLog, Config, Log, LogLevel, ServerLimits, cache, edge, listen, not_yet, outbound, store,
+    AccessLog, Config, Log, LogLevel, ServerLimits, cache, cluster, edge, listen, not_yet, outbound, store,
 };
 use crate::document::Table;
 use crate::fault::{Reason, did_you_mean};
@@ -33,6 +33,7 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
         kv,
         cache: cache::cache(root),
         edge: edge::edge(root),
+        cluster: cluster::cluster(root),
         blocked_networks: outbound::blocked_networks(root),
         cache_directory: runtime
             .as_ref()

@@ -109,8 +109,17 @@ fn section<'d, E>(
 }
 
 /// Whether a URL is one of Redis, right or wrong.
-pub(super) fn is_redis(url: &str) -> bool {
+fn is_redis(url: &str) -> bool {
     REDIS.contains(&scheme(url))
+}
+
+/// The URL of a Redis server that holds nothing of the app. It is not repeated in messages, because it may hold a password.
+pub(super) fn redis_url(url: &str) -> Result<String, Reason> {
+    if is_redis(url) {
+        return Ok(url.to_owned());
+    }
+    let what = "the scheme of the URL is not one of Redis";
+    Err(Reason::new(what).help("write `redis://HOST/NUMBER`"))
 }
 
 fn scheme(url: &str) -> &str {

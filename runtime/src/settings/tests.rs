@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::settings::ServerLimits;
 
+mod cluster;
+
 fn judge(text: &str) -> Result<Config, Faults> {
     let (file, text) = ("/etc/terrace/terrace.toml".into(), text.into());
     Settings::new(Source { file, text }).judge(Path::new("/state"))
@@ -121,6 +123,12 @@ fn every_key_is_read() {
         websocket_timeout = "9s"
         request_body = "1GiB"
         connections = 9
+        [cluster]
+        url = "redis://:hush@registry/1"
+        password_variable = "PATH"
+        advertise = "http://10.0.0.5:3000"
+        app = "shop"
+        allow_local = true
         [edge.health]
         path = "/healthy"
         interval = "6s"
@@ -211,6 +219,12 @@ fn every_key_is_read() {
         },
     };
     assert_eq!(config.edge, expected);
+    let cluster = config.cluster.unwrap();
+    assert_eq!(cluster.redis.url, "redis://:hush@registry/1");
+    assert_eq!(cluster.redis.password, crate::environment::variable("PATH"));
+    assert_eq!(cluster.advertise.unwrap().to_string(), "http://10.0.0.5:3000");
+    assert_eq!(cluster.app.as_deref(), Some("shop"));
+    assert!(cluster.allow_local);
     assert_eq!(config.cache_directory, Path::new("/etc/terrace/compiled"));
     assert_eq!(config.instance_memory, 2 << 30);
 }
@@ -233,10 +247,6 @@ fn unknown_keys_are_faults_with_the_nearest_known_one() {
 #[test]
 fn keys_of_later_versions_are_refused_and_not_ignored() {
     check("[queue]", "does not have");
-    check(
-        "[edge]\norigins = ['cluster']",
-        "does not have a register of nodes",
-    );
     check(
         "[sql.default]\nurl = 'sqlite:a'\nreplicas = []",
         "does not have `replicas` yet",

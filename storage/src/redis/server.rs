@@ -108,6 +108,18 @@ impl Server {
         })))
     }
 
+    /// Opens a server, or leaves it unopened if it does not answer now. It blocks the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub(crate) fn open_if_reachable(url: &str, options: &RedisOptions) -> Result<Self, OpenError> {
+        match Self::open(url, options) {
+            Err(OpenError::Unreachable { .. }) => Self::unopened(url, options),
+            opened => opened,
+        }
+    }
+
     /// The same server with another connection, which is made at its first use.
     pub(crate) fn beside(&self) -> Self {
         Self(Arc::new(Inner {

@@ -108,6 +108,7 @@ pub(super) const CHECK: &str = "\
 Examples:
   terrace check
   terrace check --portable                     Is it ready for Postgres?
+  terrace check --nodes 2                      Can a second node be started?
   terrace check --from-admin 127.0.0.1:3001    Also the queries of a running server
   terrace check --from shop/spin.toml --json   One JSON object per finding";
 

@@ -64,7 +64,7 @@ fn names(origins: &Origins) -> Vec<String> {
 
 async fn find(origins: &Origins, addresses: &[&'static str]) {
     *FOUND.lock().unwrap() = addresses.to_vec();
-    origins.look_up().await;
+    origins.find().await;
 }
 
 #[tokio::test]
@@ -96,10 +96,15 @@ async fn addresses_of_a_name_come_and_go_and_a_failed_look_up_keeps_them() {
 
 #[test]
 fn a_single_origin_is_neither_checked_nor_left() {
-    let one = Origins::new(&entries(&["http://a"]), &edge(), clock::now());
+    let origins = |texts: &[&str]| Origins::new(&entries(texts), None, &edge(), clock::now());
+    let one = origins(&["http://a"]);
     assert!(one.requests_probe() && one.patience.is_none());
-    let two = Origins::new(&entries(&["http://a", "http://b"]), &edge(), clock::now());
-    assert!(!two.requests_probe() && two.patience.is_some());
-    let name = Origins::new(&entries(&["dns+http://a"]), &edge(), clock::now());
-    assert!(!name.requests_probe() && name.patience.is_some());
+    for several in [
+        &["http://a", "http://b"][..],
+        &["dns+http://a"],
+        &["cluster"],
+    ] {
+        let several = origins(several);
+        assert!(!several.requests_probe() && several.patience.is_some());
+    }
 }

@@ -1,0 +1,78 @@
+//! Owns what a node says of itself in the registry. Servers of other versions read it as well: keys may be added, and none changes its
+//! meaning.
+
+use serde::{Deserialize, Serialize};
+
+use crate::observe::NodeFigures;
+
+/// A node, as it announces itself.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Node {
+    /// Where edges reach it, as a URL.
+    pub(crate) address: String,
+    /// The name of its app.
+    pub(crate) app: String,
+    /// The digest of the app's manifest and code.
+    #[serde(default)]
+    pub(crate) digest: String,
+    /// The version of Terrace.
+    pub(crate) version: String,
+    /// Requests that its components work on.
+    #[serde(default)]
+    pub(crate) in_flight: u64,
+    /// Processors that it has kept busy since its last announcement.
+    #[serde(default)]
+    pub(crate) processors: f64,
+}
+
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+impl Node {
+    /// The node as pages and metrics show it.
+    pub(crate) fn figures(&self, state: &'static str) -> NodeFigures {
+        NodeFigures {
+            address: self.address.clone(),
+            app: self.app.clone(),
+            digest: self.digest.clone(),
+            version: self.version.clone(),
+            in_flight: self.in_flight,
+            processors: self.processors,
+            state,
+        }
+    }
+
+    /// Whether this program can work with it: versions differ in what breaks others by their first number, and before 1.0 by their
+    /// second (<https://semver.org>, 4 and 8).
+    pub(crate) fn is_compatible(&self) -> bool {
+        let mark = compatibility(&self.version);
+        mark.is_some() && mark == compatibility(VERSION)
+    }
+}
+
+fn compatibility(version: &str) -> Option<(u64, u64)> {
+    let mut numbers = version.split('.').map(str::parse);
+    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    Some((major, if major == 0 { minor } else { 0 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_break_others_by_their_first_number_or_before_it_by_their_second() {
+        let same =
+            |one, other| compatibility(one).is_some_and(|of| Some(of) == compatibility(other));
+        assert!(same("1.2.3", "1.9.0") && same("0.1.0", "0.1.7"));
+        assert!(!same("1.2.3", "2.2.3") && !same("0.1.0", "0.2.0"));
+        assert!(!same("one", "one") && !same("1", "1") && !same("", ""));
+    }
+
+    #[test]
+    fn nodes_of_later_versions_may_say_more_and_those_of_earlier_ones_less() {
+        let text = r#"{"address":"http://a:1","app":"shop","version":"0.1.9","zone":"b"}"#;
+        let node: Node = serde_json::from_str(text).unwrap();
+        assert_eq!((node.app.as_str(), node.in_flight), ("shop", 0));
+    }
+}

@@ -1,0 +1,85 @@
+//! Finds what keeps nodes from being alike: state that each would have for itself. Opening the state is left to `open`.
+
+use std::collections::BTreeSet;
+
+use super::inputs::AppInputs;
+use crate::fault::{Fault, Faults, Position, Reason};
+use crate::manifest::LabelKind;
+use crate::settings::{Engine, StoreEngine};
+
+/// Where the manifest names a label.
+type Used<'a> = (LabelKind, &'a str, &'a Position);
+
+impl AppInputs {
+    /// Checks that `nodes` of them would be alike. Nodes of a cluster have to be, unless the settings allow it.
+    ///
+    /// # Errors
+    /// Each difference that there would be.
+    pub(super) fn check_alike(&self, nodes: u32) -> Result<(), Faults> {
+        let cluster = self.config.cluster.as_ref();
+        let is_clustered = cluster.is_some_and(|cluster| !cluster.allow_local);
+        if nodes < 2 && !is_clustered {
+            return Ok(());
+        }
+        let mut faults = Vec::new();
+        let mut known = BTreeSet::new();
+        let components = self.app.labels.iter();
+        let components = components.map(|used| (used.kind, &*used.label, &used.position));
+        let migrations = self.app.migrations.iter();
+        let migrations =
+            migrations.map(|folder| (LabelKind::Sqlite, &*folder.label, &folder.position));
+        for used in components.chain(migrations) {
+            let (kind, label, _) = used;
+            if known.insert((kind.key(), label)) {
+                faults.extend(self.local_state(used));
+            }
+        }
+        faults.extend(self.local_cache());
+        Faults(faults).or(())
+    }
+
+    /// What is wrong with a label whose state is a file.
+    fn local_state(&self, (kind, label, position): Used<'_>) -> Option<Fault> {
+        let (noun, section, url, path) = match kind {
+            LabelKind::Sqlite => match &self.config.sql[label] {
+                Engine::Sqlite(path) => ("database", "sql", "postgres://USER@HOST/DATABASE", path),
+                Engine::Postgres(_) => return None,
+            },
+            LabelKind::KeyValue => match &self.config.kv[label] {
+                StoreEngine::Sqlite(path) => ("key-value store", "kv", "redis://HOST/NUMBER", path),
+                StoreEngine::Redis(_) => return None,
+            },
+        };
+        let what = format!(
+            "several nodes would each have a {noun} `{label}` of their own: it is the file {}",
+            path.display()
+        );
+        let file = self.settings_file.display();
+        let help = format!("add `[{section}.{label}]` with `url = \"{url}\"` to {file}{ALLOWED}");
+        Some(Fault::new(&self.app.manifest, Reason::new(what).help(help)).at(position.clone()))
+    }
+
+    /// What is wrong with a cache that hears nothing of what others invalidate.
+    fn local_cache(&self) -> Option<Fault> {
+        let cache = &self.config.cache;
+        let mut components = self.app.components.iter();
+        let is_used = components.any(|component| component.limits.cache);
+        if cache.memory.is_none() || cache.shared.is_some() || !is_used {
+            return None;
+        }
+        let what = "several nodes would each have a cache of their own, and serve what was purged or changed through another one";
+        let help = format!(
+            "add `shared = \"redis://HOST/NUMBER\"` to [cache], or switch the cache off with `memory = \"off\"`{ALLOWED}"
+        );
+        Some(Fault::new(
+            &self.settings_file,
+            Reason::new(what).help(help),
+        ))
+    }
+}
+
+/// How a node of a cluster has it nevertheless.
+const ALLOWED: &str = "; `allow_local = true` in [cluster] allows a node to have it nevertheless";
+
+#[cfg(test)]
+mod tests;
