@@ -96,6 +96,13 @@ impl Deployment {
         self.router.find(path).map(|route| route.trigger())
     }
 
+    /// The id of the component that a path leads to.
+    #[must_use]
+    pub fn component(&self, path: &str) -> Option<&Arc<str>> {
+        let trigger = &self.triggers[self.route_index(path)?];
+        Some(trigger.metrics.first()?.component().component())
+    }
+
     /// Answers a request that the guest of `caller` sends to the component called `id`, or without one to the app.
     ///
     /// # Errors

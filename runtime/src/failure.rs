@@ -42,6 +42,12 @@ pub enum Failure {
         /// The limit that was passed, in bytes.
         limit_bytes: u64,
     },
+    /// The client has sent more requests than a rate limit allows.
+    #[error("the client has sent too many requests; there is room again in {seconds} s")]
+    RateLimited {
+        /// The time until there is room for a request, in seconds.
+        seconds: u64,
+    },
     /// The header section has too many fields or bytes.
     #[error("the header section is too large")]
     HeadersTooLarge,
@@ -262,6 +268,7 @@ impl Failure {
             Self::Misdirected => (421, "misdirected", "This server does not answer for this scheme", "http_request_error", Client, Never),
             Self::CodingNotImplemented => (501, "coding-not-implemented", "This transfer coding is not supported", "http_request_error", Client, Never),
             Self::BodyTooLarge { .. } => (413, "body-too-large", "The content is too large", "http_request_error", Client, Never),
+            Self::RateLimited { .. } => (429, "rate-limited", "Too many requests", "http_request_denied", Client, Later),
             Self::HeadersTooLarge => (431, "headers-too-large", "The header section is too large", "http_request_error", Client, Never),
             Self::UriTooLong => (414, "uri-too-long", "The request target is too long", "http_request_error", Client, Never),
             Self::RequestTimeout => (408, "request-timeout", "The request was not completed in time", "http_request_error", Client, Never),
@@ -338,7 +345,7 @@ impl Failure {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert("proxy-status", proxy_status(&problem));
         if problem.retry != Retry::Never {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+            headers.insert(header::RETRY_AFTER, self.retry_after().into());
         }
         if matches!(self, Self::MethodNotAllowed) {
             headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
@@ -347,6 +354,14 @@ impl Failure {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+
+    /// Seconds after which a request that failed so may succeed.
+    fn retry_after(&self) -> u64 {
+        match self {
+            Self::RateLimited { seconds } => *seconds,
+            _ => RETRY_AFTER_SECONDS.into(),
+        }
     }
 
     /// Whether the next bytes on the connection may not be a request: a proxy in front may have read the framing in

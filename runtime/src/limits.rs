@@ -216,6 +216,12 @@ pub const REAP_INTERVAL: Duration = Duration::from_secs(1);
 /// Most connections that a setting may allow to a database server, which takes a hundred by default for all its clients.
 pub const MAX_SQL_CONNECTIONS: u64 = 1_000;
 
+/// Requests that a rate limit may allow in its time. More are no limit.
+pub const MAX_RATE_REQUESTS: u64 = 1_000_000;
+
+/// The least time between two requests that a rate limit may allow, in microseconds. Shorter ones are less than what counting costs.
+pub const MIN_RATE_PERIOD_MICROSECONDS: u64 = 10;
+
 /// How long a start waits for another process that locks a database file. A shutdown of the process before this one
 /// takes no longer to put its files in order.
 pub const STATE_OPEN_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,6 +3,7 @@
 
 mod alike;
 mod app_digest;
+mod clustered;
 mod current_app;
 mod databases;
 mod inputs;

@@ -24,6 +24,7 @@ pub mod limits;
 mod listen;
 mod origin;
 mod outbound;
+mod rates;
 mod read;
 mod same_file;
 mod store;
@@ -35,6 +36,7 @@ pub use cluster::Cluster;
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
 pub use origin::{Origin, OriginEntry};
+pub use rates::{Quota, Rates};
 
 /// The file that is read where none is named.
 pub const SETTINGS_FILE: &str = "terrace.toml";
@@ -96,6 +98,8 @@ pub struct Config {
     pub listen: Listen,
     /// What bounds connections.
     pub limits: ServerLimits,
+    /// How many requests each client may send.
+    pub rates: Rates,
     /// What is logged.
     pub log: Log,
     /// The values of application variables.

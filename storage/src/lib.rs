@@ -11,6 +11,7 @@ mod driver;
 mod failure;
 pub mod kv;
 pub mod limits;
+pub mod rate;
 mod redis;
 pub mod registry;
 pub mod shared;

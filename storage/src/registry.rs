@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, Value, cmd};
 
 use crate::failure::EngineFailure;
+use crate::rate::Buckets;
 use crate::redis::{Failed, Server};
 use crate::sql::open::{OpenError, RedisOptions};
 
@@ -76,6 +77,12 @@ impl Registry {
     pub fn open(url: &str, options: &RedisOptions) -> Result<Self, OpenError> {
         let server = Server::open_if_reachable(url, options)?;
         Ok(Self { server })
+    }
+
+    /// The buckets on the same server, over the same connection.
+    #[must_use]
+    pub fn buckets(&self) -> Buckets {
+        Buckets::new(self.server.clone())
     }
 
     /// Says that a process is there, and what it says of itself, for the time until `expiry`. After [`Registry::leave`] it does

@@ -64,6 +64,8 @@ pub mod failure {
     pub const QUEUE_FULL: &str = "queue-full";
     /// The content is too long.
     pub const BODY_TOO_LARGE: &str = "body-too-large";
+    /// The client has sent too many requests.
+    pub const RATE_LIMITED: &str = "rate-limited";
     /// The header section is too large.
     pub const HEADERS_TOO_LARGE: &str = "headers-too-large";
     /// The client went away.
@@ -112,6 +114,12 @@ pub mod metric {
     pub const CLUSTER_NODES: &str = "terrace_cluster_nodes";
     /// 1 while the registry of nodes does not answer.
     pub const REGISTRY_OUT: &str = "terrace_cluster_registry_out";
+    /// Requests that a rate limit refused, by kind of limit.
+    pub const RATE_LIMITED: &str = "terrace_rate_limited_total";
+    /// Counts of clients in memory.
+    pub const RATE_BUCKETS: &str = "terrace_rate_buckets";
+    /// 1 while a node counts by itself.
+    pub const RATE_SHARED_OUT: &str = "terrace_rate_shared_out";
     /// Requests that were sent to another origin.
     pub const RETRIES: &str = "terrace_retries_total";
     /// Requests that were not, because the budget was used up.

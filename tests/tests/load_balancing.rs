@@ -309,8 +309,8 @@ async fn what_is_wrong_with_several_origins_is_said_at_once() {
             assert!(ended.text.contains(word), "no `{word}` in: {}", ended.text);
         }
     };
-    let list = "[edge]\norigins = [\"http://a\", \"ftp://b\", \"http://a:80/\", \"cluster\", \"dns+http://10.0.0.1\"]";
-    refused(list, &["ftp", "twice", "`cluster`", "is an address"]).await;
+    let list = "[edge]\norigins = [\"http://a\", \"ftp://b\", \"http://a:80/\", \"clusters\", \"dns+http://10.0.0.1\"]";
+    refused(list, &["ftp", "twice", "no scheme", "is an address"]).await;
     let arguments = ["--origin", "ftp://a", "--origin", "dns+ftp://b"];
     let ended = App::edge("").arguments(&arguments).refuse().await;
     assert_eq!(ended.text.matches("not `ftp`").count(), 2, "{}", ended.text);

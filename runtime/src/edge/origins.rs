@@ -27,7 +27,7 @@ use crate::clock;
 use crate::cluster::Members;
 use crate::cluster::limits::READ_INTERVAL;
 use crate::http_client::Connector;
-use crate::observe::{BalancerFigures, ClusterFigures};
+use crate::observe::{BalancerFigures, ClusterFigures, Metrics};
 use crate::request::IdSource;
 use crate::settings::{Edge, HealthChecks, Origin, OriginEntry};
 
@@ -244,8 +244,17 @@ impl Origins {
         }
     }
 
-    /// The figures of the cluster, if the edge has one.
-    pub(crate) fn cluster_figures(&self) -> Option<ClusterFigures> {
+    /// Adds its figures to the metrics.
+    pub(crate) fn tell(self: &Arc<Self>, metrics: &Metrics) {
+        let origins = Arc::clone(self);
+        metrics.read_origins(move || origins.figures());
+        if self.members.is_some() {
+            let origins = Arc::clone(self);
+            metrics.read_cluster(move || origins.cluster_figures().unwrap_or_default());
+        }
+    }
+
+    fn cluster_figures(&self) -> Option<ClusterFigures> {
         self.members.as_ref().map(Members::figures)
     }
 }

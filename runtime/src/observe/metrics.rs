@@ -20,6 +20,7 @@ use super::databases::{DatabaseFigures, DatabaseMetrics};
 use super::histogram::DurationHistogram;
 use super::origins::{BalancerFigures, OriginMetrics};
 use super::per_thread::PerThread;
+use super::rates::{RateFigures, RateMetrics};
 use super::stage::{Stage, StageDurations};
 use crate::failure::Failure;
 
@@ -44,6 +45,7 @@ pub struct Metrics {
     databases: DatabaseMetrics,
     origins: OriginMetrics,
     cluster: ClusterMetrics,
+    rates: RateMetrics,
     /// By component.
     in_flight: Mutex<BTreeMap<Arc<str>, RequestGauge>>,
     connections: Gauge,
@@ -174,6 +176,8 @@ impl Metrics {
         registry.register_collector(Box::new(origins.clone()));
         let cluster = ClusterMetrics::default();
         registry.register_collector(Box::new(cluster.clone()));
+        let rates = RateMetrics::default();
+        registry.register_collector(Box::new(rates.clone()));
         let unrouted = families.component("");
         let unrouted = Arc::new(families.route(unrouted, ""));
         Self {
@@ -184,6 +188,7 @@ impl Metrics {
             databases,
             origins,
             cluster,
+            rates,
             in_flight: Mutex::default(),
             connections,
             connections_refused,
@@ -251,6 +256,11 @@ impl Metrics {
     /// Registers `figures`, which is called for the cluster's numbers at each scrape.
     pub fn read_cluster(&self, figures: impl Fn() -> ClusterFigures + Send + Sync + 'static) {
         self.cluster.read_from(figures);
+    }
+
+    /// Registers `figures`, which is called for the numbers of the rate limits at each scrape.
+    pub fn read_rates(&self, figures: impl Fn() -> RateFigures + Send + Sync + 'static) {
+        self.rates.read_from(figures);
     }
 
     /// The number of open connections.

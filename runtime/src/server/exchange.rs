@@ -31,6 +31,8 @@ pub struct Exchange {
     sent_bytes: u64,
     complete: bool,
     observer: Arc<Observer>,
+    /// Fields of the response, whatever it is.
+    fields: Option<Box<[(HeaderName, HeaderValue); 2]>>,
 }
 
 /// The content of a response together with its exchange, which ends with it.
@@ -57,6 +59,7 @@ impl Exchange {
             sent_bytes: 0,
             complete: false,
             observer,
+            fields: None,
         }
     }
 
@@ -64,6 +67,11 @@ impl Exchange {
     #[must_use]
     pub fn context(&self) -> &Arc<RequestContext> {
         &self.context
+    }
+
+    /// Has the response say this, whatever it is, in the place of what a function or an origin says.
+    pub(crate) fn set_fields(&mut self, fields: [(HeaderName, HeaderValue); 2]) {
+        self.fields = Some(Box::new(fields));
     }
 
     /// Turns the outcome of a request into the response that the client gets.
@@ -83,6 +91,9 @@ impl Exchange {
         self.remove_false_length(&mut head.headers, &content);
         head.headers
             .insert(X_REQUEST_ID.clone(), self.context.id.to_header_value());
+        for (name, value) in self.fields.take().into_iter().flat_map(|fields| *fields) {
+            head.headers.insert(name, value);
+        }
         Response::from_parts(
             head,
             ExchangeBody {

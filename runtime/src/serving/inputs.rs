@@ -44,9 +44,10 @@ impl AppInputs {
         let cluster = config.cluster.as_ref();
         let address = cluster.map(|cluster| cluster.address(listener, &settings_file));
         let address = address.transpose().map_err(Faults::from);
+        let rates = rates_of(&config, &app, options.only.is_empty(), &settings_file);
         app.directory = folder;
         let variables = Variables::resolve(&app.variables, &app.manifest, sources);
-        let (_, variables) = both(both(labels, address), variables)?;
+        let (_, variables) = both(both(both(labels, address), rates), variables)?;
         let migrations = Migrations::read(&app)?;
         Ok(Self {
             app,
@@ -98,7 +99,8 @@ impl EdgeInputs {
         let origins = origins(options, &config)?;
         if origins.contains(&OriginEntry::Cluster) && config.cluster.is_none() {
             let what = "the origin `cluster` stands for the nodes in a registry, and there is no [cluster] that names one";
-            let reason = Reason::new(what).help("add `[cluster]` with `url = \"redis://HOST/NUMBER\"`");
+            let reason =
+                Reason::new(what).help("add `[cluster]` with `url = \"redis://HOST/NUMBER\"`");
             let file = settings_file(options.config.as_deref(), Path::new(""));
             return Err(Fault::new(file, reason).into());
         }
@@ -166,6 +168,20 @@ fn both<A, B>(first: Result<A, Faults>, second: Result<B, Faults>) -> Result<(A,
         }
         (Err(faults), _) | (_, Err(faults)) => Err(faults),
     }
+}
+
+/// Checks that the components with a rate limit exist, if the app has `all` of them.
+fn rates_of(config: &Config, app: &App, all: bool, file: &Path) -> Result<(), Faults> {
+    let known = app.components.iter().map(|component| &*component.id);
+    let known: Vec<&str> = known.collect();
+    let limited = config.rates.components.iter().filter(|_| all);
+    let unknown = limited.filter(|(id, ..)| !known.contains(&id.as_str()));
+    let faults = unknown.map(|(id, _, position)| {
+        let reason = Reason::new(format!("unknown component `{id}`"));
+        let reason = reason.help(did_you_mean(id, &known, "components"));
+        Fault::new(file, reason).at(position.clone())
+    });
+    Faults(faults.collect()).or(())
 }
 
 /// The app with only the components that are named.

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use edge_cache::{Route, StoreOverride};
 use http::{Request, Response, Uri};
@@ -13,8 +14,9 @@ use crate::clock;
 use crate::deployment::Routed;
 use crate::edge::OriginClient;
 use crate::failure::Failure;
+use crate::rate_limit::RateLimits;
 use crate::request::{RequestBody, RequestContext, ResponseBody};
-use crate::server::{Arrival, ExchangeBody, Pipeline, ServerStages};
+use crate::server::{Arrival, Exchange, ExchangeBody, Pipeline, ServerStages};
 
 /// A response, or the failure that came instead.
 type Outcome = Result<Response<ResponseBody>, Failure>;
@@ -22,18 +24,45 @@ type Outcome = Result<Response<ResponseBody>, Failure>;
 /// The stages of a request on one worker.
 pub(super) struct RequestPipeline<N> {
     pub(super) server: ServerStages,
+    pub(super) rates: Option<Arc<RateLimits>>,
     pub(super) cache: CacheStage,
     /// The stages behind the cache: a [`CurrentApp`] for `terrace up`, an [`OriginClient`] for `terrace edge`.
     pub(super) next: Rc<N>,
 }
 
-impl<N: NextStage> Pipeline for RequestPipeline<N> {
+/// The stages behind the cache, as rate limits see them.
+pub(super) trait Components {
+    /// The id of the component that a path leads to, if it does and that is known here.
+    fn component(&self, path: &str) -> Option<Arc<str>>;
+}
+
+impl<N: NextStage + Components> RequestPipeline<N> {
+    /// Counts a request, and has its response say what is left of its rate limits.
+    async fn count(&self, uri: &Uri, exchange: &mut Exchange, now: Instant) -> Result<(), Failure> {
+        let Some(rates) = &self.rates else {
+            return Ok(());
+        };
+        let (path, client) = (uri.path(), exchange.context().caller.client().ip());
+        let component = || self.next.component(path);
+        let Some(admission) = rates.admit(path, client, component, now).await else {
+            return Ok(());
+        };
+        exchange.set_fields(admission.fields);
+        admission.refused.map_or(Ok(()), Err)
+    }
+}
+
+impl<N: NextStage + Components> Pipeline for RequestPipeline<N> {
     async fn answer(&self, arrival: Arrival) -> Response<ExchangeBody> {
-        let (exchange, accepted) = self.server.accept(arrival);
+        let (mut exchange, accepted) = self.server.accept(arrival);
         let outcome = match accepted {
             Ok(request) => {
-                let (context, now) = (exchange.context(), clock::now());
-                let request = self.server.limit(request, context, now);
+                let now = clock::now();
+                let request = self.server.limit(request, exchange.context(), now);
+                if let Err(failure) = self.count(request.uri(), &mut exchange, now).await {
+                    return exchange.respond(Err(failure));
+                }
+                let context = exchange.context();
                 match self.cache.lookup(request, context, now) {
                     Lookup::Hit(response) => Ok(response),
                     Lookup::Bypass(bypass, request) => {
@@ -69,6 +98,19 @@ impl NextStage for CurrentApp {
     fn route(&self, target: &Uri) -> Option<Route> {
         let index = self.deployment().route_index(target.path())?;
         Some(Route(index as u64))
+    }
+}
+
+impl Components for CurrentApp {
+    fn component(&self, path: &str) -> Option<Arc<str>> {
+        self.deployment().component(path).cloned()
+    }
+}
+
+impl Components for OriginClient {
+    /// An origin's components are not known here.
+    fn component(&self, _: &str) -> Option<Arc<str>> {
+        None
     }
 }
 

@@ -8,11 +8,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use storage::registry::Registry;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
 use super::app_digest;
+use super::clustered;
 use super::current_app::{CurrentApp, Handles};
 use super::inputs::{AppInputs, EdgeInputs};
 use super::listeners::{Listeners, Overrides};
@@ -26,8 +26,10 @@ use crate::cluster::{self, Announcer, Members};
 use crate::deployment::Loader;
 use crate::edge::{OriginClient, Origins};
 use crate::fault::Faults;
-use crate::server::{Admin, Ending, Pipeline, PipelineParts, Signals};
-use crate::settings::{Cluster, Edge, OriginEntry};
+use crate::rate_limit::RateLimits;
+use crate::request::WorkerId;
+use crate::server::{Admin, Ending, Handover, Pipeline, PipelineParts, Signals};
+use crate::settings::{Edge, OriginEntry};
 
 /// Even then every acknowledged write is safe; the next start reads more of the database's log.
 const NOT_CLOSED: &str =
@@ -37,6 +39,7 @@ const NOT_CLOSED: &str =
 pub struct Serving {
     name: String,
     listeners: Listeners,
+    rates: Option<Arc<RateLimits>>,
     answering: Answering,
 }
 
@@ -73,8 +76,10 @@ impl Serving {
     pub fn up(options: ServingOptions) -> Result<(Self, Reloader), StartError> {
         let inputs = AppInputs::read(&options)?;
         inputs.check_alike(1)?;
-        let registry = inputs.config.cluster.as_ref().map(registry).transpose()?;
-        let announcer = registry.map(|registry| Arc::new(Announcer::new(registry)));
+        let registry = clustered::registry(&inputs.config)?;
+        let announcer = registry
+            .clone()
+            .map(|registry| Arc::new(Announcer::new(registry)));
         let pages = announcer.iter().cloned();
         let pages = pages.map(|announcer| cluster::page(move || announcer.figures()));
         // Before the components are compiled, which takes longest.
@@ -94,13 +99,9 @@ impl Serving {
         let digest = app_digest::of(&inputs.app).map_err(failed)?;
         let cache = listeners.cache.iter();
         cache.for_each(|cache| cache.set_owner(&digest));
-        if let (Some(announcer), Some(cluster)) = (&announcer, &inputs.config.cluster) {
-            let address = cluster.address(listeners.http(), &inputs.settings_file);
-            let address = address.map_err(Faults::from)?;
-            announcer.set_node(&address, &inputs.app.name, &digest);
-            let announcer = Arc::clone(announcer);
-            listeners.metrics.read_cluster(move || announcer.figures());
-        }
+        let (config, registry) = (&inputs.config, registry.as_ref());
+        clustered::name_node(announcer.as_ref(), &inputs, &listeners, &digest)?;
+        let rates = clustered::rate_limits(config, registry, &inputs.app.name, &listeners);
         let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
         let reloader = Reloader {
             options: Arc::new(options),
@@ -112,6 +113,7 @@ impl Serving {
         let serving = Self {
             name: inputs.app.name,
             listeners,
+            rates,
             answering: Answering::App {
                 loader,
                 current,
@@ -131,11 +133,11 @@ impl Serving {
             state_directory,
             origins: entries,
         } = EdgeInputs::read(options)?;
-        let is_clustered = entries.contains(&OriginEntry::Cluster);
-        let clustered = config.cluster.as_ref().filter(|_| is_clustered);
-        let registry = clustered.map(registry).transpose()?;
-        let app = clustered.and_then(|cluster| cluster.app.clone());
-        let members = registry.map(|registry| Members::new(registry, app.clone()));
+        let registry = clustered::registry(&config)?;
+        let app = config.cluster.as_ref().and_then(|of| of.app.clone());
+        let followed = registry.clone();
+        let followed = followed.filter(|_| entries.contains(&OriginEntry::Cluster));
+        let members = followed.map(|registry| Members::new(registry, app.clone()));
         let origins = Origins::new(&entries, members, &config.edge, clock::now());
         let origins = Arc::new(origins);
         let figures = Arc::clone(&origins);
@@ -152,22 +154,18 @@ impl Serving {
                 check_elsewhere(entry, own)?;
             }
         }
-        let figures = Arc::clone(&origins);
-        listeners.metrics.read_origins(move || figures.figures());
-        if is_clustered {
-            let figures = Arc::clone(&origins);
-            let figures = move || figures.cluster_figures().unwrap_or_default();
-            listeners.metrics.read_cluster(figures);
-        }
+        origins.tell(&listeners.metrics);
         let names: Vec<String> = entries.iter().map(ToString::to_string).collect();
         let name = names.join(", ");
-        // Edges of different apps share no responses, where the settings tell the apps apart.
+        // Edges of different apps share nothing, where the settings tell the apps apart.
         let owner = app_digest::of_origins(&format!("{name} {}", app.unwrap_or_default()));
         let cache = listeners.cache.iter();
         cache.for_each(|cache| cache.set_owner(&owner));
+        let rates = clustered::rate_limits(&config, registry.as_ref(), &owner, &listeners);
         Ok(Self {
             name,
             listeners,
+            rates,
             answering: Answering::Origins {
                 origins,
                 edge: Box::new(config.edge),
@@ -205,23 +203,18 @@ impl Serving {
     /// # Errors
     /// When threads, signals or listeners can't be had, or something was cut at the end.
     pub fn run(self, ready: impl FnOnce()) -> Result<(), StartError> {
-        let (cache, metrics) = (
-            self.listeners.cache.clone(),
-            Arc::clone(&self.listeners.metrics),
-        );
+        let Self {
+            listeners, rates, ..
+        } = self;
+        let metrics = Arc::clone(&listeners.metrics);
         match self.answering {
             Answering::App {
                 loader,
                 current,
                 announcer,
             } => {
-                let figures = Arc::clone(&metrics);
-                let scope = GroupScope::AllHosts;
-                let pipeline = move |parts: PipelineParts| RequestPipeline {
-                    server: parts.stages,
-                    cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
-                    next: Rc::new(CurrentApp::new(parts.worker, Arc::clone(&current))),
-                };
+                let app = move |worker| CurrentApp::new(worker, Arc::clone(&current));
+                let pipeline = pipelines(&listeners, rates, GroupScope::AllHosts, app);
                 let answers = Notify::new();
                 let ready = || {
                     answers.notify_one();
@@ -231,19 +224,12 @@ impl Serving {
                     before: async || (),
                     beside: async {
                         answers.notified().await;
-                        match &announcer {
-                            Some(announcer) => announcer.run(&figures).await,
-                            None => std::future::pending().await,
-                        }
+                        clustered::announce(announcer.as_deref(), &metrics).await
                     },
-                    leave: async || {
-                        if let Some(announcer) = &announcer {
-                            announcer.leave().await;
-                        }
-                    },
+                    leave: async || clustered::leave(announcer.as_deref()).await,
                     after: async || loader.state.close().await,
                 };
-                serve(self.listeners, pipeline, ready, company)
+                serve(listeners, pipeline, ready, company)
             }
             Answering::Origins { origins, edge } => {
                 let company = Company {
@@ -253,21 +239,28 @@ impl Serving {
                     after: async || (),
                 };
                 let origins = Arc::clone(&origins);
-                let scope = GroupScope::Origin;
-                let pipeline = move |parts: PipelineParts| RequestPipeline {
-                    server: parts.stages,
-                    cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
-                    next: Rc::new(OriginClient::new(Arc::clone(&origins), &edge, &metrics)),
-                };
-                serve(self.listeners, pipeline, ready, company)
+                let client = move |_| OriginClient::new(Arc::clone(&origins), &edge, &metrics);
+                let pipeline = pipelines(&listeners, rates, GroupScope::Origin, client);
+                serve(listeners, pipeline, ready, company)
             }
         }
     }
 }
 
-fn registry(cluster: &Cluster) -> Result<Registry, StartError> {
-    let opened = cluster::open(cluster);
-    opened.map_err(|error| failed(format!("the registry of nodes: {error}")))
+/// Makes the pipeline of each worker, with these stages behind the cache.
+fn pipelines<N, F: Fn(WorkerId) -> N>(
+    listeners: &Listeners,
+    rates: Option<Arc<RateLimits>>,
+    scope: GroupScope,
+    next: F,
+) -> impl Fn(PipelineParts) -> RequestPipeline<N> + use<N, F> {
+    let (cache, metrics) = (listeners.cache.clone(), Arc::clone(&listeners.metrics));
+    move |parts| RequestPipeline {
+        server: parts.stages,
+        rates: rates.clone(),
+        cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
+        next: Rc::new(next(parts.worker)),
+    }
 }
 
 /// The work of a server that belongs to no request.
@@ -328,10 +321,7 @@ fn serve<P: Pipeline>(
                 signals.next().await;
                 return Ending::Cut;
             };
-            let ending = tokio::select! {
-                () = signals.next() => Ending::Drain,
-                () = offered.taken() => Ending::Succession,
-            };
+            let ending = asked_to_end(&mut signals, offered).await;
             first_signal = Some(clock::now());
             if ending == Ending::Succession {
                 // Those who ask for health or metrics now mean the successor, which has the same socket. So do those who find this
@@ -359,4 +349,12 @@ fn serve<P: Pipeline>(
     drop(admin);
     drop(listeners.log_writer);
     result
+}
+
+/// Waits until the server is asked to end: by a signal, or by a successor that has its sockets.
+async fn asked_to_end(signals: &mut Signals, offered: Handover) -> Ending {
+    tokio::select! {
+        () = signals.next() => Ending::Drain,
+        () = offered.taken() => Ending::Succession,
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{
-    AccessLog, Config, Log, LogLevel, ServerLimits, cache, cluster, edge, listen, not_yet, outbound, store,
+    AccessLog, Config, Log, LogLevel, Rates, ServerLimits, cache, cluster, edge, listen, not_yet,
+    outbound, rates, store,
 };
 use crate::document::Table;
 use crate::fault::{Reason, did_you_mean};
@@ -24,9 +25,11 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
     }
     let runtime = root.table("runtime", "[runtime]");
     let (sql, kv) = store::stores(root, directory, state);
+    let (limits, rates) = limits(root);
     let config = Config {
         listen: listen::listen(root, directory),
-        limits: limits(root),
+        limits,
+        rates,
         log: log(root),
         variables: variables(root),
         sql,
@@ -49,10 +52,10 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
     config
 }
 
-fn limits(root: &Table<'_>) -> ServerLimits {
+fn limits(root: &Table<'_>) -> (ServerLimits, Rates) {
     let standard = ServerLimits::standard();
     let Some(table) = root.table("limits", "[limits]") else {
-        return standard;
+        return (standard, Rates::default());
     };
     let time = |key, default| table.parsed(key, duration).unwrap_or(default);
     let count = |key, default| {
@@ -72,8 +75,9 @@ fn limits(root: &Table<'_>) -> ServerLimits {
         drain_timeout: time("drain_timeout", standard.drain_timeout),
         ..standard
     };
+    let rates = rates::rates(&table);
     table.finish();
-    limits
+    (limits, rates)
 }
 
 /// Bytes per second; `off` for none.

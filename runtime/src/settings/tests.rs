@@ -10,6 +10,7 @@ use super::*;
 use crate::settings::ServerLimits;
 
 mod cluster;
+mod rates;
 
 fn judge(text: &str) -> Result<Config, Faults> {
     let (file, text) = ("/etc/terrace/terrace.toml".into(), text.into());
@@ -90,6 +91,10 @@ fn every_key_is_read() {
         keep_alive_timeout = "3s"
         connections = 4
         drain_timeout = "5s"
+        [limits.rate]
+        client = "100/s"
+        routes = { "/api/login" = "5/m" }
+        components = { api = "20/h" }
         [log]
         access = "json"
         level = "debug"
@@ -161,6 +166,20 @@ fn every_key_is_read() {
         ..ServerLimits::standard()
     };
     assert_eq!(config.limits, expected);
+    let quota = |requests, seconds| Quota {
+        requests,
+        window: Duration::from_secs(seconds),
+    };
+    let rates = &config.rates;
+    assert_eq!(rates.client, Some(quota(100, 1)));
+    assert_eq!(
+        (rates.routes[0].0.raw(), rates.routes[0].1),
+        ("/api/login", quota(5, 60))
+    );
+    assert_eq!(
+        (&*rates.components[0].0, rates.components[0].1),
+        ("api", quota(20, 3_600))
+    );
     assert_eq!(
         (config.log.access, config.log.level),
         (AccessLog::Json, LogLevel::Debug)
@@ -222,7 +241,10 @@ fn every_key_is_read() {
     let cluster = config.cluster.unwrap();
     assert_eq!(cluster.redis.url, "redis://:hush@registry/1");
     assert_eq!(cluster.redis.password, crate::environment::variable("PATH"));
-    assert_eq!(cluster.advertise.unwrap().to_string(), "http://10.0.0.5:3000");
+    assert_eq!(
+        cluster.advertise.unwrap().to_string(),
+        "http://10.0.0.5:3000"
+    );
     assert_eq!(cluster.app.as_deref(), Some("shop"));
     assert!(cluster.allow_local);
     assert_eq!(config.cache_directory, Path::new("/etc/terrace/compiled"));

@@ -69,10 +69,7 @@ impl Level {
     ///
     /// See [`OpenError`].
     pub fn open(url: &str, owner: &str, options: &RedisOptions) -> Result<Self, OpenError> {
-        let server = match Server::open(url, options) {
-            Err(OpenError::Unreachable { .. }) => Server::unopened(url, options)?,
-            opened => opened?,
-        };
+        let server = Server::open_if_reachable(url, options)?;
         Ok(Self {
             follower: server.beside(),
             server,

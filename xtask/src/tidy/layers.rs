@@ -17,7 +17,7 @@ const RUNTIME: &[&[&str]] = &[
     &["capability"],
     &["guest_output", "outbound"],
     &["http_client"],
-    &["advice", "cache", "cluster"],
+    &["advice", "cache", "cluster", "rate_limit"],
     &["server"],
     &["state"],
     &["settings"],

@@ -1,0 +1,62 @@
+//! Owns the metrics of the rate limits, which are read when the metrics are asked for.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// What the rate limits tell about themselves.
+#[derive(Clone, Debug, Default)]
+pub struct RateFigures {
+    /// Refused requests by kind of limit.
+    pub refused: Vec<(&'static str, u64)>,
+    /// Buckets of clients in memory.
+    pub buckets: usize,
+    /// Whether Redis did not count the last request; absent if it counts none.
+    pub shared_out: Option<bool>,
+}
+
+type Read = Box<dyn Fn() -> RateFigures + Send + Sync>;
+
+/// Where the figures come from, where there are limits.
+#[derive(Clone, Default)]
+pub(super) struct RateMetrics(Arc<OnceLock<Read>>);
+
+impl RateMetrics {
+    /// Has the figures read so. Only the first source counts: a process has one set of limits.
+    pub(super) fn read_from(&self, figures: impl Fn() -> RateFigures + Send + Sync + 'static) {
+        let _ = self.0.set(Box::new(figures));
+    }
+}
+
+impl fmt::Debug for RateMetrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("RateMetrics").finish_non_exhaustive()
+    }
+}
+
+impl Collector for RateMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(figures) = self.0.get().map(|read| read()) else {
+            return Ok(());
+        };
+        let (name, help) = ("rate_limited", "Requests that a rate limit refused");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (limit, count) in figures.refused {
+            ConstCounter::new(count).encode(family.encode_family(&[("limit", limit)])?)?;
+        }
+        let (name, help) = ("rate_buckets", "Buckets of clients in memory");
+        let buckets = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        ConstGauge::new(i64::try_from(figures.buckets).unwrap_or(i64::MAX)).encode(buckets)?;
+        let Some(is_out) = figures.shared_out else {
+            return Ok(());
+        };
+        let help = "1 while requests are not counted together with those of other nodes";
+        let out = encoder.encode_descriptor("rate_shared_out", help, None, MetricType::Gauge)?;
+        ConstGauge::new(i64::from(is_out)).encode(out)
+    }
+}
