@@ -64,7 +64,7 @@ mod yielding;
 pub use content::{Content, ContentBroken, ContentReader, ContentWriter};
 pub use service::{
     Bypass, Cache, CacheBody, CacheConfig, Deadline, ForwardError, Lookup, Pending, Route, Served,
-    StoreOverride, Upstream,
+    StoreOverride, Told, Upstream,
 };
 pub use statistics::Statistics;
 pub use stored_response::{Representation, StoredResponse};

@@ -63,7 +63,7 @@ pub use bypass::Bypass;
 pub use config::CacheConfig;
 pub use lookup::Lookup;
 pub use pending::Pending;
-pub use second_level::Deadline;
+pub use second_level::{Deadline, Told};
 pub use upstream::{ForwardError, Route, Upstream};
 
 use arrival::ArrivingBudget;
@@ -80,6 +80,8 @@ pub struct Served<B, W> {
     pub background: Option<W>,
     /// How the cache took part, as it stands in the response's `Cache-Status`.
     pub status: CacheStatus,
+    /// What the shared level, if there is one, said about what the request invalidated.
+    pub told: Option<Told>,
 }
 
 /// A shared cache.

@@ -37,7 +37,8 @@ pub use purge::{Purge, PurgeMode};
 #[cfg(test)]
 pub(crate) use shared_level::memory::{MemoryLevel, Mood};
 pub use shared_level::{
-    SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges, SharedResponse,
+    LogPosition, SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges,
+    SharedResponse,
 };
 pub use statistics::StoreStatistics;
 pub use variants::Variants;

@@ -1,6 +1,7 @@
 //! The cache of this server: built from the settings, put in front of the app or the origin, and shown to operators. Its
 //! behaviour is in the crate `edge-cache`.
 
+mod bookmark;
 mod figures;
 mod pages;
 mod shared;
@@ -66,9 +67,14 @@ impl EdgeCache {
         Some(Self(cache, shared))
     }
 
-    /// Names the app or the origin whose responses it keeps, by a digest: others share nothing with it.
+    /// Names the app whose responses it keeps, by a digest: others share nothing with it.
     pub(crate) fn set_owner(&self, owner: &str) {
         self.1.iter().for_each(|shared| shared.set_owner(owner));
+    }
+
+    /// Names the origins whose responses it keeps, by a digest. They may have caches of their own.
+    pub(crate) fn set_origins(&self, origins: &str) {
+        self.1.iter().for_each(|shared| shared.set_origins(origins));
     }
 
     /// Follows the purges of other servers, for as long as the runtime of the caller runs. Without a shared level, there is nothing

@@ -198,6 +198,17 @@ pub const MIN_RESPONSES_OF_SHARD: u64 = 2;
 /// and below what a client notices. After that the request goes on without the level.
 pub const SHARED_CACHE_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// How long a client keeps the bookmark of its last write. Other servers follow that write within a second, unless they hear nothing;
+/// then they take nothing for fresh.
+pub const BOOKMARK_LIFETIME: Duration = Duration::from_secs(60);
+
+/// The age from which servers ignore a bookmark. It is above the lifetime, because the clocks of servers may differ by minutes.
+pub const MAX_BOOKMARK_AGE: Duration = Duration::from_secs(600);
+
+/// How long a request with a bookmark waits until its server has followed the purges so far. They come within milliseconds, or
+/// something is wrong. After that the request goes past the cache.
+pub const BOOKMARK_WAIT: Duration = Duration::from_millis(250);
+
 /// How much compiled code is kept, in bytes. Some hundred components, in all their versions of a few weeks. Beyond it
 /// the code that was used longest ago is removed, and compiled again should it be needed.
 pub const MAX_COMPILED_CODE_BYTES: u64 = 2048 * MIB;

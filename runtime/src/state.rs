@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use futures::future;
 use parking_lot::Mutex;
-use storage::shared::Level;
+use storage::shared::{Level, Secret};
 use storage::sql::transfer;
 use storage::{OpenError, PostgresOptions, RedisOptions, SqliteOptions, kv, sql};
 
@@ -228,13 +228,13 @@ fn server_options(postgres: &Postgres) -> PostgresOptions {
     }
 }
 
-/// Opens the level that the caches of several servers share.
+/// Opens the level that the caches of several servers share. A random secret is that of all if they have none.
 ///
 /// # Errors
 /// If the server can't be used, with the reason.
-pub fn open_shared_level(redis: &Redis) -> Result<Level, OpenError> {
+pub fn open_shared_level(redis: &Redis, secret: Secret) -> Result<Level, OpenError> {
     // Its owner is named when the app is known.
-    Level::open(&redis.url, "", &redis_options(redis))
+    Level::open(&redis.url, "", secret, &redis_options(redis))
 }
 
 fn redis_options(redis: &Redis) -> RedisOptions {

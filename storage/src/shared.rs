@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `{log}n` | the number of the last invalidation |
 //! | `{log}s` | the log: a stream, with these numbers as ids, of the last invalidations |
+//! | `{log}k` | the secret with which they sign places in the log |
 //! | `t:TAG` | the number up to which entries with this tag are out of date |
 //! | `e:OWNER:KEY` | the entries of an owner under a key: a hash by variant |
 //!
@@ -38,8 +39,9 @@ mod scripts;
 #[cfg(test)]
 mod tests;
 
-pub use level::{Entry, Found, Level, News};
+pub use level::{Entry, Found, Level, News, Position};
 pub use limits::{
     LOG_BATCH, LOG_LENGTH, LOG_WAIT, MAX_ENTRY_BYTES, MAX_KEPT, MAX_UNHEARD, MAX_VARIANTS,
     REJOIN_PAUSE, RETENTION,
 };
+pub use log::Secret;

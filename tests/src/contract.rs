@@ -106,6 +106,10 @@ pub mod metric {
     pub const CACHE_ENTRIES: &str = "terrace_cache_entries";
     /// Responses that a purge has met.
     pub const CACHE_PURGED: &str = "terrace_cache_purged_total";
+    /// 1 while a server knows what others purge.
+    pub const CACHE_FOLLOWED: &str = "terrace_cache_shared_followed";
+    /// Reads of clients that wrote, by `result`: `reached` or `behind`.
+    pub const CACHE_BOOKMARKS: &str = "terrace_cache_bookmarks_total";
     /// Requests by origin.
     pub const ORIGIN_REQUESTS: &str = "terrace_origin_requests_total";
     /// 1 for the state that an origin is in: `healthy`, `ejected`, `probed`.

@@ -13,6 +13,7 @@ pub mod artefact;
 pub mod authority;
 pub mod client;
 pub mod contract;
+pub mod history;
 pub mod load;
 pub mod log;
 pub mod metrics;

@@ -3,12 +3,10 @@
 
 use http::Method;
 use serde_json::json;
+use terrace_tests::contract::metric;
 use terrace_tests::realworld::{Api, User, path_of};
 use terrace_tests::wait::until;
 use terrace_tests::{Answer, App, Running, client, postgres, redis};
-
-/// Whether a server knows what the others purge.
-const FOLLOWED: &str = "terrace_cache_shared_followed";
 
 /// Two servers with conduit, on one database and one shared level.
 struct Nodes {
@@ -47,8 +45,8 @@ impl Nodes {
     async fn wait_until_followed(&self, is_followed: bool) {
         let expected = f64::from(u8::from(is_followed));
         until("both servers notice", async || {
-            let one = self.one.metrics().await.sum(FOLLOWED, &[]);
-            let two = self.two.metrics().await.sum(FOLLOWED, &[]);
+            let one = self.one.metrics().await.sum(metric::CACHE_FOLLOWED, &[]);
+            let two = self.two.metrics().await.sum(metric::CACHE_FOLLOWED, &[]);
             (one == expected && two == expected).then_some(())
         })
         .await;
@@ -169,10 +167,10 @@ async fn servers_start_without_redis_and_find_it_later() {
     redis.kill();
     let app = App::of("capabilities").config(&format!("[cache]\nshared = {url:?}"));
     let app = app.start().await;
-    assert_eq!(app.metrics().await.sum(FOLLOWED, &[]), 0.0);
+    assert_eq!(app.metrics().await.sum(metric::CACHE_FOLLOWED, &[]), 0.0);
     redis.restart();
     until("it is found", async || {
-        (app.metrics().await.sum(FOLLOWED, &[]) == 1.0).then_some(())
+        (app.metrics().await.sum(metric::CACHE_FOLLOWED, &[]) == 1.0).then_some(())
     })
     .await;
 }

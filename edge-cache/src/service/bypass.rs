@@ -55,11 +55,13 @@ impl Cache {
         let is_safe = request.method().is_safe();
         let write = UnkeyedWrite::of(&request);
         let response = upstream.forward(request).await?;
+        let mut told = None;
         if !is_safe {
             let outdated = write.map(|write| write.outdated(&response));
-            self.invalidate(&outdated.unwrap_or_default()).await;
+            told = self.invalidate(&outdated.unwrap_or_default()).await;
         }
-        Ok(self.pass(response, CacheStatus::forwarded(reason)))
+        let answer = self.pass(response, CacheStatus::forwarded(reason));
+        Ok(answer.told(told))
     }
 }
 

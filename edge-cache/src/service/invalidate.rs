@@ -7,7 +7,7 @@ use super::Cache;
 use super::answer::Answer;
 use super::forwarding::Forwarding;
 use super::keyed_request::KeyedRequest;
-use super::second_level::LevelLookup;
+use super::second_level::{LevelLookup, Told};
 use super::upstream::Upstream;
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::key::CacheKey;
@@ -33,7 +33,7 @@ impl Cache {
             .forward(Request::from_parts(keyed.head.clone(), content))
             .await?;
         let outdated = outdated(&keyed.key, &keyed.head.method, &response);
-        self.invalidate(&outdated).await;
+        let told = self.invalidate(&outdated).await;
         let response_time = self.clock.now();
         // A response to POST may be stored for GET if it says so (RFC 9110 §9.3.3).
         if storing::is_also_for_get(&keyed.key, &keyed.head, &response) {
@@ -48,17 +48,18 @@ impl Cache {
                 request_time,
                 response_time,
             };
-            return Ok(self.store_or_pass(forwarding, response).await);
+            let answer = self.store_or_pass(forwarding, response).await;
+            return Ok(answer.told(told));
         }
         let status =
             CacheStatus::forwarded(ForwardReason::Method).forward_status(response.status());
-        Ok(self.pass(response, status))
+        Ok(self.pass(response, status).told(told))
     }
 
-    /// Purges memory, and tells the shared level.
-    pub(super) async fn invalidate(&self, outdated: &[Purge]) {
+    /// Purges memory, and tells the shared level: also about what the caller of the cache has purged.
+    pub(super) async fn invalidate(&self, outdated: &[Purge]) -> Option<Told> {
         self.purge_yielding(outdated, PurgeMode::Hard).await;
-        self.tell_shared_level().await;
+        self.tell_shared_level().await
     }
 }
 

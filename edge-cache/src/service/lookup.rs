@@ -86,6 +86,12 @@ impl Cache {
         }
     }
 
+    /// Forwards a request as if there was no cache: nothing stored answers it, it waits for no other request, and its response is
+    /// passed on. If it changes a resource, it invalidates as any other.
+    pub fn pass_by<Q, B>(self: &Arc<Self>, request: Request<Q>) -> Lookup<Q, B> {
+        self.pending(Action::Pass(ForwardReason::Bypass, request))
+    }
+
     fn pending<Q, B>(self: &Arc<Self>, action: Action<Q, B>) -> Lookup<Q, B> {
         Lookup::Forward(Pending::new(Arc::clone(self), action))
     }

@@ -79,6 +79,7 @@ impl<Q, B> Pending<Q, B> {
             response: answer.response,
             background,
             status: answer.status,
+            told: answer.told,
         })
     }
 }

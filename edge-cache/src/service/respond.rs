@@ -51,6 +51,7 @@ pub(super) fn not_cached<B>(reason: ForwardReason) -> Answer<B> {
         response,
         status: CacheStatus::forwarded(reason).detail("only-if-cached"),
         tasks: Tasks::default(),
+        told: None,
     }
 }
 
@@ -81,6 +82,7 @@ impl Cache {
             response: Response::new(CacheBody::empty()),
             status,
             tasks: Tasks::default(),
+            told: None,
         };
         let received = stored.response_time.wall;
         let preconditions = &keyed.head.headers;

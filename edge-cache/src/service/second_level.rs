@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use crate::limits::{MAX_PUTS_UNDER_WAY, MAX_UNTOLD_PURGES};
 use crate::rules::key::CacheKey;
 use crate::store::{
-    Generation, Purge, PurgeMode, SharedLevel, SharedLevelError, SharedLookup, SharedPurges,
-    SharedResponse,
+    Generation, LogPosition, Purge, PurgeMode, SharedLevel, SharedLevelError, SharedLookup,
+    SharedPurges, SharedResponse,
 };
 use crate::stored_response::StoredResponse;
 
@@ -79,6 +79,17 @@ pub(super) struct SecondLevel {
 struct Untold {
     purges: VecDeque<(u64, Purge, PurgeMode)>,
     noted: u64,
+    /// The place of the last one that it has confirmed.
+    confirmed: Option<LogPosition>,
+}
+
+/// What a shared level said about the purges of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// They are in its log, at this place or before.
+    Confirmed(LogPosition),
+    /// It failed, or took too long. It is told again.
+    Unconfirmed,
 }
 
 impl Untold {
@@ -93,8 +104,9 @@ impl Untold {
         self.purges.push_back((self.noted, what, mode));
     }
 
-    /// Forgets those up to a number.
-    fn confirm(&mut self, number: u64) {
+    /// Forgets those up to a number, which are in the log.
+    fn confirm(&mut self, number: u64, position: LogPosition) {
+        self.confirmed = Some(position);
         while self
             .purges
             .pop_front_if(|first| first.0 <= number)
@@ -130,9 +142,12 @@ impl SecondLevel {
         self.in_time(get).await
     }
 
-    /// Sends the purges; returns whether the level confirmed all in time.
-    pub(super) async fn catch_up(&self) -> bool {
-        self.in_time(self.tell()).await.is_some()
+    /// Sends the purges that the level has not confirmed. `None` if there never were any.
+    pub(super) async fn catch_up(&self) -> Option<Told> {
+        match self.in_time(self.tell()).await {
+            Some(()) => self.untold.lock().confirmed.clone().map(Told::Confirmed),
+            None => Some(Told::Unconfirmed),
+        }
     }
 
     /// Puts a response there, unless too many are on their way. Returns whether the level failed.
@@ -192,8 +207,8 @@ impl SecondLevel {
             if purges.is_empty() {
                 return Ok(());
             }
-            self.level.purge(&purges).await?;
-            self.untold.lock().confirm(last);
+            let position = self.level.purge(&purges).await?;
+            self.untold.lock().confirm(last, position);
         }
     }
 

@@ -8,7 +8,7 @@ use super::Cache;
 use super::answer::Answer;
 use super::forwarding::Forwarding;
 use super::hit::Decision;
-use super::second_level::{LevelLookup, LevelPut, SecondLevel};
+use super::second_level::{LevelLookup, LevelPut, SecondLevel, Told};
 use crate::rules::cache_status::CacheStatus;
 use crate::rules::{reuse, selection, storing};
 use crate::statistics::SharedOutcome;
@@ -139,12 +139,12 @@ impl Cache {
     }
 
     /// Tells the shared level, if there is one, about the purges of this cache. To be awaited before a purge is answered. If the
-    /// level does not confirm in time, it is told again before its next use.
-    pub async fn tell_shared_level(&self) {
-        if let Some(level) = &self.second_level
-            && !level.catch_up().await
-        {
+    /// level does not confirm in time, it is told again before its next use. `None` if there never was anything to tell.
+    pub async fn tell_shared_level(&self) -> Option<Told> {
+        let told = self.second_level.as_ref()?.catch_up().await;
+        if told == Some(Told::Unconfirmed) {
             self.counters.count_shared(SharedOutcome::Failed);
         }
+        told
     }
 }

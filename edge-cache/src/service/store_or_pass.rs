@@ -170,6 +170,7 @@ impl Cache {
             response: Response::from_parts(head, body),
             status,
             tasks: Tasks::default(),
+            told: None,
         }
     }
 

@@ -66,6 +66,7 @@ impl Cache {
             response: Response::from_parts(head, CacheBody::stored(reader)),
             status,
             tasks,
+            told: None,
         }
     }
 

@@ -7,6 +7,7 @@
 pub(crate) mod memory;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,6 +56,15 @@ pub struct SharedResponse {
     pub is_marked_stale: bool,
 }
 
+/// A place in the log of a level's purges, which caches can tell each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPosition {
+    /// The name of the log. A level that has forgotten its purges begins another one.
+    pub log: Arc<str>,
+    /// The number of a purge. Later ones have greater numbers.
+    pub number: u64,
+}
+
 /// Purges of a shared level.
 #[derive(Clone, Debug)]
 pub struct SharedPurges {
@@ -88,6 +98,7 @@ pub trait SharedLevel: Send + Sync + 'static {
     /// as fresh.
     fn is_followed(&self) -> bool;
 
-    /// Removes responses or marks them stale, in order. A response whose request is under way is not stored.
-    fn purge<'a>(&'a self, purges: &'a [(Purge, PurgeMode)]) -> SharedFuture<'a, ()>;
+    /// Removes responses or marks them stale, in order, and returns the place of the last one in the log. A response whose request is
+    /// under way is not stored.
+    fn purge<'a>(&'a self, purges: &'a [(Purge, PurgeMode)]) -> SharedFuture<'a, LogPosition>;
 }

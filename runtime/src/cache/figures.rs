@@ -128,6 +128,7 @@ impl EdgeCache {
                 hits: requests.shared_hits,
                 misses: requests.shared_misses,
                 failures: requests.shared_failures,
+                bookmarks: shared.bookmarks(),
             }),
         }
     }

@@ -1,23 +1,27 @@
 //! The level that the caches of several servers share, on Redis: turns responses and purges into entries, tags and messages, and says
 //! in the log whether the level answers. Where they are kept, and when they are out of date, is left to `storage`.
 
+mod message;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use edge_cache::rules::groups::{CacheGroup, Groups};
+use edge_cache::Told;
+use edge_cache::rules::groups::Groups;
 use edge_cache::rules::key::CacheKey;
 use edge_cache::store::{
-    Generation, Purge, PurgeMode, SharedFuture, SharedLevel, SharedLevelError, SharedLookup,
-    SharedPurges, SharedResponse,
+    Generation, LogPosition, Purge, PurgeMode, SharedFuture, SharedLevel, SharedLevelError,
+    SharedLookup, SharedPurges, SharedResponse,
 };
-use serde::{Deserialize, Serialize};
+use http::{HeaderMap, Request};
 use storage::EngineFailure;
-use storage::shared::{Entry, Level};
+use storage::shared::{Entry, Level, Position};
 
+use super::bookmark::Bookmark;
 use crate::clock;
-use crate::limits::SHARED_CACHE_TIMEOUT;
+use crate::limits::{BOOKMARK_WAIT, SHARED_CACHE_TIMEOUT};
 
 /// The level of this server. Clones are the same.
 #[derive(Clone)]
@@ -27,43 +31,106 @@ struct Inner {
     level: Level,
     /// Whether it did not answer when the purges of others were asked for last.
     is_out: AtomicBool,
+    /// Whether the responses come from servers that may lag behind the log, as this one does.
+    is_before_caches: AtomicBool,
+    /// Requests whose bookmark this server had reached, at once or after a moment.
+    reached: AtomicU64,
+    /// Requests that went past the cache because of their bookmark.
+    behind: AtomicU64,
 }
 
 /// The tag of all responses, for purges that no other tag means.
 const EVERYTHING: &str = "*";
 
-/// A purge as it is in the log. It is read by servers of other versions as well: what they do not know, they take for one of
-/// everything.
-#[derive(Debug, Deserialize, Serialize)]
-struct Message {
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    soft: bool,
-    what: What,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum What {
-    Url(String),
-    Path(String),
-    Prefix(String),
-    Group {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        origin: Option<String>,
-        name: String,
-    },
-    All,
-}
-
 impl SharedCache {
     pub(crate) fn new(level: Level) -> Self {
-        let is_out = AtomicBool::new(false);
-        Self(Arc::new(Inner { level, is_out }))
+        Self(Arc::new(Inner {
+            level,
+            is_out: AtomicBool::new(false),
+            is_before_caches: AtomicBool::new(false),
+            reached: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
+        }))
     }
 
-    /// Names the app or the origin whose responses it keeps, by a digest.
+    /// Names the app whose responses it keeps, by a digest.
     pub(crate) fn set_owner(&self, owner: &str) {
         self.0.level.set_owner(owner);
+    }
+
+    /// Names the origins whose responses it keeps, by a digest.
+    pub(crate) fn set_origins(&self, origins: &str) {
+        self.set_owner(origins);
+        self.0.is_before_caches.store(true, Ordering::Relaxed);
+    }
+
+    /// Requests by what their bookmarks did: those that the cache might answer, and those that went past it.
+    pub(crate) fn bookmarks(&self) -> (u64, u64) {
+        let Inner {
+            reached, behind, ..
+        } = &*self.0;
+        (
+            reached.load(Ordering::Relaxed),
+            behind.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Removes the bookmark of a request. One that is wrong is none.
+    pub(super) fn take_bookmark(&self, headers: &mut HeaderMap) -> Option<Bookmark> {
+        Bookmark::take_from_request(headers, &self.0.level.secret()?)
+    }
+
+    /// Waits until this server knows of the write that a bookmark is for; returns whether it does.
+    pub(super) async fn reaches(&self, bookmark: &Bookmark) -> bool {
+        let deadline = clock::now() + BOOKMARK_WAIT;
+        let has_reached = match bookmark.position() {
+            Some(place) => {
+                self.0
+                    .level
+                    .reaches(&in_storage(place.clone()), deadline)
+                    .await
+            }
+            None => false,
+        };
+        let count = match has_reached {
+            true => &self.0.reached,
+            false => &self.0.behind,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        has_reached
+    }
+
+    /// Has the origin of a request answer with nothing older than what this server knows, and its client.
+    pub(super) fn tell_origin<B>(&self, request: &mut Request<B>) {
+        let Some(secret) = self.0.level.secret() else {
+            return;
+        };
+        let position = self.0.level.position().map(from_storage);
+        let own = position.map(|position| Bookmark::of(Told::Confirmed(position)));
+        let of_client = request.extensions().get::<Bookmark>().cloned();
+        if let Some(bookmark) = [own, of_client].into_iter().flatten().reduce(Bookmark::and) {
+            bookmark.add_to_request(request.headers_mut(), &secret);
+        }
+    }
+
+    /// Removes the bookmark that an origin gave.
+    pub(super) fn take_from_origin(&self, headers: &mut HeaderMap) -> Option<Bookmark> {
+        Bookmark::take_from_response(headers, &self.0.level.secret()?)
+    }
+
+    /// Gives the client of a write its bookmark: for what the level was told, and the origin's.
+    pub(super) fn give_bookmark(
+        &self,
+        headers: &mut HeaderMap,
+        told: Option<Told>,
+        of_origin: Option<Bookmark>,
+        earlier: Option<Bookmark>,
+    ) {
+        let own = told.map(Bookmark::of);
+        let both = [own, of_origin].into_iter().flatten().reduce(Bookmark::and);
+        if let (Some(bookmark), Some(secret)) = (both, self.0.level.secret()) {
+            bookmark.after(earlier).add_to_response(headers, &secret);
+        }
     }
 
     /// Whether this server knows what the others purge.
@@ -91,8 +158,13 @@ impl SharedLevel for SharedCache {
             let found = self.0.level.get(key.as_str(), &tags, deadline()).await;
             let found = found.map_err(failed)?;
             let responses = found.entries.into_iter().filter_map(response);
+            let mut generation = found.generation;
+            if self.0.is_before_caches.load(Ordering::Relaxed) {
+                // The origin knows of no more than it is told, which is what this server knows.
+                generation = generation.min(self.0.level.generation());
+            }
             Ok(SharedLookup {
-                generation: Generation::after(found.generation),
+                generation: Generation::after(generation),
                 responses: responses.collect(),
             })
         })
@@ -122,7 +194,7 @@ impl SharedLevel for SharedCache {
             self.note(news.as_ref().err());
             let news = news.map_err(failed)?;
             let purges = match news.messages {
-                Some(messages) => messages.iter().map(|message| purge(message)).collect(),
+                Some(messages) => messages.iter().map(|text| message::purge(text)).collect(),
                 None => vec![(Purge::All, PurgeMode::Hard)],
             };
             Ok(SharedPurges {
@@ -136,23 +208,28 @@ impl SharedLevel for SharedCache {
         self.0.level.is_followed()
     }
 
-    fn purge<'a>(&'a self, purges: &'a [(Purge, PurgeMode)]) -> SharedFuture<'a, ()> {
+    fn purge<'a>(&'a self, purges: &'a [(Purge, PurgeMode)]) -> SharedFuture<'a, LogPosition> {
         Box::pin(async move {
             let purges = purges.iter();
             let purges: Vec<_> = purges
-                .map(|(what, mode)| (tag(what), message(what, *mode)))
+                .map(|(what, mode)| (tag(what), message::of(what, *mode)))
                 .collect();
-            self.0
-                .level
-                .purge(&purges, deadline())
-                .await
-                .map_err(failed)
+            let purged = self.0.level.purge(&purges, deadline()).await;
+            purged.map(from_storage).map_err(failed)
         })
     }
 }
 
 fn deadline() -> Instant {
     clock::now() + SHARED_CACHE_TIMEOUT
+}
+
+fn from_storage(Position { run, number }: Position) -> LogPosition {
+    LogPosition { log: run, number }
+}
+
+fn in_storage(LogPosition { log, number }: LogPosition) -> Position {
+    Position { run: log, number }
 }
 
 fn failed(failure: EngineFailure) -> SharedLevelError {
@@ -207,79 +284,9 @@ fn response(entry: Entry) -> Option<SharedResponse> {
     })
 }
 
-fn message(what: &Purge, mode: PurgeMode) -> Vec<u8> {
-    let what = match what {
-        Purge::Url(key) => What::Url(key.as_str().to_owned()),
-        Purge::Path(path) => What::Path(path.to_string()),
-        Purge::Prefix(prefix) => What::Prefix(prefix.to_string()),
-        Purge::Group { origin, group } => What::Group {
-            origin: origin.as_deref().map(str::to_owned),
-            name: group.as_str().to_owned(),
-        },
-        Purge::All => What::All,
-    };
-    let soft = mode == PurgeMode::Soft;
-    serde_json::to_vec(&Message { soft, what }).expect("texts and marks have a form in JSON")
-}
-
-/// The purge of a message; of everything if it is not known.
-fn purge(message: &[u8]) -> (Purge, PurgeMode) {
-    let everything = (Purge::All, PurgeMode::Hard);
-    let Ok(Message { soft, what }) = serde_json::from_slice(message) else {
-        return everything;
-    };
-    let what = match what {
-        What::Url(url) => match CacheKey::parse(&url) {
-            Some(key) => Purge::Url(key),
-            None => return everything,
-        },
-        What::Path(path) => Purge::Path(path.into()),
-        What::Prefix(prefix) => Purge::Prefix(prefix.into()),
-        What::Group { origin, name } => Purge::Group {
-            origin: origin.map(Into::into),
-            group: CacheGroup::new(&name),
-        },
-        What::All => Purge::All,
-    };
-    match soft {
-        true => (what, PurgeMode::Soft),
-        false => (what, PurgeMode::Hard),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn purges_come_back_as_they_went_and_unknown_ones_are_of_everything() {
-        let group = |origin: Option<&str>| Purge::Group {
-            origin: origin.map(Into::into),
-            group: CacheGroup::new("a \"b\""),
-        };
-        for what in [
-            Purge::Url(CacheKey::parse("http://a/b?c=d").unwrap()),
-            Purge::Path("/b?c=d".into()),
-            Purge::Prefix("http://a/".into()),
-            group(None),
-            group(Some("http://a")),
-            Purge::All,
-        ] {
-            for mode in [PurgeMode::Soft, PurgeMode::Hard] {
-                let message = message(&what, mode);
-                assert_eq!(purge(&message), (what.clone(), mode));
-            }
-        }
-        for unknown in [
-            "",
-            "{}",
-            r#"{"what":{"rhyme":"a"}}"#,
-            r#"{"what":{"url":"a b"}}"#,
-        ] {
-            let purge = purge(unknown.as_bytes());
-            assert_eq!(purge, (Purge::All, PurgeMode::Hard), "{unknown}");
-        }
-    }
 
     #[test]
     fn response_under_a_key_has_the_tag_of_each_purge_that_means_it() {

@@ -1,26 +1,26 @@
 //! Owns the stage `cache` of a worker's requests: looks for a stored response, and stores the responses of the next stage.
 //! The behaviour of a cache is left to the crate `edge-cache`, the order of the stages to the pipeline.
 
+mod content;
+
 use std::cell::{Cell, RefCell};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{self, Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use edge_cache::rules::cache_status::CacheStatus;
 use edge_cache::rules::key::CacheKey;
 use edge_cache::rules::{groups, invalidation};
 use edge_cache::store::{Purge, PurgeMode};
-use edge_cache::{CacheBody, Route, Upstream};
+use edge_cache::{Route, Upstream};
 use futures::future::LocalBoxFuture;
 use http::header::TRANSFER_ENCODING;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body::Body;
 
-use super::{EdgeCache, figures};
+use self::content::{ReportingBody, content};
+use super::bookmark::Bookmark;
+use super::{EdgeCache, SharedCache, figures};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics, Stage};
 use crate::request::{RequestBody, RequestContext, ResponseBody, WebSocketWanted};
@@ -87,6 +87,8 @@ pub(crate) struct Pending {
     parts: Rc<Parts>,
     pending: edge_cache::Pending<RequestBody, ReportingBody>,
     is_safe: bool,
+    /// The bookmark that the client of a change has already.
+    earlier: Option<Box<Bookmark>>,
     context: Arc<RequestContext>,
 }
 
@@ -109,10 +111,26 @@ impl CacheStage {
         }
     }
 
-    /// Looks for a stored response. Never waits.
+    /// Removes the bookmark of a request. If it reads, and has one, the future gives whether this server lags behind it.
+    pub(crate) fn take_bookmark<B>(
+        &self,
+        request: &mut Request<B>,
+    ) -> Option<LocalBoxFuture<'static, bool>> {
+        let shared = self.parts.as_ref()?.cache.1.as_ref()?;
+        let bookmark = shared.take_bookmark(request.headers_mut())?;
+        let shared = shared.clone();
+        request.extensions_mut().insert(bookmark.clone());
+        if !request.method().is_safe() {
+            return None;
+        }
+        Some(Box::pin(async move { !shared.reaches(&bookmark).await }))
+    }
+
+    /// Looks for a stored response; not for a client that this server lags behind. Never waits.
     pub(crate) fn lookup(
         &self,
         mut request: Request<RequestBody>,
+        is_behind: bool,
         context: &Arc<RequestContext>,
         now: Instant,
     ) -> Lookup {
@@ -124,18 +142,27 @@ impl CacheStage {
         context.enter_at(Stage::Cache, now);
         mark_content(&mut request);
         let is_safe = request.method().is_safe();
-        match parts.cache.0.lookup(request) {
+        let earlier = request.extensions().get::<Bookmark>();
+        let earlier = earlier.filter(|_| !is_safe).cloned().map(Box::new);
+        let cache = &parts.cache.0;
+        let looked = match is_behind {
+            true => cache.pass_by(request),
+            false => cache.lookup(request),
+        };
+        match looked {
             edge_cache::Lookup::Hit(response, status) => {
                 parts.tell(context, &status);
                 Lookup::Hit(response.map(content))
             }
-            edge_cache::Lookup::Bypass(bypass, request) => {
+            edge_cache::Lookup::Bypass(bypass, mut request) => {
+                parts.tell_origin(&mut request);
                 Lookup::Bypass(Bypass(Some((Rc::clone(parts), bypass))), request)
             }
             edge_cache::Lookup::Forward(pending) => Lookup::Forward(Pending {
                 parts: Rc::clone(parts),
                 pending,
                 is_safe,
+                earlier,
                 context: Arc::clone(context),
             }),
         }
@@ -169,19 +196,29 @@ impl Pending {
     }
 
     async fn answer<N: NextStage>(self, next: Rc<N>) -> Outcome {
-        let Self { parts, context, .. } = self;
+        let Self {
+            parts,
+            context,
+            earlier,
+            ..
+        } = self;
         let exchange = Rc::new(Exchange {
             parts: Rc::clone(&parts),
             next,
             context: Arc::clone(&context),
             answered: Cell::new(false),
             trailer: RefCell::default(),
+            of_origin: RefCell::default(),
         });
         let upstream = ToNext(Rc::clone(&exchange));
         let served = self.pending.forward(upstream).await;
         exchange.answered.set(true);
         let mut served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
         exchange.keep_trailer(&served.status, served.response.headers_mut());
+        if let Some(shared) = &parts.cache.1 {
+            let (fields, of_origin) = (served.response.headers_mut(), exchange.of_origin.take());
+            shared.give_bookmark(fields, served.told, of_origin, earlier.map(|one| *one));
+        }
         parts.tell(&context, &served.status);
         if let Some(work) = served.background {
             parts.background.spawn(work);
@@ -199,6 +236,8 @@ struct Exchange<N> {
     answered: Cell<bool>,
     /// `Trailer` of the last response of the next stage.
     trailer: RefCell<Option<HeaderValue>>,
+    /// The bookmark of an origin's response to a change.
+    of_origin: RefCell<Option<Bookmark>>,
 }
 
 /// The upstream of one exchange: the next stage.
@@ -227,13 +266,18 @@ impl<N: NextStage> Upstream for ToNext<N> {
         }
         request.body_mut().set_context(Arc::clone(&context));
         let change = Change::of(&request);
+        exchange.parts.tell_origin(&mut request);
         // On the heap, because the futures around it move.
         let answer = Box::pin(exchange.next.answer(request, Arc::clone(&context)));
-        let response = answer.await?;
+        let mut response = answer.await?;
+        if change.is_some() {
+            let bookmark = exchange.parts.take_from_origin(&mut response);
+            exchange.of_origin.replace(bookmark);
+        }
         exchange.parts.invalidate(change, &response).await;
         let trailer = response.headers().get(header::TRAILER).cloned();
         exchange.trailer.replace(trailer);
-        Ok(response.map(|content| ReportingBody { content, context }))
+        Ok(response.map(|content| ReportingBody::new(content, context)))
     }
 
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> {
@@ -266,6 +310,24 @@ impl Parts {
         if context.route().is_none() {
             context.set_route(&self.metrics);
         }
+    }
+
+    /// The level that is shared with origins which have caches of their own, if this server has such origins.
+    fn shared_with_origins(&self) -> Option<&SharedCache> {
+        let shared = self.cache.1.as_ref();
+        shared.filter(|_| self.scope == GroupScope::Origin)
+    }
+
+    /// Tells the origin how new its response has to be.
+    fn tell_origin<B>(&self, request: &mut Request<B>) {
+        if let Some(shared) = self.shared_with_origins() {
+            shared.tell_origin(request);
+        }
+    }
+
+    fn take_from_origin<B>(&self, response: &mut Response<B>) -> Option<Bookmark> {
+        self.shared_with_origins()?
+            .take_from_origin(response.headers_mut())
     }
 
     /// Invalidates on all hosts: groups, the path of the request, and those of `Location` and `Content-Location`. The cache
@@ -311,55 +373,11 @@ impl Change {
     }
 }
 
-/// The content for the server. Content that is not stored needs no wrapper: the server reports itself how it ends.
-fn content(body: CacheBody<ReportingBody>) -> ResponseBody {
-    match body.into_forwarded().map_err(CacheBody::into_whole) {
-        Ok(passing) => passing.content,
-        Err(Ok(whole)) => ResponseBody::Full(whole),
-        Err(Err(stored)) => ResponseBody::Streamed(stored.boxed_unsync()),
-    }
-}
-
 /// Tells the cache by the fields that a request has content. The server has removed those of the framing.
 fn mark_content(request: &mut Request<RequestBody>) {
     let is_told = request.headers().contains_key(header::CONTENT_LENGTH);
     if !is_told && !request.body().is_end_stream() {
         let chunked = HeaderValue::from_static("chunked");
         request.headers_mut().insert(TRANSFER_ENCODING, chunked);
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// The content of a response on its way into the cache. It reports why it broke off; readers of the cache learn only that
-    /// it did.
-    struct ReportingBody {
-        #[pin]
-        content: ResponseBody,
-        context: Arc<RequestContext>,
-    }
-}
-
-impl Body for ReportingBody {
-    type Data = Bytes;
-    type Error = Failure;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let this = self.project();
-        let frame = task::ready!(this.content.poll_frame(context));
-        if let Some(Err(failure)) = &frame {
-            this.context.fail(failure.clone());
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.content.size_hint()
     }
 }

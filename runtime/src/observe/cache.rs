@@ -43,6 +43,8 @@ pub struct SharedFigures {
     pub misses: u64,
     /// Calls that failed, or took too long.
     pub failures: u64,
+    /// Reads with a bookmark: those that the cache might answer, and those that went past it.
+    pub bookmarks: (u64, u64),
 }
 
 type Read = Box<dyn Fn() -> CacheFigures + Send + Sync>;
@@ -118,6 +120,16 @@ fn encode_shared(figures: SharedFigures, encoder: &mut DescriptorEncoder<'_>) ->
         ("hit", figures.hits),
         ("miss", figures.misses),
         ("failed", figures.failures),
+    ] {
+        let labels = [("result", result)];
+        ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+    }
+    let help = "Reads of clients that wrote, by whether this server knew of the write";
+    let name = "cache_bookmarks";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (result, count) in [
+        ("reached", figures.bookmarks.0),
+        ("behind", figures.bookmarks.1),
     ] {
         let labels = [("result", result)];
         ConstCounter::new(count).encode(family.encode_family(&labels)?)?;

@@ -168,10 +168,14 @@ fn handover_path(state_directory: &Path, address: SocketAddr) -> PathBuf {
 
 /// The second level of the cache that the settings ask for.
 fn shared_level(config: &Config) -> Result<Option<SharedCache>, StartError> {
-    let shared = config.cache.shared.as_ref();
-    let shared = shared.map(state::open_shared_level).transpose();
-    let shared = shared.map_err(|error| failed(format!("the shared level of the cache: {error}")));
-    Ok(shared?.map(SharedCache::new))
+    let Some(redis) = &config.cache.shared else {
+        return Ok(None);
+    };
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| failed(io::Error::other(error)))?;
+    let level = state::open_shared_level(redis, secret);
+    let level = level.map_err(|error| failed(format!("the shared level of the cache: {error}")))?;
+    Ok(Some(SharedCache::new(level)))
 }
 
 /// Sends the runtime's own messages to standard error.

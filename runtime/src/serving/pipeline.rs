@@ -58,12 +58,16 @@ impl<N: NextStage + Components> Pipeline for RequestPipeline<N> {
         let outcome = match accepted {
             Ok(request) => {
                 let now = clock::now();
-                let request = self.server.limit(request, exchange.context(), now);
+                let mut request = self.server.limit(request, exchange.context(), now);
                 if let Err(failure) = self.count(request.uri(), &mut exchange, now).await {
                     return exchange.respond(Err(failure));
                 }
+                let is_behind = match self.cache.take_bookmark(&mut request) {
+                    Some(is_behind) => is_behind.await,
+                    None => false,
+                };
                 let context = exchange.context();
-                match self.cache.lookup(request, context, now) {
+                match self.cache.lookup(request, is_behind, context, now) {
                     Lookup::Hit(response) => Ok(response),
                     Lookup::Bypass(bypass, request) => {
                         // On the heap, because the future of the connection moves with each request.

@@ -160,7 +160,7 @@ impl Serving {
         // Edges of different apps share nothing, where the settings tell the apps apart.
         let owner = app_digest::of_origins(&format!("{name} {}", app.unwrap_or_default()));
         let cache = listeners.cache.iter();
-        cache.for_each(|cache| cache.set_owner(&owner));
+        cache.for_each(|cache| cache.set_origins(&owner));
         let rates = clustered::rate_limits(&config, registry.as_ref(), &owner, &listeners);
         Ok(Self {
             name,

@@ -37,6 +37,11 @@ impl Keys {
         format!("{}{{log}}s", self.base)
     }
 
+    /// The secret of all that follow the log, in the same slot.
+    pub(super) fn secret(&self) -> String {
+        format!("{}{{log}}k", self.base)
+    }
+
     pub(super) fn tag(&self, tag: &str) -> String {
         hashed(format!("{}t:", self.base), tag)
     }

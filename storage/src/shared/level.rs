@@ -1,11 +1,14 @@
 //! The level as a cache sees it: get, put, purge, and follow the purges of others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::pipe;
+use tokio::sync::watch;
+use tokio::time::timeout_at;
 
 use super::answers::{array, entries, integer};
 use super::codec::Kept;
@@ -13,7 +16,7 @@ use super::epochs::Epochs;
 use super::keys::Keys;
 use super::lease::Lease;
 use super::limits::{LOG_LENGTH, MAX_ENTRY_BYTES, MAX_KEPT, MAX_UNHEARD, MAX_VARIANTS, RETENTION};
-use super::log;
+use super::log::{self, Secret};
 use super::scripts::{self, script};
 use crate::clock;
 use crate::failure::EngineFailure;
@@ -22,7 +25,6 @@ use crate::sql::open::{OpenError, RedisOptions};
 
 /// What several caches keep together. Entries belong to one owner: caches of another do not see them. The log and the tags are
 /// everybody's, so that two versions of an app tell each other what they invalidate.
-#[derive(Debug)]
 pub struct Level {
     server: Server,
     /// With a connection of its own, because a question for news blocks it.
@@ -30,8 +32,28 @@ pub struct Level {
     owner: Mutex<Arc<str>>,
     epochs: Epochs,
     lease: Lease,
-    /// When the last news was asked for, which the cache has not confirmed yet.
-    told: Mutex<Option<Instant>>,
+    /// When the last news was asked for, and how far the cache is when it has done that.
+    told: Mutex<Option<(Instant, Done)>>,
+    done: watch::Sender<Option<Done>>,
+    /// The first is of this process, the second of all; which is the same, or comes from the log.
+    secret: (Secret, Mutex<Option<Secret>>),
+}
+
+/// A place in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The server's own name for its process, each of which has another log.
+    pub run: Arc<str>,
+    /// The number of an invalidation.
+    pub number: u64,
+}
+
+/// How far the cache has done what the log says.
+#[derive(Debug)]
+struct Done {
+    position: Position,
+    /// The same place for a put.
+    generation: u64,
 }
 
 /// The entries under a key.
@@ -61,14 +83,25 @@ pub struct News {
     pub messages: Option<Vec<Vec<u8>>>,
 }
 
+impl fmt::Debug for Level {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Level").field(&self.server).finish()
+    }
+}
+
 impl Level {
     /// Opens the level of an owner on the server at `url`. It blocks the calling thread. A server that does not answer now may do
-    /// so later.
+    /// so later. The random `secret` is that of all processes if they have none yet.
     ///
     /// # Errors
     ///
     /// See [`OpenError`].
-    pub fn open(url: &str, owner: &str, options: &RedisOptions) -> Result<Self, OpenError> {
+    pub fn open(
+        url: &str,
+        owner: &str,
+        secret: Secret,
+        options: &RedisOptions,
+    ) -> Result<Self, OpenError> {
         let server = Server::open_if_reachable(url, options)?;
         Ok(Self {
             follower: server.beside(),
@@ -77,18 +110,58 @@ impl Level {
             epochs: Epochs::default(),
             lease: Lease::new(),
             told: Mutex::default(),
+            done: watch::Sender::default(),
+            secret: (secret, Mutex::default()),
         })
     }
 
     /// Gives the level another owner, whose entries are others.
     pub fn set_owner(&self, owner: &str) {
-        *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = owner.into();
+        *lock(&self.owner) = owner.into();
     }
 
     /// Whether the memory of this process has the purges of all others, up to [`MAX_UNHEARD`](super::MAX_UNHEARD) ago.
     #[must_use]
     pub fn is_followed(&self) -> bool {
         self.lease.holds()
+    }
+
+    /// The secret of all that follow the log; `None` before the log was heard.
+    #[must_use]
+    pub fn secret(&self) -> Option<Secret> {
+        *lock(&self.secret.1)
+    }
+
+    /// The place in the log up to which this process has done everything.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        let done = self.done.borrow();
+        done.as_ref().map(|done| done.position.clone())
+    }
+
+    /// The same as a generation.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        let done = self.done.borrow();
+        done.as_ref().map_or(0, |done| done.generation)
+    }
+
+    /// Waits until this process has done everything up to a place; returns whether it has. It has not if the place is in another
+    /// log, or if the log is not heard: then it waits for nothing.
+    pub async fn reaches(&self, place: &Position, deadline: Instant) -> bool {
+        let is_decided = |done: &Option<Done>| {
+            let position = done.as_ref().map(|done| &done.position);
+            position.is_none_or(|done| done.run != place.run || done.number >= place.number)
+        };
+        let mut done = self.done.subscribe();
+        if !is_decided(&done.borrow()) && self.is_followed() {
+            let deciding = done.wait_for(|done| is_decided(done));
+            // The outcome is read below.
+            let _ = timeout_at(deadline.into(), deciding).await;
+        }
+        let done = done.borrow();
+        let position = done.as_ref().map(|done| &done.position);
+        position.is_some_and(|done| done.run == place.run && done.number >= place.number)
     }
 
     /// The entries under a key, which all have `tags` beside their own.
@@ -173,7 +246,8 @@ impl Level {
         put.map(|_| true).map_err(Failed::of_write)
     }
 
-    /// Puts all entries with one of these tags out of date, and appends the message beside each tag for the other processes.
+    /// Puts all entries with one of these tags out of date, and appends the message beside each tag for the other processes. Returns
+    /// the place of the last message.
     ///
     /// # Errors
     ///
@@ -182,7 +256,7 @@ impl Level {
         &self,
         purges: &[(String, Vec<u8>)],
         deadline: Instant,
-    ) -> Result<(), EngineFailure> {
+    ) -> Result<Position, EngineFailure> {
         let (session, keys) = self.session(&self.server, deadline).await?;
         let before = log::present(&session, &keys, deadline).await?;
         let mut ask = pipe();
@@ -197,7 +271,11 @@ impl Level {
             ask.add_command(append);
         }
         let purged = session.execute(ask, deadline).await;
-        purged.map(drop).map_err(Failed::of_write)
+        let numbers = array(purged.map_err(Failed::of_write)?)?;
+        Ok(Position {
+            run: session.run().into(),
+            number: integer(numbers.into_iter().next_back())?,
+        })
     }
 
     /// The purges of all processes after a generation; waits until there is one, or for [`LOG_WAIT`](super::LOG_WAIT). With this
@@ -207,25 +285,30 @@ impl Level {
     ///
     /// If the server fails, or does not answer for [`MAX_UNHEARD`](super::MAX_UNHEARD).
     pub async fn follow(&self, after: u64) -> Result<News, EngineFailure> {
-        let told = self
-            .told
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(heard) = told {
-            self.lease.extend(heard);
+        if let Some((asked, done)) = lock(&self.told).take() {
+            self.lease.extend(asked);
+            self.done.send_replace(Some(done));
         }
         let asked = clock::now();
         let deadline = asked + MAX_UNHEARD;
         let (session, keys) = self.session(&self.follower, deadline).await?;
-        let (number, messages) = match self.epochs.number(keys.of_owner(), after) {
-            Some(last) => log::after(&session, &keys, last, deadline).await?,
-            None => (log::present(&session, &keys, deadline).await?, None),
+        let last = self.epochs.number(keys.of_owner(), after);
+        let secret = self.secret().unwrap_or(self.secret.0);
+        let heard = log::follow(&session, &keys, last, &secret, deadline).await?;
+        *lock(&self.secret.1) = Some(heard.secret);
+        let generation = self.epochs.generation(keys.of_owner(), heard.number);
+        let position = Position {
+            run: session.run().into(),
+            number: heard.number,
         };
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        let done = Done {
+            position,
+            generation,
+        };
+        *lock(&self.told) = Some((asked, done));
         Ok(News {
-            generation: self.epochs.generation(keys.of_owner(), number),
-            messages,
+            generation,
+            messages: heard.messages,
         })
     }
 
@@ -235,7 +318,7 @@ impl Level {
         deadline: Instant,
     ) -> Result<(Session, Keys), EngineFailure> {
         let session = server.session(deadline).await.map_err(Failed::of_read)?;
-        let owner = Arc::clone(&self.owner.lock().unwrap_or_else(PoisonError::into_inner));
+        let owner = Arc::clone(&lock(&self.owner));
         let keys = Keys::of(&owner, session.run());
         Ok((session, keys))
     }
@@ -272,6 +355,10 @@ impl Level {
         });
         Ok(())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn newest_first(mut kept: Vec<(Vec<u8>, Kept)>) -> Vec<Entry> {

@@ -19,6 +19,12 @@ local n = redis.call('GET', KEYS[1]) \
 if n then redis.call('SET', KEYS[1], n, 'EX', ARGV[1]) end \
 return 1";
 
+/// The secret of all, which is the first one that was given.
+pub(super) const SECRET: &str = "\
+local k = redis.call('GET', KEYS[1]) or ARGV[1] \
+redis.call('SET', KEYS[1], k, 'EX', ARGV[2]) \
+return k";
+
 /// Appends to the log, whose number exists unless the server lost it since it was read.
 pub(super) const APPEND: &str = "\
 if redis.call('EXISTS', KEYS[1]) == 0 then \

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Entry, Found, LOG_WAIT, Level, MAX_ENTRY_BYTES, MAX_VARIANTS};
+use super::{Entry, Found, LOG_WAIT, Level, MAX_ENTRY_BYTES, MAX_VARIANTS, News, Position};
 use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::open::RedisOptions;
@@ -11,7 +11,8 @@ use crate::test_redis::Server;
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn open(server: &Server, owner: &str) -> Level {
-    Level::open(&server.url(), owner, &RedisOptions::default()).unwrap()
+    let secret = [owner.as_bytes()[0]; 32];
+    Level::open(&server.url(), owner, secret, &RedisOptions::default()).unwrap()
 }
 
 fn far() -> Instant {
@@ -65,6 +66,20 @@ async fn news(level: &Level, generation: &mut u64) -> Option<Vec<Vec<u8>>> {
     }
 }
 
+/// Follows until the server, which was restarted, answers.
+async fn until_followed(level: &Level, seen: u64) -> News {
+    loop {
+        match level.follow(seen).await {
+            Ok(news) => break news,
+            Err(error) => assert!(
+                matches!(error, EngineFailure::Unavailable { .. }),
+                "{error}"
+            ),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test]
 async fn what_one_puts_another_finds_until_one_of_its_tags_is_purged() {
     let server = Server::start();
@@ -110,8 +125,9 @@ async fn each_key_of_the_server_has_an_expiry() {
     let level = open(&server, "app");
     keep(&level, "value").await;
     purge(&level, "group", "message").await;
+    level.follow(0).await.unwrap();
     let keys: i64 = server.ask(&["DBSIZE"]).parse().unwrap();
-    assert_eq!(keys, 5, "number, log, two tags, entry");
+    assert_eq!(keys, 6, "number, log, secret, two tags, entry");
     let expiring = "local n = 0 for _, k in ipairs(redis.call('KEYS', 'terrace:cache:1:*')) do \
          if redis.call('TTL', k) > 0 then n = n + 1 end end return n";
     assert_eq!(server.ask(&["EVAL", expiring, "0"]), keys.to_string());
@@ -162,17 +178,7 @@ async fn server_that_was_restarted_has_nothing_and_says_so() {
     assert!(two.follow(seen).await.is_err());
     server.restart();
     // Whatever it lost was perhaps a purge.
-    let again = loop {
-        match two.follow(seen).await {
-            Ok(news) => break news,
-            Err(error) => assert!(
-                matches!(error, EngineFailure::Unavailable { .. }),
-                "{error}"
-            ),
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    };
-    assert_eq!(again.messages, None);
+    assert_eq!(until_followed(&two, seen).await.messages, None);
     let found = loop {
         match one.get("key", &tags(["all"]), far()).await {
             Ok(found) => break found,
@@ -220,6 +226,56 @@ async fn server_without_room_for_purges_is_not_followed() {
     assert_eq!(server.ask(&["CONFIG", "SET", "maxmemory", "0"]), "OK");
     purge(&level, "group", "told again").await;
     assert_eq!(news(&level, &mut seen).await.unwrap(), [b"told again"]);
+}
+
+#[tokio::test]
+async fn place_in_the_log_is_reached_once_the_cache_has_done_what_it_says() {
+    let mut server = Server::start();
+    let (one, two) = (open(&server, "app"), open(&server, "app"));
+    let mut seen = two.follow(0).await.unwrap().generation;
+    seen = two.follow(seen).await.unwrap().generation;
+    let purges = [("group".to_owned(), b"message".to_vec())];
+    let place = one.purge(&purges, far()).await.unwrap();
+    assert_eq!(news(&two, &mut seen).await.unwrap(), [b"message"]);
+    let soon = clock::now() + Duration::from_millis(1);
+    assert!(
+        !two.reaches(&place, soon).await,
+        "the cache may not have done it"
+    );
+    let (reached, _) = tokio::join!(two.reaches(&place, far()), two.follow(seen));
+    assert!(reached);
+    assert_eq!(two.position().unwrap(), place);
+    assert!(!one.reaches(&place, far()).await, "it does not follow");
+    let further = Position {
+        number: place.number + 1,
+        ..place.clone()
+    };
+    let soon = clock::now() + Duration::from_millis(1);
+    assert!(!two.reaches(&further, soon).await);
+    let other = Position {
+        run: "another".into(),
+        ..place.clone()
+    };
+    assert!(!two.reaches(&other, far()).await, "it waits for nothing");
+    server.kill();
+    assert!(two.reaches(&place, far()).await, "what was done stays done");
+}
+
+#[tokio::test]
+async fn all_that_follow_have_one_secret_which_outlives_the_server() {
+    let mut server = Server::start();
+    let (one, two) = (open(&server, "one"), open(&server, "two"));
+    assert_eq!((one.secret(), two.secret()), (None, None));
+    for level in [&one, &two] {
+        level.follow(0).await.unwrap();
+        assert_eq!(level.secret(), Some([b'o'; 32]));
+    }
+    server.kill();
+    server.restart();
+    until_followed(&two, 0).await;
+    let late = open(&server, "late");
+    late.follow(0).await.unwrap();
+    assert_eq!(late.secret(), two.secret());
 }
 
 #[tokio::test]

@@ -271,6 +271,7 @@ impl Harness {
                 response,
                 background: None,
                 status,
+                told: None,
             }),
             Lookup::Forward(pending) => pending.forward(self.clone()).await,
             Lookup::Bypass(bypass, request) => {
@@ -282,6 +283,7 @@ impl Harness {
                     response: response.map(CacheBody::forwarded),
                     background: None,
                     status,
+                    told: None,
                 })
             }
         }

@@ -5,8 +5,9 @@ use std::pin::pin;
 use futures::future::select;
 
 use super::harness::{Harness, streaming};
+use crate::Told;
 use crate::rules::groups::CacheGroup;
-use crate::store::{MemoryLevel, Mood, Purge, PurgeMode};
+use crate::store::{LogPosition, MemoryLevel, Mood, Purge, PurgeMode};
 use crate::yielding::yield_to_others;
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
@@ -208,6 +209,31 @@ fn a_level_that_fails_or_hangs_costs_its_deadline_and_nothing_else() {
         one.answer(200, &[FRESH], "new");
         assert_eq!(one.get("/a", &[]).text(), "new");
         assert_eq!(one.cache.statistics().shared_failures, 3);
+    }
+}
+
+#[test]
+fn a_write_says_where_its_purges_are_in_the_log_or_that_nobody_knows() {
+    let (level, one, _) = two();
+    for (mood, number) in [
+        (Mood::Answers, Some(1)),
+        (Mood::Fails, None),
+        (Mood::Answers, Some(3)),
+    ] {
+        level.is_in(mood);
+        one.answer(200, &[], "");
+        let served = pollster::block_on(one.begin("POST", "/a", &[])).unwrap();
+        let told = match number {
+            None => Told::Unconfirmed,
+            Some(number) => Told::Confirmed(LogPosition {
+                log: "memory".into(),
+                number,
+            }),
+        };
+        assert_eq!(served.told, Some(told));
+        one.answer(200, &[], "");
+        let read = pollster::block_on(one.begin("GET", "/a", &[])).unwrap();
+        assert_eq!(read.told, None);
     }
 }
 

@@ -10,7 +10,8 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 
 use super::{
-    SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges, SharedResponse,
+    LogPosition, SharedFuture, SharedLevel, SharedLevelError, SharedLookup, SharedPurges,
+    SharedResponse,
 };
 use crate::rules::groups::Groups;
 use crate::rules::key::CacheKey;
@@ -121,12 +122,16 @@ impl SharedLevel for MemoryLevel {
         !self.0.lock().is_unheard
     }
 
-    fn purge<'a>(&'a self, purges: &'a [(Purge, PurgeMode)]) -> SharedFuture<'a, ()> {
+    fn purge<'a>(&'a self, purges: &'a [(Purge, PurgeMode)]) -> SharedFuture<'a, LogPosition> {
         self.answer(|kept| {
             for (what, mode) in purges {
                 kept.purge(what, *mode);
             }
             kept.followers.drain(..).for_each(Waker::wake);
+            LogPosition {
+                log: "memory".into(),
+                number: kept.purges.len() as u64,
+            }
         })
     }
 }
