@@ -42,6 +42,6 @@ mod tests;
 pub use level::{Entry, Found, Level, News, Position};
 pub use limits::{
     LOG_BATCH, LOG_LENGTH, LOG_WAIT, MAX_ENTRY_BYTES, MAX_KEPT, MAX_UNHEARD, MAX_VARIANTS,
-    REJOIN_PAUSE, RETENTION,
+    MAX_VARIANTS_BYTES, REJOIN_PAUSE, RETENTION,
 };
 pub use log::Secret;

@@ -15,7 +15,9 @@ use super::codec::Kept;
 use super::epochs::Epochs;
 use super::keys::Keys;
 use super::lease::Lease;
-use super::limits::{LOG_LENGTH, MAX_ENTRY_BYTES, MAX_KEPT, MAX_UNHEARD, MAX_VARIANTS, RETENTION};
+use super::limits::{
+    LOG_LENGTH, MAX_ENTRY_BYTES, MAX_KEPT, MAX_UNHEARD, MAX_VARIANTS, MAX_VARIANTS_BYTES, RETENTION,
+};
 use super::log::{self, Secret};
 use super::scripts::{self, script};
 use crate::clock;
@@ -239,7 +241,7 @@ impl Level {
         let mut put = script(scripts::PUT, &[keys.entry(key)]);
         put.arg(&entry.variant).arg(value);
         put.arg(u64::try_from(kept_for).unwrap_or(u64::MAX));
-        put.arg(MAX_VARIANTS);
+        put.arg(MAX_VARIANTS).arg(MAX_VARIANTS_BYTES);
         let mut all = pipe();
         all.add_command(put);
         let put = session.execute(all, deadline).await;

@@ -9,6 +9,9 @@ pub const MAX_ENTRY_BYTES: usize = 1024 * 1024;
 /// Most variants under a key. With one more, the key begins anew.
 pub const MAX_VARIANTS: usize = 16;
 
+/// Most bytes of all variants under a key, which a lookup gets at once. With more, the key begins anew.
+pub const MAX_VARIANTS_BYTES: usize = 2 * 1024 * 1024;
+
 /// The time for which an entry is kept at most, so that an entry has an end before the tags and the log that it needs.
 pub const MAX_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -52,11 +52,16 @@ if not n then n = ARGV[1] redis.call('SET', KEYS[1], n) end \
 redis.call('EXPIRE', KEYS[1], ARGV[2]) \
 return n";
 
-/// Puts a variant under a key, which is kept for as long as its longest.
+/// Puts a variant under a key, which is kept for as long as its longest. With too many variants or bytes, the key begins anew.
 pub(super) const PUT: &str = "\
-if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then \
-  redis.call('DEL', KEYS[1]) \
+local count, size = 1, #ARGV[2] \
+for _, v in ipairs(redis.call('HKEYS', KEYS[1])) do \
+  if v ~= ARGV[1] then \
+    count = count + 1 \
+    size = size + redis.call('HSTRLEN', KEYS[1], v) \
+  end \
 end \
+if count > tonumber(ARGV[4]) or size > tonumber(ARGV[5]) then redis.call('DEL', KEYS[1]) end \
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) \
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end \
 return 1";

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Entry, Found, LOG_WAIT, Level, MAX_ENTRY_BYTES, MAX_VARIANTS, News, Position};
+use super::{
+    Entry, Found, LOG_WAIT, Level, MAX_ENTRY_BYTES, MAX_VARIANTS, MAX_VARIANTS_BYTES, News,
+    Position,
+};
 use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::open::RedisOptions;
@@ -229,6 +232,22 @@ async fn server_without_room_for_purges_is_not_followed() {
 }
 
 #[tokio::test]
+async fn user_needs_no_more_than_the_documented_rights() {
+    let server = Server::start();
+    let mut rights = vec!["ACL", "SETUSER", "cache", "on", ">hush"];
+    rights.extend("~terrace:cache:* +@read +@write +eval +info +time".split(' '));
+    assert_eq!(server.ask(&rights), "OK");
+    let url = format!("{}?user=cache&pass=hush", server.url());
+    let level = Level::open(&url, "app", [1; 32], &RedisOptions::default()).unwrap();
+    keep(&level, "value").await;
+    let mut seen = 0;
+    news(&level, &mut seen).await;
+    purge(&level, "group", "message").await;
+    assert_eq!(news(&level, &mut seen).await.unwrap(), [b"message"]);
+    assert_eq!(get(&level).await.entries, []);
+}
+
+#[tokio::test]
 async fn place_in_the_log_is_reached_once_the_cache_has_done_what_it_says() {
     let mut server = Server::start();
     let (one, two) = (open(&server, "app"), open(&server, "app"));
@@ -285,16 +304,25 @@ async fn entries_and_their_variants_are_bounded() {
     let since = get(&level).await.generation;
     let large = "x".repeat(MAX_ENTRY_BYTES);
     assert!(!put(&level, &large, since).await);
-    for number in 0..=MAX_VARIANTS {
-        let variant = number.to_string().into_bytes();
+    let put_variant = async |number: usize, bytes: usize| {
         let entry = Entry {
-            variant,
-            value: Vec::new(),
+            variant: number.to_string().into_bytes(),
+            value: vec![0; bytes],
         };
         let all = tags(["all"]);
         let tags = (&all[..], &[][..]);
         let put = level.put("key", tags, &entry, HOUR, since, far());
         assert!(put.await.unwrap());
+        get(&level).await.entries.len()
+    };
+    for number in 0..MAX_VARIANTS {
+        assert_eq!(put_variant(number, 0).await, number + 1);
     }
-    assert_eq!(get(&level).await.entries.len(), 1);
+    assert_eq!(put_variant(0, 1).await, MAX_VARIANTS, "it replaces another");
+    assert_eq!(put_variant(MAX_VARIANTS, 0).await, 1);
+    let third = MAX_VARIANTS_BYTES / 3;
+    assert_eq!(put_variant(0, third).await, 2);
+    assert_eq!(put_variant(0, third + 1).await, 2);
+    assert_eq!(put_variant(1, third).await, 3);
+    assert_eq!(put_variant(2, third).await, 1);
 }
