@@ -8,6 +8,7 @@ mod shared;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use ipnet::IpNet;
 use storage::rate;
 
 use crate::failure::Failure;
-use crate::observe::RateFigures;
+use crate::observe::{Metrics, RateFigures};
 use crate::router::{RESERVED_PREFIX, Router};
 use crate::server::SERVER_WIDE;
 use crate::settings::{Quota, Rates};
@@ -157,7 +158,13 @@ impl RateLimits {
         [self.client, route, component]
     }
 
-    /// The figures for metrics.
+    /// Adds its figures to the metrics.
+    pub(crate) fn tell(self: &Arc<Self>, metrics: &Metrics) {
+        let limits = Arc::clone(self);
+        metrics.read_rates(move || limits.figures());
+    }
+
+    /// The figures for metrics and pages.
     pub(crate) fn figures(&self) -> RateFigures {
         let refused = KINDS.iter().zip(&self.refused);
         RateFigures {

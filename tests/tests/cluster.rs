@@ -261,6 +261,9 @@ async fn a_node_says_what_it_announces() {
     );
     let ended = node.terminate().await;
     assert_eq!(ended.code, Some(exit::FINE), "{}", ended.text);
+    let first = "return redis.call('HVALS', KEYS[1])[1]";
+    let noted = redis.ask(&["EVAL", first, "1", REGISTRY]);
+    assert!(noted.ends_with(' '), "it has not left: {noted}");
 }
 
 #[tokio::test]

@@ -144,6 +144,12 @@ async fn nodes_count_together_and_by_themselves_without_redis() {
     };
     let count = through_all("192.0.2.1").await;
     assert!((190..=210).contains(&count), "{count} of 200");
+    let page = one.admin("/cluster").await.expect(200).json();
+    assert_eq!(page["rates"]["shared_out"], false);
+    assert!(
+        page["rates"]["refused"]["client"].as_u64() > Some(0),
+        "{page}"
+    );
     assert_eq!(through_all("192.0.2.1").await, 0);
     redis.kill();
     assert_eq!(allowed("192.0.2.2", &one, "/", 250).await, 200);

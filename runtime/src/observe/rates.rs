@@ -1,5 +1,6 @@
 //! Owns the metrics of the rate limits, which are read when the metrics are asked for.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -8,15 +9,17 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use serde::Serialize;
 
 /// What the rate limits tell about themselves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct RateFigures {
     /// Refused requests by kind of limit.
-    pub refused: Vec<(&'static str, u64)>,
+    pub refused: BTreeMap<&'static str, u64>,
     /// Buckets of clients in memory.
     pub buckets: usize,
     /// Whether Redis did not count the last request; absent if it counts none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_out: Option<bool>,
 }
 

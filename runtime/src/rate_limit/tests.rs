@@ -86,9 +86,10 @@ fn limits_are_those_of_the_client_the_route_and_the_component() {
     );
     check(&limits, "/api/articles", "1.1.1.1", api);
     check(&limits, "/api/login", "2.2.2.2", api);
+    let refused = limits.figures().refused;
     assert_eq!(
-        limits.figures().refused,
-        [("client", 0), ("route", 1), ("component", 0)]
+        refused,
+        [("client", 0), ("route", 1), ("component", 0)].into()
     );
     let routes = rates(None, &[("/api/...", 1)], &[]);
     check(&routes, "/", "1.1.1.1", None);

@@ -35,7 +35,22 @@ impl AppInputs {
             }
         }
         faults.extend(self.local_cache());
+        faults.extend(self.local_counts());
         Faults(faults).or(())
+    }
+
+    /// What is wrong with rate limits that each node counts for itself.
+    fn local_counts(&self) -> Option<Fault> {
+        if self.config.rates.is_empty() || self.config.cluster.is_some() {
+            return None;
+        }
+        let what = "several nodes would each allow what the rate limits allow, because each counts by itself";
+        let help =
+            "add `[cluster]` with `url = \"redis://HOST/NUMBER\"`, or limit rates at the edge";
+        Some(Fault::new(
+            &self.settings_file,
+            Reason::new(what).help(help),
+        ))
     }
 
     /// What is wrong with a label whose state is a file.

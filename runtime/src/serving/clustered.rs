@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use serde::Serialize;
 use storage::registry::Registry;
 
 use super::inputs::AppInputs;
@@ -14,6 +15,7 @@ use crate::cluster::{self, Announcer};
 use crate::fault::Faults;
 use crate::observe::Metrics;
 use crate::rate_limit::RateLimits;
+use crate::server::AdminPage;
 use crate::settings::Config;
 
 /// Opens the registry that the settings name, if they do.
@@ -59,14 +61,17 @@ pub(super) fn rate_limits(
     config: &Config,
     registry: Option<&Registry>,
     owner: &str,
-    listeners: &Listeners,
 ) -> Option<Arc<RateLimits>> {
     let proxies = config.listen.trusted_proxies.clone();
     let shared = registry.map(|registry| (registry.buckets(), owner));
-    let limits = RateLimits::new(&config.rates, proxies, shared, clock::now());
-    let limits = limits.map(Arc::new);
-    if let Some(limits) = limits.clone() {
-        listeners.metrics.read_rates(move || limits.figures());
-    }
-    limits
+    RateLimits::new(&config.rates, proxies, shared, clock::now()).map(Arc::new)
+}
+
+/// The page of the admin listener about these figures and the rate limits.
+pub(super) fn page<F: Serialize>(
+    figures: impl Fn() -> F + Send + Sync + 'static,
+    rates: Option<&Arc<RateLimits>>,
+) -> AdminPage {
+    let rates = rates.cloned();
+    cluster::page(figures, move || rates.as_ref().map(|rates| rates.figures()))
 }

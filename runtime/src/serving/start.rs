@@ -22,7 +22,7 @@ use super::reload::Reloader;
 use super::{EdgeOptions, ServingOptions, StartError, failed};
 use crate::cache::{CacheStage, EdgeCache, GroupScope};
 use crate::clock;
-use crate::cluster::{self, Announcer, Members};
+use crate::cluster::{Announcer, Members};
 use crate::deployment::Loader;
 use crate::edge::{OriginClient, Origins};
 use crate::fault::Faults;
@@ -77,11 +77,14 @@ impl Serving {
         let inputs = AppInputs::read(&options)?;
         inputs.check_alike(1)?;
         let registry = clustered::registry(&inputs.config)?;
-        let announcer = registry
-            .clone()
-            .map(|registry| Arc::new(Announcer::new(registry)));
-        let pages = announcer.iter().cloned();
-        let pages = pages.map(|announcer| cluster::page(move || announcer.figures()));
+        let announced = registry.clone();
+        let announcer = announced.map(|registry| Arc::new(Announcer::new(registry)));
+        let (config, name) = (&inputs.config, &inputs.app.name);
+        let rates = clustered::rate_limits(config, registry.as_ref(), name);
+        let pages = announcer.iter().cloned().map(|announcer| {
+            let figures = move || announcer.figures();
+            clustered::page(figures, rates.as_ref())
+        });
         // Before the components are compiled, which takes longest.
         let listeners = Listeners::open(
             &inputs.config,
@@ -99,9 +102,10 @@ impl Serving {
         let digest = app_digest::of(&inputs.app).map_err(failed)?;
         let cache = listeners.cache.iter();
         cache.for_each(|cache| cache.set_owner(&digest));
-        let (config, registry) = (&inputs.config, registry.as_ref());
         clustered::name_node(announcer.as_ref(), &inputs, &listeners, &digest)?;
-        let rates = clustered::rate_limits(config, registry, &inputs.app.name, &listeners);
+        rates
+            .iter()
+            .for_each(|rates| rates.tell(&listeners.metrics));
         let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
         let reloader = Reloader {
             options: Arc::new(options),
@@ -140,8 +144,13 @@ impl Serving {
         let members = followed.map(|registry| Members::new(registry, app.clone()));
         let origins = Origins::new(&entries, members, &config.edge, clock::now());
         let origins = Arc::new(origins);
+        let names: Vec<String> = entries.iter().map(ToString::to_string).collect();
+        let name = names.join(", ");
+        // Edges of different apps share nothing, where the settings tell the apps apart.
+        let owner = app_digest::of_origins(&format!("{name} {}", app.unwrap_or_default()));
+        let rates = clustered::rate_limits(&config, registry.as_ref(), &owner);
         let figures = Arc::clone(&origins);
-        let page = cluster::page(move || figures.figures());
+        let page = clustered::page(move || figures.figures(), rates.as_ref());
         let listeners = Listeners::open(
             &config,
             Overrides::of_edge(options),
@@ -155,13 +164,11 @@ impl Serving {
             }
         }
         origins.tell(&listeners.metrics);
-        let names: Vec<String> = entries.iter().map(ToString::to_string).collect();
-        let name = names.join(", ");
-        // Edges of different apps share nothing, where the settings tell the apps apart.
-        let owner = app_digest::of_origins(&format!("{name} {}", app.unwrap_or_default()));
+        rates
+            .iter()
+            .for_each(|rates| rates.tell(&listeners.metrics));
         let cache = listeners.cache.iter();
         cache.for_each(|cache| cache.set_origins(&owner));
-        let rates = clustered::rate_limits(&config, registry.as_ref(), &owner, &listeners);
         Ok(Self {
             name,
             listeners,

@@ -114,3 +114,20 @@ async fn server_that_comes_late_or_comes_back_empty_is_found() {
     };
     assert_eq!(there, []);
 }
+
+/// The rights that the documentation names.
+#[tokio::test]
+async fn user_with_few_rights_can_announce_read_and_count() {
+    let server = Redis::start();
+    let rights = "reset on >few ~terrace:cluster:nodes ~terrace:rate:* +eval +time +hgetall +hset +hdel +pexpire +get +set";
+    let mut user = vec!["ACL", "SETUSER", "few"];
+    user.extend(rights.split(' '));
+    assert_eq!(server.ask(&user), "OK");
+    let url = format!("{}?user=few&pass=few", server.url());
+    let registry = Registry::open(&url, &RedisOptions::default()).unwrap();
+    registry.announce("1", "a", LONG, far()).await.unwrap();
+    assert_eq!(read(&registry).await, [is("1", "a")]);
+    registry.leave("1", LONG, far()).await.unwrap();
+    let taken = registry.buckets().take("a", 1, LONG, far()).await;
+    assert!(taken.unwrap().is_allowed);
+}

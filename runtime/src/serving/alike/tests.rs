@@ -88,6 +88,15 @@ fn state_that_nodes_share_is_fine() {
 }
 
 #[test]
+fn rate_limits_count_together_in_a_cluster_only() {
+    let rate = format!("{STATE}limits.rate = '10/s'\n");
+    assert!(found(2, MANIFEST, &rate).contains("each counts by itself"));
+    assert_eq!(found(1, MANIFEST, &rate), "");
+    let clustered = format!("{rate}cluster.url = 'redis://cache/2'");
+    assert_eq!(found(2, MANIFEST, &clustered), "");
+}
+
+#[test]
 fn nodes_of_a_cluster_are_alike_unless_the_settings_allow_otherwise() {
     let cluster = "cluster.url = 'redis://cache/2'\nsql.orders.url = 'postgres://db'";
     assert!(found(1, MANIFEST, cluster).contains("several nodes"));
