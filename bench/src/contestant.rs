@@ -10,8 +10,10 @@ use std::{
 
 use tokio::process::Command;
 
+pub(crate) use self::configuration::{CERTIFICATE, KEY};
 use self::configuration::{
-    WORKER_ENTRY, WORKERD_HANDLER, nginx_cache_config, nginx_config, worker_config, workerd_config,
+    WORKER_ENTRY, WORKERD_HANDLER, haproxy_config, nginx_cache_config, nginx_config,
+    nginx_proxy_config, worker_config, workerd_config,
 };
 use crate::Outcome;
 
@@ -75,8 +77,22 @@ pub(crate) enum Kind {
     Nginx,
     /// `terrace edge` in front of an origin, with `terrace.toml` in its folder.
     TerraceEdge { origin: SocketAddr },
+    /// The same with a listener for `https` too, whose certificate is in its folder.
+    TerraceEdgeTls {
+        origin: SocketAddr,
+        https: SocketAddr,
+    },
     /// nginx with its cache in front of an origin.
     NginxCache { origin: SocketAddr },
+    /// The same with a listener for `https` and HTTP/2 too, whose certificate is in its folder.
+    NginxCacheTls {
+        origin: SocketAddr,
+        https: SocketAddr,
+    },
+    /// nginx in front of an origin, without a cache.
+    NginxProxy { origin: SocketAddr },
+    /// HAProxy in front of an origin.
+    Haproxy { origin: SocketAddr },
     /// Varnish in front of an origin.
     Varnish { origin: SocketAddr },
     /// A native server that is a limit, with its arguments.
@@ -122,18 +138,18 @@ impl Contestant {
                 // workerd's own D1 is experimental.
                 command.args(["serve", "--experimental", "config.capnp"]);
             }
-            Kind::Nginx => {
-                self.write("nginx.conf", &nginx_config(address))?;
-                command.arg("-p").arg(&self.folder).args(NGINX);
-            }
-            Kind::TerraceEdge { origin } => {
+            Kind::Nginx
+            | Kind::NginxCache { .. }
+            | Kind::NginxCacheTls { .. }
+            | Kind::NginxProxy { .. } => self.configure_nginx(&mut command, address)?,
+            Kind::TerraceEdge { origin } | Kind::TerraceEdgeTls { origin, .. } => {
                 command.args(["edge", "--json", "--config", "terrace.toml", "--origin"]);
                 command.arg(format!("http://{origin}")).arg("--state-dir");
                 listen(command.arg(state), address)?;
             }
-            Kind::NginxCache { origin } => {
-                self.write("nginx.conf", &nginx_cache_config(address, *origin))?;
-                command.arg("-p").arg(&self.folder).args(NGINX);
+            Kind::Haproxy { origin } => {
+                self.write("haproxy.cfg", &haproxy_config(address, *origin))?;
+                command.args(["-db", "-f", "haproxy.cfg"]);
             }
             Kind::Varnish { origin } => {
                 let [address, origin] = [address, *origin].map(|address| address.to_string());
@@ -148,6 +164,20 @@ impl Contestant {
         Ok(command)
     }
 
+    fn configure_nginx(&self, command: &mut Command, address: SocketAddr) -> io::Result<()> {
+        let config = match self.kind {
+            Kind::NginxCache { origin } => nginx_cache_config(address, None, origin),
+            Kind::NginxCacheTls { origin, https } => {
+                nginx_cache_config(address, Some(https), origin)
+            }
+            Kind::NginxProxy { origin } => nginx_proxy_config(address, origin),
+            _ => nginx_config(address),
+        };
+        self.write("nginx.conf", &config)?;
+        command.arg("-p").arg(&self.folder).args(NGINX);
+        Ok(())
+    }
+
     /// Its program in its folder, and the folder of its state.
     fn begin(&self) -> Outcome<(Command, PathBuf)> {
         let mut command = Command::new(self.program.as_ref().map_err(Clone::clone)?);
@@ -155,6 +185,16 @@ impl Contestant {
         let state = self.state_folder();
         fs::create_dir_all(&state)?;
         Ok((command, state))
+    }
+
+    /// The URL of its request on a server at `address`, or on that server's listener for `https`.
+    pub(crate) fn url(&self, address: SocketAddr) -> String {
+        match self.kind {
+            Kind::TerraceEdgeTls { https, .. } | Kind::NginxCacheTls { https, .. } => {
+                format!("https://{https}{}", self.path)
+            }
+            _ => format!("http://{address}{}", self.path),
+        }
     }
 
     /// Whether its first start differs from a later one.

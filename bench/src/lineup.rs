@@ -1,10 +1,12 @@
 //! The contestants of each part, and Terrace's aims.
 
 mod cache;
+mod edge;
 mod sql;
 mod workers;
 
 pub(crate) use cache::{HITS, MISSES, MISSES_OF_CONDUIT};
+pub(crate) use edge::{PASSED_ON, SECURE_HITS};
 
 use std::{
     fs,

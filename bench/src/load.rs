@@ -1,11 +1,14 @@
-//! Calls the load generator, wrk, and reads its report.
+//! Calls the load generators and reads their reports: wrk, and for `https` h2load.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{fs, path::Path, process::Stdio, time::Duration};
 
 use serde::Deserialize;
 use tokio::{process::Command, time::timeout};
 
 use crate::{Outcome, limits::LOAD_GRACE};
+
+/// Streams on a connection of HTTP/2, as of a browser that loads a page.
+const STREAMS: u32 = 4;
 
 /// A load, the same for each contestant.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +54,13 @@ impl Load {
     /// Loads `url` once.
     ///
     /// # Errors
-    /// When wrk cannot run, or when any response was an error, because the speed of errors means nothing.
+    /// When the load generator cannot run, or when any response was an error, because the speed of errors means nothing.
     pub(crate) async fn press(&self, url: &str, script: &Path) -> Outcome<Measured> {
+        if url.starts_with("https:") {
+            return self
+                .press_with_http2(url, &script.with_file_name("h2load.log"))
+                .await;
+        }
         let mut wrk = Command::new("wrk");
         wrk.arg(format!("--threads={}", self.threads))
             .arg(format!("--connections={}", self.connections))
@@ -62,12 +70,62 @@ impl Load {
             .arg(url)
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        let ended = timeout(self.duration + LOAD_GRACE, wrk.output()).await;
-        let output = ended
-            .map_err(|_| format!("wrk did not end {LOAD_GRACE:?} after its time"))?
-            .map_err(|error| format!("cannot start wrk: {error}"))?;
-        parse(&String::from_utf8_lossy(&output.stdout))
+        parse(&self.output("wrk", wrk).await?)
     }
+
+    /// Loads `url` with streams of HTTP/2, [`STREAMS`] on each connection, as many as there would be connections of HTTP/1.1.
+    async fn press_with_http2(&self, url: &str, log: &Path) -> Outcome<Measured> {
+        let _ = fs::remove_file(log);
+        let mut h2load = Command::new("h2load");
+        h2load
+            .arg(format!("--threads={}", self.threads))
+            .arg(format!("--clients={}", (self.connections / STREAMS).max(1)))
+            .arg(format!("--max-concurrent-streams={STREAMS}"))
+            .arg(format!("--duration={}", self.duration.as_secs().max(1)))
+            .arg("--log-file")
+            .arg(log)
+            .arg(url)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let printed = self.output("h2load", h2load).await?;
+        parse_h2load(&printed, &fs::read_to_string(log)?)
+    }
+
+    async fn output(&self, name: &str, mut program: Command) -> Outcome<String> {
+        let ended = timeout(self.duration + LOAD_GRACE, program.output()).await;
+        let output = ended
+            .map_err(|_| format!("{name} did not end {LOAD_GRACE:?} after its time"))?
+            .map_err(|error| format!("cannot start {name}: {error}"))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// Reads what h2load prints, and its log: start, status and time of each request, in microseconds.
+fn parse_h2load(printed: &str, log: &str) -> Outcome<Measured> {
+    let rate = printed.lines().find_map(|line| {
+        let (_, rate) = line.strip_prefix("finished in ")?.split_once(", ")?;
+        rate.split_once(" req/s")?.0.parse().ok()
+    });
+    let rate = rate.ok_or_else(|| format!("h2load printed no rate:\n{printed}"))?;
+    let mut times = Vec::new();
+    for line in log.lines() {
+        let mut columns = line.split('\t').skip(1);
+        let (status, time) = (columns.next(), columns.next());
+        if status != Some("200") {
+            return Err(format!("an answer was no success: {line}").into());
+        }
+        times.extend(time.and_then(|time| time.parse::<f64>().ok()));
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |hundredth: usize| times.get(times.len() * hundredth / 100).copied();
+    let (Some(p50), Some(p99)) = (at(50), at(99)) else {
+        return Err("h2load logged no request".into());
+    };
+    Ok(Measured {
+        requests_per_second: rate,
+        p50_microseconds: p50,
+        p99_microseconds: p99,
+    })
 }
 
 fn parse(printed: &str) -> Outcome<Measured> {
@@ -95,7 +153,18 @@ fn parse(printed: &str) -> Outcome<Measured> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, parse_h2load};
+
+    #[test]
+    fn rate_of_h2load_is_printed_and_its_times_are_in_the_log() {
+        let printed = "starting benchmark...\n\nfinished in 4.00s, 61234.25 req/s, 66.12MB/s\n";
+        let log = "1700000000000000\t200\t700\n1700000000000001\t200\t300\n";
+        let measured = parse_h2load(printed, log).unwrap();
+        assert!((measured.requests_per_second - 61234.25).abs() < 1e-9);
+        assert!((measured.p50_microseconds - 700.0).abs() < 1e-9);
+        let failed = parse_h2load(printed, "1700000000000000\t503\t700\n");
+        assert!(failed.is_err());
+    }
 
     #[test]
     fn report_is_found_below_the_table_of_wrk() {

@@ -29,7 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     functions::Functions,
     limits::MAX_START_TIME,
-    lineup::{HITS, Lineup, MISSES, MISSES_OF_CONDUIT},
+    lineup::{HITS, Lineup, MISSES, MISSES_OF_CONDUIT, PASSED_ON, SECURE_HITS},
     machine::Machine,
     options::{Options, Part, Settings},
     programs::Peers,
@@ -105,6 +105,7 @@ async fn measure(options: &Options, work: &Path) -> Outcome<Results> {
     if options.settings.includes(Part::Cache) {
         workloads.extend(caches(&options.settings, &lineup, &script, &once).await?);
     }
+    workloads.extend(edges(&options.settings, &lineup, &script).await?);
     let starts = starts(options, &lineup).await?;
     let functions = functions(options, &lineup).await?;
     Ok(Results {
@@ -195,6 +196,31 @@ async fn caches(
     workloads.push(throughput::measure(MISSES.title, &contestants, &plan).await);
     let contestants = lineup.conduit_behind_a_cache().await?;
     workloads.push(throughput::measure(MISSES_OF_CONDUIT.title, &contestants, &plan).await);
+    Ok(workloads)
+}
+
+/// Measures reverse proxies, and caches with TLS, in front of the same origin.
+async fn edges(settings: &Settings, lineup: &Lineup<'_>, script: &Path) -> Outcome<Vec<Workload>> {
+    let mut workloads = Vec::new();
+    let [passes_on, is_secure] = [Part::Proxy, Part::Https].map(|part| settings.includes(part));
+    if !passes_on && !is_secure {
+        return Ok(workloads);
+    }
+    let origin = Server::start(&lineup.origin()?, MAX_START_TIME).await?;
+    let plan = Plan {
+        rounds: settings.rounds,
+        load: settings.load(),
+        warm_up: settings.warm_up(),
+        script,
+    };
+    for asked in PASSED_ON.into_iter().filter(|_| passes_on) {
+        let contestants = lineup.proxies(origin.address, asked)?;
+        workloads.push(throughput::measure(asked.title, &contestants, &plan).await);
+    }
+    if is_secure {
+        let contestants = lineup.secure_caches(origin.address)?;
+        workloads.push(throughput::measure(SECURE_HITS.title, &contestants, &plan).await);
+    }
     Ok(workloads)
 }
 

@@ -90,6 +90,10 @@ pub(crate) enum Part {
     Sql,
     /// Hits and misses of the HTTP cache
     Cache,
+    /// An edge that passes requests on, without its cache
+    Proxy,
+    /// Hits of the HTTP cache with TLS and HTTP/2
+    Https,
     /// Hello and conduit, on Terrace and on workerd
     Workers,
     /// Start-up time and memory at rest
@@ -99,12 +103,14 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Hello,
         Self::Fresh,
         Self::Conduit,
         Self::Sql,
         Self::Cache,
+        Self::Proxy,
+        Self::Https,
         Self::Workers,
         Self::Start,
         Self::Functions,

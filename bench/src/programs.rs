@@ -12,11 +12,13 @@ use tokio::{process::Command, time::timeout};
 use crate::limits::MAX_VERSION_TIME;
 
 /// The programs, the option that prints the version, and where to get them.
-const PEERS: [(&str, &str, &str); 5] = [
+const PEERS: [(&str, &str, &str); 7] = [
     ("wasmtime", "--version", "crates.io: wasmtime-cli 48"),
     ("workerd", "--version", "npm: workerd"),
     ("nginx", "-v", "apt: nginx-light"),
     ("varnishd", "-V", "apt: varnish"),
+    ("haproxy", "-v", "apt: haproxy"),
+    ("h2load", "--version", "apt: nghttp2-client"),
     ("wrk", "-v", "apt: wrk"),
 ];
 

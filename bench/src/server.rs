@@ -93,11 +93,6 @@ impl Server {
         self.started_in.as_secs_f64() * 1000.0
     }
 
-    /// The URL of `path` on this server.
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
     /// The memory of its process and children now.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) load: Load,
     /// The load before it, which is not measured.
     pub(crate) warm_up: Load,
-    /// The script that makes wrk report as JSON.
+    /// The script that makes wrk report as JSON. h2load's log goes beside it.
     pub(crate) script: &'a Path,
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn measure(title: &str, contestants: &[Contestant], plan: &Plan
 /// Starts a new process for each turn, so that no contestant runs while another one is measured.
 async fn take_turn(contestant: &Contestant, plan: &Plan<'_>) -> Outcome<Sample> {
     let server = Server::start(contestant, MAX_START_TIME).await?;
-    let url = server.url(contestant.path);
+    let url = contestant.url(server.address);
     plan.warm_up.press(&url, plan.script).await?;
     let measured = plan.load.press(&url, plan.script).await?;
     let memory = server.memory()?;

@@ -2,6 +2,12 @@
 
 use std::net::SocketAddr;
 
+/// The file of a certificate, in the folder of a contestant.
+pub(crate) const CERTIFICATE: &str = "certificate.pem";
+
+/// The file of its key.
+pub(crate) const KEY: &str = "key.pem";
+
 /// workerd's hello, with the header fields of the other servers.
 pub(super) const WORKERD_HANDLER: &str = r#"export default {
   async fetch() {
@@ -84,8 +90,12 @@ pub(super) fn nginx_config(address: SocketAddr) -> String {
 }
 
 /// nginx with its cache in front of `origin`, with the usual configuration: keep-alive connections to the origin, one forward for
-/// concurrent equal misses, and files that stay open.
-pub(super) fn nginx_cache_config(address: SocketAddr, origin: SocketAddr) -> String {
+/// concurrent equal misses, and files that stay open. With an address for `https`, it speaks HTTP/2 there.
+pub(super) fn nginx_cache_config(
+    address: SocketAddr,
+    https: Option<SocketAddr>,
+    origin: SocketAddr,
+) -> String {
     let cache = format!(
         r#"sendfile on;
   open_file_cache max=100000 inactive=60s;
@@ -100,7 +110,44 @@ pub(super) fn nginx_cache_config(address: SocketAddr, origin: SocketAddr) -> Str
       proxy_cache cache;
       proxy_cache_lock on;
     }"#;
-    nginx(address, &cache, location)
+    let listen = https.map_or_else(String::new, |https| {
+        format!(
+            "listen {https} ssl http2;
+    ssl_certificate {CERTIFICATE};
+    ssl_certificate_key {KEY};
+    http2_max_concurrent_streams 128;
+    "
+        )
+    });
+    nginx(address, &cache, &format!("{listen}{location}"))
+}
+
+/// nginx in front of `origin`, with keep-alive connections.
+pub(super) fn nginx_proxy_config(address: SocketAddr, origin: SocketAddr) -> String {
+    let upstream = format!("upstream origin {{ server {origin}; keepalive 64; }}");
+    let location = r#"location / {
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }"#;
+    nginx(address, &upstream, location)
+}
+
+/// HAProxy in front of `origin`, with one thread per core, which is its default, and keep-alive connections.
+pub(super) fn haproxy_config(address: SocketAddr, origin: SocketAddr) -> String {
+    format!(
+        "defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend public
+  bind {address}
+  default_backend origin
+backend origin
+  server origin {origin}
+"
+    )
 }
 
 /// One worker process per core. By default, nginx would close each connection after 1,000 requests; the other servers keep them.

@@ -11,13 +11,15 @@ use crate::{Outcome, apt, process, workspace::cache_folder};
 const WASMTIME_VERSION: &str = "^48";
 
 /// Programs from Debian's packages: the package, the program, and the option that prints its version.
-const DEBIAN_PACKAGES: [(&str, &str, &str); 3] = [
+const DEBIAN_PACKAGES: [(&str, &str, &str); 5] = [
     ("nginx-light", "/usr/sbin/nginx", "-v"),
     ("varnish", "/usr/sbin/varnishd", "-V"),
+    ("haproxy", "/usr/sbin/haproxy", "-v"),
     ("wrk", "wrk", "-v"),
+    ("nghttp2-client", "h2load", "--version"),
 ];
 
-/// Installs missing servers: `wasmtime` and `workerd` into the cache folder; nginx, Varnish and wrk on the machine.
+/// Installs missing servers: `wasmtime` and `workerd` into the cache folder; the others on the machine.
 ///
 /// # Errors
 /// When one of them cannot be installed. The bench also runs without it.
