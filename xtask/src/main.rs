@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod cache_tests;
 mod cargo_component;
+mod cluster;
 mod counts;
 mod fuzz;
 mod guests;
@@ -53,6 +54,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Start several nodes with Postgres, Redis and an edge, and put the load of conduit's users on them: see docs/cluster.md
+    Cluster(cluster::Options),
     /// Measure Terrace beside other servers: see docs/bench.md
     Bench {
         /// `--install-peers` first installs missing servers, `--store` measures only the cache's store. All others are passed
@@ -95,6 +98,7 @@ fn run(task: Task) -> Outcome<bool> {
             println!("{}", folder.display());
         }
         Task::Up { arguments } => up::serve(&Workspace::read()?, arguments)?,
+        Task::Cluster(options) => return cluster::run(&Workspace::read()?, &options),
         Task::Bench { arguments } => bench::run(arguments)?,
         Task::CacheTests(options) => return cache_tests::run(&Workspace::read()?, &options),
         Task::CargoComponent => cargo_component::test(&Workspace::read()?)?,

@@ -19,7 +19,7 @@ use crate::{
 const DEFAULT_LISTEN_ADDRESS: &str = "127.0.0.1:3000";
 
 /// The profile of the program: see `Cargo.toml`.
-const PROFILE: &str = "up";
+pub(crate) const PROFILE: &str = "up";
 
 /// An option of this task and not of `terrace up`: a Postgres server beside the app.
 const POSTGRES: &str = "--postgres";
@@ -85,7 +85,10 @@ fn check_settings(root: &Path, arguments: &[OsString]) -> Outcome {
 }
 
 /// Builds the functions and the server at the same time, so that no core is idle while a large crate keeps another one busy.
-fn build(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
+///
+/// # Errors
+/// When one of them does not compile.
+pub(crate) fn build(workspace: &Workspace, toolchain: GuestToolchain) -> Outcome {
     let packages = progress::packages_of(workspace.cargo()?, "terrace")?;
     thread::scope(|scope| {
         let functions = scope.spawn(|| {

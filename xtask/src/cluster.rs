@@ -1,0 +1,299 @@
+//! `cargo xtask cluster`: several nodes that share Postgres and Redis, an edge in front of them, and the load of conduit's users.
+//! The load is left to the bench's program `journeys`.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::{Outcome, postgres, process, redis, setup, up, workspace::Workspace};
+
+/// The time for a server to be ready. Its first start compiles its components.
+const MAX_START_TIME: Duration = Duration::from_secs(120);
+
+/// The interval at which a starting Redis is asked.
+const START_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The time for a process to end by itself.
+const MAX_STOP_TIME: Duration = Duration::from_secs(35);
+
+/// The address of the edge.
+const EDGE: &str = "127.0.0.1:3000";
+
+/// How the cluster is started and loaded.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many nodes serve the app
+    #[arg(default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=32))]
+    nodes: u8,
+    /// Users who come in each second; each sends eight requests
+    #[arg(long, default_value_t = 10)]
+    rate: u32,
+    /// Seconds in which users come
+    #[arg(long, default_value_t = 20)]
+    seconds: u32,
+    /// Go on to serve after the load, until Ctrl-C
+    #[arg(long)]
+    stay: bool,
+    /// The address of the edge
+    #[arg(long, default_value = EDGE)]
+    listen: SocketAddr,
+}
+
+/// A process of the cluster. It ends with this.
+struct Member {
+    name: String,
+    child: Child,
+    /// Where it serves clients.
+    http: String,
+    /// Where its metrics are.
+    admin: String,
+}
+
+/// Starts everything, puts the load on the edge, and prints what the users met. Whether every request had the right answer.
+///
+/// # Errors
+/// When something does not build or start.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome<bool> {
+    redis::install_for_tests()?;
+    postgres::install()?;
+    eprintln!("building the server, the functions and the load; the first time takes some minutes");
+    build(workspace)?;
+    let place = Place {
+        root: workspace.root.clone(),
+        programs: workspace.target.join(up::PROFILE),
+        folder: workspace.target.join("cluster"),
+    };
+    let database = postgres::serve_new(&place.folder.join("postgres"))?;
+    let redis = Redis::start(&place.folder)?;
+    write_settings(&place.folder, &database, redis.port)?;
+    let nodes = (1..=options.nodes).map(|number| place.node(number));
+    let nodes = nodes.collect::<Outcome<Vec<_>>>()?;
+    let edge = place.edge(options.listen, &nodes)?;
+    eprintln!(
+        "{} nodes serve behind {}; the logs are in {}",
+        nodes.len(),
+        edge.http,
+        place.folder.display()
+    );
+    let is_fine = place.load(options, &nodes, &edge)?;
+    if options.stay {
+        eprintln!("the cluster goes on until Ctrl-C");
+        // Ctrl-C goes to all processes of the terminal, which end by themselves.
+        thread::park();
+    }
+    Ok(is_fine)
+}
+
+/// Builds the server, the functions and the load.
+fn build(workspace: &Workspace) -> Outcome {
+    up::build(workspace, setup::guest_toolchain()?)?;
+    let mut build = workspace.cargo()?;
+    build.args(["build", "--quiet", "--package", "terrace-bench"]);
+    process::run(build.args(["--bin", "journeys", "--profile", up::PROFILE]))
+}
+
+/// Where a cluster finds its programs and keeps its files.
+struct Place {
+    root: PathBuf,
+    programs: PathBuf,
+    folder: PathBuf,
+}
+
+impl Place {
+    fn node(&self, number: u8) -> Outcome<Member> {
+        let name = format!("node {number}");
+        let mut node = self.terrace("up", "node.toml", &format!("node-{number}"));
+        node.args(["--listen", "127.0.0.1:0"]);
+        Member::start(&name, &mut node, &self.folder)
+    }
+
+    fn edge(&self, listen: SocketAddr, nodes: &[Member]) -> Outcome<Member> {
+        let mut edge = self.terrace("edge", "edge.toml", "edge");
+        edge.args(["--listen", &listen.to_string()]);
+        for node in nodes {
+            edge.args(["--origin", &node.http]);
+        }
+        Member::start("edge", &mut edge, &self.folder)
+    }
+
+    fn terrace(&self, command: &str, settings: &str, state: &str) -> Command {
+        let mut terrace = ending_with_this(&self.programs.join("terrace"));
+        terrace.current_dir(&self.root).arg(command);
+        terrace.arg("--config").arg(self.folder.join(settings));
+        terrace.arg("--state-dir").arg(self.folder.join(state));
+        terrace
+    }
+
+    /// Puts the load on the edge, which prints what it met. Whether every request had the right answer.
+    fn load(&self, options: &Options, nodes: &[Member], edge: &Member) -> Outcome<bool> {
+        let mut journeys = ending_with_this(&self.programs.join("journeys"));
+        journeys.args(["--rate", &options.rate.to_string()]);
+        journeys.args(["--seconds", &options.seconds.to_string()]);
+        journeys.args(["--address", edge.http.trim_start_matches("http://")]);
+        for member in nodes.iter().chain([edge]) {
+            let admin = member.admin.trim_start_matches("http://");
+            let process = format!("{}={admin}", member.name);
+            journeys.args(["--process", &process]);
+        }
+        let status = journeys.arg("--output").arg(&self.folder).status();
+        let status = status.map_err(|error| process::cannot_start(&journeys, &error))?;
+        Ok(status.success())
+    }
+}
+
+/// A program that gets SIGTERM when this process ends, however that ends.
+fn ending_with_this(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]).arg(program);
+    command
+}
+
+/// The settings of the nodes and of the edge.
+fn write_settings(folder: &Path, database: &str, redis: u16) -> io::Result<()> {
+    let cache = format!("[cache]\nshared = \"redis://127.0.0.1:{redis}/1\"\n");
+    let node = format!(
+        "[listen]\ntrusted_proxies = [\"127.0.0.1\"]\n[sql.default]\nurl = {database:?}\nconnections = 8\n{cache}"
+    );
+    fs::write(folder.join("node.toml"), node)?;
+    fs::write(folder.join("edge.toml"), cache)
+}
+
+impl Member {
+    /// Starts it, and waits until it says that it is ready.
+    fn start(name: &str, command: &mut Command, folder: &Path) -> Outcome<Self> {
+        let log = folder.join(name.replace(' ', "-")).with_extension("log");
+        command.args(["--admin", "127.0.0.1:0", "--json"]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(log.with_extension("errors"))?);
+        let mut child = command
+            .spawn()
+            .map_err(|error| process::cannot_start(command, &error))?;
+        let lines = BufReader::new(child.stdout.take().ok_or("it has no output")?).lines();
+        let mut member = Self {
+            name: name.to_owned(),
+            child,
+            http: String::new(),
+            admin: String::new(),
+        };
+        let (sender, ready) = mpsc::channel();
+        let mut file = File::create(&log)?;
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // A full disk only shortens the log.
+                let _ = io::Write::write_all(&mut file, format!("{line}\n").as_bytes());
+                if let Some(addresses) = addresses(&line) {
+                    // Nobody waits for a second ready line.
+                    let _ = sender.send(addresses);
+                }
+            }
+        });
+        let waited = ready.recv_timeout(MAX_START_TIME);
+        (member.http, member.admin) = waited.map_err(|_| {
+            let said = fs::read_to_string(log.with_extension("errors"));
+            format!(
+                "{name} did not start: {}",
+                said.unwrap_or_default().trim_end()
+            )
+        })?;
+        Ok(member)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// The addresses of a ready line.
+fn addresses(line: &str) -> Option<(String, String)> {
+    let said: Value = serde_json::from_str(line).ok()?;
+    if said["event"] != "ready" {
+        return None;
+    }
+    let address = |name: &str| said[name].as_str().map(str::to_owned);
+    Some((address("http")?, address("admin")?))
+}
+
+/// A Redis server that keeps nothing on disk. It ends with this.
+struct Redis {
+    child: Child,
+    port: u16,
+}
+
+impl Redis {
+    fn start(folder: &Path) -> Outcome<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        let log: PathBuf = folder.join("redis.log");
+        let mut redis = ending_with_this(Path::new("redis-server"));
+        redis.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
+        redis
+            .args(["--save", "", "--appendonly", "no", "--dir"])
+            .arg(folder);
+        redis.stdin(Stdio::null()).stdout(File::create(log)?);
+        let child = redis.spawn();
+        let child = child.map_err(|error| process::cannot_start(&redis, &error))?;
+        let redis = Self { child, port };
+        let deadline = Instant::now() + MAX_START_TIME;
+        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if Instant::now() > deadline {
+                return Err("Redis does not start".into());
+            }
+            thread::sleep(START_POLL_INTERVAL);
+        }
+        Ok(redis)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Asks a process to end, and kills it if it does not.
+fn end(child: &mut Child) {
+    let id = child.id().to_string();
+    if process::succeeds(Command::new("kill").args(["-TERM", &id])) {
+        let deadline = Instant::now() + MAX_STOP_TIME;
+        while Instant::now() < deadline {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(START_POLL_INTERVAL);
+        }
+    }
+    // It has ended already, or it is killed.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_in_the_ready_line_only() {
+        let line = r#"{"event":"ready","app":"a","http":"http://127.0.0.1:1","admin":"http://127.0.0.1:2"}"#;
+        let expected = (
+            "http://127.0.0.1:1".to_owned(),
+            "http://127.0.0.1:2".to_owned(),
+        );
+        assert_eq!(addresses(line), Some(expected));
+        assert_eq!(addresses(r#"{"event":"request"}"#), None);
+    }
+}
