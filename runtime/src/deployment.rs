@@ -21,7 +21,7 @@ use crate::limits::MAX_CALL_DEPTH;
 use crate::manifest::StaticResponse;
 use crate::observe::{RouteMetrics, Stage};
 use crate::outbound::{Answer, AppCalls, GuestCall};
-use crate::request::{RequestBody, RequestContext, ResponseBody, WorkerId};
+use crate::request::{EndsBy, RequestBody, RequestContext, ResponseBody, WorkerId};
 use crate::router::{RESERVED_PREFIX, Router};
 use crate::server::SERVER_WIDE;
 
@@ -82,9 +82,13 @@ impl Deployment {
             Target::Function(function) => {
                 let limits = &function.limits;
                 let limit = limits.request_body;
+                let now = clock::now();
+                let end = request.extensions().get::<EndsBy>();
+                let left = end.map(|end| end.0.saturating_duration_since(now));
+                let timeout = left.map_or(limits.timeout, |left| left.min(limits.timeout));
                 let request = guest_request::from_client(request, &found, &context, limit)?;
                 // From now: a request that waited in the cache has its whole time still.
-                let call = CallState::new(context, worker, clock::now(), limits.timeout);
+                let call = CallState::new(context, worker, now, timeout);
                 Ok(Routed::Function(function, request, call))
             }
         }

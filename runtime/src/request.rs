@@ -3,6 +3,7 @@
 
 mod body;
 mod context;
+mod ends_by;
 mod id;
 mod interim;
 pub mod limits;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 
 pub use body::{RequestBody, ResponseBody};
 pub use context::RequestContext;
+pub(crate) use ends_by::EndsBy;
 pub(crate) use id::X_REQUEST_ID;
 pub use id::{IdSource, RequestId};
 pub use interim::Interim;

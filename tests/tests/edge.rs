@@ -71,6 +71,7 @@ async fn the_origin_sees_the_request_as_it_was_and_where_it_came_from() {
         ("te", "trailers"),
         ("x-forwarded-for", "203.0.113.9"),
         ("x-empty", ""),
+        ("terrace-timeout", "1"),
     ];
     let url = edge.url("/a%2Fb//c?d=%20&&e");
     let answer = edge
@@ -94,6 +95,12 @@ async fn the_origin_sees_the_request_as_it_was_and_where_it_came_from() {
         "a client is not believed"
     );
     assert_eq!(field("x-forwarded-host"), Some("example.com"));
+    // The default of `request_timeout`, and not what the client said.
+    let left: u64 = field("terrace-timeout").unwrap().parse().unwrap();
+    assert!(
+        (3_500_000..=3_600_000).contains(&left),
+        "{left} ms are left"
+    );
     for name in ["connection", "x-private", "te"] {
         assert_eq!(
             field(name),

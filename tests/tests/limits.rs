@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::Method;
+use terrace_tests::client::request;
 use terrace_tests::contract::{EVENT_REQUEST, FAILURE, failure, metric};
 use terrace_tests::raw::{Connection, exchange, statuses};
 use terrace_tests::{App, Running};
@@ -24,6 +25,25 @@ async fn a_request_ends_at_its_timeout_and_not_before() {
             "{took:?}"
         );
     }
+}
+
+/// An edge that gives up sooner than the function says so.
+#[tokio::test]
+async fn the_time_that_a_trusted_proxy_has_left_ends_a_request() {
+    let left = async |app: &Running, method: Method| {
+        let fields = [("terrace-timeout", "100")];
+        let slow = request(method, &app.url("/sleep/300"), &fields, "");
+        app.client.send(slow).await
+    };
+    let trusting = "[listen]\ntrusted_proxies = [\"127.0.0.1\"]";
+    let app = App::of("faults-p3").config(trusting).start().await;
+    left(&app, Method::POST)
+        .await
+        .expect_problem(504, failure::DEADLINE);
+    // Others may wait for this response too.
+    left(&app, Method::GET).await.expect(200);
+    let app = App::of("faults-p3").start().await;
+    left(&app, Method::POST).await.expect(200);
 }
 
 #[tokio::test]

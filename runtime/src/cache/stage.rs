@@ -23,7 +23,7 @@ use super::bookmark::Bookmark;
 use super::{EdgeCache, SharedCache, figures};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics, Stage};
-use crate::request::{RequestBody, RequestContext, ResponseBody, WebSocketWanted};
+use crate::request::{EndsBy, RequestBody, RequestContext, ResponseBody, WebSocketWanted};
 use crate::server::Background;
 
 /// The label `component` of requests that the cache has answered.
@@ -266,6 +266,10 @@ impl<N: NextStage> Upstream for ToNext<N> {
         }
         request.body_mut().set_context(Arc::clone(&context));
         let change = Change::of(&request);
+        if change.is_none() {
+            // Others may wait for the same response, and it is stored: it has the time of the function.
+            request.extensions_mut().remove::<EndsBy>();
+        }
         exchange.parts.tell_origin(&mut request);
         // On the heap, because the futures around it move.
         let answer = Box::pin(exchange.next.answer(request, Arc::clone(&context)));

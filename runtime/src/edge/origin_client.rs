@@ -23,7 +23,7 @@ use crate::http_client::{
 };
 use crate::observe::{Metrics, RouteMetrics, Stage};
 use crate::request::{
-    Caller, IdSource, RequestBody, RequestContext, ResponseBody, WebSocketWanted,
+    Caller, EndsBy, IdSource, RequestBody, RequestContext, ResponseBody, WebSocketWanted,
 };
 use crate::server::Tunnel;
 use crate::settings::Edge;
@@ -100,8 +100,11 @@ impl OriginClient {
             Caller::Client(_) => context.received,
             Caller::Cache(_) => now,
         };
+        let end = begun + self.request_timeout;
+        let before = request.extensions().get::<EndsBy>();
+        let end = EndsBy(before.map_or(end, |before| before.0.min(end)));
         let timeouts = Timeouts {
-            deadline: Some(begun + self.request_timeout),
+            deadline: Some(end.0),
             ..self.timeouts
         };
         request.body_mut().set_limit(self.max_body_bytes)?;
@@ -184,6 +187,9 @@ impl OriginClient {
         let may_leave = outgoing.is_repeatable();
         let request = outgoing.request(exchange.endpoint().origin());
         let mut request = request.expect("content that is gone is not sent again");
+        if let Some(deadline) = timeouts.deadline {
+            EndsBy(deadline).tell(request.headers_mut(), clock::now());
+        }
         let context = Arc::clone(context);
         hyper::ext::on_informational(&mut request, move |interim| {
             message::pass_interim(interim.status(), interim.headers(), &context);

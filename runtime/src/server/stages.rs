@@ -16,8 +16,8 @@ use super::sanitise::sanitise;
 use crate::failure::Failure;
 use crate::observe::{Observer, Stage};
 use crate::request::{
-    Caller, IdSource, Pace, RequestBody, RequestContext, RequestId, TraceContext, WebSocketWanted,
-    X_REQUEST_ID,
+    Caller, EndsBy, IdSource, Pace, RequestBody, RequestContext, RequestId, TraceContext,
+    WebSocketWanted, X_REQUEST_ID,
 };
 
 /// The server's own stages on one worker.
@@ -53,6 +53,10 @@ impl ServerStages {
             head::complete_host(&mut head, connection.local);
         }
         let wants_websocket = head::wants_websocket(&head);
+        let is_believed = connection.peer_is_trusted;
+        if let Some(end) = EndsBy::take(&mut head.headers, received, is_believed) {
+            head.extensions.insert(end);
+        }
         let client = sanitise(&mut head, &connection, &self.config.trusted_proxies);
         if wants_websocket {
             head.extensions.insert(WebSocketWanted);
