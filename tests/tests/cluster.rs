@@ -48,11 +48,13 @@ fn load(edge: &Running) -> OpenLoop {
     })
 }
 
-/// Asserts that no call failed except those that may not be sent twice and were under way at `lost`.
+/// Asserts that no call failed except those that may not be sent twice and were under way while a node was `lost` and the edge
+/// did not know that.
 #[track_caller]
-fn check(calls: &[Call], lost: Option<Instant>) {
+fn check(calls: &[Call], lost: Option<(Instant, Instant)>) {
     for call in calls {
-        let was_under_way = lost.is_some_and(|lost| call.begun <= lost && lost <= call.ended);
+        let was_under_way =
+            lost.is_some_and(|(from, until)| call.begun <= until && from <= call.ended);
         let may_fail = !call.is_idempotent && was_under_way;
         assert!(
             call.is_fine() || may_fail,
@@ -127,8 +129,9 @@ async fn nodes_come_and_go_without_a_failed_request() {
     let killed = Instant::now();
     until_nodes(&edge, "missing", 1).await;
     until_gone(&edge, origin(&two)).await;
+    let noticed = Instant::now();
     until_served_by(&edge, &three, 10).await;
-    check(&load.finish().await, Some(killed));
+    check(&load.finish().await, Some((killed, noticed)));
     let page = edge.admin("/cluster").await.expect(200).json();
     let nodes = page["cluster"]["nodes"].as_array().expect("a list");
     assert_eq!(nodes.len(), 1, "{page}");
