@@ -19,6 +19,12 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     header::UPGRADE,
 ];
 
+/// Fields about one client's allowance (draft-ietf-httpapi-ratelimit-headers). Another one's is not the same.
+const OF_ONE_CLIENT: [HeaderName; 2] = [
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("ratelimit-policy"),
+];
+
 /// Fields that stay even if `Connection` lists them: they are for all recipients (RFC 9110 §7.6.1), and without them the
 /// cache and the next recipient would understand a message differently.
 const END_TO_END: [HeaderName; 16] = [
@@ -63,7 +69,7 @@ fn listed_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     names.filter(|name| !END_TO_END.contains(name)).collect()
 }
 
-/// The fields of a response that are stored: without hop-by-hop fields, without `Age`, which is stored as a number, and
+/// The fields of a response that are stored: without hop-by-hop fields, without those about one client, without `Age`, which is stored as a number, and
 /// without those `excluded` by a qualified directive (RFC 9111 §3.1, §5.2.2.4, §5.2.2.7). A response without a date gets one
 /// (RFC 9110 §6.6.1).
 #[must_use]
@@ -74,7 +80,7 @@ pub fn stored_fields(
 ) -> HeaderMap {
     remove_hop_by_hop(&mut headers);
     headers.remove(header::AGE);
-    for name in excluded {
+    for name in OF_ONE_CLIENT.iter().chain(excluded) {
         headers.remove(name);
     }
     if dates::date(&headers, &header::DATE, response_time.wall).is_none() {
@@ -136,6 +142,16 @@ mod tests {
         let all = headers(&[("private-field", "1"), ("private-field", "2"), DATE]);
         let excluded = excluded_fields(&all, &[HeaderName::from_static("private-field")]);
         assert_eq!(excluded.get_all("private-field").iter().count(), 2);
+    }
+
+    #[test]
+    fn the_allowance_of_one_client_is_not_stored() {
+        let fields = [
+            ("ratelimit-policy", "\"client\";q=100;w=1"),
+            ("ratelimit", "\"client\";r=99;t=1"),
+            DATE,
+        ];
+        assert_eq!(stored(&fields), headers(&[DATE]));
     }
 
     #[test]
