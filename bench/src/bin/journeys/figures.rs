@@ -156,7 +156,8 @@ fn sum(metrics: &str, name: &str, label: &str) -> f64 {
     });
     lines
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
+        // Not `sum`, which is -0 without any.
+        .fold(0.0, |sum, value| sum + value)
 }
 
 async fn metrics(address: &str) -> Outcome<String> {

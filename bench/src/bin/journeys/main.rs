@@ -9,6 +9,7 @@ mod user;
 use std::{
     error::Error,
     fs,
+    io::{self, IsTerminal as _},
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
@@ -96,12 +97,13 @@ async fn load(options: &Options, site: &Arc<Site>, begun: Instant) -> Figures {
     let mut journeys = JoinSet::new();
     let mut figures = Figures::since(begun);
     let count = options.rate * options.seconds;
+    let shows_progress = io::stderr().is_terminal();
     for index in 0..count {
         let intended = begun + Duration::from_secs(1) * index / options.rate;
         sleep_until(intended).await;
         let (site, samples) = (Arc::clone(site), samples.clone());
         journeys.spawn(async move { journey::make(&site, index, intended, &samples).await });
-        if index % options.rate == 0 {
+        if shows_progress && index % options.rate == 0 {
             let second = index / options.rate;
             eprint!("\rusers come: {second} of {} s ", options.seconds);
         }
@@ -110,7 +112,9 @@ async fn load(options: &Options, site: &Arc<Site>, begun: Instant) -> Figures {
         }
         while journeys.try_join_next().is_some() {}
     }
-    eprintln!("\rthe last users leave                ");
+    if shows_progress {
+        eprintln!("\rthe last users leave      ");
+    }
     let end = Instant::now() + LAST_JOURNEYS;
     while let Ok(Some(_)) = tokio::time::timeout_at(end, journeys.join_next()).await {}
     journeys.abort_all();
