@@ -37,11 +37,12 @@ pub const MAX_TURN_LAG: Duration = Duration::from_millis(25);
 /// use less, the wait is short and the limit goes.
 pub const MIN_REQUESTS_IN_OVERLOAD: usize = 16;
 
-/// The time between two looks at how long ready work waits.
-pub const OVERLOAD_SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
+/// The time between two looks at how long ready work waits. In overload each look is late by that wait.
+pub const OVERLOAD_SAMPLE_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How many looks in a row must find a long wait. A burst is worked off in between.
-pub const OVERLOAD_SAMPLES: u32 = 5;
+/// How many looks in a row must find a long wait. A short burst is worked off in between; what comes meanwhile in overload
+/// is accepted, and waits long.
+pub const OVERLOAD_SAMPLES: u32 = 2;
 
 /// How long a request's content may be, in bytes. Above it the request is refused with 413.
 pub const DEFAULT_REQUEST_BODY: u64 = 10 * MIB;
