@@ -21,7 +21,7 @@ fn kept_code(folder: &Path) -> Vec<(PathBuf, SystemTime)> {
     for path in entries.map(|entry| entry.expect("an entry can be read").path()) {
         if path.is_dir() {
             kept.extend(kept_code(&path));
-        } else if is_code(&path) {
+        } else if path.is_file() && is_code(&path) {
             let written = path.metadata().and_then(|metadata| metadata.modified());
             kept.push((path, written.expect("files have times")));
         }
