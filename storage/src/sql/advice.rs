@@ -62,6 +62,9 @@ impl Database {
             }
         }
         let mut findings = judged::findings(&observed, self.facts());
+        if let Engine::Postgres(database) = &engine {
+            findings.extend(judged::row_locks(database.seen_waiting()));
+        }
         findings.extend(unread::findings(&observed, &findings));
         let asked: Vec<_> = asked.iter().map(|(at, _)| &observed.shapes[*at]).collect();
         let is_complete = observed.evicted.shapes == 0 && asked.len() == planned(&observed).count();

@@ -22,7 +22,7 @@ pub enum FindingKind {
     QueuedWrites,
     /// Statements wait for a connection, on Postgres.
     QueuedStatements,
-    /// Other processes lock the database.
+    /// Other processes lock the database file, on SQLite; statements wait for locks of other transactions, on Postgres.
     LockWaits,
     /// An index has the first columns of another one.
     DuplicateIndex,

@@ -205,6 +205,15 @@ pub const MAX_QUIET_WAIT: Duration = Duration::from_millis(100);
 /// Pauses for another process's lock below which there is no finding.
 pub const MIN_LOCK_WAITS: u64 = 100;
 
+/// The time between two looks at which statements wait for a lock of another transaction, on Postgres.
+pub const LOCK_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Looks at which a statement waited, below which there is no finding: some seconds in all.
+pub const MIN_LOCK_SIGHTINGS: u64 = 10;
+
+/// Texts of statements that are counted while they wait for locks. An app has few that do.
+pub const MAX_LOCK_TEXTS: usize = 64;
+
 /// Writes to a table below which nothing is said of an index that no query used. It costs little until then.
 pub const MIN_INDEXED_WRITES: u64 = 500;
 

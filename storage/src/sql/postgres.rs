@@ -14,6 +14,7 @@ mod failures;
 mod functions;
 mod guard;
 mod job;
+mod lock_waits;
 mod open;
 mod plan;
 mod pool;

@@ -6,7 +6,7 @@ use super::repeated;
 use crate::sql::finding::{Finding, FindingKind, Mend};
 use crate::sql::limits::{
     MAX_QUIET_REPEATS, MAX_QUIET_ROWS, MAX_QUIET_TRANSACTION, MAX_QUIET_WAIT, MIN_JUDGED_CALLS,
-    MIN_LOCK_WAITS, MIN_REPEATING_REQUESTS,
+    MIN_LOCK_SIGHTINGS, MIN_LOCK_WAITS, MIN_REPEATING_REQUESTS,
 };
 use crate::sql::shapes::{Observed, ShapeStatistics};
 use crate::sql::words::Words;
@@ -218,6 +218,24 @@ fn lock_waits(facts: Facts) -> Option<Finding> {
         gain: "the pauses, of up to ten milliseconds each".to_owned(),
         mend: Mend::Change(
             "let the other process write in short transactions, or through this server".to_owned(),
+        ),
+    })
+}
+
+/// Statements that were `seen` waiting for locks of other transactions, by their text.
+pub(super) fn row_locks(seen: Vec<(String, u64)>) -> impl Iterator<Item = Finding> {
+    let often = seen
+        .into_iter()
+        .filter(|(_, count)| *count >= MIN_LOCK_SIGHTINGS);
+    often.map(|(text, count)| Finding {
+        kind: FindingKind::LockWaits,
+        subject: text,
+        place: None,
+        what: format!("waited for a lock of another transaction at {count} looks, a second apart"),
+        evidence: vec![("sightings", count)],
+        gain: format!("about {count} s of waiting"),
+        mend: Mend::Change(
+            "change the row in a short transaction, after the reads; or spread what all requests write over several rows".to_owned(),
         ),
     })
 }

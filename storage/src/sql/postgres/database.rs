@@ -1,7 +1,7 @@
 //! A database on Postgres: its pool, its schema and its thread. Sessions decide which statements run together.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, mpsc as thread_channel};
+use std::sync::{Arc, Weak, mpsc as thread_channel};
 use std::time::{Duration, Instant};
 
 use super::address::Address;
@@ -9,6 +9,7 @@ use super::catalog::{Catalog, Known};
 use super::definitions::{NODE, Node};
 use super::failures::Failed;
 use super::job::Stop;
+use super::lock_waits::{self, LockWaits};
 use super::open::{self, Opened};
 use super::pool::{Checkout, Pool};
 use super::sizes::{self, FirstSizes};
@@ -18,7 +19,7 @@ use super::translations::Translation;
 use crate::clock;
 use crate::driver::Driver;
 use crate::sql::error::Error;
-use crate::sql::limits::MAX_REPLY_WAIT;
+use crate::sql::limits::{LOCK_LOOK_INTERVAL, MAX_PROBE_WAIT, MAX_REPLY_WAIT};
 use crate::sql::open::{OpenError, PostgresOptions};
 use crate::sql::statistics::Statistics;
 use crate::value::Value;
@@ -32,6 +33,7 @@ struct Inner {
     pool: Arc<Pool>,
     catalog: Arc<Catalog>,
     first_sizes: FirstSizes,
+    lock_waits: LockWaits,
     statistics: Arc<Statistics>,
     /// The name of this node at the server.
     node: String,
@@ -76,16 +78,39 @@ impl Database {
             options,
             Arc::clone(&statistics),
         );
-        Ok(Self(Arc::new(Inner {
+        let database = Self(Arc::new(Inner {
             pool,
             catalog,
             first_sizes: FirstSizes::default(),
+            lock_waits: LockWaits::default(),
             statistics,
             node,
             is_direct,
             transaction_idle: options.transaction_idle,
             driver,
-        })))
+        }));
+        database.spawn(watch(Arc::downgrade(&database.0)));
+        Ok(database)
+    }
+
+    /// Looks once which statements wait for a lock of another transaction. If there is no connection or no answer in time,
+    /// nothing is counted.
+    pub(super) async fn look_for_lock_waits(&self) {
+        let mut stop = Stop::at(clock::now() + MAX_PROBE_WAIT);
+        let Ok(mut checkout) = self.0.pool.checkout(&mut stop).await else {
+            return;
+        };
+        if checkout.is_new {
+            self.catalog().doubt();
+        }
+        if let Ok(texts) = lock_waits::read(checkout.connection(), &mut stop).await {
+            self.0.lock_waits.note(texts);
+        }
+    }
+
+    /// How often each statement was seen waiting for a lock of another transaction.
+    pub(crate) fn seen_waiting(&self) -> Vec<(String, u64)> {
+        self.0.lock_waits.seen()
     }
 
     pub(crate) fn statistics(&self) -> &Arc<Statistics> {
@@ -231,5 +256,21 @@ impl Database {
                 checkout: held,
             });
         }
+    }
+}
+
+/// Looks again and again which statements wait for locks, until the database is closed. Nobody waits for that.
+async fn watch(database: Weak<Inner>) {
+    let mut was_used = false;
+    loop {
+        tokio::time::sleep(LOCK_LOOK_INTERVAL).await;
+        let Some(database) = database.upgrade().map(Database) else {
+            return;
+        };
+        let is_used = database.0.pool.is_used();
+        if is_used && was_used {
+            database.look_for_lock_waits().await;
+        }
+        was_used = is_used;
     }
 }

@@ -172,6 +172,11 @@ impl Pool {
         }
     }
 
+    /// Whether a connection is lent.
+    pub(super) fn is_used(&self) -> bool {
+        self.permits.available_permits() < self.connections
+    }
+
     /// The number of statements that wait for a connection.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)

@@ -1,6 +1,7 @@
 //! Tests of the promises that only Postgres makes: opening, other nodes, broken networks and
 //! connections, the bounds of the pool.
 
+mod lock_waits;
 mod network;
 mod nodes;
 mod old_server;
