@@ -2,7 +2,6 @@
 //!
 //! `tests/http-cache/expected.json` has the expected result of each test, docs/http-cache.md the reasons.
 
-mod child;
 mod edge;
 pub(crate) mod expectation;
 mod suite;

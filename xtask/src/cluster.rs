@@ -3,11 +3,10 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufRead as _, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -15,16 +14,13 @@ use std::{
 use clap::Args;
 use serde_json::Value;
 
-use crate::{Outcome, postgres, process, redis, setup, up, workspace::Workspace};
+use crate::{Outcome, child::Program, postgres, process, redis, setup, up, workspace::Workspace};
 
 /// The time for a server to be ready. Its first start compiles its components.
 const MAX_START_TIME: Duration = Duration::from_secs(120);
 
 /// The interval at which a starting Redis is asked.
 const START_POLL_INTERVAL: Duration = Duration::from_millis(20);
-
-/// The time for a process to end by itself.
-const MAX_STOP_TIME: Duration = Duration::from_secs(35);
 
 /// The address of the edge.
 const EDGE: &str = "127.0.0.1:3000";
@@ -52,11 +48,11 @@ pub(crate) struct Options {
 /// A process of the cluster. It ends with this.
 struct Member {
     name: String,
-    child: Child,
     /// Where it serves clients.
     http: String,
     /// Where its metrics are.
     admin: String,
+    _program: Program,
 }
 
 /// Starts everything, puts the load on the edge, and prints what the users met. Whether every request had the right answer.
@@ -73,6 +69,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome<bool> {
         programs: workspace.target.join(up::PROFILE),
         folder: workspace.target.join("cluster"),
     };
+    let _held = hold(&place.folder)?;
     let database = postgres::serve_new(&place.folder.join("postgres"))?;
     let redis = Redis::start(&place.folder)?;
     write_settings(&place.folder, &database, redis.port)?;
@@ -160,7 +157,9 @@ fn ending_with_this(program: &Path) -> Command {
 
 /// The settings of the nodes and of the edge.
 fn write_settings(folder: &Path, database: &str, redis: u16) -> io::Result<()> {
-    let cache = format!("[cache]\nshared = \"redis://127.0.0.1:{redis}/1\"\n");
+    // Each process would print a line for each request, which nobody reads.
+    let cache =
+        format!("[log]\naccess = \"off\"\n[cache]\nshared = \"redis://127.0.0.1:{redis}/1\"\n");
     let node = format!(
         "[listen]\ntrusted_proxies = [\"127.0.0.1\"]\n[sql.default]\nurl = {database:?}\nconnections = 8\n{cache}"
     );
@@ -173,53 +172,20 @@ impl Member {
     fn start(name: &str, command: &mut Command, folder: &Path) -> Outcome<Self> {
         let log = folder.join(name.replace(' ', "-")).with_extension("log");
         command.args(["--admin", "127.0.0.1:0", "--json"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(log.with_extension("errors"))?);
-        let mut child = command
-            .spawn()
-            .map_err(|error| process::cannot_start(command, &error))?;
-        let lines = BufReader::new(child.stdout.take().ok_or("it has no output")?).lines();
-        let mut member = Self {
+        let mut program = Program::start(command.stderr(File::create(&log)?))?;
+        let ready = program.wait_for("`ready` line", MAX_START_TIME, addresses);
+        let (http, admin) = ready.map_err(|error| format!("{error}: see {}", log.display()))?;
+        Ok(Self {
             name: name.to_owned(),
-            child,
-            http: String::new(),
-            admin: String::new(),
-        };
-        let (sender, ready) = mpsc::channel();
-        let mut file = File::create(&log)?;
-        thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                // A full disk only shortens the log.
-                let _ = io::Write::write_all(&mut file, format!("{line}\n").as_bytes());
-                if let Some(addresses) = addresses(&line) {
-                    // Nobody waits for a second ready line.
-                    let _ = sender.send(addresses);
-                }
-            }
-        });
-        let waited = ready.recv_timeout(MAX_START_TIME);
-        (member.http, member.admin) = waited.map_err(|_| {
-            let said = fs::read_to_string(log.with_extension("errors"));
-            format!(
-                "{name} did not start: {}",
-                said.unwrap_or_default().trim_end()
-            )
-        })?;
-        Ok(member)
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        end(&mut self.child);
+            http,
+            admin,
+            _program: program,
+        })
     }
 }
 
 /// The addresses of a ready line.
-fn addresses(line: &str) -> Option<(String, String)> {
-    let said: Value = serde_json::from_str(line).ok()?;
+fn addresses(said: &Value) -> Option<(String, String)> {
     if said["event"] != "ready" {
         return None;
     }
@@ -229,8 +195,8 @@ fn addresses(line: &str) -> Option<(String, String)> {
 
 /// A Redis server that keeps nothing on disk. It ends with this.
 struct Redis {
-    child: Child,
     port: u16,
+    _program: Program,
 }
 
 impl Redis {
@@ -238,18 +204,18 @@ impl Redis {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
             .port();
-        let log: PathBuf = folder.join("redis.log");
         let mut redis = ending_with_this(Path::new("redis-server"));
         redis.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
         redis
             .args(["--save", "", "--appendonly", "no", "--dir"])
             .arg(folder);
-        redis.stdin(Stdio::null()).stdout(File::create(log)?);
-        let child = redis.spawn();
-        let child = child.map_err(|error| process::cannot_start(&redis, &error))?;
-        let redis = Self { child, port };
+        redis.arg("--logfile").arg(folder.join("redis.log"));
+        let redis = Self {
+            port,
+            _program: Program::start(&mut redis)?,
+        };
         let deadline = Instant::now() + MAX_START_TIME;
-        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if Instant::now() > deadline {
                 return Err("Redis does not start".into());
             }
@@ -259,27 +225,21 @@ impl Redis {
     }
 }
 
-impl Drop for Redis {
-    fn drop(&mut self) {
-        end(&mut self.child);
-    }
-}
-
-/// Asks a process to end, and kills it if it does not.
-fn end(child: &mut Child) {
-    let id = child.id().to_string();
-    if process::succeeds(Command::new("kill").args(["-TERM", &id])) {
-        let deadline = Instant::now() + MAX_STOP_TIME;
-        while Instant::now() < deadline {
-            if !matches!(child.try_wait(), Ok(None)) {
-                return;
-            }
-            thread::sleep(START_POLL_INTERVAL);
+/// Holds the folder of a cluster, whose files one cluster has at a time.
+///
+/// # Errors
+/// When another cluster of this clone runs.
+fn hold(folder: &Path) -> Outcome<File> {
+    fs::create_dir_all(folder)?;
+    let lock = File::create(folder.join("lock"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(error) => {
+            let folder = folder.display();
+            let what = format!("a cluster of this clone runs already ({folder}: {error})");
+            Err(format!("{what}: end it first, or set CARGO_TARGET_DIR").into())
         }
     }
-    // It has ended already, or it is killed.
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 #[cfg(test)]
@@ -293,7 +253,18 @@ mod tests {
             "http://127.0.0.1:1".to_owned(),
             "http://127.0.0.1:2".to_owned(),
         );
-        assert_eq!(addresses(line), Some(expected));
-        assert_eq!(addresses(r#"{"event":"request"}"#), None);
+        let read = |line: &str| addresses(&serde_json::from_str(line).unwrap());
+        assert_eq!(read(line), Some(expected));
+        assert_eq!(read(r#"{"event":"request"}"#), None);
+    }
+
+    #[test]
+    fn a_second_cluster_of_a_clone_is_refused_until_the_first_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = hold(folder.path()).unwrap();
+        let refused = hold(folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("runs already"), "{refused}");
+        drop(held);
+        hold(folder.path()).unwrap();
     }
 }

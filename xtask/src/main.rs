@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod cache_tests;
 mod cargo_component;
+mod child;
 mod cluster;
 mod counts;
 mod fuzz;

@@ -2,8 +2,7 @@
 
 use std::{fs, fs::File, path::Path, process::Command, time::Duration};
 
-use super::child::Program;
-use crate::Outcome;
+use crate::{Outcome, child::Program};
 
 /// The time from its start until it is ready. A debug build needs a fraction of a second.
 const MAX_START_TIME: Duration = Duration::from_secs(30);

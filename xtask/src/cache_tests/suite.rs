@@ -9,8 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::child::Program;
-use crate::{Outcome, npm, workspace::Workspace};
+use crate::{Outcome, child::Program, npm, workspace::Workspace};
 
 /// The time for Node.js to start the suite's origin.
 const MAX_START_TIME: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{Outcome, process};
 
 /// A running program.
-pub(super) struct Program {
+pub(crate) struct Program {
     child: Child,
     lines: Receiver<String>,
     /// The command line that starts it.
@@ -25,7 +25,7 @@ impl Program {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(super) fn start(command: &mut Command) -> Outcome<Self> {
+    pub(crate) fn start(command: &mut Command) -> Outcome<Self> {
         let words = process::words(command);
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = piped
@@ -54,7 +54,7 @@ impl Program {
     ///
     /// # Errors
     /// When it ends first, or prints no such line within `limit`.
-    pub(super) fn wait_for<T>(
+    pub(crate) fn wait_for<T>(
         &mut self,
         what: &str,
         limit: Duration,
@@ -79,7 +79,7 @@ impl Program {
     ///
     /// # Errors
     /// When it has ended.
-    pub(super) fn tell(&mut self, line: &str) -> Outcome {
+    pub(crate) fn tell(&mut self, line: &str) -> Outcome {
         let input = self
             .child
             .stdin
