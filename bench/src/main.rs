@@ -124,12 +124,7 @@ async fn workloads(
     script: &Path,
 ) -> Outcome<Vec<Workload>> {
     let settings = &options.settings;
-    let plan = Plan {
-        rounds: settings.rounds,
-        load: settings.load(),
-        warm_up: settings.warm_up(),
-        script,
-    };
+    let plan = Plan::of(settings, script);
     let mut workloads = Vec::new();
     if settings.includes(Part::Hello) {
         let contestants = lineup.hello()?;
@@ -175,12 +170,7 @@ async fn caches(
     once: &Path,
 ) -> Outcome<Vec<Workload>> {
     let origin = Server::start(&lineup.origin()?, MAX_START_TIME).await?;
-    let plan = Plan {
-        rounds: settings.rounds,
-        load: settings.load(),
-        warm_up: settings.warm_up(),
-        script,
-    };
+    let plan = Plan::of(settings, script);
     let mut workloads = Vec::new();
     for asked in HITS {
         let contestants = lineup.caches(origin.address, asked)?;
@@ -207,12 +197,7 @@ async fn edges(settings: &Settings, lineup: &Lineup<'_>, script: &Path) -> Outco
         return Ok(workloads);
     }
     let origin = Server::start(&lineup.origin()?, MAX_START_TIME).await?;
-    let plan = Plan {
-        rounds: settings.rounds,
-        load: settings.load(),
-        warm_up: settings.warm_up(),
-        script,
-    };
+    let plan = Plan::of(settings, script);
     for asked in PASSED_ON.into_iter().filter(|_| passes_on) {
         let contestants = lineup.proxies(origin.address, asked)?;
         workloads.push(throughput::measure(asked.title, &contestants, &plan).await);

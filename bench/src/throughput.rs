@@ -11,6 +11,7 @@ use crate::{
     limits::MAX_START_TIME,
     load::{Load, Measured},
     memory::Memory,
+    options::Settings,
     plot::Chart,
     server::Server,
     statistics::Summary,
@@ -28,6 +29,18 @@ pub(crate) struct Plan<'a> {
     pub(crate) warm_up: Load,
     /// The script that makes wrk report as JSON. h2load's log goes beside it.
     pub(crate) script: &'a Path,
+}
+
+impl<'a> Plan<'a> {
+    /// As the settings say.
+    pub(crate) fn of(settings: &Settings, script: &'a Path) -> Self {
+        Self {
+            rounds: settings.rounds,
+            load: settings.load(),
+            warm_up: settings.warm_up(),
+            script,
+        }
+    }
 }
 
 /// One request to several contestants. The first one is Terrace.

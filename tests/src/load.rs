@@ -84,6 +84,15 @@ impl Call {
         status.is_ok_and(|status| status < 400)
     }
 
+    /// Whether it is fine, or a write that was under way while a server was `lost` and nobody knew that: nobody can tell whether
+    /// it had its effect.
+    #[must_use]
+    pub fn is_fine_or_lost(&self, lost: Option<(Instant, Instant)>) -> bool {
+        let was_under_way =
+            lost.is_some_and(|(from, until)| self.begun <= until && from <= self.ended);
+        self.is_fine() || (!self.is_idempotent && was_under_way)
+    }
+
     /// How long it took.
     #[must_use]
     pub fn taken(&self) -> Duration {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::client::{Answer, Broken, Client, request};
-use crate::contract::{EVENT, EVENT_READY, REQUEST_ID_FIELD};
+use crate::contract::{EVENT, EVENT_READY, REQUEST_ID_FIELD, metric};
 use crate::metrics::Metrics;
 use crate::process::{Ended, Process};
 use crate::wait::until;
@@ -167,6 +167,18 @@ impl Running {
             holds(self.metrics().await.sum(name, labels)).then_some(())
         })
         .await;
+    }
+
+    /// Waits until this edge has sent so many further requests to a node.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until_served_by(&self, node: &Self, count: u32) {
+        let labels = [("origin", node.http.trim_start_matches("http://"))];
+        let before = self.metrics().await.sum(metric::ORIGIN_REQUESTS, &labels);
+        let end = before + f64::from(count);
+        self.until_metric(metric::ORIGIN_REQUESTS, &labels, |served| served >= end)
+            .await;
     }
 
     /// Waits until it says that it wants no more requests.

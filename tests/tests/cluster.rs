@@ -53,11 +53,8 @@ fn load(edge: &Running) -> OpenLoop {
 #[track_caller]
 fn check(calls: &[Call], lost: Option<(Instant, Instant)>) {
     for call in calls {
-        let was_under_way =
-            lost.is_some_and(|(from, until)| call.begun <= until && from <= call.ended);
-        let may_fail = !call.is_idempotent && was_under_way;
         assert!(
-            call.is_fine() || may_fail,
+            call.is_fine_or_lost(lost),
             "{call:?} failed, lost at {lost:?}"
         );
     }
@@ -65,15 +62,6 @@ fn check(calls: &[Call], lost: Option<(Instant, Instant)>) {
 
 fn origin(node: &Running) -> &str {
     node.http.trim_start_matches("http://")
-}
-
-/// Waits until so many further requests went to a node.
-async fn until_served_by(edge: &Running, node: &Running, count: u32) {
-    let labels = [("origin", origin(node))];
-    let before = edge.metrics().await.sum(metric::ORIGIN_REQUESTS, &labels);
-    let end = before + f64::from(count);
-    edge.until_metric(metric::ORIGIN_REQUESTS, &labels, |served| served >= end)
-        .await;
 }
 
 /// Waits until the edge finds so many nodes in a state.
@@ -115,10 +103,10 @@ async fn nodes_come_and_go_without_a_failed_request() {
     let edge = edge(&redis).await;
     until_nodes(&edge, "used", 2).await;
     let load = load(&edge);
-    until_served_by(&edge, &one, 10).await;
-    until_served_by(&edge, &two, 10).await;
+    edge.until_served_by(&one, 10).await;
+    edge.until_served_by(&two, 10).await;
     let three = node(&redis).await;
-    until_served_by(&edge, &three, 10).await;
+    edge.until_served_by(&three, 10).await;
     // One leaves.
     let left = origin(&one).to_owned();
     let ended = one.terminate().await;
@@ -130,7 +118,7 @@ async fn nodes_come_and_go_without_a_failed_request() {
     until_nodes(&edge, "missing", 1).await;
     until_gone(&edge, origin(&two)).await;
     let noticed = Instant::now();
-    until_served_by(&edge, &three, 10).await;
+    edge.until_served_by(&three, 10).await;
     check(&load.finish().await, Some((killed, noticed)));
     let page = edge.admin("/cluster").await.expect(200).json();
     let nodes = page["cluster"]["nodes"].as_array().expect("a list");
@@ -151,8 +139,8 @@ async fn an_outage_of_the_registry_takes_no_node_away() {
     let load = load(&edge);
     let all_are_there = async || {
         assert_eq!(origins(&edge).await.len(), 2);
-        until_served_by(&edge, &one, 5).await;
-        until_served_by(&edge, &two, 5).await;
+        edge.until_served_by(&one, 5).await;
+        edge.until_served_by(&two, 5).await;
     };
     redis.kill();
     for server in [&one, &two, &edge] {
@@ -181,7 +169,7 @@ async fn an_outage_of_the_registry_takes_no_node_away() {
         until_registry(server, false).await;
     }
     let three = node(&redis).await;
-    until_served_by(&edge, &three, 5).await;
+    edge.until_served_by(&three, 5).await;
     check(&load.finish().await, None);
 }
 

@@ -54,24 +54,9 @@ impl Cluster {
         };
         let load = OpenLoop::start(RATE, move |index| users.request(index));
         for node in &self.nodes {
-            self.until_served_by(node, 10).await;
+            self.edge.until_served_by(node, 10).await;
         }
         load
-    }
-
-    /// Waits until so many further requests went to a node.
-    async fn until_served_by(&self, node: &Running, count: u32) {
-        let labels = [("origin", node.http.trim_start_matches("http://"))];
-        let before = self
-            .edge
-            .metrics()
-            .await
-            .sum(metric::ORIGIN_REQUESTS, &labels);
-        let end = before + f64::from(count);
-        let served = |requests| requests >= end;
-        self.edge
-            .until_metric(metric::ORIGIN_REQUESTS, &labels, served)
-            .await;
     }
 
     /// Waits until a node is in a state.
@@ -87,11 +72,8 @@ impl Cluster {
     /// nobody can tell whether they had their effect.
     fn check(&self, calls: &[Call], lost: Option<(Instant, Instant)>) {
         for call in calls {
-            let was_under_way =
-                lost.is_some_and(|(from, until)| call.begun <= until && from <= call.ended);
-            let may_fail = !call.is_idempotent && was_under_way;
             assert!(
-                call.is_fine() || may_fail,
+                call.is_fine_or_lost(lost),
                 "{call:?} failed, lost at {lost:?}: {}",
                 self.logged(call)
             );
@@ -162,7 +144,7 @@ async fn a_node_that_is_killed_fails_no_request_that_may_be_sent_again() {
     load.go_on_for(40).await;
     let node = node.come_back().await;
     cluster.until_state(&node, "healthy").await;
-    cluster.until_served_by(&node, 10).await;
+    cluster.edge.until_served_by(&node, 10).await;
     cluster.nodes.push(node);
     cluster.check(&load.finish().await, Some((killed, killed)));
 }
@@ -181,7 +163,7 @@ async fn a_node_that_hangs_fails_no_request_that_may_be_sent_again() {
     let meanwhile = Instant::now();
     node.process.resume();
     cluster.until_state(&node, "healthy").await;
-    cluster.until_served_by(&node, 10).await;
+    cluster.edge.until_served_by(&node, 10).await;
     cluster.nodes.push(node);
     let calls = load.finish().await;
     cluster.check(&calls, Some((paused, noticed)));
@@ -197,7 +179,7 @@ async fn nodes_and_the_edge_are_replaced_without_a_failed_request() {
     for _ in 0..2 {
         let (node, ended) = cluster.nodes.remove(0).succeed().await;
         assert_eq!(ended.code, Some(exit::FINE), "{}", ended.text);
-        cluster.until_served_by(&node, 10).await;
+        cluster.edge.until_served_by(&node, 10).await;
         cluster.nodes.push(node);
     }
     let (edge, ended) = cluster.edge.succeed().await;
@@ -216,7 +198,7 @@ async fn nodes_restart_one_after_the_other_without_a_failed_request() {
         node.process.terminate();
         let node = node.come_back().await;
         cluster.until_state(&node, "healthy").await;
-        cluster.until_served_by(&node, 10).await;
+        cluster.edge.until_served_by(&node, 10).await;
         cluster.nodes.push(node);
     }
     cluster.check(&load.finish().await, None);
