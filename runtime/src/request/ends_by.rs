@@ -6,23 +6,22 @@ use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
 /// The field with the milliseconds that are left. Only trusted proxies may set it.
-static TERRACE_TIMEOUT: HeaderName = HeaderName::from_static("terrace-timeout");
+static TERRACE_TIMEOUT: HeaderName = HeaderName::from_static(EndsBy::FIELD);
 
 /// When a request must have ended, because the server before this one gives up then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EndsBy(pub(crate) Instant);
 
 impl EndsBy {
-    /// Takes the field out of a request's head that came at `received`. It counts only if it `is_believed`.
-    pub(crate) fn take(
-        headers: &mut HeaderMap,
-        received: Instant,
-        is_believed: bool,
-    ) -> Option<Self> {
-        let value = headers.remove(&TERRACE_TIMEOUT)?;
+    /// The name of the field. It ends at each server, which tells the next one what is left then.
+    pub(crate) const FIELD: &str = "terrace-timeout";
+
+    /// Reads the field of a trusted proxy, in a head that came at `received`.
+    pub(crate) fn read(headers: &HeaderMap, received: Instant) -> Option<Self> {
+        let value = headers.get(&TERRACE_TIMEOUT)?;
         let milliseconds = value.to_str().ok()?.parse().ok()?;
         let end = received.checked_add(Duration::from_millis(milliseconds))?;
-        is_believed.then_some(Self(end))
+        Some(Self(end))
     }
 
     /// Tells the next server what is left at `now`.
@@ -38,13 +37,11 @@ mod tests {
     use super::*;
     use crate::clock;
 
-    fn taken(value: &str, is_believed: bool) -> Option<Duration> {
+    fn read(value: &str) -> Option<Duration> {
         let now = clock::now();
         let mut headers = HeaderMap::new();
-        headers.insert("terrace-timeout", value.parse().unwrap());
-        let end = EndsBy::take(&mut headers, now, is_believed);
-        assert!(headers.is_empty(), "the next server gets its own");
-        end.map(|end| end.0 - now)
+        headers.insert(EndsBy::FIELD, value.parse().unwrap());
+        EndsBy::read(&headers, now).map(|end| end.0 - now)
     }
 
     #[test]
@@ -52,16 +49,15 @@ mod tests {
         let now = clock::now();
         let mut headers = HeaderMap::new();
         EndsBy(now + Duration::from_secs(5)).tell(&mut headers, now + Duration::from_secs(2));
-        let end = EndsBy::take(&mut headers, now, true).unwrap();
+        let end = EndsBy::read(&headers, now).unwrap();
         assert_eq!(end.0 - now, Duration::from_secs(3));
     }
 
     #[test]
-    fn only_a_number_of_a_trusted_proxy_counts() {
-        assert_eq!(taken("1500", true), Some(Duration::from_millis(1500)));
-        assert_eq!(taken("1500", false), None);
+    fn only_a_number_counts() {
+        assert_eq!(read("1500"), Some(Duration::from_millis(1500)));
         for odd in ["", "-1", "1.5", "soon", "99999999999999999999"] {
-            assert_eq!(taken(odd, true), None, "{odd}");
+            assert_eq!(read(odd), None, "{odd}");
         }
     }
 

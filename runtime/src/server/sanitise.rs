@@ -12,6 +12,7 @@ use http::{HeaderMap, header};
 use ipnet::IpNet;
 
 use super::facts::Connection;
+use crate::request::EndsBy;
 use fields::is_forwarding;
 
 /// The proxies in front of this server, and the fields that they set.
@@ -64,6 +65,7 @@ pub(crate) fn sanitise(
     remove_fields(&mut head.headers, |name| {
         is_hop_by_hop(name)
             || name.starts_with("spin-")
+            || name == EndsBy::FIELD
             || (is_forwarding(name) && !(peer_is_trusted && trusted.set(name)))
     });
     if peer_is_trusted {

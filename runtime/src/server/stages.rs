@@ -53,8 +53,9 @@ impl ServerStages {
             head::complete_host(&mut head, connection.local);
         }
         let wants_websocket = head::wants_websocket(&head);
-        let is_believed = connection.peer_is_trusted;
-        if let Some(end) = EndsBy::take(&mut head.headers, received, is_believed) {
+        if connection.peer_is_trusted
+            && let Some(end) = EndsBy::read(&head.headers, received)
+        {
             head.extensions.insert(end);
         }
         let client = sanitise(&mut head, &connection, &self.config.trusted_proxies);

@@ -41,6 +41,19 @@ fn check(peer: &str, fields: &[(&str, &str)]) -> (String, Vec<String>) {
 }
 
 #[test]
+fn the_time_that_is_left_ends_here_whoever_tells_it() {
+    for peer in ["10.0.0.1:5000", "192.0.2.1:5000"] {
+        let (_, names) = check(peer, &[("terrace-timeout", "1500"), ("x-kept", "1")]);
+        let has = |name: &str| names.iter().any(|one| one == name);
+        assert_eq!(
+            (has("terrace-timeout"), has("x-kept")),
+            (false, true),
+            "{peer}"
+        );
+    }
+}
+
+#[test]
 fn the_scheme_of_the_target_is_the_one_that_was_settled() {
     let host = ("host", "a.example");
     let secure = [host, ("x-forwarded-proto", "https")];
