@@ -169,6 +169,23 @@ async fn nodes_count_together_and_by_themselves_without_redis() {
 
 /// Ten thousand clients, and one that sends too much among them.
 #[tokio::test]
+async fn a_redis_that_hangs_holds_up_no_request() {
+    let redis = Server::start();
+    let app = hello("client = \"200/h\"").config("[cache]\nmemory = \"off\"");
+    let url = redis.url();
+    let app = app
+        .config(&format!("[cluster]\nurl = {url:?}"))
+        .start()
+        .await;
+    assert_eq!(allowed("192.0.2.1", &app, "/", 1).await, 1);
+    redis.hang();
+    assert_eq!(allowed("192.0.2.2", &app, "/", 250).await, 200);
+    let out = app.metrics().await.sum(metric::RATE_SHARED_OUT, &[]);
+    assert_eq!(out, 1.0);
+    redis.go_on();
+}
+
+#[tokio::test]
 async fn ten_thousand_clients_are_served_beside_one_that_sends_too_much() {
     let server = hello("client = \"2/h\"").start().await;
     let address = |index: usize| format!("10.{}.{}.{}", index >> 16, index >> 8 & 255, index & 255);

@@ -124,12 +124,22 @@ async fn a_response_that_one_node_stored_is_a_hit_on_the_other() {
 
 #[tokio::test]
 async fn an_outage_of_redis_fails_no_request_and_leaves_nothing_stale() {
+    outage(redis::Server::kill, redis::Server::restart).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_fails_no_request_and_leaves_nothing_stale() {
+    outage(|redis| redis.hang(), |redis| redis.go_on()).await;
+}
+
+/// Users write through one node and read through the other while Redis is away.
+async fn outage(begin: fn(&mut redis::Server), end: fn(&mut redis::Server)) {
     let mut nodes = Nodes::start().await;
     let [one, two] = nodes.apis();
     let author = one.register().await;
     let article = path_of(&one.publish(&author, "Through an outage", &[]).await);
     comment(&one, &article, &author, "before").await;
-    nodes.redis.kill();
+    begin(&mut nodes.redis);
     for round in 0..10 {
         comment(&one, &article, &author, &format!("killed {round}")).await;
         shows(&two, &article, "").await;
@@ -140,7 +150,7 @@ async fn an_outage_of_redis_fails_no_request_and_leaves_nothing_stale() {
         comment(&one, &article, &author, &text).await;
         assert!(shows(&two, &article, &text).await, "{text}");
     }
-    nodes.redis.restart();
+    end(&mut nodes.redis);
     // Before either trusts its memory again.
     for round in 0..3 {
         let text = format!("back {round}");

@@ -202,6 +202,10 @@ fn receive(predecessor: &UnixStream) -> io::Result<Vec<TcpListener>> {
             sockets.extend(descriptors.map(TcpListener::from));
         }
     }
+    if received.bytes == 0 {
+        let what = "other successors are about to serve, or it ends";
+        return Err(io::Error::other(what));
+    }
     if text.get(..received.bytes) != Some(SOCKETS) {
         return Err(io::Error::other("it is of another version"));
     }
@@ -215,4 +219,79 @@ fn receive(predecessor: &UnixStream) -> io::Result<Vec<TcpListener>> {
 fn failed(path: &Path, source: io::Error) -> HandoverError {
     let path = path.to_owned();
     HandoverError { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A server that offers a socket, and the address of that.
+    fn offered(folder: &TempDir) -> (Handover, SocketAddr) {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let path = folder.path().join("a.sock");
+        let mut handover = Handover::new(path, vec![socket], None);
+        handover.offer();
+        (handover, address)
+    }
+
+    /// A successor that has asked.
+    async fn ask(handover: &Handover) -> Result<Inheritance, HandoverError> {
+        let path = handover.path.clone();
+        let asked = tokio::task::spawn_blocking(move || Inheritance::ask(&path));
+        asked.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_first_successor_that_serves_takes_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (handover, address) = offered(&folder);
+        let successors = async {
+            let slow = ask(&handover).await.unwrap();
+            drop(ask(&handover).await.unwrap());
+            let mut quick = ask(&handover).await.unwrap();
+            assert!(quick.take(address).is_some());
+            let path = folder.path().join("b.sock");
+            Handover::new(path, Vec::new(), quick.predecessor()).offer();
+            slow
+        };
+        let ((), slow) = tokio::join!(handover.taken(), successors);
+        drop(slow);
+    }
+
+    #[tokio::test]
+    async fn successors_at_once_have_a_bound_and_one_that_leaves_makes_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let (handover, _) = offered(&folder);
+        let successors = async {
+            let mut asked = Vec::new();
+            for _ in 0..MAX_SUCCESSORS {
+                asked.push(ask(&handover).await.unwrap());
+            }
+            assert!(ask(&handover).await.is_err());
+            asked.pop();
+            while ask(&handover).await.is_err() {}
+        };
+        tokio::select! {
+            () = handover.taken() => panic!("nobody serves"),
+            () = successors => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_takes_the_path_of_its_predecessor() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_old, _) = offered(&folder);
+        let (new, address) = offered(&folder);
+        let asking = async {
+            let mut asked = ask(&new).await.unwrap();
+            assert!(asked.take(address).is_some());
+        };
+        tokio::select! {
+            () = new.taken() => panic!("nobody serves"),
+            () = asking => {}
+        }
+    }
 }

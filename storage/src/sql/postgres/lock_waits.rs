@@ -50,3 +50,18 @@ pub(super) async fn read(
     let rows = connection.texts(WAITING, stop).await?;
     Ok(rows.into_iter().flatten().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_ten_thousand_texts_the_first_are_counted() {
+        let waits = LockWaits::default();
+        waits.note((0..10_000).map(|number| format!("{number}")).collect());
+        waits.note(vec!["0".to_owned(), "other".to_owned()]);
+        let seen = waits.seen();
+        assert_eq!(seen.len(), MAX_LOCK_TEXTS);
+        assert!(seen.contains(&("0".to_owned(), 2)));
+    }
+}

@@ -1,7 +1,9 @@
 //! Transactions that many clients begin at once, on the same row.
 
 use crate::failure::EngineFailure;
-use crate::sql::tests::harness::{Engine, one, run};
+use crate::sql::place::Engine as Opened;
+use crate::sql::postgres::job::Stop;
+use crate::sql::tests::harness::{Engine, far, one, run};
 use crate::sql::{Database, Error, Session, Value};
 
 /// How many transactions each client commits.
@@ -33,6 +35,29 @@ async fn transactions_that_lost_get_their_turn() {
     let total = one(&mut session, "SELECT value FROM counter").await;
     assert_eq!(total, Value::Integer(i64::try_from(count * EACH).unwrap()));
     assert!(most <= MOST, "{most} attempts");
+}
+
+/// One that holds its turn for long keeps the others for a time only, and one that leaves keeps them no longer.
+#[tokio::test]
+async fn a_transaction_that_is_slow_does_not_keep_those_that_lost() {
+    let fixture = Engine::Postgres.fixture().await;
+    let Opened::Postgres(engine) = fixture.database.engine() else {
+        panic!("the fixture is on Postgres");
+    };
+    let turn = async |has_lost| {
+        let mut stop = Stop::at(far());
+        let checkout = engine.checkout_for_transaction(has_lost, &mut stop).await;
+        checkout.unwrap()
+    };
+    let slow = turn(true).await;
+    // Those that have not lost do not wait, and those that have do not wait for ever.
+    let (fresh, second, third) = tokio::join!(turn(false), turn(true), turn(true));
+    drop((fresh, second, third));
+    drop(slow);
+    let mut left = Box::pin(turn(true));
+    drop(futures::poll!(left.as_mut()));
+    drop(left);
+    drop(turn(true).await);
 }
 
 async fn count_up(database: Database) -> usize {
