@@ -62,6 +62,8 @@ pub struct ServerConfig {
     pub tls: Option<Tls>,
     /// Whether a client without TLS may begin with HTTP/2 (RFC 9113 §3.3).
     pub h2c: bool,
+    /// Whether each connection begins with a header of the PROXY protocol, from one of the trusted proxies.
+    pub proxy_protocol: bool,
     /// How many threads serve requests.
     pub workers: NonZeroUsize,
     /// The limits on clients.

@@ -131,6 +131,8 @@ pub struct Listen {
     pub https: Option<SocketAddr>,
     /// Whether clients without TLS may speak HTTP/2.
     pub h2c: bool,
+    /// Whether connections of clients begin with a header of the PROXY protocol, from one of the trusted proxies.
+    pub proxy_protocol: bool,
     /// The certificates for `https`, at least one if there is that listener. The first one is for clients that name no host.
     pub certificates: Vec<CertificateFiles>,
     /// The address for metrics and health; absent if switched off.

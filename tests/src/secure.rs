@@ -55,7 +55,21 @@ impl Secure {
     /// # Panics
     /// If nobody listens.
     pub async fn connect(&self, url: &str, name: &str) -> io::Result<TlsStream<TcpStream>> {
-        let stream = connect(url).await;
+        self.shake_hands(connect(url).await, name).await
+    }
+
+    /// Shakes hands on a connection, and asks for the certificate of `name`.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    ///
+    /// # Panics
+    /// If `name` is none of a host.
+    pub async fn shake_hands(
+        &self,
+        stream: TcpStream,
+        name: &str,
+    ) -> io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(name.to_owned()).expect("it is the name of a host");
         let connector = TlsConnector::from(Arc::clone(&self.0));
         within("a handshake", connector.connect(name, stream)).await

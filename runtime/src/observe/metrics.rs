@@ -50,7 +50,7 @@ pub struct Metrics {
     in_flight: Mutex<BTreeMap<Arc<str>, RequestGauge>>,
     connections: Gauge,
     connections_refused: Counter,
-    tls: TlsMetrics,
+    handshakes: HandshakeMetrics,
     workers: Gauge,
     workers_lost: Counter,
     log_lines_dropped: Counter,
@@ -127,17 +127,19 @@ struct FailureLabels {
     failure: &'static str,
 }
 
-/// The metrics of the listener for `https`.
+/// The metrics of connections before their first request, and of the certificates for it.
 #[derive(Debug)]
-struct TlsMetrics {
+struct HandshakeMetrics {
+    proxy_headers_refused: Counter,
     handshakes_failed: Counter,
     certificate_expiry: Gauge,
 }
 
-impl TlsMetrics {
+impl HandshakeMetrics {
     #[rustfmt::skip]
     fn register(registry: &mut Registry) -> Self {
         Self {
+            proxy_headers_refused: register(registry, "proxy_headers_refused", "Connections without a usable header of the PROXY protocol"),
             handshakes_failed: register(registry, "handshakes_failed", "Connections that ended in the handshake of TLS"),
             certificate_expiry: register(registry, "certificate_expiry_timestamp_seconds", "When the first certificate expires, as Unix time; 0 without TLS"),
         }
@@ -156,7 +158,7 @@ impl Metrics {
             "connections_refused",
             "Connections beyond the limit",
         );
-        let tls = TlsMetrics::register(&mut registry);
+        let handshakes = HandshakeMetrics::register(&mut registry);
         let workers = register(&mut registry, "workers", "Threads that serve requests");
         let workers_lost = register(
             &mut registry,
@@ -192,7 +194,7 @@ impl Metrics {
             in_flight: Mutex::default(),
             connections,
             connections_refused,
-            tls,
+            handshakes,
             workers,
             workers_lost,
             log_lines_dropped,
@@ -273,14 +275,19 @@ impl Metrics {
         &self.connections_refused
     }
 
+    /// The number of connections without a usable header of the PROXY protocol.
+    pub(crate) fn proxy_headers_refused(&self) -> &Counter {
+        &self.handshakes.proxy_headers_refused
+    }
+
     /// The number of connections that ended in the handshake of TLS.
     pub(crate) fn handshakes_failed(&self) -> &Counter {
-        &self.tls.handshakes_failed
+        &self.handshakes.handshakes_failed
     }
 
     /// When the first certificate expires, in seconds of Unix time; 0 without TLS.
     pub(crate) fn certificate_expiry(&self) -> &Gauge {
-        &self.tls.certificate_expiry
+        &self.handshakes.certificate_expiry
     }
 
     /// The number of threads that serve requests.

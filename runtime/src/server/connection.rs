@@ -5,6 +5,7 @@
 mod h1;
 mod h2;
 mod handshake;
+mod proxy_header;
 mod transport;
 
 use std::io;
@@ -22,6 +23,7 @@ use tokio::net::TcpStream;
 pub(super) use self::handshake::ALPN;
 
 use self::handshake::Protocol;
+use self::proxy_header::Complaints;
 use super::drain::{DrainSignal, Ending};
 use super::facts::Connection;
 use super::limits::{DISCARD_BYTES, LINGER_TIMEOUT};
@@ -36,6 +38,7 @@ pub(crate) struct Connections<P> {
     observer: Arc<Observer>,
     http1: http1::Builder,
     drain: DrainSignal,
+    complaints: Complaints,
 }
 
 /// A request whose head was read.
@@ -64,18 +67,31 @@ impl<P: Pipeline> Connections<P> {
             config,
             observer,
             drain: DrainSignal::default(),
+            complaints: Complaints::default(),
         }
     }
 
     /// Serves a connection until it is closed.
-    pub(crate) async fn serve(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, has_tls: bool) {
-        let connection = Connection {
+    pub(crate) async fn serve(
+        self: Rc<Self>,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        has_tls: bool,
+    ) {
+        let mut connection = Connection {
             peer,
             // A socket without an address of its own has been closed meanwhile, and no request of it needs one.
             local: stream.local_addr().unwrap_or(self.config.address),
             peer_is_trusted: self.config.trusted_proxies.contains(peer.ip()),
             has_tls,
         };
+        if self.config.proxy_protocol {
+            let Some(introduced) = handshake::introduce(&self, &mut stream, connection).await
+            else {
+                return;
+            };
+            connection = introduced;
+        }
         match handshake::begin(&self, stream, connection).await {
             Some((transport, Protocol::Http1)) => h1::serve(self, transport, connection).await,
             Some((transport, Protocol::Http2)) => h2::serve(self, transport, connection).await,

@@ -18,6 +18,12 @@ pub const DRAIN_PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a closed connection is still read, so that the client reads the response before it meets a reset.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A header of the PROXY protocol. The addresses take 52 bytes; the rest is room for extensions such as a client's certificate.
+pub const MAX_PROXY_HEADER_BYTES: usize = 4096;
+
+/// How often a worker says in the log why it refuses connections without a usable header of the PROXY protocol.
+pub const PROXY_REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Connections beyond the limit that are told so at the same time; others are closed without a word.
 pub const MAX_REFUSALS_IN_FLIGHT: usize = 64;
 

@@ -86,6 +86,7 @@ impl TestServer {
             address: "127.0.0.1:0".parse().unwrap(),
             tls: None,
             h2c: false,
+            proxy_protocol: false,
             workers: NonZeroUsize::new(2).unwrap(),
             limits,
             trusted_proxies: TrustedProxies::new(

@@ -218,6 +218,7 @@ fn server_config(config: &Config, listen: Option<SocketAddr>) -> Result<ServerCo
         address: listen.unwrap_or(config.listen.http),
         tls: tls.transpose().map_err(failed)?,
         h2c: config.listen.h2c,
+        proxy_protocol: config.listen.proxy_protocol,
         workers: config.listen.workers,
         trusted_proxies: TrustedProxies::new(
             config.listen.trusted_proxies.clone(),

@@ -58,6 +58,9 @@ pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
         http: table.parsed("http", address).unwrap_or(defaults.http),
         https: table.parsed("https", address),
         h2c: table.boolean("h2c").unwrap_or(defaults.h2c),
+        proxy_protocol: table
+            .boolean("proxy_protocol")
+            .unwrap_or(defaults.proxy_protocol),
         certificates: defaults.certificates,
         admin: table
             .parsed("admin", AdminAddress::parse)
@@ -79,6 +82,12 @@ pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
             reason.help("give `admin` a port of its own, or switch it off: `admin = \"off\"`"),
         );
     }
+    if listen.proxy_protocol && table.get("trusted_proxies").is_none() {
+        let reason = Reason::new("with `proxy_protocol` and no trusted proxy, nobody can connect");
+        let help =
+            "name the load balancers that send the header: `trusted_proxies = [\"10.0.0.7\"]`";
+        table.report(reason.help(help));
+    }
     table.finish();
     listen
 }
@@ -88,6 +97,7 @@ fn defaults() -> Listen {
         http: DEFAULT_HTTP,
         https: None,
         h2c: false,
+        proxy_protocol: false,
         certificates: Vec::new(),
         admin: Some(DEFAULT_ADMIN),
         admin_hosts: Vec::new(),

@@ -1,4 +1,5 @@
-//! Owns the time between a connection and its first request: the handshake of TLS, and the choice of the protocol.
+//! Owns the time between a connection and its first request: the client's address from a load balancer, the handshake of TLS, and the
+//! choice of the protocol.
 //! Serving the protocol is left to `h1` and `h2`, the certificates to `certificates`.
 
 use std::io;
@@ -8,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
+use super::proxy_header::{self, Header, HeaderError};
 use super::transport::Transport;
 use super::{Connections, close};
 use crate::failure::Failure;
@@ -41,8 +43,6 @@ enum Unserved {
     PlainHttp(TcpStream),
     /// The handshake failed, or the client is gone.
     Failed(io::Error),
-    /// The client was too slow, or the server drains.
-    Late,
 }
 
 /// Gives a connection its protocol; nothing if it ended before.
@@ -60,24 +60,61 @@ pub(super) async fn begin<P: Pipeline>(
             _ => without_tls(stream).await,
         }
     };
-    let outcome = tokio::select! {
-        outcome = begun => outcome,
-        () = sleep(worker.config.limits.header_timeout) => Err(Unserved::Late),
-        () = async {
-            worker.drain.begun().await;
-            sleep(DRAIN_FIRST_BYTE_TIMEOUT).await;
-        } => Err(Unserved::Late),
-    };
-    match outcome {
+    match in_time(worker, begun).await? {
         Ok(begun) => return Some(begun),
         Err(Unserved::PlainHttp(stream)) => refuse(worker, stream, connection).await,
         Err(Unserved::Failed(error)) => {
             worker.observer.metrics().handshakes_failed().inc();
             tracing::debug!(peer = %connection.peer, %error, "a handshake failed");
         }
-        Err(Unserved::Late) => {}
     }
     None
+}
+
+/// Takes the client's address from the header that a load balancer sends first; nothing if the connection ends for lack of it.
+pub(super) async fn introduce<P>(
+    worker: &Rc<Connections<P>>,
+    stream: &mut TcpStream,
+    connection: Connection,
+) -> Option<Connection> {
+    let header = if connection.peer_is_trusted {
+        in_time(worker, proxy_header::read(stream)).await?
+    } else {
+        Err(HeaderError::Stranger)
+    };
+    match header {
+        Ok(Header::Client {
+            source,
+            destination,
+        }) => Some(Connection {
+            peer: source,
+            local: destination,
+            peer_is_trusted: worker.config.trusted_proxies.contains(source.ip()),
+            ..connection
+        }),
+        // A client whose address nobody knows may write anything into its fields.
+        Ok(Header::Unknown) => Some(Connection {
+            peer_is_trusted: false,
+            ..connection
+        }),
+        Err(error) => {
+            worker.observer.metrics().proxy_headers_refused().inc();
+            worker.complaints.say(connection.peer, &error);
+            None
+        }
+    }
+}
+
+/// Waits for a client that has something to send before its first request; nothing if it is too slow, or the server drains.
+async fn in_time<P, T>(worker: &Rc<Connections<P>>, step: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = step => Some(done),
+        () = sleep(worker.config.limits.header_timeout) => None,
+        () = async {
+            worker.drain.begun().await;
+            sleep(DRAIN_FIRST_BYTE_TIMEOUT).await;
+        } => None,
+    }
 }
 
 async fn with_tls(

@@ -23,6 +23,7 @@ async fn two() -> (Workers, watch::Sender<Ending>, watch::Sender<Ending>) {
         address: "127.0.0.1:0".parse().unwrap(),
         tls: None,
         h2c: false,
+        proxy_protocol: false,
         workers: NonZeroUsize::new(2).unwrap(),
         limits: ServerLimits::standard(),
         trusted_proxies: TrustedProxies::new(Vec::new(), Vec::new()),
