@@ -30,6 +30,8 @@ mod bindings {
         with: {
             "spin:key-value/key-value.store": storage::kv::Store,
             "spin:sqlite/sqlite.connection": super::sqlite::Connection,
+            "wasi:keyvalue/store.bucket": storage::kv::Store,
+            "wasi:keyvalue/atomics.cas": super::key_value::wasi::Swap,
             "fermyon:spin/key-value.store": storage::kv::Store,
             "fermyon:spin/sqlite.connection": super::sqlite::Connection,
         },
@@ -78,6 +80,8 @@ pub struct Capabilities {
     grants: Arc<Grants>,
     request: CurrentRequest,
     sessions: OpenSessions,
+    /// Bytes of the values that the guest may still swap.
+    swap_bytes: usize,
 }
 
 impl Capabilities {
@@ -86,6 +90,7 @@ impl Capabilities {
             grants,
             request: CurrentRequest::none(),
             sessions: OpenSessions::default(),
+            swap_bytes: 0,
         }
     }
 

@@ -184,6 +184,10 @@ pub const MAX_CALL_DEPTH: u32 = 16;
 /// Bytes that a guest of WASI 0.2 may print in one call.
 pub const GUEST_WRITE_BYTES: usize = 64 * 1024;
 
+/// Most bytes that the host keeps for an instance of values that were read to be swapped (`wasi:keyvalue/atomics`): two of the largest.
+/// To read a further one is an error of the call until the guest has dropped a handle.
+pub const MAX_SWAP_BYTES: usize = 17 * 1024 * 1024;
+
 /// The least memory that a cache may be given, in bytes. Less holds nothing worth looking for.
 pub const MIN_CACHE_MEMORY: u64 = MIB;
 

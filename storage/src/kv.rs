@@ -21,6 +21,7 @@
 
 mod error;
 mod limits;
+mod many;
 mod redis;
 mod sqlite;
 mod store;
@@ -28,5 +29,5 @@ mod store;
 mod tests;
 
 pub use error::Error;
-pub use limits::{MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES};
+pub use limits::{KEYS_AT_ONCE, MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES, MAX_VALUES_BYTES};
 pub use store::{Store, Stores};

@@ -8,6 +8,14 @@ use terrace_tests::{Answer, App, Running, guest};
 /// The same calls through spin-sdk 7 and through `fermyon:spin@2.0.0`.
 const GUESTS: [&str; 2] = ["capabilities", "capabilities-v2"];
 
+/// Where a guest has key-value stores: the second one also has them through `wasi:keyvalue`.
+fn interfaces(name: &str) -> &'static [&'static str] {
+    match name {
+        "capabilities-v2" => &["/kv", "/wasi/kv"],
+        _ => &["/kv"],
+    }
+}
+
 /// An app that is granted everything.
 async fn granted(name: &str) -> Running {
     let app = App::of(name).grant("key_value_stores = [\"default\"]");
@@ -39,7 +47,11 @@ async fn without_a_grant_every_label_is_denied() {
     for name in GUESTS {
         let app = App::of(name).start().await;
         for label in ["default", "other"] {
-            app.get(&format!("/kv/{label}/key")).await.expect(403);
+            for interface in interfaces(name) {
+                app.get(&format!("{interface}/{label}/key"))
+                    .await
+                    .expect(403);
+            }
             app.post(&format!("/sql/{label}"), r#"[["SELECT 1"]]"#)
                 .await
                 .expect(403);
@@ -51,7 +63,9 @@ async fn without_a_grant_every_label_is_denied() {
 async fn a_grant_of_one_label_is_none_of_another() {
     for name in GUESTS {
         let app = granted(name).await;
-        app.get("/kv/other/key").await.expect(403);
+        for interface in interfaces(name) {
+            app.get(&format!("{interface}/other/key")).await.expect(403);
+        }
         app.post("/sql/other", r#"[["SELECT 1"]]"#)
             .await
             .expect(403);
@@ -62,31 +76,33 @@ async fn a_grant_of_one_label_is_none_of_another() {
 async fn a_key_is_set_read_found_listed_and_deleted() {
     for name in GUESTS {
         for (app, _server) in on_each_engine(name).await {
-            check_calls(&app).await;
+            for interface in interfaces(name) {
+                check_calls(&app, interface).await;
+            }
         }
     }
 }
 
 /// Each call on a store once.
-async fn check_calls(app: &Running) {
-    app.get("/kv/default/a").await.expect(404);
-    app.call(Method::PUT, "/kv/default/a", "one")
-        .await
-        .expect(200);
-    app.call(Method::PUT, "/kv/default/b", vec![0, 255])
-        .await
-        .expect(200);
-    assert_eq!(app.get("/kv/default/a").await.expect(200).text(), "one");
-    let bytes = app.get("/kv/default/b").await.expect(200).body;
+async fn check_calls(app: &Running, interface: &str) {
+    let path = |key: &str| format!("{interface}/default/{key}");
+    let call = async |method, key, value: &[u8]| {
+        let path = path(key);
+        let called = app.call(method, &path, value.to_vec());
+        called.await.expect(200)
+    };
+    app.get(&path("a")).await.expect(404);
+    call(Method::PUT, "a", b"one").await;
+    call(Method::PUT, "b", &[0, 255]).await;
+    assert_eq!(app.get(&path("a")).await.expect(200).text(), "one");
+    let bytes = app.get(&path("b")).await.expect(200).body;
     assert_eq!(bytes.as_ref(), [0, 255]);
-    let exists = async || app.post("/kv/default/a", "").await.expect(200);
+    let exists = async || app.post(&path("a"), "").await.expect(200);
     assert_eq!(exists().await.text(), "true");
-    let keys = app.get("/kv/default").await.expect(200).json();
-    assert_eq!(keys, json!(["a", "b"]));
+    let keys = app.get(&format!("{interface}/default")).await;
+    assert_eq!(keys.expect(200).json(), json!(["a", "b"]));
     for _ in 0..2 {
-        app.call(Method::DELETE, "/kv/default/a", "")
-            .await
-            .expect(200);
+        call(Method::DELETE, "a", b"").await;
     }
     assert_eq!(exists().await.text(), "false");
 }
@@ -117,7 +133,7 @@ async fn values_of_a_store_outlive_the_process() {
 }
 
 #[tokio::test]
-async fn both_interfaces_see_the_same_state() {
+async fn all_interfaces_see_the_same_state() {
     let grants = "key_value_stores = [\"default\"]\nsqlite_databases = [\"default\"]";
     let app = App::new()
         .component("new", guest("capabilities"))
@@ -132,10 +148,10 @@ async fn both_interfaces_see_the_same_state() {
     app.call(Method::PUT, "/new/kv/default/a", "from new")
         .await
         .expect(200);
-    assert_eq!(
-        app.get("/old/kv/default/a").await.expect(200).text(),
-        "from new"
-    );
+    for interface in interfaces("capabilities-v2") {
+        let found = app.get(&format!("/old{interface}/default/a")).await;
+        assert_eq!(found.expect(200).text(), "from new", "{interface}");
+    }
     app.post(
         "/old/sql/default",
         r#"[["CREATE TABLE t (a)"], ["INSERT INTO t VALUES (1)"]]"#,

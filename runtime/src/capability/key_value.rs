@@ -1,5 +1,7 @@
-//! Key-value stores: the bindings to `spin:key-value@3` and `fermyon:spin/key-value@2`.
+//! Key-value stores: the bindings to `spin:key-value@3`, `fermyon:spin/key-value@2` and `wasi:keyvalue`.
 //! Stores, values and limits are those of [`storage::kv`].
+
+pub(super) mod wasi;
 
 use storage::kv::{Error, Store};
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};

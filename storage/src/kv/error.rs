@@ -1,7 +1,7 @@
 //! The errors of key-value stores.
 //! The capability converts them to the errors of the guest's interface.
 
-use super::limits::{MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES};
+use super::limits::{MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES, MAX_VALUES_BYTES};
 use crate::failure::EngineFailure;
 
 /// Why a call failed. It changed nothing, unless the engine's failure says otherwise.
@@ -28,6 +28,15 @@ pub enum Error {
         MAX_KEYS_BYTES / 1024 / 1024
     )]
     TooManyKeys,
+    /// The values of many keys are too large for one answer.
+    #[error(
+        "the values take more than {} MiB together, which is too much for one answer",
+        MAX_VALUES_BYTES / 1024 / 1024
+    )]
+    TooManyValues,
+    /// The value cannot be incremented.
+    #[error("the value is not a whole number, or would not fit into 64 bits any more")]
+    NoNumber,
 }
 
 impl Error {

@@ -11,3 +11,11 @@ pub const MAX_VALUE_BYTES: usize = 8 * 1024 * 1024;
 /// Most memory for the list of all keys of a store, in bytes. For a store with more keys the call is an error; its keys can still be
 /// read and written one by one.
 pub const MAX_KEYS_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most memory for the values of one call for many keys, in bytes. With more the call is an error; the values can still be read one by
+/// one.
+pub const MAX_VALUES_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most keys of one call for many keys that the engine works on at once. They hide each other's round trips, and leave room for other
+/// calls.
+pub const KEYS_AT_ONCE: usize = 32;

@@ -16,7 +16,7 @@ use redis::{Cmd, Value, cmd};
 use super::error::Error;
 use super::limits::MAX_KEYS_BYTES;
 use crate::failure::EngineFailure;
-use crate::redis::Server;
+use crate::redis::{Failed, Server};
 use crate::sql::open::{OpenError, RedisOptions};
 
 /// How many keys of the server a step of a list looks at. It takes well under a millisecond.
@@ -24,6 +24,19 @@ const KEYS_IN_A_STEP: usize = 1_000;
 
 /// Characters that are neither a separator of keys nor special in a pattern.
 const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// Parts of the errors of `INCRBY`, which have no code of their own.
+const NO_NUMBER: [&str; 2] = ["not an integer", "would overflow"];
+
+/// Sets a value if the present one is that of the second argument, or absent without one.
+const SWAP: &str = r"
+local present = redis.call('GET', KEYS[1])
+if present ~= (ARGV[2] or false) then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+";
 
 /// All stores of one owner on a server.
 #[derive(Clone, Debug)]
@@ -78,11 +91,48 @@ impl Store {
     ) -> Result<(), Error> {
         let mut set = self.on("SET", key);
         set.arg(value);
-        self.write(set, deadline).await
+        self.write(set, deadline).await.map(drop)
+    }
+
+    pub(super) async fn increment(
+        &self,
+        key: &str,
+        delta: i64,
+        deadline: Instant,
+    ) -> Result<i64, Error> {
+        let mut increment = self.on("INCRBY", key);
+        increment.arg(delta);
+        match self.server.write(increment, deadline).await {
+            Ok(Value::Int(sum)) => Ok(sum),
+            Ok(_) => Err(foreign()),
+            Err(Failed::Refused { message, .. })
+                if NO_NUMBER.iter().any(|words| message.contains(words)) =>
+            {
+                Err(Error::NoNumber)
+            }
+            Err(failed) => Err(failed.of_write().into()),
+        }
+    }
+
+    pub(super) async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        let mut swap = cmd("EVAL");
+        swap.arg(SWAP).arg(1).arg(self.key_of(key));
+        swap.arg(value).arg(expected);
+        match self.write(swap, deadline).await? {
+            Value::Int(swapped) => Ok(swapped == 1),
+            _ => Err(foreign()),
+        }
     }
 
     pub(super) async fn delete(&self, key: &str, deadline: Instant) -> Result<(), Error> {
-        self.write(self.on("DEL", key), deadline).await
+        let delete = self.write(self.on("DEL", key), deadline);
+        delete.await.map(drop)
     }
 
     pub(super) async fn exists(&self, key: &str, deadline: Instant) -> Result<bool, Error> {
@@ -136,8 +186,13 @@ impl Store {
 
     fn on(&self, name: &str, key: &str) -> Cmd {
         let mut command = cmd(name);
-        command.arg(format!("{}{key}", self.prefix));
+        command.arg(self.key_of(key));
         command
+    }
+
+    /// The server's key.
+    fn key_of(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
     }
 
     async fn read(&self, command: Cmd, deadline: Instant) -> Result<Value, Error> {
@@ -145,9 +200,9 @@ impl Store {
         answer.map_err(|failed| failed.of_read().into())
     }
 
-    async fn write(&self, command: Cmd, deadline: Instant) -> Result<(), Error> {
+    async fn write(&self, command: Cmd, deadline: Instant) -> Result<Value, Error> {
         let answer = self.server.write(command, deadline).await;
-        answer.map(drop).map_err(|failed| failed.of_write().into())
+        answer.map_err(|failed| failed.of_write().into())
     }
 }
 

@@ -26,6 +26,19 @@ const SET: &str = "INSERT INTO key_value (store, key, value) VALUES (?1, ?2, ?3)
      ON CONFLICT (store, key) DO UPDATE SET value = excluded.value";
 const DELETE: &str = "DELETE FROM key_value WHERE store = ?1 AND key = ?2";
 const EXISTS: &str = "SELECT 1 FROM key_value WHERE store = ?1 AND key = ?2";
+/// Adds to a number in decimal digits. A value that is none, or a sum that does not fit, changes nothing and returns no row. A number is
+/// one whose text, read as a number and written again, is the same.
+const INCREMENT: &str = "INSERT INTO key_value (store, key, value) \
+     VALUES (?1, ?2, CAST(CAST(?3 AS TEXT) AS BLOB)) \
+     ON CONFLICT (store, key) DO UPDATE SET \
+         value = CAST(CAST(CAST(CAST(value AS TEXT) AS INTEGER) + ?3 AS TEXT) AS BLOB) \
+     WHERE CAST(CAST(CAST(CAST(value AS TEXT) AS INTEGER) AS TEXT) AS BLOB) = value \
+         AND typeof(CAST(CAST(value AS TEXT) AS INTEGER) + ?3) = 'integer' \
+     RETURNING CAST(CAST(value AS TEXT) AS INTEGER)";
+const SWAP: &str = "UPDATE key_value SET value = ?3 \
+     WHERE store = ?1 AND key = ?2 AND value = ?4 RETURNING 1";
+const SWAP_ABSENT: &str = "INSERT INTO key_value (store, key, value) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (store, key) DO NOTHING RETURNING 1";
 /// One page of the list of keys.
 const KEYS_FROM: &str =
     "SELECT key FROM key_value WHERE store = ?1 AND key >= ?2 ORDER BY key LIMIT 1000";
@@ -90,6 +103,38 @@ impl Store {
 
     pub(super) async fn exists(&self, key: &str, deadline: Instant) -> Result<bool, Error> {
         Ok(self.first(EXISTS, key, deadline).await?.is_some())
+    }
+
+    pub(super) async fn increment(
+        &self,
+        key: &str,
+        delta: i64,
+        deadline: Instant,
+    ) -> Result<i64, Error> {
+        let parameters = vec![self.label(), key.into(), delta.into()];
+        match self.execute(INCREMENT, parameters, deadline).await?[..] {
+            [Value::Integer(sum)] => Ok(sum),
+            _ => Err(Error::NoNumber),
+        }
+    }
+
+    pub(super) async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Vec<u8>,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        let mut parameters = vec![self.label(), key.into(), value.into()];
+        let sql = match expected {
+            Some(expected) => {
+                parameters.push(expected.to_vec().into());
+                SWAP
+            }
+            None => SWAP_ABSENT,
+        };
+        let swapped = self.execute(sql, parameters, deadline).await?;
+        Ok(!swapped.is_empty())
     }
 
     pub(super) async fn keys(&self, deadline: Instant) -> Result<Vec<String>, Error> {

@@ -108,12 +108,45 @@ impl Store {
     /// See [`Error`].
     pub async fn set(&self, key: &str, value: Vec<u8>, deadline: Instant) -> Result<(), Error> {
         check_key(key)?;
-        if value.len() > MAX_VALUE_BYTES {
-            return Err(Error::ValueTooLarge { bytes: value.len() });
-        }
+        check_value(&value)?;
         match &self.0 {
             Engine::Sqlite(store) => store.set(key, value, deadline).await,
             Engine::Redis(store) => store.set(key, &value, deadline).await,
+        }
+    }
+
+    /// Adds a number to the value of a key, which is a whole number in decimal digits, and returns the sum. A key that does not exist
+    /// counts as zero. Of increments at the same time, each counts once.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn increment(&self, key: &str, delta: i64, deadline: Instant) -> Result<i64, Error> {
+        check_key(key)?;
+        match &self.0 {
+            Engine::Sqlite(store) => store.increment(key, delta, deadline).await,
+            Engine::Redis(store) => store.increment(key, delta, deadline).await,
+        }
+    }
+
+    /// Sets the value of a key if its present one is `expected`, where `None` is a key that does not exist. Returns whether it was. Of
+    /// swaps of one value at the same time, one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Vec<u8>,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        check_key(key)?;
+        check_value(&value)?;
+        match &self.0 {
+            Engine::Sqlite(store) => store.swap(key, expected, value, deadline).await,
+            Engine::Redis(store) => store.swap(key, expected, &value, deadline).await,
         }
     }
 
@@ -160,6 +193,13 @@ impl Store {
 fn check_key(key: &str) -> Result<(), Error> {
     if key.len() > MAX_KEY_BYTES {
         return Err(Error::KeyTooLong { bytes: key.len() });
+    }
+    Ok(())
+}
+
+fn check_value(value: &[u8]) -> Result<(), Error> {
+    if value.len() > MAX_VALUE_BYTES {
+        return Err(Error::ValueTooLarge { bytes: value.len() });
     }
     Ok(())
 }

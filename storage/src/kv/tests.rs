@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::{Error, MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES, Store, Stores};
+use super::{
+    Error, MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES, MAX_VALUES_BYTES, Store, Stores,
+};
 use crate::test_redis::Server;
 use crate::{EngineFailure, RedisOptions, SqliteOptions, clock};
 
@@ -44,6 +46,11 @@ on_each_engine! {
     values_are_there_after_opening_again,
     passed_deadline_is_an_error_of_the_call,
     many_writers_at_once_all_succeed,
+    increments_at_once_all_count,
+    what_is_no_number_is_not_incremented,
+    one_of_the_swaps_of_a_value_succeeds,
+    many_keys_are_set_read_and_deleted_at_once,
+    values_of_many_keys_are_bounded,
 }
 
 /// An engine under test.
@@ -260,4 +267,125 @@ async fn many_writers_at_once_all_succeed(engine: Engine) {
         task.await.unwrap().unwrap();
     }
     assert_eq!(fixture.store().keys(far()).await.unwrap().len(), 500);
+}
+
+async fn increments_at_once_all_count(engine: Engine) {
+    let fixture = Fixture::new(engine);
+    let other = fixture.place.open();
+    let mut tasks = JoinSet::new();
+    for number in 0..400 {
+        let stores = [&fixture.stores, &other][number % 2];
+        let store = stores.store("default");
+        tasks.spawn(async move { store.increment("n", 3, far()).await.unwrap() });
+    }
+    let mut sums = tasks.join_all().await;
+    sums.sort_unstable();
+    let expected: Vec<i64> = (1..=400).map(|number| number * 3).collect();
+    assert_eq!(sums, expected);
+    let store = fixture.store();
+    assert_eq!(store.get("n", far()).await, Ok(Some(b"1200".to_vec())));
+    assert_eq!(store.increment("n", -1201, far()).await, Ok(-1));
+    assert_eq!(store.increment("n", 0, far()).await, Ok(-1));
+}
+
+async fn what_is_no_number_is_not_incremented(engine: Engine) {
+    let fixture = Fixture::new(engine);
+    let store = fixture.store();
+    for value in [
+        "",
+        "one",
+        "1.5",
+        " 1",
+        "1 ",
+        "+1",
+        "01",
+        "-0",
+        "1\0",
+        "1e3",
+        "9223372036854775808",
+        "-9223372036854775809",
+    ] {
+        store.set("n", value.into(), far()).await.unwrap();
+        let failed = store.increment("n", 1, far()).await;
+        assert_eq!(failed, Err(Error::NoNumber), "{value:?}");
+        assert_eq!(store.get("n", far()).await, Ok(Some(value.into())));
+    }
+    for (value, delta, sum) in [
+        (i64::MAX, 1, None),
+        (i64::MIN, -1, None),
+        (i64::MAX, i64::MIN, Some(-1)),
+        (i64::MAX - 1, 1, Some(i64::MAX)),
+        (-1, i64::MIN, None),
+        (0, i64::MIN, Some(i64::MIN)),
+    ] {
+        let text = value.to_string().into_bytes();
+        store.set("n", text, far()).await.unwrap();
+        let expected = sum.ok_or(Error::NoNumber);
+        assert_eq!(store.increment("n", delta, far()).await, expected);
+        let text = sum.unwrap_or(value).to_string().into_bytes();
+        assert_eq!(store.get("n", far()).await, Ok(Some(text)));
+    }
+}
+
+async fn one_of_the_swaps_of_a_value_succeeds(engine: Engine) {
+    let fixture = Fixture::new(engine);
+    let expected: [Option<&[u8]>; 3] = [None, Some(b""), Some(b"\0\xff")];
+    for (index, present) in expected.into_iter().enumerate() {
+        let store = fixture.store();
+        if let Some(present) = present {
+            store.set("key", present.to_vec(), far()).await.unwrap();
+        }
+        for other in expected.iter().enumerate().filter(|(at, _)| *at != index) {
+            let swapped = store.swap("key", *other.1, vec![9], far()).await;
+            assert_eq!(swapped, Ok(false), "{present:?} is not {other:?}");
+        }
+        let mut tasks = JoinSet::new();
+        for number in 0..50 {
+            let (store, present) = (fixture.store(), present.map(<[u8]>::to_vec));
+            tasks.spawn(async move {
+                let swap = store.swap("key", present.as_deref(), vec![1, number], far());
+                swap.await.unwrap().then_some(number)
+            });
+        }
+        let won: Vec<u8> = tasks.join_all().await.into_iter().flatten().collect();
+        assert_eq!(won.len(), 1, "{present:?}");
+        let value = store.get("key", far()).await;
+        assert_eq!(value, Ok(Some(vec![1, won[0]])));
+        store.delete("key", far()).await.unwrap();
+    }
+    let bytes = MAX_VALUE_BYTES + 1;
+    let store = fixture.store();
+    let swapped = store.swap("key", None, vec![0; bytes], far());
+    assert_eq!(swapped.await, Err(Error::ValueTooLarge { bytes }));
+}
+
+async fn many_keys_are_set_read_and_deleted_at_once(engine: Engine) {
+    let fixture = Fixture::new(engine);
+    let store = fixture.store();
+    let keys: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    let values = keys.iter().map(|key| (key.clone(), key.clone().into()));
+    let first = ("7".to_owned(), b"of two, the last counts".to_vec());
+    let values: Vec<_> = std::iter::once(first).chain(values).collect();
+    store.set_many(values, far()).await.unwrap();
+    let asked = ["99", "absent", "7", "7"].map(str::to_owned);
+    let found = store.get_many(&asked, far()).await.unwrap();
+    let value = |text: &str| Some(text.as_bytes().to_vec());
+    assert_eq!(found, [value("99"), None, value("7"), value("7")]);
+    store.delete_many(&keys[1..], far()).await.unwrap();
+    assert_eq!(store.keys(far()).await.unwrap(), ["0"]);
+    assert_eq!(store.get_many(&[], far()).await, Ok(vec![]));
+    store.set_many(vec![], far()).await.unwrap();
+}
+
+async fn values_of_many_keys_are_bounded(engine: Engine) {
+    let fixture = Fixture::new(engine);
+    let store = fixture.store();
+    let large = vec![0; MAX_VALUES_BYTES / 2];
+    store.set("large", large, far()).await.unwrap();
+    let mut keys = vec!["large".to_owned(); 2];
+    assert!(store.get_many(&keys, far()).await.is_ok());
+    store.set("small", vec![0], far()).await.unwrap();
+    keys.push("small".to_owned());
+    let refused = store.get_many(&keys, far()).await;
+    assert_eq!(refused, Err(Error::TooManyValues));
 }

@@ -75,6 +75,37 @@ impl KeyValue {
     }
 }
 
+/// What is done in a key-value store through `wasi:keyvalue` and through nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Atomic {
+    /// `POST /wasi/increment/LABEL/KEY`: adds the number in the content.
+    Increment,
+    /// `POST /wasi/swap/LABEL/KEY`: increments by swaps until one succeeds.
+    Swap,
+    /// `POST /wasi/lose/LABEL/KEY`: reads, has the content set in between, and swaps: first in vain, then with the fresh handle.
+    Lose,
+    /// `POST /wasi/many/LABEL/KEY`: sets, reads and deletes many keys that begin with it.
+    Many,
+}
+
+impl Atomic {
+    /// Reads what a path asks for, with label and key.
+    #[must_use]
+    pub fn of<'c>(segments: &[&'c str]) -> Option<(Self, &'c str, &'c str)> {
+        let ["wasi", what, label, key] = *segments else {
+            return None;
+        };
+        let atomic = match what {
+            "increment" => Self::Increment,
+            "swap" => Self::Swap,
+            "lose" => Self::Lose,
+            "many" => Self::Many,
+            _ => return None,
+        };
+        Some((atomic, label, key))
+    }
+}
+
 /// Why a capability gave nothing, in words common to all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {

@@ -13,3 +13,4 @@ wit_bindgen::generate!({ path: "wit", world: "capabilities", generate_all });
 pub(crate) use fermyon::spin::{key_value, sqlite, variables};
 pub(crate) use wasi::config0_2_0_draft_2024_09_27::store as config_draft;
 pub(crate) use wasi::config0_2_0_rc_1::store as config_rc;
+pub(crate) use wasi::keyvalue::{atomics, batch, store as bucket};

@@ -1,4 +1,5 @@
 //! The handler: each capability through `fermyon:spin@2.0.0`, and variables through both drafts of `wasi:config` as well.
+//! Stores through `wasi:keyvalue` are left to [`wasi`].
 //! The host's errors are told apart.
 
 use guest_support::capability::{self, Capability, KeyValue, Refusal};
@@ -10,6 +11,7 @@ use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 use crate::bindings::key_value::{self, Store};
 use crate::bindings::sqlite::{self, Connection, Value};
 use crate::bindings::{config_draft, config_rc, variables};
+use crate::key_value as wasi;
 
 struct Capabilities;
 
@@ -50,8 +52,11 @@ fn answer(call: &Call, content: &[u8]) -> Result<Answer, Refusal> {
             capability::after_script(call);
             answer
         }
-        None => Ok(configuration(call)
-            .unwrap_or_else(|| Answer::text(404, "this guest knows no such capability"))),
+        None => match wasi::answer(call, content) {
+            Some(outcome) => outcome,
+            None => Ok(configuration(call)
+                .unwrap_or_else(|| Answer::text(404, "this guest knows no such capability"))),
+        },
     }
 }
 

@@ -1,0 +1,247 @@
+//! The bindings to `wasi:keyvalue@0.2.0-draft2`: stores, atomic calls, and calls for many keys.
+//! Labels, grants and errors are those of the other interfaces.
+
+use storage::kv::{Error, Store};
+use wasmtime::component::Resource;
+
+use super::AccessDenied;
+use crate::capability::bindings::wasi::keyvalue::atomics::{CasError, Host, HostCas};
+use crate::capability::bindings::wasi::keyvalue::{batch, store};
+use crate::capability::current_request::CurrentRequest;
+use crate::capability::{Capabilities, CapabilitiesView};
+use crate::limits::MAX_SWAP_BYTES;
+
+/// A value as it was read, which the guest may swap for another.
+#[expect(unreachable_pub, reason = "generated code names it")]
+pub struct Swap {
+    store: Store,
+    key: String,
+    value: Option<Vec<u8>>,
+}
+
+impl Swap {
+    fn bytes(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
+}
+
+impl From<AccessDenied> for store::Error {
+    fn from(AccessDenied: AccessDenied) -> Self {
+        Self::AccessDenied
+    }
+}
+
+impl From<Error> for store::Error {
+    fn from(error: Error) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+impl Capabilities {
+    /// Makes room for a value in the host's memory.
+    fn hold(&mut self, swap: &Swap) -> Result<(), store::Error> {
+        let bytes = self.swap_bytes + swap.bytes();
+        if bytes > MAX_SWAP_BYTES {
+            let words = format!(
+                "the values to swap take more than {} MiB together; drop handles that are not needed",
+                MAX_SWAP_BYTES / 1024 / 1024
+            );
+            return Err(store::Error::Other(words));
+        }
+        self.swap_bytes = bytes;
+        Ok(())
+    }
+}
+
+impl CapabilitiesView<'_> {
+    /// Reads a value that may be swapped.
+    async fn begin_swap(
+        &mut self,
+        request: &CurrentRequest,
+        store: Store,
+        key: String,
+    ) -> wasmtime::Result<Result<Resource<Swap>, store::Error>> {
+        let read = request.ask(store.get(&key, request.deadline()));
+        let swap = match read.await {
+            Ok(value) => Swap { store, key, value },
+            Err(error) => return Ok(Err(error)),
+        };
+        match self.capabilities.hold(&swap) {
+            Ok(()) => Ok(Ok(self.table.push(swap)?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    fn end_swap(&mut self, swap: Resource<Swap>) -> wasmtime::Result<Swap> {
+        let swap = self.table.delete(swap)?;
+        self.capabilities.swap_bytes -= swap.bytes();
+        Ok(swap)
+    }
+}
+
+impl store::Host for CapabilitiesView<'_> {
+    async fn open(
+        &mut self,
+        identifier: String,
+    ) -> wasmtime::Result<Result<Resource<Store>, store::Error>> {
+        Ok(self.open_store(&identifier)?.map_err(Into::into))
+    }
+}
+
+impl store::HostBucket for CapabilitiesView<'_> {
+    async fn get(
+        &mut self,
+        bucket: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, store::Error>> {
+        let (store, request) = self.store(&bucket)?;
+        Ok(request.ask(store.get(&key, request.deadline())).await)
+    }
+
+    async fn set(
+        &mut self,
+        bucket: Resource<Store>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), store::Error>> {
+        let (store, request) = self.store(&bucket)?;
+        request.hand_on(&value);
+        let set = store.set(&key, value, request.deadline());
+        Ok(request.ask(set).await)
+    }
+
+    async fn delete(
+        &mut self,
+        bucket: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<(), store::Error>> {
+        let (store, request) = self.store(&bucket)?;
+        Ok(request.ask(store.delete(&key, request.deadline())).await)
+    }
+
+    async fn exists(
+        &mut self,
+        bucket: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<bool, store::Error>> {
+        let (store, request) = self.store(&bucket)?;
+        Ok(request.ask(store.exists(&key, request.deadline())).await)
+    }
+
+    /// As on Spin, all keys come at once, so there is no cursor to go on from.
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<Store>,
+        cursor: Option<String>,
+    ) -> wasmtime::Result<Result<store::KeyResponse, store::Error>> {
+        if cursor.is_some() {
+            let words = "no answer of this store has a cursor".to_owned();
+            return Ok(Err(store::Error::Other(words)));
+        }
+        let (store, request) = self.store(&bucket)?;
+        let keys = request.ask(store.keys(request.deadline())).await;
+        Ok(keys.map(|keys| store::KeyResponse { keys, cursor: None }))
+    }
+
+    async fn drop(&mut self, bucket: Resource<Store>) -> wasmtime::Result<()> {
+        self.drop_store(bucket)
+    }
+}
+
+impl Host for CapabilitiesView<'_> {
+    async fn increment(
+        &mut self,
+        bucket: Resource<Store>,
+        key: String,
+        delta: i64,
+    ) -> wasmtime::Result<Result<i64, store::Error>> {
+        let (store, request) = self.store(&bucket)?;
+        let increment = store.increment(&key, delta, request.deadline());
+        Ok(request.ask(increment).await)
+    }
+
+    async fn swap(
+        &mut self,
+        cas: Resource<Swap>,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), CasError>> {
+        let Swap {
+            store,
+            key,
+            value: expected,
+        } = self.end_swap(cas)?;
+        let request = self.capabilities.request.clone();
+        request.hand_on(&value);
+        let swap = store.swap(&key, expected.as_deref(), value, request.deadline());
+        let is_swapped: Result<bool, store::Error> = request.ask(swap).await;
+        match is_swapped {
+            Ok(true) => return Ok(Ok(())),
+            Ok(false) => {}
+            Err(error) => return Ok(Err(CasError::StoreError(error))),
+        }
+        drop(expected);
+        let fresh = self.begin_swap(&request, store, key).await?;
+        Ok(Err(
+            fresh.map_or_else(CasError::StoreError, CasError::CasFailed)
+        ))
+    }
+}
+
+impl HostCas for CapabilitiesView<'_> {
+    async fn new(
+        &mut self,
+        bucket: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<Resource<Swap>, store::Error>> {
+        let (store, request) = self.store(&bucket)?;
+        self.begin_swap(&request, store, key).await
+    }
+
+    async fn current(
+        &mut self,
+        cas: Resource<Swap>,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, store::Error>> {
+        Ok(Ok(self.table.get(&cas)?.value.clone()))
+    }
+
+    async fn drop(&mut self, cas: Resource<Swap>) -> wasmtime::Result<()> {
+        self.end_swap(cas).map(drop)
+    }
+}
+
+impl batch::Host for CapabilitiesView<'_> {
+    async fn get_many(
+        &mut self,
+        bucket: Resource<Store>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<Vec<(String, Option<Vec<u8>>)>, store::Error>> {
+        let (store, request) = self.store(&bucket)?;
+        let values = request.ask(store.get_many(&keys, request.deadline()));
+        Ok(values
+            .await
+            .map(|values| keys.into_iter().zip(values).collect()))
+    }
+
+    async fn set_many(
+        &mut self,
+        bucket: Resource<Store>,
+        key_values: Vec<(String, Vec<u8>)>,
+    ) -> wasmtime::Result<Result<(), store::Error>> {
+        let (store, request) = self.store(&bucket)?;
+        for (_, value) in &key_values {
+            request.hand_on(value);
+        }
+        let set = store.set_many(key_values, request.deadline());
+        Ok(request.ask(set).await)
+    }
+
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<Store>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<(), store::Error>> {
+        let (store, request) = self.store(&bucket)?;
+        let delete = store.delete_many(&keys, request.deadline());
+        Ok(request.ask(delete).await)
+    }
+}
