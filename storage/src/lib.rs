@@ -35,6 +35,7 @@ mod test_authority;
 mod test_proxy;
 #[cfg(test)]
 #[allow(
+    dead_code,
     unreachable_pub,
     reason = "the file is a public module of the end-to-end tests"
 )]
@@ -47,6 +48,14 @@ mod test_redis;
 )]
 #[path = "../../tests/src/postgres.rs"]
 mod test_server;
+#[cfg(test)]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the file is a public module of the end-to-end tests"
+)]
+#[path = "../../tests/src/wait.rs"]
+mod test_wait;
 
 pub use failure::EngineFailure;
 pub use sql::open::{OpenError, PostgresOptions, RedisOptions, SqliteOptions};

@@ -37,3 +37,12 @@ pub const MAX_SILENCE: Duration = Duration::from_secs(3);
 
 /// The pause before a Redis server is asked again that still loads its data when it is opened.
 pub const LOADING_PAUSE: Duration = Duration::from_millis(100);
+
+/// The time for which a server of a Redis Cluster may think about which server has which slots. After it another one is asked.
+pub const MAP_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The pause before a Redis Cluster is asked again which server has which slots, after that was done because a command failed.
+pub const MAP_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the servers of a Redis Cluster may send a command on. While they disagree about a slot, it fails after that.
+pub const MAX_REDIRECTIONS: u32 = 5;

@@ -4,14 +4,16 @@
 //! # Keys
 //!
 //! All begin with `terrace:cache:VERSION:RUN:`, where RUN is the server's own name for its process. After a restart or a failover
-//! the server may have lost invalidations, so what it has from before is not looked at any more; it expires.
+//! the server may have lost invalidations, so what it has from before is not looked at any more; it expires. In a Cluster, log and
+//! tags are in one slot, and RUN is the process of the server that has it; entries are in all slots. Another server that is
+//! restarted or replaced may lose entries, or have older ones; whether they are out of date, the tags say.
 //!
 //! | key | value |
 //! |---|---|
 //! | `{log}n` | the number of the last invalidation |
 //! | `{log}s` | the log: a stream, with these numbers as ids, of the last invalidations |
 //! | `{log}k` | the secret with which they sign places in the log |
-//! | `t:TAG` | the number up to which entries with this tag are out of date |
+//! | `{log}t:TAG` | the number up to which entries with this tag are out of date |
 //! | `e:OWNER:KEY` | the entries of an owner under a key: a hash by variant |
 //!
 //! Log and tags have no owner: two versions of an app, and the edges before them, forget what the others invalidate.

@@ -9,6 +9,9 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+#[path = "redis/cluster.rs"]
+pub mod cluster;
+
 /// Attempts to find a port that nobody takes meanwhile.
 const MAX_STARTS: u32 = 20;
 
@@ -18,7 +21,16 @@ pub struct Server {
     process: Child,
     folder: TempDir,
     settings: Vec<String>,
-    port: u16,
+    ports: Ports,
+}
+
+/// Where a server listens beside its socket. Zero is no port.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ports {
+    /// For clients: with TLS, if its settings have certificates.
+    clients: u16,
+    /// For the other servers of a Cluster.
+    bus: u16,
 }
 
 impl Server {
@@ -42,12 +54,12 @@ impl Server {
             .tempdir_in("/tmp")
             .expect("a test has room for a folder");
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let (process, port) = start(folder.path(), &settings);
+        let (process, ports) = start(folder.path(), &settings);
         Self {
             process,
             folder,
             settings,
-            port,
+            ports,
         }
     }
 
@@ -63,10 +75,10 @@ impl Server {
         format!("redis+unix://{}", self.socket().display())
     }
 
-    /// Its port for TLS, if its settings have certificates.
+    /// Its port, if it is one of a Cluster or has certificates: then it is for TLS.
     #[must_use]
-    pub fn secure_port(&self) -> u16 {
-        self.port
+    pub fn port(&self) -> u16 {
+        self.ports.clients
     }
 
     /// Sends a command, and returns the first line of the answer without its type, or the text of a value.
@@ -109,12 +121,17 @@ impl Server {
         let _ = self.process.wait();
     }
 
-    /// Starts it again on the same data.
+    /// Starts it again on the same data. Only a server of a Cluster has the same port.
     ///
     /// # Panics
     /// When it does not start.
     pub fn restart(&mut self) {
-        (self.process, self.port) = start(self.folder.path(), &self.settings);
+        if self.ports.bus == 0 {
+            (self.process, self.ports) = start(self.folder.path(), &self.settings);
+            return;
+        }
+        let again = try_start(self.folder.path(), &self.settings, self.ports);
+        self.process = again.expect("nobody took its ports meanwhile");
     }
 
     /// Has it hang: it keeps its connections and does nothing.
@@ -147,13 +164,17 @@ impl Drop for Server {
     }
 }
 
-/// Starts a server. It listens on its socket, and for TLS, which it has on a port only, on one that was free a moment before.
-fn start(folder: &Path, settings: &[String]) -> (Child, u16) {
+/// Starts a server. It listens on its socket, and if it needs ports, on such as were free a moment before.
+fn start(folder: &Path, settings: &[String]) -> (Child, Ports) {
+    let has = |name: &str| settings.iter().any(|setting| setting.starts_with(name));
     for _ in 0..MAX_STARTS {
-        let is_secure = settings.iter().any(|setting| setting.starts_with("tls-"));
-        let port = if is_secure { free_port() } else { 0 };
-        if let Some(process) = try_start(folder, settings, port) {
-            return (process, port);
+        let port_for = |needs: bool| if needs { free_port() } else { 0 };
+        let ports = Ports {
+            clients: port_for(has("tls-") || has("cluster-enabled")),
+            bus: port_for(has("cluster-enabled")),
+        };
+        if let Some(process) = try_start(folder, settings, ports) {
+            return (process, ports);
         }
     }
     panic!("redis-server does not start");
@@ -164,14 +185,15 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// `None` if the port is taken.
-fn try_start(folder: &Path, settings: &[String], port: u16) -> Option<Child> {
+/// `None` if a port is taken.
+fn try_start(folder: &Path, settings: &[String], ports: Ports) -> Option<Child> {
     // A test that is killed takes its server with it.
     let mut server = Command::new("setpriv");
     server.args(["--pdeathsig", "KILL", "redis-server"]);
     let socket = folder.join("redis.sock");
+    let is_secure = settings.iter().any(|setting| setting.starts_with("tls-"));
     let fixed = [
-        "port 0".to_owned(),
+        format!("port {}", if is_secure { 0 } else { ports.clients }),
         "bind 127.0.0.1".to_owned(),
         format!("unixsocket {}", socket.display()),
         format!("dir {}", folder.display()),
@@ -183,8 +205,11 @@ fn try_start(folder: &Path, settings: &[String], port: u16) -> Option<Child> {
         let values = values.split(' ').map(|value| value.trim_matches('\''));
         server.arg(format!("--{name}")).args(values);
     }
-    if port != 0 {
-        server.args(["--tls-port", &port.to_string()]);
+    if is_secure {
+        server.args(["--tls-port", &ports.clients.to_string()]);
+    }
+    if ports.bus != 0 {
+        server.args(["--cluster-port", &ports.bus.to_string()]);
     }
     // It would be taken for that of the new one.
     let _ = std::fs::remove_file(&socket);

@@ -24,16 +24,75 @@ const BOUND: Duration = Duration::from_secs(1 + 2);
 /// The field with a bookmark.
 const FIELD: &str = "terrace-bookmark";
 
-/// Two nodes and two edges before them, all on one Redis, and on one database.
+/// What the servers share: one Redis, or a Redis Cluster, of which one server has the log.
+enum Shared {
+    Alone(redis::Server),
+    Cluster {
+        servers: redis::cluster::Cluster,
+        /// The one that was killed.
+        dead: usize,
+    },
+}
+
+impl Shared {
+    fn url(&self) -> String {
+        match self {
+            Self::Alone(server) => server.url(),
+            Self::Cluster { servers, .. } => servers.url(),
+        }
+    }
+
+    /// The server with the log.
+    async fn with_log(&self) -> &redis::Server {
+        match self {
+            Self::Alone(server) => server,
+            Self::Cluster { servers, .. } => &servers.servers[servers.with_log().await],
+        }
+    }
+
+    /// Has Redis forget its stream.
+    async fn trim(&self) {
+        let trim = "for _, k in ipairs(redis.call('KEYS', '*{log}s')) do \
+             redis.call('XTRIM', k, 'MAXLEN', 0) end return 1";
+        assert_eq!(self.with_log().await.ask(&["EVAL", trim, "0"]), "1");
+    }
+
+    async fn forget(&self) {
+        assert_eq!(self.with_log().await.ask(&["FLUSHALL"]), "OK");
+    }
+
+    /// Kills the server with the log.
+    async fn kill(&mut self) {
+        match self {
+            Self::Alone(server) => server.kill(),
+            Self::Cluster { servers, dead } => {
+                *dead = servers.with_log().await;
+                servers.servers[*dead].kill();
+            }
+        }
+    }
+
+    async fn restart(&mut self) {
+        match self {
+            Self::Alone(server) => server.restart(),
+            Self::Cluster { servers, dead } => {
+                servers.servers[*dead].restart();
+                servers.with_log().await;
+            }
+        }
+    }
+}
+
+/// Two nodes and two edges before them, all on one Redis or Redis Cluster, and on one database.
 struct Cluster {
     servers: Vec<Running>,
-    redis: redis::Server,
+    redis: Shared,
     _postgres: postgres::Server,
 }
 
 impl Cluster {
-    async fn start() -> Self {
-        let (postgres, redis) = (postgres::Server::start(), redis::Server::start());
+    async fn start(redis: Shared) -> Self {
+        let postgres = postgres::Server::start();
         let shared = format!("[cache]\nshared = {:?}", redis.url());
         let conduit = || {
             App::conduit()
@@ -70,13 +129,6 @@ impl Cluster {
             sum += server.metrics().await.sum(metric, labels);
         }
         sum
-    }
-
-    /// Has Redis forget its stream.
-    fn trim(&self) {
-        let trim = "for _, k in ipairs(redis.call('KEYS', '*{log}s')) do \
-             redis.call('XTRIM', k, 'MAXLEN', 0) end return 1";
-        assert_eq!(self.redis.ask(&["EVAL", trim, "0"]), "1");
     }
 }
 
@@ -210,7 +262,17 @@ async fn visitors(cluster: &Cluster) -> Vec<Visitor> {
 
 #[tokio::test]
 async fn each_read_sees_the_writes_that_it_must_while_redis_forgets_and_restarts() {
-    let mut cluster = Cluster::start().await;
+    check(Shared::Alone(redis::Server::start())).await;
+}
+
+#[tokio::test]
+async fn each_read_sees_the_writes_that_it_must_while_a_redis_cluster_loses_servers() {
+    let servers = redis::cluster::Cluster::start().await;
+    check(Shared::Cluster { servers, dead: 0 }).await;
+}
+
+async fn check(redis: Shared) {
+    let mut cluster = Cluster::start(redis).await;
     let (done, is_over) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let mut running = JoinSet::new();
     for visitor in visitors(&cluster).await {
@@ -227,14 +289,14 @@ async fn each_read_sees_the_writes_that_it_must_while_redis_forgets_and_restarts
         cluster.until_followed().await;
         for _ in 0..3 {
             go_on().await;
-            cluster.trim();
+            cluster.redis.trim().await;
         }
         go_on().await;
-        assert_eq!(cluster.redis.ask(&["FLUSHALL"]), "OK");
+        cluster.redis.forget().await;
         go_on().await;
-        cluster.redis.kill();
+        cluster.redis.kill().await;
         go_on().await;
-        cluster.redis.restart();
+        cluster.redis.restart().await;
         go_on().await;
     }
     cluster.until_followed().await;

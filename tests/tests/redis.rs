@@ -2,9 +2,10 @@
 //! and of nothing else.
 
 use http::Method;
-use terrace_tests::contract::exit;
+use terrace_tests::contract::{exit, metric};
 use terrace_tests::proxy::Proxy;
 use terrace_tests::redis::Server;
+use terrace_tests::redis::cluster::Cluster;
 use terrace_tests::wait::until;
 use terrace_tests::{App, Running};
 
@@ -37,6 +38,31 @@ async fn two_processes_on_one_server_see_each_others_values() {
         "from one"
     );
     assert_eq!(server.ask(&["DBSIZE"]), "2");
+}
+
+#[tokio::test]
+async fn a_cluster_is_named_by_some_of_its_servers() {
+    let cluster = Cluster::start().await;
+    let url = cluster.url();
+    let app = app(&url)
+        .config(&format!("[cache]\nshared = {url:?}"))
+        .config(&format!("[cluster]\nurl = {url:?}"));
+    let app = app.start().await;
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        put(&app, key, key).await;
+        let path = format!("/kv/default/{key}");
+        assert_eq!(app.get(&path).await.expect(200).text(), key);
+    }
+    let keys = app.get("/kv/default").await.expect(200).text();
+    assert_eq!(keys, r#"["a","b","c","d","e","f"]"#);
+    app.until_metric(metric::CACHE_FOLLOWED, &[], |is| is == 1.0)
+        .await;
+    until("the node is in the registry", async || {
+        let key = ["EXISTS", "terrace:cluster:nodes"];
+        let server = cluster.primary_of(key[1]);
+        (cluster.servers[server].ask(&key) == "1").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use redis::{Cmd, Value, cmd};
 use super::error::Error;
 use super::limits::MAX_KEYS_BYTES;
 use crate::failure::EngineFailure;
-use crate::redis::{Failed, Server};
+use crate::redis::{Failed, Node, Server};
 use crate::sql::open::{OpenError, RedisOptions};
 
 /// How many keys of the server a step of a list looks at. It takes well under a millisecond.
@@ -144,34 +144,48 @@ impl Store {
 
     pub(super) async fn keys(&self, deadline: Instant) -> Result<Vec<String>, Error> {
         let (mut keys, mut bytes) = (BTreeSet::new(), 0);
-        let mut cursor = b"0".to_vec();
-        loop {
-            let mut scan = cmd("SCAN");
-            scan.arg(cursor)
-                .arg("MATCH")
-                .arg(format!("{}*", self.prefix));
-            scan.arg("COUNT").arg(KEYS_IN_A_STEP);
-            let Value::Array(answer) = self.read(scan, deadline).await? else {
-                return Err(foreign());
-            };
-            let [Value::BulkString(next), Value::Array(found)] =
-                <[Value; 2]>::try_from(answer).map_err(|_| foreign())?
-            else {
-                return Err(foreign());
-            };
-            for key in found.into_iter().filter_map(|key| self.key(key)) {
-                let length = size_of::<String>() + key.len();
-                if keys.insert(key) {
-                    bytes += length;
+        let nodes = self.server.nodes(deadline).await;
+        for node in nodes.map_err(Failed::of_read)? {
+            let mut cursor = b"0".to_vec();
+            loop {
+                let (next, found) = self.step(&node, cursor, deadline).await?;
+                for key in found.into_iter().filter_map(|key| self.key(key)) {
+                    let length = size_of::<String>() + key.len();
+                    if keys.insert(key) {
+                        bytes += length;
+                    }
                 }
+                if bytes > MAX_KEYS_BYTES {
+                    return Err(Error::TooManyKeys);
+                }
+                if next == b"0" {
+                    break;
+                }
+                cursor = next;
             }
-            if bytes > MAX_KEYS_BYTES {
-                return Err(Error::TooManyKeys);
-            }
-            if next == b"0" {
-                return Ok(keys.into_iter().collect());
-            }
-            cursor = next;
+        }
+        Ok(keys.into_iter().collect())
+    }
+
+    /// A part of the keys of a server from a cursor on, and the next cursor.
+    async fn step(
+        &self,
+        node: &Node,
+        cursor: Vec<u8>,
+        deadline: Instant,
+    ) -> Result<(Vec<u8>, Vec<Value>), Error> {
+        let mut scan = cmd("SCAN");
+        scan.arg(cursor)
+            .arg("MATCH")
+            .arg(format!("{}*", self.prefix));
+        scan.arg("COUNT").arg(KEYS_IN_A_STEP);
+        let answer = node.read(scan, deadline).await;
+        let Value::Array(answer) = answer.map_err(Failed::of_read)? else {
+            return Err(foreign());
+        };
+        match <[Value; 2]>::try_from(answer) {
+            Ok([Value::BulkString(next), Value::Array(found)]) => Ok((next, found)),
+            _ => Err(foreign()),
         }
     }
 

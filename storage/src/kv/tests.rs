@@ -1,5 +1,6 @@
 //! Contract tests of key-value stores. Each runs on every engine.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -9,13 +10,24 @@ use super::{
     Error, MAX_KEY_BYTES, MAX_KEYS_BYTES, MAX_VALUE_BYTES, MAX_VALUES_BYTES, Store, Stores,
 };
 use crate::test_redis::Server;
+use crate::test_redis::cluster::Cluster;
 use crate::{EngineFailure, RedisOptions, SqliteOptions, clock};
 
-/// Runs tests, which take an [`Engine`], on each engine. A new engine adds a line here.
+/// Runs tests, which take an [`Engine`], on each engine. A new engine adds a line here. On a Cluster, which takes its time to start,
+/// they run one after the other.
 macro_rules! on_each_engine {
-    ($($tests:tt)+) => {
-        on_engine! { sqlite, Sqlite, $($tests)+ }
-        on_engine! { redis, Redis, $($tests)+ }
+    ($($name:ident,)+) => {
+        on_engine! { sqlite, Sqlite, $($name,)+ }
+        on_engine! { redis, Redis, $($name,)+ }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn all_of_it_holds_on_a_cluster() {
+            let cluster = Arc::new(Cluster::start().await);
+            $(
+                let engine = Engine::Cluster(Arc::clone(&cluster), stringify!($name));
+                $name(engine).await;
+            )+
+        }
     };
 }
 
@@ -54,16 +66,18 @@ on_each_engine! {
 }
 
 /// An engine under test.
-#[derive(Clone, Copy)]
 enum Engine {
     Sqlite,
     Redis,
+    /// With the owner of the keys.
+    Cluster(Arc<Cluster>, &'static str),
 }
 
 /// What keeps the values.
 enum Place {
     Folder(TempDir),
     Server(Server),
+    Cluster(Arc<Cluster>, &'static str),
 }
 
 impl Engine {
@@ -71,6 +85,7 @@ impl Engine {
         match self {
             Self::Sqlite => Place::Folder(tempfile::tempdir().unwrap()),
             Self::Redis => Place::Server(Server::start()),
+            Self::Cluster(cluster, owner) => Place::Cluster(cluster, owner),
         }
     }
 }
@@ -84,6 +99,9 @@ impl Place {
             }
             Self::Server(server) => {
                 Stores::open_redis(&server.url(), "app", &RedisOptions::default()).unwrap()
+            }
+            Self::Cluster(cluster, owner) => {
+                Stores::open_redis(&cluster.url(), owner, &RedisOptions::default()).unwrap()
             }
         }
     }

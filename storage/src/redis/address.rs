@@ -1,4 +1,5 @@
-//! Reads the URL of a server: `redis://USER:PASSWORD@HOST:PORT/NUMBER`, `rediss://…` with TLS, or `redis+unix:///PATH`.
+//! Reads the URL of a server: `redis://USER:PASSWORD@HOST:PORT/NUMBER`, `rediss://…` with TLS, or `redis+unix:///PATH`; and that of a
+//! Cluster: `redis://USER:PASSWORD@HOST:PORT,HOST:PORT/?cluster=true`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use crate::authorities;
 use crate::sql::open::{OpenError, RedisOptions};
 
 /// What users write.
-const FORM: &str = "redis://USER:PASSWORD@HOST:PORT/NUMBER, or rediss:// for TLS";
+const FORM: &str = "redis://USER:PASSWORD@HOST:PORT/NUMBER, or rediss:// for TLS; for a Cluster \
+     redis://USER:PASSWORD@HOST:PORT,HOST:PORT/?cluster=true";
 
 /// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// Host and port.
     Network(String, u16),
@@ -23,7 +25,7 @@ pub(super) enum Place {
     Socket(PathBuf),
 }
 
-/// A URL that was read.
+/// The server of a URL.
 #[derive(Clone)]
 pub(super) struct Address {
     pub(super) place: Place,
@@ -35,49 +37,123 @@ pub(super) struct Address {
     pub(super) shown: String,
 }
 
-impl Address {
+/// A URL that was read.
+pub(super) enum Target {
+    Alone(Address),
+    /// Some servers of a Cluster, of which any knows all. There is at least one.
+    Cluster(Vec<Address>),
+}
+
+/// The parameters of a URL.
+#[derive(Default)]
+struct Parameters<'u> {
+    authorities: Option<PathBuf>,
+    is_cluster: bool,
+    /// Those that the driver reads.
+    kept: Vec<&'u str>,
+}
+
+impl Target {
     /// Reads a URL. The options' password replaces one in the URL.
     pub(super) fn read(url: &str, options: &RedisOptions) -> Result<Self, OpenError> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let (scheme, rest) = base.split_once(':').unwrap_or((base, ""));
-        let is_secure = scheme == "rediss";
-        let (mut authorities, mut kept) = (None, Vec::new());
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=') {
-                Some(("sslrootcert", file)) if is_secure => authorities = Some(decoded(file)?),
-                Some(("db" | "user" | "pass", _)) if scheme == "redis+unix" => kept.push(pair),
-                _ => return Err(wrong("it has a parameter that is not known")),
-            }
-        }
+        let parameters = Parameters::read(query, scheme)?;
         let plain = match scheme {
             "redis" | "rediss" if !base.contains('#') => format!("redis:{rest}"),
-            "redis+unix" => format!("{base}?{}", kept.join("&")),
+            "redis+unix" => format!("{base}?{}", parameters.kept.join("&")),
             _ => {
                 return Err(wrong(
                     "its scheme is not one of redis, rediss and redis+unix",
                 ));
             }
         };
-        let read = plain.into_connection_info();
+        let tls = match scheme {
+            "rediss" => Some(checking(parameters.authorities.as_deref())?),
+            _ => None,
+        };
+        let urls = each_server(&plain);
+        if urls.len() > 1 && !parameters.is_cluster {
+            return Err(wrong(
+                "several servers are a Cluster: add the parameter cluster=true",
+            ));
+        }
+        let addresses = urls.iter().map(|url| {
+            let mut address = Address::read(url, tls.clone())?;
+            if let Some(password) = &options.password {
+                address.login = address.login.set_password(password);
+            }
+            Ok(address)
+        });
+        let mut addresses = addresses.collect::<Result<Vec<_>, OpenError>>()?;
+        if !parameters.is_cluster {
+            return Ok(Self::Alone(addresses.remove(0)));
+        }
+        if addresses.iter().any(|address| address.login.db() != 0) {
+            return Err(wrong("a Cluster has only the database 0"));
+        }
+        Ok(Self::Cluster(addresses))
+    }
+}
+
+impl<'u> Parameters<'u> {
+    fn read(query: &'u str, scheme: &str) -> Result<Self, OpenError> {
+        let mut parameters = Self::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("sslrootcert", file)) if scheme == "rediss" => {
+                    parameters.authorities = Some(decoded(file)?);
+                }
+                Some(("cluster", "true")) if scheme != "redis+unix" => {
+                    parameters.is_cluster = true;
+                }
+                Some(("db" | "user" | "pass", _)) if scheme == "redis+unix" => {
+                    parameters.kept.push(pair);
+                }
+                _ => return Err(wrong("it has a parameter that is not known")),
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+/// A URL for each of the servers of one, which commas separate.
+fn each_server(url: &str) -> Vec<String> {
+    let (before, rest) = url.split_at(url.find("//").map_or(0, |at| at + 2));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (login, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    let hosts = hosts.split(',');
+    hosts
+        .map(|host| format!("{before}{login}{host}{path}"))
+        .collect()
+}
+
+impl Address {
+    /// Reads the URL of one server, as the driver does.
+    fn read(url: &str, tls: Option<Arc<ClientConfig>>) -> Result<Self, OpenError> {
+        let read = url.into_connection_info();
         let read = read.map_err(|error| wrong(error.detail().unwrap_or("it cannot be read")))?;
         let place = match read.addr() {
             ConnectionAddr::Tcp(host, port) => Place::Network(host.clone(), *port),
             ConnectionAddr::Unix(path) => Place::Socket(path.clone()),
             _ => return Err(wrong("it cannot be read")),
         };
-        let mut login = read.redis_settings().clone().set_skip_set_lib_name();
-        if let Some(password) = &options.password {
-            login = login.set_password(password);
-        }
+        let login = read.redis_settings().clone().set_skip_set_lib_name();
         Ok(Self {
-            tls: match is_secure {
-                true => Some(checking(authorities.as_deref())?),
-                false => None,
-            },
-            shown: shown(scheme, &place, login.db()),
+            shown: shown(tls.is_some(), &place, login.db()),
+            tls,
             place,
             login,
         })
+    }
+
+    /// Another server of the same Cluster.
+    pub(super) fn at(&self, place: Place) -> Self {
+        Self {
+            shown: shown(self.tls.is_some(), &place, 0),
+            place,
+            ..self.clone()
+        }
     }
 }
 
@@ -93,13 +169,14 @@ fn checking(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, OpenError> 
     Ok(Arc::new(config))
 }
 
-fn shown(scheme: &str, place: &Place, database: i64) -> String {
+fn shown(is_secure: bool, place: &Place, database: i64) -> String {
+    let scheme = if is_secure { "rediss" } else { "redis" };
     match place {
         Place::Network(host, port) if host.contains(':') => {
             format!("{scheme}://[{host}]:{port}/{database}")
         }
         Place::Network(host, port) => format!("{scheme}://{host}:{port}/{database}"),
-        Place::Socket(path) => format!("{scheme}://{}?db={database}", path.display()),
+        Place::Socket(path) => format!("redis+unix://{}?db={database}", path.display()),
     }
 }
 
@@ -120,8 +197,47 @@ fn wrong(message: &str) -> OpenError {
 mod tests {
     use super::*;
 
+    fn read_with(url: &str, options: &RedisOptions) -> Result<Address, OpenError> {
+        match Target::read(url, options)? {
+            Target::Alone(address) => Ok(address),
+            Target::Cluster(_) => Err(wrong("it is a Cluster")),
+        }
+    }
+
     fn read(url: &str) -> Result<Address, OpenError> {
-        Address::read(url, &RedisOptions::default())
+        read_with(url, &RedisOptions::default())
+    }
+
+    fn cluster(url: &str) -> Vec<String> {
+        match Target::read(url, &RedisOptions::default()).unwrap() {
+            Target::Cluster(servers) => servers.into_iter().map(|one| one.shown).collect(),
+            Target::Alone(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn servers_of_a_cluster_are_separated_by_commas() {
+        assert_eq!(
+            cluster("redis://u:a%2Cb@a:7000,b,[::1]:7002/?cluster=true"),
+            [
+                "redis://a:7000/0",
+                "redis://b:6379/0",
+                "redis://[::1]:7002/0"
+            ]
+        );
+        assert_eq!(cluster("rediss://a?cluster=true"), ["rediss://a:6379/0"]);
+        for (url, expected) in [
+            ("redis://u:hush@a,b", "cluster=true"),
+            ("redis://u:hush@a,b/1?cluster=true", "only the database 0"),
+            ("redis://u:hush@a,/?cluster=true", "for a Cluster"),
+            ("redis://a?cluster=hush", "not known"),
+            ("redis+unix:///hush?cluster=true", "not known"),
+        ] {
+            let read = Target::read(url, &RedisOptions::default());
+            let error = read.err().expect(url).to_string();
+            assert!(error.contains(expected), "{url}: {error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
     }
 
     #[test]
@@ -177,7 +293,7 @@ mod tests {
             password: Some("new".to_owned()),
             ..RedisOptions::default()
         };
-        let address = Address::read("redis://u:old@cache", &options).unwrap();
+        let address = read_with("redis://u:old@cache", &options).unwrap();
         assert_eq!(address.login.password(), Some("new"));
         assert_eq!(address.login.username(), Some("u"));
     }

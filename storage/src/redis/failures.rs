@@ -7,6 +7,16 @@ use crate::failure::EngineFailure;
 /// The words for a server that hangs.
 pub(super) const HUNG: &str = "it does not answer any more";
 
+/// The errors of a server of a Cluster that has not, or no longer, what it is asked for.
+const OF_ANOTHER: [&str; 6] = [
+    "MOVED",
+    "ASK",
+    "CLUSTERDOWN",
+    "MASTERDOWN",
+    "READONLY",
+    "LOADING",
+];
+
 /// Why a command failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failed {
@@ -46,6 +56,18 @@ impl Failed {
     /// Whether the command may be sent again if it changes nothing: its connection broke, and a new one may work.
     pub(super) fn is_lost(&self) -> bool {
         matches!(self, Self::Unanswered(EngineFailure::Unavailable { .. }))
+    }
+
+    /// Whether, in a Cluster, another server may have the key now, or soon.
+    pub(super) fn may_be_of_another_server(&self) -> bool {
+        match self {
+            Self::NotSent(failure) | Self::Unanswered(failure) => matches!(
+                failure,
+                EngineFailure::Unavailable { .. } | EngineFailure::DeadlineExceeded
+            ),
+            Self::Hung => true,
+            Self::Refused { code, .. } => OF_ANOTHER.contains(&code.as_str()),
+        }
     }
 
     /// Whether a connection to another server, which took over, may accept the command.
@@ -94,8 +116,8 @@ pub(super) fn unavailable(message: String) -> EngineFailure {
 fn refused(code: &str, message: String) -> EngineFailure {
     match code {
         "OOM" => EngineFailure::Full,
-        "LOADING" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "BUSY" | "NOAUTH"
-        | "NOREPLICAS" => unavailable(message),
+        "LOADING" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK"
+        | "BUSY" | "NOAUTH" | "NOREPLICAS" => unavailable(message),
         // It cannot write its snapshot, and takes no changes until it can.
         "MISCONF" => EngineFailure::Io { message },
         _ => EngineFailure::Other { message },

@@ -6,7 +6,7 @@ use std::time::Instant;
 use redis::{Value, cmd};
 use tokio::time::{sleep, timeout_at};
 
-use super::address::Address;
+use super::address::{Address, Place};
 use super::connection::{Connection, Request, Unconnected};
 use super::failures::Failed;
 use crate::clock;
@@ -21,12 +21,41 @@ pub(super) struct Opened {
     pub(super) cautions: Vec<String>,
 }
 
-/// Reaches a server. One that still loads its data is waited for.
+/// Reaches the first of these servers of a Cluster that answers. Each has its part of the time.
 ///
 /// # Errors
 ///
 /// See [`OpenError`].
-pub(super) async fn open(address: &Address, deadline: Instant) -> Result<Opened, OpenError> {
+pub(super) async fn open_any(
+    seeds: &[Address],
+    deadline: Instant,
+) -> Result<(Place, Opened), OpenError> {
+    let mut left = u32::try_from(seeds.len()).unwrap_or(u32::MAX);
+    let mut seeds = seeds.iter();
+    loop {
+        let seed = seeds
+            .next()
+            .expect("a Cluster has a server, and the last one decides");
+        let now = clock::now();
+        let until = now + deadline.saturating_duration_since(now) / left;
+        left -= 1;
+        match open(seed, true, until).await {
+            Err(OpenError::Unreachable { .. }) if left > 0 => {}
+            opened => return opened.map(|opened| (seed.place.clone(), opened)),
+        }
+    }
+}
+
+/// Reaches a server, alone or one of a Cluster. One that still loads its data is waited for.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub(super) async fn open(
+    address: &Address,
+    is_in_cluster: bool,
+    deadline: Instant,
+) -> Result<Opened, OpenError> {
     let late = || OpenError::Unreachable {
         server: address.shown.clone(),
         message: "it does not answer in time".to_owned(),
@@ -41,7 +70,7 @@ pub(super) async fn open(address: &Address, deadline: Instant) -> Result<Opened,
                 {
                     sleep(LOADING_PAUSE).await;
                 }
-                answer => return judged(address, connection, answer).await,
+                answer => return judged(address, is_in_cluster, connection, answer).await,
             }
         }
     };
@@ -51,50 +80,26 @@ pub(super) async fn open(address: &Address, deadline: Instant) -> Result<Opened,
 
 async fn judged(
     address: &Address,
+    is_in_cluster: bool,
     connection: Connection,
     info: Result<Value, Failed>,
 ) -> Result<Opened, OpenError> {
-    let server = || address.shown.clone();
-    let info = match info {
-        Ok(info) => text(info),
-        Err(Failed::Refused { code, message }) => match code.as_str() {
-            "NOAUTH" | "WRONGPASS" => {
-                return Err(OpenError::Denied {
-                    server: server(),
-                    message,
-                });
-            }
-            // This user may not ask.
-            "NOPERM" => String::new(),
-            _ => {
-                return Err(OpenError::Server {
-                    server: server(),
-                    message,
-                });
-            }
-        },
-        Err(Failed::Unanswered(EngineFailure::Unavailable { message })) => {
-            return Err(OpenError::Unreachable {
-                server: server(),
-                message,
-            });
-        }
-        Err(failed) => {
-            return Err(OpenError::Server {
-                server: server(),
-                message: failed.of_read().to_string(),
-            });
-        }
-    };
-    if field(&info, "role").is_some_and(|role| role != "master") {
-        return Err(OpenError::ReadOnly { server: server() });
+    let info = read(address, info)?;
+    if !is_in_cluster && field(&info, "role").is_some_and(|role| role != "master") {
+        let server = address.shown.clone();
+        return Err(OpenError::ReadOnly { server });
     }
-    if field(&info, "cluster_enabled") == Some("1") {
+    let advice = match (is_in_cluster, field(&info, "cluster_enabled")) {
+        (false, Some("1")) => {
+            "it is a server of a Redis Cluster: add `?cluster=true` to the URL, and name several of its servers"
+        }
+        (true, Some("0")) => "it is no server of a Redis Cluster: leave out `cluster=true`",
+        _ => "",
+    };
+    if !advice.is_empty() {
         return Err(OpenError::Server {
-            server: server(),
-            message: "it is a node of a Redis Cluster, whose other nodes this version of Terrace does not reach; name a \
-                 server that stands alone, with replicas if you like"
-                .to_owned(),
+            server: address.shown.clone(),
+            message: advice.to_owned(),
         });
     }
     let cautions = cautions(&info, fsync(&connection).await.as_deref());
@@ -102,6 +107,26 @@ async fn judged(
         connection,
         cautions,
     })
+}
+
+/// The answer to `INFO`; nothing for a user that may not ask.
+fn read(address: &Address, info: Result<Value, Failed>) -> Result<String, OpenError> {
+    let server = address.shown.clone();
+    match info {
+        Ok(info) => Ok(text(info)),
+        Err(Failed::Refused { code, message }) => match code.as_str() {
+            "NOAUTH" | "WRONGPASS" => Err(OpenError::Denied { server, message }),
+            "NOPERM" => Ok(String::new()),
+            _ => Err(OpenError::Server { server, message }),
+        },
+        Err(Failed::Unanswered(EngineFailure::Unavailable { message })) => {
+            Err(OpenError::Unreachable { server, message })
+        }
+        Err(failed) => Err(OpenError::Server {
+            server,
+            message: failed.of_read().to_string(),
+        }),
+    }
 }
 
 /// When the server writes its log to the disk; `None` if this user may not ask.

@@ -8,7 +8,9 @@ use crate::kv::{Error, Store, Stores};
 use crate::sql::open::{OpenError, RedisOptions};
 use crate::test_proxy::{Door, Fault, Proxy};
 use crate::test_redis::Server;
+use crate::test_wait::until;
 
+mod cluster;
 mod opening;
 
 fn options() -> RedisOptions {
@@ -48,14 +50,10 @@ fn is_unavailable(result: &Result<Option<Vec<u8>>, Error>) -> bool {
 
 /// Reads until the server answers, which it does after the breaker's pause at the latest.
 async fn returned(store: &Store, key: &str) -> Option<Vec<u8>> {
-    let deadline = far();
-    loop {
-        match store.get(key, far()).await {
-            Ok(value) => return value,
-            Err(error) => assert!(clock::now() < deadline, "{error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the server answers again", async || {
+        store.get(key, far()).await.ok()
+    })
+    .await
 }
 
 #[tokio::test]

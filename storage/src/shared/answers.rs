@@ -6,8 +6,8 @@ use super::codec::Kept;
 use crate::failure::EngineFailure;
 
 /// The entries of a hash. Those that somebody else wrote are none.
-pub(super) fn entries(hash: Option<Value>) -> Result<Vec<(Vec<u8>, Kept)>, EngineFailure> {
-    let mut fields = array(hash.ok_or_else(foreign)?)?.into_iter();
+pub(super) fn entries(hash: Value) -> Result<Vec<(Vec<u8>, Kept)>, EngineFailure> {
+    let mut fields = array(hash)?.into_iter();
     let mut entries = Vec::new();
     while let (Some(Value::BulkString(variant)), Some(Value::BulkString(value))) =
         (fields.next(), fields.next())

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 /// The version of what is kept. Nothing of another one is seen.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
+
+/// A key in the slot of the log and the tags.
+pub(super) const INDEX: &str = "{log}";
 
 /// The keys on one process of the server. Entries are those of an owner, all else is everybody's.
 #[derive(Clone, Debug)]
@@ -43,7 +46,7 @@ impl Keys {
     }
 
     pub(super) fn tag(&self, tag: &str) -> String {
-        hashed(format!("{}t:", self.base), tag)
+        hashed(format!("{}{{log}}t:", self.base), tag)
     }
 
     pub(super) fn entry(&self, key: &str) -> String {

@@ -6,14 +6,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::pipe;
+use redis::{cmd, pipe};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use super::answers::{array, entries, integer};
 use super::codec::Kept;
 use super::epochs::Epochs;
-use super::keys::Keys;
+use super::keys::{INDEX, Keys};
 use super::lease::Lease;
 use super::limits::{
     LOG_LENGTH, MAX_ENTRY_BYTES, MAX_KEPT, MAX_UNHEARD, MAX_VARIANTS, MAX_VARIANTS_BYTES, RETENTION,
@@ -180,14 +180,18 @@ impl Level {
         let (session, keys) = self.session(&self.server, deadline).await?;
         let mut ask = pipe();
         ask.add_command(log::number(&keys));
-        ask.cmd("HGETALL").arg(keys.entry(key));
         for tag in tags {
             ask.cmd("GET").arg(keys.tag(tag));
         }
-        let answer = session.execute(ask, deadline).await;
+        let mut look = cmd("HGETALL");
+        look.arg(keys.entry(key));
+        let (answer, found) = tokio::join!(
+            session.execute(ask, deadline),
+            self.server.read(look, deadline)
+        );
+        let mut kept = entries(found.map_err(Failed::of_read)?)?;
         let mut answers = array(answer.map_err(Failed::of_read)?)?.into_iter();
         let number = integer(answers.next())?;
-        let mut kept = entries(answers.next())?;
         for tag in answers {
             // A tag that is gone says nothing of what was purged.
             let least = integer(Some(tag)).unwrap_or(u64::MAX);
@@ -242,9 +246,7 @@ impl Level {
         put.arg(&entry.variant).arg(value);
         put.arg(u64::try_from(kept_for).unwrap_or(u64::MAX));
         put.arg(MAX_VARIANTS).arg(MAX_VARIANTS_BYTES);
-        let mut all = pipe();
-        all.add_command(put);
-        let put = session.execute(all, deadline).await;
+        let put = self.server.write(put, deadline).await;
         put.map(|_| true).map_err(Failed::of_write)
     }
 
@@ -319,7 +321,10 @@ impl Level {
         server: &Server,
         deadline: Instant,
     ) -> Result<(Session, Keys), EngineFailure> {
-        let session = server.session(deadline).await.map_err(Failed::of_read)?;
+        let session = server
+            .session(INDEX, deadline)
+            .await
+            .map_err(Failed::of_read)?;
         let owner = Arc::clone(&lock(&self.owner));
         let keys = Keys::of(&owner, session.run());
         Ok((session, keys))

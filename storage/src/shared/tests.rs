@@ -10,16 +10,26 @@ use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::open::RedisOptions;
 use crate::test_redis::Server;
+use crate::test_redis::cluster::{Cluster, REPLICATED};
+use crate::test_wait::until;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn open(server: &Server, owner: &str) -> Level {
+    open_at(&server.url(), owner)
+}
+
+fn open_at(url: &str, owner: &str) -> Level {
     let secret = [owner.as_bytes()[0]; 32];
-    Level::open(&server.url(), owner, secret, &RedisOptions::default()).unwrap()
+    Level::open(url, owner, secret, &RedisOptions::default()).unwrap()
 }
 
 fn far() -> Instant {
     clock::now() + Duration::from_secs(30)
+}
+
+fn within(seconds: u64) -> Instant {
+    clock::now() + Duration::from_secs(seconds)
 }
 
 fn tags<const N: usize>(names: [&str; N]) -> Vec<String> {
@@ -71,16 +81,17 @@ async fn news(level: &Level, generation: &mut u64) -> Option<Vec<Vec<u8>>> {
 
 /// Follows until the server, which was restarted, answers.
 async fn until_followed(level: &Level, seen: u64) -> News {
-    loop {
+    until("the server is followed again", async || {
         match level.follow(seen).await {
-            Ok(news) => break news,
+            Ok(news) => return Some(news),
             Err(error) => assert!(
                 matches!(error, EngineFailure::Unavailable { .. }),
                 "{error}"
             ),
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        None
+    })
+    .await
 }
 
 #[tokio::test]
@@ -131,7 +142,7 @@ async fn each_key_of_the_server_has_an_expiry() {
     level.follow(0).await.unwrap();
     let keys: i64 = server.ask(&["DBSIZE"]).parse().unwrap();
     assert_eq!(keys, 6, "number, log, secret, two tags, entry");
-    let expiring = "local n = 0 for _, k in ipairs(redis.call('KEYS', 'terrace:cache:1:*')) do \
+    let expiring = "local n = 0 for _, k in ipairs(redis.call('KEYS', 'terrace:cache:2:*')) do \
          if redis.call('TTL', k) > 0 then n = n + 1 end end return n";
     assert_eq!(server.ask(&["EVAL", expiring, "0"]), keys.to_string());
 }
@@ -182,13 +193,10 @@ async fn server_that_was_restarted_has_nothing_and_says_so() {
     server.restart();
     // Whatever it lost was perhaps a purge.
     assert_eq!(until_followed(&two, seen).await.messages, None);
-    let found = loop {
-        match one.get("key", &tags(["all"]), far()).await {
-            Ok(found) => break found,
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-    };
-    assert_eq!(found.entries, []);
+    let found = until("the server answers again", async || {
+        one.get("key", &tags(["all"]), far()).await.ok()
+    });
+    assert_eq!(found.await.entries, []);
     assert!(!put(&one, "old", since).await);
     keep(&one, "new").await;
 }
@@ -325,4 +333,81 @@ async fn entries_and_their_variants_are_bounded() {
     assert_eq!(put_variant(0, third + 1).await, 2);
     assert_eq!(put_variant(1, third).await, 3);
     assert_eq!(put_variant(2, third).await, 1);
+}
+
+/// Puts an entry under a key of its own, as a request does.
+async fn keep_at(level: &Level, key: &str) -> bool {
+    let all = tags(["all"]);
+    let found = level.get(key, &all, far()).await.unwrap();
+    let (tags, entry) = ((&all[..], &[][..]), entry(key));
+    let put = level.put(key, tags, &entry, HOUR, found.generation, far());
+    put.await.unwrap()
+}
+
+#[tokio::test]
+async fn entries_are_on_all_servers_of_a_cluster_and_the_log_is_on_one() {
+    let mut cluster = Cluster::start().await;
+    assert_eq!(cluster.primary_of("{log}"), REPLICATED);
+    let (one, two) = (
+        open_at(&cluster.url(), "app"),
+        open_at(&cluster.url(), "app"),
+    );
+    let mut seen = 0;
+    news(&two, &mut seen).await;
+    let keys: Vec<_> = (0..30).map(|number| number.to_string()).collect();
+    let found = async |level: &Level| {
+        let (mut found, all) = (0, tags(["all"]));
+        for key in &keys {
+            let at = level.get(key, &all, within(1)).await;
+            found += at.map_or(0, |at| at.entries.len());
+        }
+        found
+    };
+    for key in &keys {
+        assert!(keep_at(&one, key).await);
+    }
+    assert_eq!(found(&two).await, keys.len());
+    purge(&one, "all", "message").await;
+    assert_eq!(found(&two).await, 0);
+    assert_eq!(news(&two, &mut seen).await.unwrap(), [b"message"]);
+    for key in &keys {
+        assert!(keep_at(&two, key).await);
+    }
+    // Its entries are out of reach, and nothing else is.
+    cluster.servers[0].kill();
+    let left = found(&one).await;
+    assert!(left > 0 && left < keys.len(), "{left}");
+    purge(&one, "all", "without one of them").await;
+    assert_eq!(found(&two).await, 0);
+    news(&two, &mut seen).await.unwrap();
+    cluster.servers[0].restart();
+    until("all servers are there again", async || {
+        one.get(&keys[0], &tags(["all"]), within(1)).await.ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn log_of_a_cluster_whose_server_was_replaced_begins_anew() {
+    let mut cluster = Cluster::start().await;
+    let (one, two) = (
+        open_at(&cluster.url(), "app"),
+        open_at(&cluster.url(), "app"),
+    );
+    let mut seen = 0;
+    news(&two, &mut seen).await;
+    keep(&one, "value").await;
+    let since = get(&one).await.generation;
+    cluster.servers[REPLICATED].kill();
+    assert!(two.follow(seen).await.is_err());
+    assert_eq!(until_followed(&two, seen).await.messages, None);
+    let found = until("the replica is found", async || {
+        one.get("key", &tags(["all"]), far()).await.ok()
+    });
+    assert_eq!(found.await.entries, []);
+    assert!(!put(&one, "old", since).await);
+    keep(&one, "new").await;
+    seen = two.follow(seen).await.unwrap().generation;
+    purge(&one, "group", "message").await;
+    assert_eq!(news(&two, &mut seen).await.unwrap(), [b"message"]);
 }

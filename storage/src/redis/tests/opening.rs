@@ -32,7 +32,7 @@ fn secure(certificate: &Certificate) -> (Server, tempfile::TempDir) {
 async fn certificates_are_checked() {
     let (authority, other) = (Authority::new(), Authority::new());
     let (server, _folder) = secure(&authority.sign(&["localhost"], "2"));
-    let port = server.secure_port();
+    let port = server.port();
     let url = |host: &str, authority: &Authority| {
         let file = authority.file().display().to_string();
         format!("rediss://{host}:{port}?sslrootcert={file}")
@@ -52,8 +52,7 @@ async fn certificates_are_checked() {
         assert!(error.to_string().contains(expected), "{error}");
     }
     let (expired, _folder) = secure(&authority.sign(&["localhost"], "-1"));
-    let url =
-        url("localhost", &authority).replace(&port.to_string(), &expired.secure_port().to_string());
+    let url = url("localhost", &authority).replace(&port.to_string(), &expired.port().to_string());
     let error = refusal(&url);
     assert!(matches!(error, OpenError::Certificate { .. }), "{error}");
 }
@@ -102,9 +101,6 @@ fn servers_that_keep_nothing_of_ours_are_refused() {
     let replica = Server::with(&["replicaof 127.0.0.1 1"]);
     let error = refusal(&replica.url());
     assert!(matches!(error, OpenError::ReadOnly { .. }), "{error}");
-    let node = Server::with(&["cluster-enabled yes"]);
-    let error = refusal(&node.url());
-    assert!(error.to_string().contains("Redis Cluster"), "{error}");
     let error = refusal(&format!("{}?db=99", replica.url()));
     assert!(error.to_string().contains("DB index"), "{error}");
 }
