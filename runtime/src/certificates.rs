@@ -1,35 +1,27 @@
-//! Owns the certificates of the public listener: reads and judges them, chooses one by the name that a client asks for
-//! (SNI, RFC 6066 §3), and takes renewed files while connections go on.
+//! Owns the certificates of the public listener: chooses one by the name that a client asks for (SNI, RFC 6066 §3), and takes renewed
+//! ones while connections go on. Ordering them from an authority is left to `acme`.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+mod challenge;
+mod loaded;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
 
-use crate::clock;
+pub use challenge::CHALLENGE_PROTOCOL;
+pub use loaded::{CertificateFiles, FileCertificate, Lifetime};
 
-/// The files of one certificate, in PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateFiles {
-    /// The certificate, then those of the authorities between it and the root.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-}
+use challenge::Challenge;
+use loaded::{Contents, Loaded};
 
 /// Why a certificate cannot be used.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CertificateError {
     /// A file cannot be read.
     #[error("{} cannot be read: {message}", file.display())]
@@ -75,6 +67,22 @@ pub enum CertificateError {
         /// The names.
         names: String,
     },
+    /// A certificate that was ordered is not for the name.
+    #[error("the certificate in {} is not for {name}", place.display())]
+    OtherName {
+        /// Where it is from.
+        place: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// What an authority asks for cannot be answered.
+    #[error("the challenge for {name} cannot be answered: {message}")]
+    Challenge {
+        /// The name.
+        name: String,
+        /// The reason.
+        message: String,
+    },
 }
 
 fn days(time: Duration) -> String {
@@ -91,144 +99,153 @@ pub struct Certificates(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    files: Vec<CertificateFiles>,
     current: ArcSwap<Current>,
+    challenge: ArcSwapOption<Challenge>,
+    /// Why the last order for a name failed, by name.
+    failures: Mutex<BTreeMap<String, String>>,
 }
 
-#[derive(Debug)]
-struct Current {
-    /// In the order of the files.
-    loaded: Vec<Loaded>,
-    /// The position of the certificate for a name, in lower case; a wildcard without its star: `.example.com`.
-    by_name: HashMap<String, usize>,
-}
-
-/// A certificate that was read.
 #[derive(Clone, Debug)]
-struct Loaded {
-    contents: Contents,
-    key: Arc<CertifiedKey>,
-    /// The names that it is for, in lower case (RFC 5280 §4.2.1.6).
-    names: Vec<String>,
-    expires: SystemTime,
+struct Current {
+    /// Those from files, in the order of the settings.
+    files: Vec<FileCertificate>,
+    /// The position of the file's certificate for a name, in lower case; a wildcard without its star: `.example.com`.
+    by_name: HashMap<String, usize>,
+    /// The names whose certificates are ordered, in the order of the settings.
+    names: Arc<[String]>,
+    /// Those that are there.
+    ordered: HashMap<String, Loaded>,
 }
 
-/// The bytes of the files, by which a renewal is noticed.
-#[derive(Clone, PartialEq, Eq)]
-struct Contents {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
-}
-
-impl std::fmt::Debug for Contents {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Contents(..)")
-    }
-}
-
-impl CertificateFiles {
-    /// Reads and judges the files.
-    ///
-    /// # Errors
-    /// What is wrong with them.
-    pub fn check(&self) -> Result<(), CertificateError> {
-        self.load(self.read()?).map(drop)
-    }
-
-    fn read(&self) -> Result<Contents, CertificateError> {
-        let read = |file: &Path| {
-            std::fs::read(file).map_err(|error| CertificateError::Unreadable {
-                file: file.to_owned(),
-                message: error.to_string(),
-            })
-        };
-        Ok(Contents {
-            certificate: read(&self.certificate)?,
-            key: read(&self.key)?,
-        })
-    }
-
-    fn load(&self, contents: Contents) -> Result<Loaded, CertificateError> {
-        let no_certificate = || CertificateError::NoCertificate {
-            file: self.certificate.clone(),
-        };
-        let chain: Result<Vec<_>, _> =
-            CertificateDer::pem_slice_iter(&contents.certificate).collect();
-        let chain = chain.map_err(|_| no_certificate())?;
-        let first = chain.first().ok_or_else(no_certificate)?;
-        let first = Certificate::from_der(first).map_err(|_| no_certificate())?;
-        let key = PrivateKeyDer::from_pem_slice(&contents.key);
-        let no_key = || CertificateError::NoKey {
-            file: self.key.clone(),
-        };
-        let key = key.map_err(|_| no_key())?;
-        let key = CertifiedKey::from_der(chain, key, &ring::default_provider());
-        let key = key.map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => CertificateError::OtherKey {
-                certificate: self.certificate.clone(),
-                key: self.key.clone(),
-            },
-            _ => no_key(),
-        })?;
-        let expires = first.tbs_certificate().validity().not_after;
-        let expires = SystemTime::UNIX_EPOCH + expires.to_unix_duration();
-        if let Ok(ago) = clock::time_of_day().duration_since(expires) {
-            let file = self.certificate.clone();
-            return Err(CertificateError::Expired { file, ago });
-        }
-        Ok(Loaded {
-            contents,
-            key: Arc::new(key),
-            names: names(&first),
-            expires,
-        })
-    }
-}
-
-/// The host names of a certificate, in lower case.
-fn names(certificate: &Certificate) -> Vec<String> {
-    let tbs = certificate.tbs_certificate();
-    let alternative = tbs.get_extension::<SubjectAltName>().ok().flatten();
-    let names = alternative.into_iter().flat_map(|(_, names)| names.0);
-    let hosts = names.filter_map(|name| match name {
-        GeneralName::DnsName(host) => Some(host.as_str().to_ascii_lowercase()),
-        _ => None,
-    });
-    hosts.collect()
+/// What is known of a certificate.
+#[derive(Clone, Debug)]
+pub struct CertificateFigures {
+    /// The names that it is for.
+    pub names: Vec<String>,
+    /// Whether it is ordered from an authority.
+    pub is_ordered: bool,
+    /// When it is valid; absent as long as it is not there.
+    pub lifetime: Option<Lifetime>,
+    /// Why the last order failed, if it did.
+    pub failure: Option<String>,
 }
 
 impl Certificates {
-    /// Reads and judges the files.
-    ///
-    /// # Errors
-    /// What is wrong with the first of them that cannot be used.
-    pub fn open(files: Vec<CertificateFiles>) -> Result<Self, CertificateError> {
-        let loaded: Result<Vec<_>, _> = files
-            .iter()
-            .map(|files| files.load(files.read()?))
-            .collect();
-        let current = ArcSwap::from_pointee(Current::new(loaded?));
-        Ok(Self(Arc::new(Shared { files, current })))
+    /// The certificates of files, and those for `names`, which are still to be ordered.
+    #[must_use]
+    pub fn new(files: Vec<FileCertificate>, names: &[String]) -> Self {
+        let current = Current::new(files, names.into(), HashMap::new());
+        Self(Arc::new(Shared {
+            current: ArcSwap::from_pointee(current),
+            challenge: ArcSwapOption::empty(),
+            failures: Mutex::default(),
+        }))
     }
 
-    /// When the first of them expires.
+    /// Whether some are ordered from an authority.
     #[must_use]
-    pub fn expires(&self) -> Option<SystemTime> {
+    pub fn has_ordered(&self) -> bool {
+        !self.0.current.load().names.is_empty()
+    }
+
+    /// All certificates: those from files, then those that are ordered.
+    #[must_use]
+    pub fn figures(&self) -> Vec<CertificateFigures> {
         let current = self.0.current.load();
-        current.loaded.iter().map(|loaded| loaded.expires).min()
+        let failures = self.0.failures.lock();
+        let files = current.files.iter().map(|file| CertificateFigures {
+            names: file.loaded.names.clone(),
+            is_ordered: false,
+            lifetime: Some(file.loaded.lifetime),
+            failure: None,
+        });
+        let ordered = current.names.iter().map(|name| CertificateFigures {
+            names: vec![name.clone()],
+            is_ordered: true,
+            lifetime: current.ordered.get(name).map(|loaded| loaded.lifetime),
+            failure: failures.get(name).cloned(),
+        });
+        files.chain(ordered).collect()
+    }
+
+    /// When the certificate that was ordered for a name is valid, if it is there.
+    #[must_use]
+    pub fn lifetime(&self, name: &str) -> Option<Lifetime> {
+        let current = self.0.current.load();
+        current.ordered.get(name).map(|loaded| loaded.lifetime)
+    }
+
+    /// Takes a certificate that was ordered for a name, in PEM. `place` says where it comes from.
+    ///
+    /// # Errors
+    /// What is wrong with it. Then the one before stays in use.
+    pub fn take(
+        &self,
+        name: &str,
+        certificate: &str,
+        key: &str,
+        place: &str,
+    ) -> Result<(), CertificateError> {
+        let at = CertificateFiles {
+            certificate: place.into(),
+            key: place.into(),
+        };
+        let contents = Contents {
+            certificate: certificate.into(),
+            key: key.into(),
+        };
+        let loaded = Loaded::new(contents, &at)?;
+        if !loaded.names.iter().any(|of| of == name) {
+            return Err(CertificateError::OtherName {
+                place: place.into(),
+                name: name.to_owned(),
+            });
+        }
+        self.0.current.rcu(|current| {
+            let mut renewed = Current::clone(current);
+            renewed.ordered.insert(name.to_owned(), loaded.clone());
+            renewed
+        });
+        Ok(())
+    }
+
+    /// Notes why an order failed, or that none has.
+    pub fn note_failure(&self, name: &str, failure: Option<String>) {
+        let mut failures = self.0.failures.lock();
+        match failure {
+            Some(failure) => failures.insert(name.to_owned(), failure),
+            None => failures.remove(name),
+        };
+    }
+
+    /// Has an authority that asks for a name get the answer with this digest; or none any more.
+    ///
+    /// # Errors
+    /// If there can be no such answer.
+    pub fn set_challenge(&self, asked: Option<(&str, &[u8])>) -> Result<(), CertificateError> {
+        let Some((name, digest)) = asked else {
+            self.0.challenge.store(None);
+            return Ok(());
+        };
+        let known = self.0.challenge.load();
+        let is_known = |known: &Arc<Challenge>| known.name == name && known.digest == digest;
+        if !known.as_ref().is_some_and(is_known) {
+            let challenge = Challenge::new(name, digest)?;
+            self.0.challenge.store(Some(Arc::new(challenge)));
+        }
+        Ok(())
     }
 
     /// Takes the certificates whose files have changed. One that cannot be used leaves the old one in use. Returns how many
     /// were taken, and why others were not.
     #[must_use]
     pub fn renew(&self) -> (usize, Vec<CertificateError>) {
-        let current = self.0.current.load();
-        let mut loaded = current.loaded.clone();
+        let mut files = self.0.current.load().files.clone();
         let (mut taken, mut errors) = (0, Vec::new());
-        for (files, loaded) in self.0.files.iter().zip(&mut loaded) {
-            match loaded.renewed(files) {
+        for file in &mut files {
+            match file.renewed() {
                 Ok(Some(renewed)) => {
-                    *loaded = renewed;
+                    *file = renewed;
                     taken += 1;
                 }
                 Ok(None) => {}
@@ -236,58 +253,67 @@ impl Certificates {
             }
         }
         if taken > 0 {
-            self.0.current.store(Arc::new(Current::new(loaded)));
+            self.0.current.rcu(|current| {
+                let (names, ordered) = (Arc::clone(&current.names), current.ordered.clone());
+                Current::new(files.clone(), names, ordered)
+            });
         }
         (taken, errors)
     }
 }
 
-impl Loaded {
-    /// The certificate of files that have changed.
-    fn renewed(&self, files: &CertificateFiles) -> Result<Option<Self>, CertificateError> {
-        let contents = files.read()?;
-        if contents == self.contents {
-            return Ok(None);
-        }
-        let renewed = files.load(contents)?;
-        let is_same = self.names.iter().any(|name| renewed.names.contains(name));
-        if !self.names.is_empty() && !is_same {
-            return Err(CertificateError::OtherNames {
-                file: files.certificate.clone(),
-                names: renewed.names.join(", "),
-            });
-        }
-        Ok(Some(renewed))
-    }
-}
-
 impl Current {
-    fn new(loaded: Vec<Loaded>) -> Self {
+    fn new(
+        files: Vec<FileCertificate>,
+        names: Arc<[String]>,
+        ordered: HashMap<String, Loaded>,
+    ) -> Self {
         let mut by_name = HashMap::new();
-        for (position, loaded) in loaded.iter().enumerate() {
-            for name in &loaded.names {
+        for (position, file) in files.iter().enumerate() {
+            for name in &file.loaded.names {
                 let name = name.strip_prefix('*').unwrap_or(name);
                 by_name.entry(name.to_owned()).or_insert(position);
             }
         }
-        Self { loaded, by_name }
+        Self {
+            files,
+            by_name,
+            names,
+            ordered,
+        }
     }
 
-    /// The certificate for a name; the first one for a name that none is for, or without a name.
+    /// The certificate for a name. For a name that none is for, or without a name, the first one. A name whose certificate is still to
+    /// be ordered has none: one for another name would only be refused later.
     fn choose(&self, name: Option<&str>) -> Option<&Loaded> {
-        let found = name.and_then(|name| {
-            let name = name.to_ascii_lowercase();
-            let exact = self.by_name.get(&name);
-            // A wildcard stands for one label (RFC 9525 §6.3).
-            let wild = || self.by_name.get(&name[name.find('.')?..]);
-            exact.or_else(wild)
-        });
-        self.loaded.get(found.copied().unwrap_or(0))
+        let first = || {
+            let ordered = || self.names.iter().find_map(|name| self.ordered.get(name));
+            let file = self.files.first().map(|file| &file.loaded);
+            file.or_else(ordered)
+        };
+        let Some(name) = name.map(str::to_ascii_lowercase) else {
+            return first();
+        };
+        let of_file = |name: &str| Some(&self.files[*self.by_name.get(name)?].loaded);
+        let exact = self.ordered.get(&name).or_else(|| of_file(&name));
+        // A wildcard stands for one label (RFC 9525 §6.3).
+        let wild = || of_file(&name[name.find('.')?..]);
+        match exact.or_else(wild) {
+            None if !self.names.contains(&name) => first(),
+            found => found,
+        }
     }
 }
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut protocols = hello.alpn().into_iter().flatten();
+        if protocols.next() == Some(CHALLENGE_PROTOCOL) {
+            let asked = self.0.challenge.load();
+            let asked = asked.as_ref()?;
+            let is_same = hello.server_name()?.eq_ignore_ascii_case(&asked.name);
+            return is_same.then(|| Arc::clone(&asked.key));
+        }
         let current = self.0.current.load();
         let chosen = current.choose(hello.server_name())?;
         Some(Arc::clone(&chosen.key))

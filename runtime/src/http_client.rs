@@ -16,6 +16,8 @@ use http_body::Body;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, Error as LegacyError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 use tokio::time::sleep_until;
 
 use crate::clock;
@@ -75,8 +77,24 @@ where
 {
     /// A client that connects with `connector`.
     pub(crate) fn new(connector: Connector, protocols: Protocols) -> Self {
+        Self::with_tls(tls(), connector, protocols)
+    }
+
+    /// The same for servers whose certificates come from these authorities, in the place of those that browsers trust.
+    pub(crate) fn trusting(
+        authorities: &[CertificateDer<'static>],
+        connector: Connector,
+        protocols: Protocols,
+    ) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(authorities.iter().cloned());
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        Self::with_tls(config.with_no_client_auth(), connector, protocols)
+    }
+
+    fn with_tls(tls: rustls::ClientConfig, connector: Connector, protocols: Protocols) -> Self {
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls())
+            .with_tls_config(tls)
             .https_or_http()
             .enable_http1();
         let https = match protocols {

@@ -1,5 +1,6 @@
 //! The Terrace runtime: serves HTTP functions compiled to WebAssembly.
 
+pub mod acme;
 mod advice;
 pub mod budget;
 mod cache;

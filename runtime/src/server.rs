@@ -42,7 +42,7 @@ pub use sanitise::TrustedProxies;
 pub(crate) use sanitise::remove_hop_by_hop;
 pub use signals::Signals;
 pub use stages::ServerStages;
-pub use tls::Tls;
+pub use tls::{Tls, certificates_page};
 pub(crate) use tunnel::Tunnel;
 pub use worker::PipelineParts;
 

@@ -13,10 +13,11 @@ use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 use storage::sql::DEFAULT_CONNECTIONS;
 
-use crate::certificates::CertificateFiles;
+use crate::certificates::FileCertificate;
 use crate::document::Document;
 use crate::fault::{Fault, Faults, Position, Reason, Source};
 use crate::manifest::{App, LabelKind};
+mod acme;
 mod cache;
 mod cluster;
 mod edge;
@@ -32,6 +33,7 @@ mod store;
 mod tests;
 mod tls;
 
+pub use acme::Acme;
 pub use cluster::Cluster;
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
@@ -133,8 +135,11 @@ pub struct Listen {
     pub h2c: bool,
     /// Whether connections of clients begin with a header of the PROXY protocol, from one of the trusted proxies.
     pub proxy_protocol: bool,
-    /// The certificates for `https`, at least one if there is that listener. The first one is for clients that name no host.
-    pub certificates: Vec<CertificateFiles>,
+    /// The certificates for `https` that are in files, as they were when the settings were judged. The first one is for clients that
+    /// name no host.
+    pub certificates: Vec<FileCertificate>,
+    /// The certificates for `https` that are ordered. There are some of either kind if there is that listener.
+    pub acme: Option<Acme>,
     /// The address for metrics and health; absent if switched off.
     pub admin: Option<SocketAddr>,
     /// How many threads serve requests.

@@ -12,6 +12,7 @@ mod failure;
 pub mod kv;
 pub mod limits;
 pub mod rate;
+pub mod records;
 mod redis;
 pub mod registry;
 pub mod shared;

@@ -7,12 +7,16 @@ use http::{HeaderMap, Method, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client as HyperClient};
 use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
 use crate::contract::{CACHE_STATUS_FIELD, PROBLEM_TYPE};
+use crate::secure::Secure;
 use crate::wait::within;
 
 /// The content of a request: whole or streamed.
@@ -40,11 +44,35 @@ pub struct Answer {
 
 /// A client with a pool of connections.
 #[derive(Debug, Clone)]
-pub struct Client(HyperClient<HttpConnector, Content>);
+pub struct Client(HyperClient<HttpsConnector<HttpConnector>, Content>);
 
 impl Default for Client {
     fn default() -> Self {
-        Self(HyperClient::builder(TokioExecutor::new()).build_http())
+        let nobody = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(nobody.with_no_client_auth())
+            .https_or_http();
+        Self::new(connector.enable_http1().build())
+    }
+}
+
+impl Client {
+    /// A client that asks each server for the certificate of `name`, whatever the URL.
+    ///
+    /// # Panics
+    /// If `name` is none of a host.
+    #[must_use]
+    pub fn secure(secure: &Secure, name: &str) -> Self {
+        let name = ServerName::try_from(name.to_owned()).expect("it is the name of a host");
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(secure.config())
+            .https_only()
+            .with_server_name_resolver(FixedServerNameResolver::new(name));
+        Self::new(connector.enable_http1().build())
+    }
+
+    fn new(connector: HttpsConnector<HttpConnector>) -> Self {
+        Self(HyperClient::builder(TokioExecutor::new()).build(connector))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod history;
 pub mod load;
 pub mod log;
 pub mod metrics;
+pub mod pebble;
 pub mod portable;
 pub mod postgres;
 pub mod process;

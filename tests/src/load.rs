@@ -44,9 +44,19 @@ impl OpenLoop {
         per_second: u32,
         request: impl Fn(usize) -> Request<Content> + Send + 'static,
     ) -> Self {
+        Self::of(Client::default(), per_second, request)
+    }
+
+    /// The same with a client of the test's own.
+    #[must_use]
+    pub fn of(
+        client: Client,
+        per_second: u32,
+        request: impl Fn(usize) -> Request<Content> + Send + 'static,
+    ) -> Self {
         let begun = Arc::new(AtomicUsize::new(0));
         let (stop, stopped) = oneshot::channel();
-        let calls = call_at_a_rate(per_second, request, stopped, Arc::clone(&begun));
+        let calls = call_at_a_rate(client, per_second, request, stopped, Arc::clone(&begun));
         Self {
             begun,
             stop,
@@ -101,12 +111,12 @@ impl Call {
 }
 
 async fn call_at_a_rate(
+    client: Client,
     per_second: u32,
     request: impl Fn(usize) -> Request<Content>,
     mut stopped: oneshot::Receiver<()>,
     begun: Arc<AtomicUsize>,
 ) -> Vec<Call> {
-    let client = Client::default();
     let mut ticks = interval(Duration::from_secs(1) / per_second);
     // A machine that was busy for a moment does not leave requests out.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);

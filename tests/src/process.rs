@@ -29,13 +29,18 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// The program of others that the environment variable names, else the one of this name on the `PATH`.
+/// The program of others that the environment variable names, if there is one, else the one of this name on the `PATH`.
 ///
 /// # Panics
 /// When the variable names what is no file.
 #[must_use]
 pub fn installed(variable: &str, name: &str) -> Option<PathBuf> {
-    if let Some(named) = env::var_os(variable).filter(|named| !named.is_empty()) {
+    let named = if variable.is_empty() {
+        None
+    } else {
+        env::var_os(variable)
+    };
+    if let Some(named) = named.filter(|named| !named.is_empty()) {
         let path = PathBuf::from(named);
         assert!(
             path.is_file(),

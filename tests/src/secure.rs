@@ -30,10 +30,24 @@ impl Secure {
     /// If the authority has no certificate.
     #[must_use]
     pub fn new(authority: &Authority, protocols: &[&str]) -> Self {
+        let certificate = std::fs::read(authority.file());
+        Self::trusting(
+            &certificate.expect("the authority has a certificate"),
+            protocols,
+        )
+    }
+
+    /// The same for the authorities of these certificates in PEM.
+    ///
+    /// # Panics
+    /// If they are none.
+    #[must_use]
+    pub fn trusting(authorities: &[u8], protocols: &[&str]) -> Self {
         let mut roots = RootCertStore::empty();
-        let certificate = CertificateDer::from_pem_file(authority.file());
-        let certificate = certificate.expect("the authority has a certificate");
-        roots.add(certificate).expect("it is a certificate");
+        for certificate in CertificateDer::pem_slice_iter(authorities) {
+            let certificate = certificate.expect("it is in PEM");
+            roots.add(certificate).expect("it is a certificate");
+        }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -47,6 +61,21 @@ impl Secure {
         Self(Arc::new(config))
     }
 
+    /// The same for clients that shake hands in full each time, and so see the certificate that is in use.
+    #[must_use]
+    pub fn without_resumption(&self) -> Self {
+        let mut config = ClientConfig::clone(&self.0);
+        config.resumption = rustls::client::Resumption::disabled();
+        Self(Arc::new(config))
+    }
+
+    /// The same for clients that choose the protocols themselves.
+    pub(crate) fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::clone(&self.0);
+        config.alpn_protocols.clear();
+        config
+    }
+
     /// Connects to `https://ADDRESS` and asks for the certificate of `name`.
     ///
     /// # Errors
@@ -56,6 +85,19 @@ impl Secure {
     /// If nobody listens.
     pub async fn connect(&self, url: &str, name: &str) -> io::Result<TlsStream<TcpStream>> {
         self.shake_hands(connect(url).await, name).await
+    }
+
+    /// The same where nobody may listen yet.
+    ///
+    /// # Errors
+    /// Nobody listens, or the handshake failed.
+    ///
+    /// # Panics
+    /// If `name` is none of a host.
+    pub async fn try_connect(&self, url: &str, name: &str) -> io::Result<TlsStream<TcpStream>> {
+        let address = url.split_once("://").map_or(url, |(_, address)| address);
+        let stream = within("a connection", TcpStream::connect(address)).await?;
+        self.shake_hands(stream, name).await
     }
 
     /// Shakes hands on a connection, and asks for the certificate of `name`.

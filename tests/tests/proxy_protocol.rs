@@ -1,12 +1,12 @@
 //! Promise: behind a load balancer that speaks the PROXY protocol, each client has its own address, and nobody else gives it one.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use bytes::Bytes;
 use http::Method;
 use terrace_tests::authority::Authority;
 use terrace_tests::client::request;
+use terrace_tests::pebble::free_port;
 use terrace_tests::process::Process;
 use terrace_tests::raw::Connection;
 use terrace_tests::secure::{self, Secure, ask, http2};
@@ -140,12 +140,6 @@ async fn clients_of_https_keep_their_address_too() {
     assert_eq!(seen[0].headers["x-forwarded-for"], "198.51.100.7");
     let without = secure.connect(edge.https(), "a.example").await;
     assert!(without.is_err(), "no header");
-}
-
-/// A port that was free a moment before.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("it is bound").port()
 }
 
 /// A real load balancer, where there is one.

@@ -10,6 +10,7 @@ mod counts;
 mod fuzz;
 mod guests;
 mod npm;
+mod pebble;
 mod postgres;
 mod process;
 mod progress;

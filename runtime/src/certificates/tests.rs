@@ -41,7 +41,10 @@ fn a_client_gets_the_certificate_of_the_name_that_it_asks_for() {
         authority.sign(hosts, "2").write(folder.path(), &name);
         all.push(files(folder.path(), &name));
     }
-    let certificates = Certificates::open(all).unwrap();
+    let all = all
+        .into_iter()
+        .map(|files| FileCertificate::read(files).unwrap());
+    let certificates = Certificates::new(all.collect(), &[]);
     for (name, expected) in [
         (Some("first.example"), "first.example"),
         (Some("www.SHOP.example"), "shop.example"),
@@ -69,7 +72,7 @@ fn each_file_that_is_of_no_use_is_named_with_the_reason() {
     };
     mixed.write(folder, "mixed");
     std::fs::write(folder.join("empty"), "").unwrap();
-    assert_eq!(files(folder, "good").check(), Ok(()));
+    assert!(FileCertificate::read(files(folder, "good")).is_ok());
     let with = |certificate: &str, key: &str| CertificateFiles {
         certificate: folder.join(certificate),
         key: folder.join(key),
@@ -85,7 +88,7 @@ fn each_file_that_is_of_no_use_is_named_with_the_reason() {
             "expired.pem has expired 1 day ago",
         ),
     ] {
-        let said = files.check().unwrap_err().to_string();
+        let said = FileCertificate::read(files).unwrap_err().to_string();
         assert!(said.contains(expected), "{said}");
     }
 }
@@ -96,10 +99,11 @@ fn a_renewed_certificate_is_taken_and_a_useless_one_leaves_the_old_one() {
     let folder = folder.path();
     let old = authority.sign(&["a.example", "old.example"], "2");
     old.write(folder, "a");
-    let certificates = Certificates::open(vec![files(folder, "a")]).unwrap();
+    let file = FileCertificate::read(files(folder, "a")).unwrap();
+    let certificates = Certificates::new(vec![file], &[]);
     let in_use = || {
         let current = certificates.0.current.load();
-        current.loaded[0].contents.certificate.clone()
+        current.files[0].loaded.pem().to_vec()
     };
     assert_eq!(certificates.renew(), (0, Vec::new()));
 
@@ -128,4 +132,60 @@ fn a_renewed_certificate_is_taken_and_a_useless_one_leaves_the_old_one() {
     }
     std::fs::remove_file(folder.join("a.key")).unwrap();
     assert_eq!(certificates.renew().1.len(), 1);
+}
+
+#[test]
+fn a_name_whose_certificate_is_ordered_has_none_before() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let sign = |name: &str| authority.sign(&[name], "2");
+    sign("file.example").write(folder.path(), "a");
+    let file = FileCertificate::read(files(folder.path(), "a")).unwrap();
+    let names = ["one.example".to_owned(), "two.example".to_owned()];
+    let certificates = Certificates::new(vec![file], &names);
+    let has = |name| certificates.0.current.load().choose(Some(name)).is_some();
+    assert!(!has("one.example") && !has("two.example") && has("other.example"));
+    let take = |name, certificate: &Certificate| {
+        let Certificate { certificate, key } = certificate;
+        certificates.take(name, certificate, key, "a test")
+    };
+    take("one.example", &sign("one.example")).unwrap();
+    assert_eq!(chosen(&certificates, Some("ONE.example")), "one.example");
+    assert!(!has("two.example"));
+    let other = take("two.example", &sign("one.example")).unwrap_err();
+    let said = other.to_string();
+    assert_eq!(said, "the certificate in a test is not for two.example");
+    let expired = authority.sign(&["one.example"], "-1");
+    assert!(take("one.example", &expired).is_err());
+    assert_eq!(chosen(&certificates, Some("one.example")), "one.example");
+    assert_eq!(certificates.renew(), (0, Vec::new()));
+    assert_eq!(chosen(&certificates, None), "file.example");
+
+    let without_files = Certificates::new(Vec::new(), &names);
+    assert!(without_files.0.current.load().choose(None).is_none());
+    assert!(without_files.has_ordered() && !Certificates::new(Vec::new(), &[]).has_ordered());
+}
+
+/// RFC 8737 §3: the name alone, and the digest in a critical extension.
+#[test]
+fn an_authority_that_asks_gets_a_certificate_with_the_digest() {
+    let challenge = challenge::Challenge::new("one.example", &[7; 32]).unwrap();
+    let der = challenge.key.cert[0].to_vec();
+    let digest = [
+        &[
+            0x30, 0x31, 6, 8, 0x2b, 6, 1, 5, 5, 7, 1, 0x1f, 1, 1, 0xff, 4, 0x22, 4, 0x20,
+        ][..],
+        &[7; 32],
+    ];
+    assert!(der.windows(51).any(|part| part == digest.concat()));
+    assert!(challenge::Challenge::new("one.example", &[7; 31]).is_err());
+    let certificates = Certificates::new(Vec::new(), &["one.example".to_owned()]);
+    certificates
+        .set_challenge(Some(("one.example", &[7; 32])))
+        .unwrap();
+    assert!(
+        certificates
+            .set_challenge(Some(("one.example", b"")))
+            .is_err()
+    );
+    certificates.set_challenge(None).unwrap();
 }

@@ -17,6 +17,7 @@ use prometheus_client::registry::{Metric, Registry};
 use super::cache::{CacheFigures, CacheMetrics};
 use super::cluster::{ClusterFigures, ClusterMetrics};
 use super::databases::{DatabaseFigures, DatabaseMetrics};
+use super::handshakes::HandshakeMetrics;
 use super::histogram::DurationHistogram;
 use super::origins::{BalancerFigures, OriginMetrics};
 use super::per_thread::PerThread;
@@ -125,25 +126,6 @@ struct InstanceLabels {
 struct FailureLabels {
     component: Arc<str>,
     failure: &'static str,
-}
-
-/// The metrics of connections before their first request, and of the certificates for it.
-#[derive(Debug)]
-struct HandshakeMetrics {
-    proxy_headers_refused: Counter,
-    handshakes_failed: Counter,
-    certificate_expiry: Gauge,
-}
-
-impl HandshakeMetrics {
-    #[rustfmt::skip]
-    fn register(registry: &mut Registry) -> Self {
-        Self {
-            proxy_headers_refused: register(registry, "proxy_headers_refused", "Connections without a usable header of the PROXY protocol"),
-            handshakes_failed: register(registry, "handshakes_failed", "Connections that ended in the handshake of TLS"),
-            certificate_expiry: register(registry, "certificate_expiry_timestamp_seconds", "When the first certificate expires, as Unix time; 0 without TLS"),
-        }
-    }
 }
 
 impl Metrics {
@@ -275,19 +257,9 @@ impl Metrics {
         &self.connections_refused
     }
 
-    /// The number of connections without a usable header of the PROXY protocol.
-    pub(crate) fn proxy_headers_refused(&self) -> &Counter {
-        &self.handshakes.proxy_headers_refused
-    }
-
-    /// The number of connections that ended in the handshake of TLS.
-    pub(crate) fn handshakes_failed(&self) -> &Counter {
-        &self.handshakes.handshakes_failed
-    }
-
-    /// When the first certificate expires, in seconds of Unix time; 0 without TLS.
-    pub(crate) fn certificate_expiry(&self) -> &Gauge {
-        &self.handshakes.certificate_expiry
+    /// The metrics of connections before their first request.
+    pub(crate) fn handshakes(&self) -> &HandshakeMetrics {
+        &self.handshakes
     }
 
     /// The number of threads that serve requests.

@@ -52,6 +52,9 @@ pub const HTTP2_PIECE_BYTES: usize = 16 * 1024;
 /// notifications of the file system say nothing.
 pub const CERTIFICATE_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often the log warns again of a certificate that should have been renewed.
+pub const EXPIRY_WARNING_INTERVAL: Duration = Duration::from_secs(86_400);
+
 /// Pause after accepting failed for lack of file descriptors or memory, which trying at once would not mend.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 

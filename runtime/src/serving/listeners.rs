@@ -10,6 +10,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::{EdgeOptions, ServingOptions, StartError, failed, switch};
+use crate::acme::{self, Keeper};
 use crate::advice;
 use crate::cache::{CachePages, EdgeCache, SharedCache};
 use crate::certificates::Certificates;
@@ -17,7 +18,7 @@ use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::server::{
     Admin, AdminConfig, AdminPage, BindError, Handover, Inheritance, Readiness, Server,
-    ServerConfig, Tls, TrustedProxies,
+    ServerConfig, Tls, TrustedProxies, certificates_page,
 };
 use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
 use crate::state::{self, State};
@@ -76,6 +77,8 @@ pub(super) struct Listeners {
     pub(super) cache: Option<EdgeCache>,
     /// The databases and stores, none of which is open yet. The admin listener shows their queries and has them switch.
     pub(super) state: Arc<State>,
+    /// Orders certificates, if the settings ask for that.
+    pub(super) keeper: Option<Keeper>,
     pub(super) drain_timeout: Duration,
     /// Writes what is left of the log when it is dropped.
     pub(super) log_writer: LogWriter,
@@ -104,7 +107,9 @@ impl Listeners {
         let readiness = Readiness::default();
         let access_log = (config.log.access != AccessLog::Off).then(|| log.clone());
         let observer = Arc::new(Observer::new(Arc::clone(&metrics), access_log));
-        let server_config = server_config(config, overrides.listen)?;
+        let certificates = certificates(config);
+        let keeper = keeper(config, state_directory, certificates.as_ref())?;
+        let server_config = server_config(config, overrides.listen, certificates.as_ref());
         let mut inheritance = overrides.inherit(state_directory, server_config.address)?;
         let server = Server::bind(server_config, &mut inheritance, observer, readiness.clone());
         let server = server.map_err(|error| {
@@ -115,6 +120,7 @@ impl Listeners {
         let mut pages = CachePages::new(cache.clone()).pages();
         pages.push(advice::page(&state));
         pages.extend(switch::pages(&state));
+        pages.extend(certificates.map(certificates_page));
         pages.extend(further);
         let address = overrides.admin;
         let address = address.map_or(config.listen.admin, AdminAddress::address);
@@ -136,6 +142,7 @@ impl Listeners {
             log,
             cache,
             state,
+            keeper,
             drain_timeout: config.limits.drain_timeout,
             log_writer,
         })
@@ -209,14 +216,39 @@ fn log_format(config: &Config, json: bool) -> LogFormat {
     }
 }
 
-fn server_config(config: &Config, listen: Option<SocketAddr>) -> Result<ServerConfig, StartError> {
-    let tls = config.listen.https.map(|address| {
-        let certificates = Certificates::open(config.listen.certificates.clone());
-        certificates.map(|certificates| Tls::new(address, certificates))
-    });
-    Ok(ServerConfig {
+/// The certificates of the listener for `https`, if there is one.
+fn certificates(config: &Config) -> Option<Certificates> {
+    config.listen.https?;
+    let ordered = config.listen.acme.as_ref();
+    let names = ordered.map_or(&[][..], |acme| &acme.names);
+    let files = config.listen.certificates.clone();
+    Some(Certificates::new(files, names))
+}
+
+/// What orders certificates, if the settings ask for that.
+fn keeper(
+    config: &Config,
+    state_directory: &Path,
+    certificates: Option<&Certificates>,
+) -> Result<Option<Keeper>, StartError> {
+    let (Some(acme), Some(certificates)) = (&config.listen.acme, certificates) else {
+        return Ok(None);
+    };
+    let store = acme::Store::open(config, state_directory);
+    let store = store.map_err(|error| failed(format!("the place of certificates: {error}")))?;
+    let (acme, certificates) = (acme.clone(), certificates.clone());
+    Ok(Some(Keeper::new(acme, store, certificates)))
+}
+
+fn server_config(
+    config: &Config,
+    listen: Option<SocketAddr>,
+    certificates: Option<&Certificates>,
+) -> ServerConfig {
+    let https = config.listen.https.zip(certificates);
+    ServerConfig {
         address: listen.unwrap_or(config.listen.http),
-        tls: tls.transpose().map_err(failed)?,
+        tls: https.map(|(address, certificates)| Tls::new(address, certificates.clone())),
         h2c: config.listen.h2c,
         proxy_protocol: config.listen.proxy_protocol,
         workers: config.listen.workers,
@@ -225,5 +257,5 @@ fn server_config(config: &Config, listen: Option<SocketAddr>) -> Result<ServerCo
             config.listen.trusted_fields.clone(),
         ),
         limits: config.limits.clone(),
-    })
+    }
 }

@@ -20,12 +20,14 @@ use super::open;
 use super::pipeline::RequestPipeline;
 use super::reload::Reloader;
 use super::{EdgeOptions, ServingOptions, StartError, failed};
+use crate::acme::Keeper;
 use crate::cache::{CacheStage, EdgeCache, GroupScope};
 use crate::clock;
 use crate::cluster::{Announcer, Members};
 use crate::deployment::Loader;
 use crate::edge::{OriginClient, Origins};
 use crate::fault::Faults;
+use crate::observe::Metrics;
 use crate::rate_limit::RateLimits;
 use crate::request::WorkerId;
 use crate::server::{Admin, Ending, Handover, Pipeline, PipelineParts, Signals};
@@ -342,6 +344,7 @@ fn serve<P: Pipeline>(
         let served = tokio::select! {
             served = listeners.server.run(pipeline, ready, next_signal) => served,
             never = company.beside => match never {},
+            never = ordering(listeners.keeper.as_ref(), &listeners.metrics) => match never {},
         };
         served.map_err(failed)?;
         let end = first_signal.unwrap_or_else(clock::now) + listeners.drain_timeout;
@@ -356,6 +359,14 @@ fn serve<P: Pipeline>(
     drop(admin);
     drop(listeners.log_writer);
     result
+}
+
+/// Orders certificates for as long as it is polled, if the settings ask for that.
+async fn ordering(keeper: Option<&Keeper>, metrics: &Metrics) -> Infallible {
+    match keeper {
+        Some(keeper) => keeper.run(metrics).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits until the server is asked to end: by a signal, or by a successor that has its sockets.

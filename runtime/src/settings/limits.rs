@@ -16,6 +16,9 @@ pub const DEFAULT_MAX_HEADER_COUNT: usize = 100;
 /// What [`ServerLimits::max_header_count`] can be raised to: room for this many is kept on the stack.
 pub const HEADER_COUNT_CEILING: usize = 256;
 
+/// Names for which certificates are ordered. An authority such as Let's Encrypt issues 50 certificates a week for one registered domain.
+pub const MAX_ACME_NAMES: usize = 50;
+
 /// From the first byte of a head to its last. Honest clients send a head in one packet.
 pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -41,9 +41,10 @@ pub const DEFAULT_TRUSTED_FIELDS: [&str; 3] =
 
 /// `[listen]` and `[tls]`. Paths are relative to `directory`.
 pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
-    let certificates = tls::certificates(root, directory);
+    let (certificates, acme) = tls::certificates(root, directory);
     let defaults = Listen {
         certificates,
+        acme,
         ..defaults()
     };
     let table = root.table("listen", "[listen]");
@@ -62,6 +63,7 @@ pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
             .boolean("proxy_protocol")
             .unwrap_or(defaults.proxy_protocol),
         certificates: defaults.certificates,
+        acme: defaults.acme,
         admin: table
             .parsed("admin", AdminAddress::parse)
             .map_or(defaults.admin, AdminAddress::address),
@@ -82,14 +84,19 @@ pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
             reason.help("give `admin` a port of its own, or switch it off: `admin = \"off\"`"),
         );
     }
+    check_proxies(&table, &listen);
+    table.finish();
+    listen
+}
+
+/// Checks that there is a proxy, if each connection has to come from one.
+fn check_proxies(table: &Table<'_>, listen: &Listen) {
     if listen.proxy_protocol && table.get("trusted_proxies").is_none() {
         let reason = Reason::new("with `proxy_protocol` and no trusted proxy, nobody can connect");
         let help =
             "name the load balancers that send the header: `trusted_proxies = [\"10.0.0.7\"]`";
         table.report(reason.help(help));
     }
-    table.finish();
-    listen
 }
 
 fn defaults() -> Listen {
@@ -99,6 +106,7 @@ fn defaults() -> Listen {
         h2c: false,
         proxy_protocol: false,
         certificates: Vec::new(),
+        acme: None,
         admin: Some(DEFAULT_ADMIN),
         admin_hosts: Vec::new(),
         // One worker for each core, if the machine reports the number.

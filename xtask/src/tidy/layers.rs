@@ -8,7 +8,7 @@ use super::imports::{Arrow, arrows, top_modules};
 const RUNTIME: &[&[&str]] = &[
     &["cli"],
     &["serving"],
-    &["deployment", "edge"],
+    &["acme", "deployment", "edge"],
     &["composition"],
     &["function"],
     &["engine"],

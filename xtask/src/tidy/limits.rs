@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, fs};
 use super::{TextFile, root, text_files};
 
 /// The files that define limits, each with the heading under which the page lists them.
-const SOURCES: [(&str, &str); 16] = [
+const SOURCES: [(&str, &str); 17] = [
     ("runtime/src/limits.rs", "## Functions and instances"),
     ("runtime/src/cli/limits.rs", "## The command line"),
     ("runtime/src/settings/limits.rs", "## Connections"),
     ("runtime/src/server/limits.rs", "## Listeners"),
     ("runtime/src/edge/limits.rs", "## Load balancing"),
     ("runtime/src/cluster/limits.rs", "## The cluster"),
+    ("runtime/src/acme/limits.rs", "## Ordering certificates"),
     ("runtime/src/rate_limit/limits.rs", "## Rate limits"),
     ("runtime/src/request/limits.rs", "## Requests"),
     ("storage/src/limits.rs", "## Connections to servers"),

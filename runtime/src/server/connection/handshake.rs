@@ -12,6 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use super::proxy_header::{self, Header, HeaderError};
 use super::transport::Transport;
 use super::{Connections, close};
+use crate::certificates::CHALLENGE_PROTOCOL;
 use crate::failure::Failure;
 use crate::server::Pipeline;
 use crate::server::facts::Connection;
@@ -43,6 +44,8 @@ enum Unserved {
     PlainHttp(TcpStream),
     /// The handshake failed, or the client is gone.
     Failed(io::Error),
+    /// An authority has seen that this server has a name.
+    Shown,
 }
 
 /// Gives a connection its protocol; nothing if it ended before.
@@ -64,9 +67,10 @@ pub(super) async fn begin<P: Pipeline>(
         Ok(begun) => return Some(begun),
         Err(Unserved::PlainHttp(stream)) => refuse(worker, stream, connection).await,
         Err(Unserved::Failed(error)) => {
-            worker.observer.metrics().handshakes_failed().inc();
+            worker.observer.metrics().handshakes().failed.inc();
             tracing::debug!(peer = %connection.peer, %error, "a handshake failed");
         }
+        Err(Unserved::Shown) => {}
     }
     None
 }
@@ -98,7 +102,12 @@ pub(super) async fn introduce<P>(
             ..connection
         }),
         Err(error) => {
-            worker.observer.metrics().proxy_headers_refused().inc();
+            worker
+                .observer
+                .metrics()
+                .handshakes()
+                .proxy_headers_refused
+                .inc();
             worker.complaints.say(connection.peer, &error);
             None
         }
@@ -127,7 +136,11 @@ async fn with_tls(
         return Err(Unserved::PlainHttp(stream));
     }
     let stream = acceptor.accept(stream).await.map_err(Unserved::Failed)?;
-    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN[0]);
+    let protocol = stream.get_ref().1.alpn_protocol();
+    if protocol == Some(CHALLENGE_PROTOCOL) {
+        return Err(Unserved::Shown);
+    }
+    let is_http2 = protocol == Some(ALPN[0]);
     Ok((Transport::tls(stream), Protocol::of(is_http2)))
 }
 
