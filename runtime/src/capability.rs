@@ -12,13 +12,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use storage::{kv, sql};
+use storage::sql;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use crate::request::RequestContext;
 use crate::variables::ComponentVariables;
 
 use current_request::CurrentRequest;
+pub use key_value::OpenStore;
 use sqlite::OpenSessions;
 
 /// The host's side of the interfaces in `wit/`, generated.
@@ -28,11 +29,11 @@ mod bindings {
         world: "terrace:runtime/capabilities",
         imports: { default: async | trappable },
         with: {
-            "spin:key-value/key-value.store": storage::kv::Store,
+            "spin:key-value/key-value.store": super::key_value::OpenStore,
             "spin:sqlite/sqlite.connection": super::sqlite::Connection,
-            "wasi:keyvalue/store.bucket": storage::kv::Store,
+            "wasi:keyvalue/store.bucket": super::key_value::OpenStore,
             "wasi:keyvalue/atomics.cas": super::key_value::wasi::Swap,
-            "fermyon:spin/key-value.store": storage::kv::Store,
+            "fermyon:spin/key-value.store": super::key_value::OpenStore,
             "fermyon:spin/sqlite.connection": super::sqlite::Connection,
         },
     });
@@ -70,7 +71,7 @@ pub struct Grants {
     /// The variables that it can read.
     pub variables: ComponentVariables,
     /// Key-value stores by label.
-    pub key_value_stores: BTreeMap<String, kv::Store>,
+    pub key_value_stores: BTreeMap<String, OpenStore>,
     /// Databases by label.
     pub databases: BTreeMap<String, sql::Database>,
 }

@@ -124,6 +124,12 @@ pub mod metric {
     pub const RATE_BUCKETS: &str = "terrace_rate_buckets";
     /// 1 while a node counts by itself.
     pub const RATE_SHARED_OUT: &str = "terrace_rate_shared_out";
+    /// Calls of key-value stores by store, engine and operation.
+    pub const KV_CALLS: &str = "terrace_kv_calls_total";
+    /// Those that the engine failed, by name of the failure.
+    pub const KV_FAILURES: &str = "terrace_kv_failures_total";
+    /// How many calls of key-value stores were timed.
+    pub const KV_TIMED: &str = "terrace_kv_call_duration_seconds_count";
     /// Requests that were sent to another origin.
     pub const RETRIES: &str = "terrace_retries_total";
     /// Requests that were not, because the budget was used up.

@@ -12,6 +12,12 @@ use tempfile::TempDir;
 #[path = "redis/cluster.rs"]
 pub mod cluster;
 
+/// The variable with another program than `redis-server`, such as that of Valkey.
+const PROGRAM: &str = "TERRACE_REDIS_SERVER";
+
+/// The last words of Redis, or of Valkey, before it answers on its socket.
+const READY: [&str; 2] = ["accept connections at", "accept connections unix"];
+
 /// Attempts to find a port that nobody takes meanwhile.
 const MAX_STARTS: u32 = 20;
 
@@ -134,6 +140,11 @@ impl Server {
         self.process = again.expect("nobody took its ports meanwhile");
     }
 
+    /// Gives it a further setting, which it has from its next start on.
+    pub fn set(&mut self, setting: &str) {
+        self.settings.push(setting.to_owned());
+    }
+
     /// Has it hang: it keeps its connections and does nothing.
     ///
     /// # Panics
@@ -189,7 +200,8 @@ fn free_port() -> u16 {
 fn try_start(folder: &Path, settings: &[String], ports: Ports) -> Option<Child> {
     // A test that is killed takes its server with it.
     let mut server = Command::new("setpriv");
-    server.args(["--pdeathsig", "KILL", "redis-server"]);
+    let program = std::env::var(PROGRAM).unwrap_or_else(|_| "redis-server".to_owned());
+    server.args(["--pdeathsig", "KILL", &program]);
     let socket = folder.join("redis.sock");
     let is_secure = settings.iter().any(|setting| setting.starts_with("tls-"));
     let fixed = [
@@ -222,8 +234,7 @@ fn try_start(folder: &Path, settings: &[String], ports: Ports) -> Option<Child> 
         let line = line.unwrap_or_default();
         said.push_str(&line);
         said.push('\n');
-        // Its last words before it answers.
-        line.contains("accept connections at")
+        READY.iter().any(|words| line.contains(words))
     });
     if is_ready {
         // A full pipe would stop the server.

@@ -75,6 +75,10 @@ async fn an_outage_of_the_server_fails_calls_and_nothing_else() {
     assert!(answer.status >= 500, "{}", answer.status);
     assert!(answer.text().contains("not available"), "{}", answer.text());
     app.get("/kv/other/a").await.expect(403);
+    let said = "calls of a key-value store fail: the database server is not available";
+    let log = &app.process.log;
+    log.find(said, |text| text.contains(said).then_some(()))
+        .await;
     server.restart();
     let value = until("the server is found again", async || {
         let answer = app.get("/kv/default/a").await;
@@ -82,6 +86,36 @@ async fn an_outage_of_the_server_fails_calls_and_nothing_else() {
     });
     assert_eq!(value.await, "kept");
     put(&app, "a", "new").await;
+}
+
+#[tokio::test]
+async fn calls_are_counted_by_store_engine_and_operation() {
+    let mut server = Server::start();
+    let redis = app(&server.url()).start().await;
+    let sqlite = App::of("capabilities-v2").grant("key_value_stores = [\"default\"]");
+    let sqlite = sqlite.start().await;
+    for (app, engine) in [(&redis, "redis"), (&sqlite, "sqlite")] {
+        for value in ["1", "2", "3"] {
+            put(app, "a", value).await;
+        }
+        app.get("/kv/default/a").await.expect(200);
+        app.get("/kv/other/a").await.expect(403);
+        let metrics = app.metrics().await;
+        let calls = |operation| {
+            let labels = [("store", "default"), ("engine", engine)];
+            let labels = [&labels[..], &[("operation", operation)]].concat();
+            metrics.sum(metric::KV_CALLS, &labels)
+        };
+        assert_eq!([calls("set"), calls("get"), calls("keys")], [3.0, 1.0, 0.0]);
+        assert_eq!(metrics.sum(metric::KV_TIMED, &[("engine", engine)]), 4.0);
+        assert_eq!(metrics.sum(metric::KV_FAILURES, &[]), 0.0);
+    }
+    server.kill();
+    let answer = redis.get("/kv/default/a").await;
+    assert!(answer.status >= 500, "{}", answer.status);
+    let failures = [("store", "default"), ("failure", "unavailable")];
+    let metrics = redis.metrics().await;
+    assert_eq!(metrics.sum(metric::KV_FAILURES, &failures), 1.0);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::process_folder::ProcessFolder;
 use super::{Deployment, Target, Trigger};
 use crate::budget::InstanceBudget;
-use crate::capability::Grants;
+use crate::capability::{Grants, OpenStore};
 use crate::composition;
 use crate::engine::{self, Engine, Handler, LoadError};
 use crate::fault::{Fault, Faults, Reason};
@@ -135,7 +135,11 @@ impl Loader {
             component: component.id.as_str().into(),
             variables,
             key_value_stores: stores
-                .filter_map(|label| Some((label.clone(), self.state.store(label)?)))
+                .filter_map(|label| {
+                    let store = self.state.store(label)?;
+                    let opened = OpenStore::new(label, store, &self.metrics);
+                    Some((label.clone(), opened))
+                })
                 .collect(),
             databases: databases
                 .filter_map(|label| Some((label.clone(), self.state.database(label)?)))

@@ -1,13 +1,13 @@
 //! Owns the metrics of the cache, which are read from it when the metrics are asked for: a request counts only once.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::source::Figures;
 
 /// What a cache tells about itself. All but the first three sizes only grow.
 #[derive(Clone, Debug)]
@@ -47,45 +47,20 @@ pub struct SharedFigures {
     pub bookmarks: (u64, u64),
 }
 
-type Read = Box<dyn Fn() -> CacheFigures + Send + Sync>;
-
-/// Where the figures come from, once there is a cache.
-#[derive(Clone, Default)]
-pub(super) struct CacheMetrics(Arc<OnceLock<Read>>);
-
-impl CacheMetrics {
-    /// Has the figures read so. Only the first source counts: a process has one cache.
-    pub(super) fn read_from(&self, figures: impl Fn() -> CacheFigures + Send + Sync + 'static) {
-        let _ = self.0.set(Box::new(figures));
-    }
-}
-
-impl fmt::Debug for CacheMetrics {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_tuple("CacheMetrics")
-            .finish_non_exhaustive()
-    }
-}
-
-impl Collector for CacheMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(read) = self.0.get() else {
-            return Ok(());
-        };
-        let figures = read();
+impl Figures for CacheFigures {
+    fn encode(self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         #[rustfmt::skip]
         let gauges = [
-            ("cache_entries", "Cache keys with stored responses", figures.entries),
-            ("cache_stored_bytes", "Memory of stored responses", figures.stored_bytes),
-            ("cache_capacity_bytes", "The most memory that stored responses may use", figures.capacity_bytes),
+            ("cache_entries", "Cache keys with stored responses", self.entries),
+            ("cache_stored_bytes", "Memory of stored responses", self.stored_bytes),
+            ("cache_capacity_bytes", "The most memory that stored responses may use", self.capacity_bytes),
         ];
         #[rustfmt::skip]
         let counters = [
-            ("cache_insertions", "Responses stored", figures.insertions),
-            ("cache_refused", "Responses not stored because others are used more", figures.refused),
-            ("cache_evictions", "Stored responses removed to make room", figures.evictions),
-            ("cache_purged", "Responses removed or marked stale by a purge or an invalidation", figures.purged),
+            ("cache_insertions", "Responses stored", self.insertions),
+            ("cache_refused", "Responses not stored because others are used more", self.refused),
+            ("cache_evictions", "Stored responses removed to make room", self.evictions),
+            ("cache_purged", "Responses removed or marked stale by a purge or an invalidation", self.purged),
         ];
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
@@ -98,12 +73,11 @@ impl Collector for CacheMetrics {
         let help = "Requests by the part that the cache took";
         let mut family =
             encoder.encode_descriptor("cache_requests", help, None, MetricType::Counter)?;
-        for (result, count) in figures.requests {
+        for (result, count) in self.requests {
             let labels = [("result", result)];
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
-        figures
-            .shared
+        self.shared
             .map_or(Ok(()), |shared| encode_shared(shared, &mut encoder))
     }
 }

@@ -1,13 +1,13 @@
 //! Owns the metrics of the cluster, which are read when the metrics are asked for: whether the registry answers, and the nodes in it.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use serde::Serialize;
+
+use super::source::Figures;
 
 /// What a node or an edge tells about the cluster.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -65,44 +65,20 @@ impl NodeFigures {
 /// The state of announcements that are none of a node, in metrics.
 const UNREADABLE: &str = "unreadable";
 
-type Read = Box<dyn Fn() -> ClusterFigures + Send + Sync>;
-
-/// Where the figures come from, in a cluster.
-#[derive(Clone, Default)]
-pub(super) struct ClusterMetrics(Arc<OnceLock<Read>>);
-
-impl ClusterMetrics {
-    /// Has the figures read so. Only the first source counts: a process is in one cluster.
-    pub(super) fn read_from(&self, figures: impl Fn() -> ClusterFigures + Send + Sync + 'static) {
-        let _ = self.0.set(Box::new(figures));
-    }
-}
-
-impl fmt::Debug for ClusterMetrics {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_tuple("ClusterMetrics")
-            .finish_non_exhaustive()
-    }
-}
-
-impl Collector for ClusterMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(figures) = self.0.get().map(|read| read()) else {
-            return Ok(());
-        };
+impl Figures for ClusterFigures {
+    fn encode(self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let gauge = MetricType::Gauge;
         let help = "1 while the registry of nodes does not answer";
         let out = encoder.encode_descriptor("cluster_registry_out", help, None, gauge)?;
-        ConstGauge::new(i64::from(figures.registry_out)).encode(out)?;
+        ConstGauge::new(i64::from(self.registry_out)).encode(out)?;
         let help = "Nodes in the registry, by what became of them";
         let mut family = encoder.encode_descriptor("cluster_nodes", help, None, gauge)?;
         let counts = NodeFigures::ALL.map(|state| {
-            let nodes = figures.nodes.iter();
+            let nodes = self.nodes.iter();
             let count = nodes.filter(|node| node.state == state).count();
             (state, u64::try_from(count).unwrap_or(u64::MAX))
         });
-        for (state, count) in counts.into_iter().chain([(UNREADABLE, figures.unreadable)]) {
+        for (state, count) in counts.into_iter().chain([(UNREADABLE, self.unreadable)]) {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             ConstGauge::new(count).encode(family.encode_family(&[("state", state)])?)?;
         }

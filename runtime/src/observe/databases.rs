@@ -1,13 +1,13 @@
 //! Owns the metrics of the databases, which are read from them when the metrics are asked for: a statement counts only once.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::source::Figures;
 
 /// What a database tells about itself. Labels with the same database have the same figures.
 #[derive(Clone, Debug, Default)]
@@ -47,8 +47,6 @@ pub struct ConnectionFigures {
     pub is_out: bool,
 }
 
-type Read = Box<dyn Fn() -> Vec<DatabaseFigures> + Send + Sync>;
-
 /// A family of metrics: its name, what it is, and its value for a database that has it.
 type Family = (
     &'static str,
@@ -76,33 +74,10 @@ const COUNTERS: [Family; 9] = [
     ("sql_connections_opened", "Connections opened to the database server", |of| Some(of.connections?.opened)),
 ];
 
-/// Where the figures come from, once there are databases.
-#[derive(Clone, Default)]
-pub(super) struct DatabaseMetrics(Arc<OnceLock<Read>>);
-
-impl DatabaseMetrics {
-    /// Has the figures read so. Only the first source counts: a process has one set of databases.
-    pub(super) fn read_from(
-        &self,
-        figures: impl Fn() -> Vec<DatabaseFigures> + Send + Sync + 'static,
-    ) {
-        let _ = self.0.set(Box::new(figures));
-    }
-}
-
-impl fmt::Debug for DatabaseMetrics {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_tuple("DatabaseMetrics")
-            .finish_non_exhaustive()
-    }
-}
-
-impl Collector for DatabaseMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let figures = self.0.get().map_or_else(Vec::new, |read| read());
+impl Figures for Vec<DatabaseFigures> {
+    fn encode(self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let values = |value: fn(&DatabaseFigures) -> Option<u64>| {
-            let known = figures.iter().map(move |of| (of.label.as_str(), value(of)));
+            let known = self.iter().map(move |of| (of.label.as_str(), value(of)));
             known
                 .filter_map(|(label, value)| Some(([("database", label)], value?)))
                 .collect::<Vec<_>>()

@@ -17,3 +17,7 @@ pub const MAX_GUEST_LINE_BYTES: usize = 8 * 1024;
 
 /// Output of a guest for one request; what follows is lost, and a line says so.
 pub const MAX_GUEST_OUTPUT_BYTES: usize = 64 * 1024;
+
+/// The pause between two lines of the log that say why calls of a key-value store fail. Further failures are only counted, so that an
+/// outage does not fill the log.
+pub const STORE_FAILURE_PAUSE: Duration = Duration::from_secs(10);

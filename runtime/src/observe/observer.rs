@@ -8,8 +8,9 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use storage::EngineFailure;
 
+use super::functions::RouteMetrics;
 use super::log::{AccessLine, Log};
-use super::metrics::{Metrics, RouteMetrics};
+use super::metrics::Metrics;
 use super::stage::StageDurations;
 use crate::failure::Failure;
 

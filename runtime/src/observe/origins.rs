@@ -1,9 +1,7 @@
 //! Owns the metrics of the origins of an edge, which are read from its balancer when the metrics are asked for.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -11,6 +9,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use serde::Serialize;
 
 use super::cluster::ClusterFigures;
+use super::source::Figures;
 
 /// The states of an origin.
 const STATES: [&str; 3] = ["healthy", "ejected", "probed"];
@@ -50,8 +49,6 @@ pub struct OriginFigures {
     pub latency_seconds: f64,
 }
 
-type Read = Box<dyn Fn() -> BalancerFigures + Send + Sync>;
-
 /// A family of counters by origin: its name, what it is, and its value.
 type Family = (&'static str, &'static str, fn(&OriginFigures) -> u64);
 
@@ -71,42 +68,20 @@ const TOTALS: [Total; 2] = [
     ("retries_refused", "Requests that were not, because the budget of retries was used up", |of| of.retries_refused),
 ];
 
-/// Where the figures come from, in an edge.
-#[derive(Clone, Default)]
-pub(super) struct OriginMetrics(Arc<OnceLock<Read>>);
-
-impl OriginMetrics {
-    /// Has the figures read so. Only the first source counts: a process has one set of origins.
-    pub(super) fn read_from(&self, figures: impl Fn() -> BalancerFigures + Send + Sync + 'static) {
-        let _ = self.0.set(Box::new(figures));
-    }
-}
-
-impl fmt::Debug for OriginMetrics {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_tuple("OriginMetrics")
-            .finish_non_exhaustive()
-    }
-}
-
-impl Collector for OriginMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(figures) = self.0.get().map(|read| read()) else {
-            return Ok(());
-        };
+impl Figures for BalancerFigures {
+    fn encode(self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for (name, help, value) in BY_ORIGIN {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for of in &figures.origins {
+            for of in &self.origins {
                 let labels = [("origin", of.origin.as_str())];
                 ConstCounter::new(value(of)).encode(family.encode_family(&labels)?)?;
             }
         }
         for (name, help, value) in TOTALS {
             let total = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            ConstCounter::new(value(&figures)).encode(total)?;
+            ConstCounter::new(value(&self)).encode(total)?;
         }
-        encode_gauges(&mut encoder, &figures)
+        encode_gauges(&mut encoder, &self)
     }
 }
 

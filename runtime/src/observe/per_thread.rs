@@ -5,8 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::{counter, gauge};
 use thread_local::ThreadLocal;
+
+/// A counter that every request increments.
+pub(super) type RequestCounter = Counter<u64, PerThread<AtomicU64>>;
+
+/// A gauge that every request increments and decrements.
+pub(super) type RequestGauge = Gauge<i64, PerThread<AtomicU64>>;
 
 /// A value for each thread.
 #[derive(Debug)]
@@ -112,9 +120,6 @@ impl gauge::Atomic<i64> for PerThread<AtomicU64> {
 #[cfg(test)]
 mod tests {
     use std::thread;
-
-    use prometheus_client::metrics::counter::Counter;
-    use prometheus_client::metrics::gauge::Gauge;
 
     use super::*;
 

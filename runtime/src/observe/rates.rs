@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use serde::Serialize;
+
+use super::source::Figures;
 
 /// What the rate limits tell about themselves.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -23,39 +23,17 @@ pub struct RateFigures {
     pub shared_out: Option<bool>,
 }
 
-type Read = Box<dyn Fn() -> RateFigures + Send + Sync>;
-
-/// Where the figures come from, where there are limits.
-#[derive(Clone, Default)]
-pub(super) struct RateMetrics(Arc<OnceLock<Read>>);
-
-impl RateMetrics {
-    /// Has the figures read so. Only the first source counts: a process has one set of limits.
-    pub(super) fn read_from(&self, figures: impl Fn() -> RateFigures + Send + Sync + 'static) {
-        let _ = self.0.set(Box::new(figures));
-    }
-}
-
-impl fmt::Debug for RateMetrics {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("RateMetrics").finish_non_exhaustive()
-    }
-}
-
-impl Collector for RateMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(figures) = self.0.get().map(|read| read()) else {
-            return Ok(());
-        };
+impl Figures for RateFigures {
+    fn encode(self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let (name, help) = ("rate_limited", "Requests that a rate limit refused");
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (limit, count) in figures.refused {
+        for (limit, count) in self.refused {
             ConstCounter::new(count).encode(family.encode_family(&[("limit", limit)])?)?;
         }
         let (name, help) = ("rate_buckets", "Buckets of clients in memory");
         let buckets = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        ConstGauge::new(i64::try_from(figures.buckets).unwrap_or(i64::MAX)).encode(buckets)?;
-        let Some(is_out) = figures.shared_out else {
+        ConstGauge::new(i64::try_from(self.buckets).unwrap_or(i64::MAX)).encode(buckets)?;
+        let Some(is_out) = self.shared_out else {
             return Ok(());
         };
         let help = "1 while requests are not counted together with those of other nodes";

@@ -87,6 +87,15 @@ enum Engine {
 }
 
 impl Store {
+    /// The name of the engine: `sqlite` or `redis`.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        match &self.0 {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Redis(_) => "redis",
+        }
+    }
+
     /// The value of a key; `None` if the key does not exist.
     ///
     /// # Errors

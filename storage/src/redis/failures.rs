@@ -116,10 +116,9 @@ pub(super) fn unavailable(message: String) -> EngineFailure {
 fn refused(code: &str, message: String) -> EngineFailure {
     match code {
         "OOM" => EngineFailure::Full,
+        // MISCONF: it cannot write its snapshot, and takes no changes until it can.
         "LOADING" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK"
-        | "BUSY" | "NOAUTH" | "NOREPLICAS" => unavailable(message),
-        // It cannot write its snapshot, and takes no changes until it can.
-        "MISCONF" => EngineFailure::Io { message },
+        | "BUSY" | "NOAUTH" | "NOREPLICAS" | "MISCONF" => unavailable(message),
         _ => EngineFailure::Other { message },
     }
 }

@@ -12,6 +12,7 @@ use crate::test_wait::until;
 
 mod cluster;
 mod opening;
+mod refusals;
 
 fn options() -> RedisOptions {
     RedisOptions {

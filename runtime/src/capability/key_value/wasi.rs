@@ -1,20 +1,22 @@
 //! The bindings to `wasi:keyvalue@0.2.0-draft2`: stores, atomic calls, and calls for many keys.
 //! Labels, grants and errors are those of the other interfaces.
 
-use storage::kv::{Error, Store};
+use std::sync::Arc;
+
+use storage::kv::Error;
 use wasmtime::component::Resource;
 
-use super::AccessDenied;
+use super::{AccessDenied, Caller, OpenStore};
 use crate::capability::bindings::wasi::keyvalue::atomics::{CasError, Host, HostCas};
 use crate::capability::bindings::wasi::keyvalue::{batch, store};
-use crate::capability::current_request::CurrentRequest;
 use crate::capability::{Capabilities, CapabilitiesView};
 use crate::limits::MAX_SWAP_BYTES;
+use crate::observe::Operation;
 
 /// A value as it was read, which the guest may swap for another.
 #[expect(unreachable_pub, reason = "generated code names it")]
 pub struct Swap {
-    store: Store,
+    store: OpenStore,
     key: String,
     value: Option<Vec<u8>>,
 }
@@ -54,17 +56,29 @@ impl Capabilities {
 }
 
 impl CapabilitiesView<'_> {
+    fn caller(&self, opened: &OpenStore) -> Caller {
+        Caller {
+            request: self.capabilities.request.clone(),
+            metrics: Arc::clone(&opened.metrics),
+        }
+    }
+
     /// Reads a value that may be swapped.
     async fn begin_swap(
         &mut self,
-        request: &CurrentRequest,
-        store: Store,
+        opened: OpenStore,
         key: String,
     ) -> wasmtime::Result<Result<Resource<Swap>, store::Error>> {
-        let read = request.ask(store.get(&key, request.deadline()));
-        let swap = match read.await {
-            Ok(value) => Swap { store, key, value },
+        let caller = self.caller(&opened);
+        let get = opened.store.get(&key, caller.deadline());
+        let value = match caller.ask(Operation::Get, get).await {
+            Ok(value) => value,
             Err(error) => return Ok(Err(error)),
+        };
+        let swap = Swap {
+            store: opened,
+            key,
+            value,
         };
         match self.capabilities.hold(&swap) {
             Ok(()) => Ok(Ok(self.table.push(swap)?)),
@@ -83,7 +97,7 @@ impl store::Host for CapabilitiesView<'_> {
     async fn open(
         &mut self,
         identifier: String,
-    ) -> wasmtime::Result<Result<Resource<Store>, store::Error>> {
+    ) -> wasmtime::Result<Result<Resource<OpenStore>, store::Error>> {
         Ok(self.open_store(&identifier)?.map_err(Into::into))
     }
 }
@@ -91,59 +105,67 @@ impl store::Host for CapabilitiesView<'_> {
 impl store::HostBucket for CapabilitiesView<'_> {
     async fn get(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, store::Error>> {
-        let (store, request) = self.store(&bucket)?;
-        Ok(request.ask(store.get(&key, request.deadline())).await)
+        let (store, caller) = self.store(&bucket)?;
+        Ok(caller
+            .ask(Operation::Get, store.get(&key, caller.deadline()))
+            .await)
     }
 
     async fn set(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let (store, request) = self.store(&bucket)?;
-        request.hand_on(&value);
-        let set = store.set(&key, value, request.deadline());
-        Ok(request.ask(set).await)
+        let (store, caller) = self.store(&bucket)?;
+        caller.hand_on(&value);
+        let set = store.set(&key, value, caller.deadline());
+        Ok(caller.ask(Operation::Set, set).await)
     }
 
     async fn delete(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let (store, request) = self.store(&bucket)?;
-        Ok(request.ask(store.delete(&key, request.deadline())).await)
+        let (store, caller) = self.store(&bucket)?;
+        Ok(caller
+            .ask(Operation::Delete, store.delete(&key, caller.deadline()))
+            .await)
     }
 
     async fn exists(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<bool, store::Error>> {
-        let (store, request) = self.store(&bucket)?;
-        Ok(request.ask(store.exists(&key, request.deadline())).await)
+        let (store, caller) = self.store(&bucket)?;
+        Ok(caller
+            .ask(Operation::Exists, store.exists(&key, caller.deadline()))
+            .await)
     }
 
     /// As on Spin, all keys come at once, so there is no cursor to go on from.
     async fn list_keys(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         cursor: Option<String>,
     ) -> wasmtime::Result<Result<store::KeyResponse, store::Error>> {
         if cursor.is_some() {
             let words = "no answer of this store has a cursor".to_owned();
             return Ok(Err(store::Error::Other(words)));
         }
-        let (store, request) = self.store(&bucket)?;
-        let keys = request.ask(store.keys(request.deadline())).await;
+        let (store, caller) = self.store(&bucket)?;
+        let keys = caller
+            .ask(Operation::Keys, store.keys(caller.deadline()))
+            .await;
         Ok(keys.map(|keys| store::KeyResponse { keys, cursor: None }))
     }
 
-    async fn drop(&mut self, bucket: Resource<Store>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, bucket: Resource<OpenStore>) -> wasmtime::Result<()> {
         self.drop_store(bucket)
     }
 }
@@ -151,13 +173,13 @@ impl store::HostBucket for CapabilitiesView<'_> {
 impl Host for CapabilitiesView<'_> {
     async fn increment(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         key: String,
         delta: i64,
     ) -> wasmtime::Result<Result<i64, store::Error>> {
-        let (store, request) = self.store(&bucket)?;
-        let increment = store.increment(&key, delta, request.deadline());
-        Ok(request.ask(increment).await)
+        let (store, caller) = self.store(&bucket)?;
+        let increment = store.increment(&key, delta, caller.deadline());
+        Ok(caller.ask(Operation::Increment, increment).await)
     }
 
     async fn swap(
@@ -166,21 +188,22 @@ impl Host for CapabilitiesView<'_> {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), CasError>> {
         let Swap {
-            store,
+            store: opened,
             key,
             value: expected,
         } = self.end_swap(cas)?;
-        let request = self.capabilities.request.clone();
-        request.hand_on(&value);
-        let swap = store.swap(&key, expected.as_deref(), value, request.deadline());
-        let is_swapped: Result<bool, store::Error> = request.ask(swap).await;
+        let caller = self.caller(&opened);
+        caller.hand_on(&value);
+        let (store, deadline) = (&opened.store, caller.deadline());
+        let swap = store.swap(&key, expected.as_deref(), value, deadline);
+        let is_swapped: Result<bool, store::Error> = caller.ask(Operation::Swap, swap).await;
         match is_swapped {
             Ok(true) => return Ok(Ok(())),
             Ok(false) => {}
             Err(error) => return Ok(Err(CasError::StoreError(error))),
         }
         drop(expected);
-        let fresh = self.begin_swap(&request, store, key).await?;
+        let fresh = self.begin_swap(opened, key).await?;
         Ok(Err(
             fresh.map_or_else(CasError::StoreError, CasError::CasFailed)
         ))
@@ -190,11 +213,11 @@ impl Host for CapabilitiesView<'_> {
 impl HostCas for CapabilitiesView<'_> {
     async fn new(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<Resource<Swap>, store::Error>> {
-        let (store, request) = self.store(&bucket)?;
-        self.begin_swap(&request, store, key).await
+        let opened = self.table.get(&bucket)?.clone();
+        self.begin_swap(opened, key).await
     }
 
     async fn current(
@@ -212,11 +235,11 @@ impl HostCas for CapabilitiesView<'_> {
 impl batch::Host for CapabilitiesView<'_> {
     async fn get_many(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<(String, Option<Vec<u8>>)>, store::Error>> {
-        let (store, request) = self.store(&bucket)?;
-        let values = request.ask(store.get_many(&keys, request.deadline()));
+        let (store, caller) = self.store(&bucket)?;
+        let values = caller.ask(Operation::Get, store.get_many(&keys, caller.deadline()));
         Ok(values
             .await
             .map(|values| keys.into_iter().zip(values).collect()))
@@ -224,24 +247,24 @@ impl batch::Host for CapabilitiesView<'_> {
 
     async fn set_many(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         key_values: Vec<(String, Vec<u8>)>,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let (store, request) = self.store(&bucket)?;
+        let (store, caller) = self.store(&bucket)?;
         for (_, value) in &key_values {
-            request.hand_on(value);
+            caller.hand_on(value);
         }
-        let set = store.set_many(key_values, request.deadline());
-        Ok(request.ask(set).await)
+        let set = store.set_many(key_values, caller.deadline());
+        Ok(caller.ask(Operation::Set, set).await)
     }
 
     async fn delete_many(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<OpenStore>,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let (store, request) = self.store(&bucket)?;
-        let delete = store.delete_many(&keys, request.deadline());
-        Ok(request.ask(delete).await)
+        let (store, caller) = self.store(&bucket)?;
+        let delete = store.delete_many(&keys, caller.deadline());
+        Ok(caller.ask(Operation::Delete, delete).await)
     }
 }
