@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use redis::{Arg, Cmd, Pipeline, Value, cmd};
+use redis::{Arg, Cmd, Value, cmd};
+use tokio::time::timeout_at;
 
 use super::address::{Address, Place};
 use super::connection::Request;
@@ -139,7 +140,10 @@ impl Cluster {
     /// Reads the map, or waits for one who does.
     pub(super) async fn read_map(&self, deadline: Instant) -> Result<Map, Failed> {
         let before = self.0.reads.load(Ordering::Relaxed);
-        let _reading = self.0.reading.lock().await;
+        let reading = timeout_at(deadline.into(), self.0.reading.lock());
+        let _reading = reading
+            .await
+            .map_err(|_| Failed::NotSent(EngineFailure::DeadlineExceeded))?;
         if self.0.reads.load(Ordering::Relaxed) != before
             && let Some(map) = self.known().map.clone()
         {
@@ -250,12 +254,7 @@ impl Cluster {
         request: &Request,
         deadline: Instant,
     ) -> Result<Value, Failed> {
-        let Request::One(command) = request else {
-            return Err(Failed::NotSent(EngineFailure::Closed));
-        };
-        let mut commands = Pipeline::new();
-        commands.cmd("ASKING").add_command(command.clone());
-        let request = Arc::new(Request::Many(commands));
+        let request = Arc::new(request.asking());
         let (answers, _) = node.execute(request, None, deadline).await?;
         let last = match answers {
             Value::Array(mut answers) => answers.pop(),

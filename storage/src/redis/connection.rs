@@ -46,6 +46,20 @@ pub(super) enum Request {
     Many(Pipeline),
 }
 
+impl Request {
+    /// The same for a server of a Cluster that does not have the key's slot yet. Nothing of others gets in between.
+    pub(super) fn asking(&self) -> Self {
+        let mut commands = Pipeline::new();
+        commands.cmd("ASKING");
+        match self {
+            Self::One(command) => commands.add_command(command.clone()),
+            // Each of them would have to be announced.
+            Self::Many(others) => return Self::Many(others.clone()),
+        };
+        Self::Many(commands)
+    }
+}
+
 /// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum Unconnected {
