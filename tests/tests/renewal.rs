@@ -97,12 +97,12 @@ async fn certificate_files_are_replaced_under_load_and_no_request_fails() {
     }
 }
 
-/// A certificate of which more than two thirds are over, and its key, in PEM.
-fn old_certificate() -> (String, String) {
+/// A certificate of which so many seconds of three hundred are over, and its key, in PEM.
+fn old_certificate(over: u64) -> (String, String) {
     let mut params = CertificateParams::new([NAME.to_owned()]).expect("it is a name");
     let now = SystemTime::now();
-    params.not_before = (now - Duration::from_secs(225)).into();
-    params.not_after = (now + Duration::from_secs(75)).into();
+    params.not_before = (now - Duration::from_secs(over)).into();
+    params.not_after = (now + Duration::from_secs(300 - over)).into();
     let key = KeyPair::generate().expect("there are random numbers");
     let certificate = params.self_signed(&key).expect("it is a whole certificate");
     (certificate.pem(), key.serialize_pem())
@@ -130,7 +130,7 @@ async fn an_ordered_certificate_is_renewed_under_load_and_no_request_fails() {
         file.to_string_lossy().ends_with(&ending)
     };
     let file = files.find(is_record).unwrap();
-    let (certificate, key) = old_certificate();
+    let (certificate, key) = old_certificate(225);
     let text = std::fs::read_to_string(&file).unwrap();
     let mut record: Value = serde_json::from_str(&text).unwrap();
     record["certificate"] = json!(certificate);
@@ -150,4 +150,23 @@ async fn an_ordered_certificate_is_renewed_under_load_and_no_request_fails() {
     })
     .await;
     assert_eq!(pebble.orders(), 2);
+}
+
+#[tokio::test]
+async fn a_certificate_that_nears_its_end_is_a_warning_and_a_metric() {
+    let origin = Upstream::start().await;
+    let edge = App::edge(&origin.url).config(FILES);
+    let (certificate, key) = old_certificate(260);
+    let edge = edge.file("a.pem", certificate).file("a.key", key);
+    let edge = edge.start().await;
+    let said = |line: &str| {
+        let is_said = line.contains("the certificate for one.test expires in 0 hours");
+        is_said.then_some(())
+    };
+    edge.process.log.find("a warning", said).await;
+    let near_end = "terrace_certificates_near_end";
+    edge.until_metric(near_end, &[], |count| count == 1.0).await;
+    let page = edge.admin("/certificates").await.json();
+    assert_eq!(page[0]["state"], "near_end");
+    assert_eq!(page[0]["source"], "files");
 }

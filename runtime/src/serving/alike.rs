@@ -36,6 +36,7 @@ impl AppInputs {
         }
         faults.extend(self.local_cache());
         faults.extend(self.local_counts());
+        faults.extend(self.local_certificates());
         Faults(faults).or(())
     }
 
@@ -47,6 +48,20 @@ impl AppInputs {
         let what = "several nodes would each allow what the rate limits allow, because each counts by itself";
         let help =
             "add `[cluster]` with `url = \"redis://HOST/NUMBER\"`, or limit rates at the edge";
+        Some(Fault::new(
+            &self.settings_file,
+            Reason::new(what).help(help),
+        ))
+    }
+
+    /// What is wrong with certificates that each node orders for itself: an authority that asks one of them may reach another.
+    fn local_certificates(&self) -> Option<Fault> {
+        let has_redis = self.config.cluster.is_some() || self.config.cache.shared.is_some();
+        if self.config.listen.acme.is_none() || has_redis {
+            return None;
+        }
+        let what = "several nodes would each order certificates, and could not answer the authority for each other";
+        let help = "add `[cluster]` with `url = \"redis://HOST/NUMBER\"`, or end TLS at the edge";
         Some(Fault::new(
             &self.settings_file,
             Reason::new(what).help(help),

@@ -119,3 +119,13 @@ static_response = { body = 'here' }
 ";
     assert!(found(2, manifest, "").contains("database `default`"));
 }
+
+#[test]
+fn nodes_that_order_certificates_share_them() {
+    let acme = "listen.https = '127.0.0.1:0'\n\
+        tls.acme = { names = ['a.example'], contact = 'mailto:a@example.com' }\n";
+    assert_eq!(found(2, MANIFEST, &format!("{STATE}{acme}")), "");
+    let alone = STATE.replace("cache.shared = 'redis://cache/1'", "cache.memory = 'off'");
+    let found = found(2, MANIFEST, &format!("{alone}{acme}"));
+    assert!(found.contains("each order certificates"), "{found}");
+}
