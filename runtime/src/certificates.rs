@@ -1,6 +1,7 @@
 //! Owns the certificates of the public listener: chooses one by the name that a client asks for (SNI, RFC 6066 §3), and takes renewed
 //! ones while connections go on. Ordering them from an authority is left to `acme`.
 
+mod authorities;
 mod challenge;
 mod loaded;
 
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+pub use authorities::Authorities;
 pub use challenge::CHALLENGE_PROTOCOL;
 pub use loaded::{CertificateFiles, FileCertificate, Lifetime};
 

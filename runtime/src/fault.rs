@@ -210,6 +210,19 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// One of a few words.
+///
+/// # Errors
+/// With the words, if it is none of them.
+pub(crate) fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Reason> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let help = did_you_mean(text, &known, "possible values");
+        Reason::new(format!("`{text}` is not possible here")).help(help)
+    })
+}
+
 /// A suggestion for an unknown word: the nearest known one, or else all known ones.
 pub fn did_you_mean(word: &str, known: &[&str], kind: &str) -> String {
     match nearest(word, known.iter().copied()) {

@@ -1,36 +1,36 @@
-//! The HTTP client for all requests of this process: a pool of connections, and a timeout for each wait.
+//! The HTTP client for all requests of this process: a pool of connections for each server, and a timeout for each wait.
 //! The callers (guests' requests, the edge, the command line) choose the timeouts and translate the errors.
 
+mod connection;
 mod connector;
-mod content;
-mod counted;
 mod error;
 mod framing;
+mod handshake;
+mod pool;
+mod received;
+mod sending;
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::request::Parts;
-use http::{Request, Response, Version};
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
 use http_body::Body;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{self, Error as LegacyError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
+use hyper::body::Incoming;
+use parking_lot::Mutex;
+use rustls::ClientConfig;
 use tokio::time::sleep_until;
 
 use crate::clock;
-use crate::limits::{
-    MAX_IDLE_CONNECTIONS_PER_HOST, MAX_RESPONSE_HEADER_COUNT, OUTBOUND_IDLE_TIMEOUT,
-};
+use crate::limits::MIN_POOLS_SWEPT;
 
 pub(crate) use connector::{ConnectError, Connector};
-pub(crate) use content::ReceivedBody;
 pub(crate) use error::ClientError;
+pub(crate) use received::ReceivedBody;
 
-use content::{GivenBack, SendingBody, SendingProgress};
-use counted::{Counted, Uses};
+use pool::{Held, Pool};
+use sending::{Sending, SendingBody};
 
 /// The limit of each wait during an exchange.
 #[derive(Clone, Copy, Debug)]
@@ -45,27 +45,41 @@ pub(crate) struct Timeouts {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// The protocols that a client offers over TLS. Without TLS it speaks HTTP/1.1.
+/// The protocols that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocols {
     /// HTTP/1.1 only.
     Http1,
-    /// HTTP/2 if the server offers it.
-    Http1AndHttp2,
+    /// With TLS, HTTP/2 if the server offers it. Without TLS, HTTP/1.1.
+    Http2OverTls,
+    /// The same, but HTTP/2 without TLS too, by prior knowledge (RFC 9113 §3.3).
+    Http2,
 }
 
-/// Sends requests over a pool of connections, which clones share. The connections belong to the Tokio runtime of the thread
+/// Sends requests over pools of connections, which clones share. The connections belong to the Tokio runtime of the thread
 /// that uses the client.
-pub(crate) struct Client<B> {
-    pool: Pool<B>,
+pub(crate) struct Client<B: Send + 'static> {
+    servers: Arc<Servers<B>>,
 }
 
-type Pool<B> = legacy::Client<Counted<HttpsConnector<Connector>>, SendingBody<B>>;
+struct Servers<B: Send + 'static> {
+    connector: Connector,
+    protocols: Protocols,
+    tls: Arc<ClientConfig>,
+    pools: Mutex<Pools<B>>,
+}
 
-impl<B> Clone for Client<B> {
+/// The connections to each server.
+struct Pools<B: Send + 'static> {
+    by_server: HashMap<(Scheme, Authority), Arc<Pool<B>>, foldhash::fast::RandomState>,
+    /// Those without connections are removed once there are so many pools.
+    swept_at: usize,
+}
+
+impl<B: Send + 'static> Clone for Client<B> {
     fn clone(&self) -> Self {
-        let pool = self.pool.clone();
-        Self { pool }
+        let servers = Arc::clone(&self.servers);
+        Self { servers }
     }
 }
 
@@ -77,51 +91,31 @@ where
 {
     /// A client that connects with `connector`.
     pub(crate) fn new(connector: Connector, protocols: Protocols) -> Self {
-        Self::with_tls(tls(), connector, protocols)
-    }
-
-    /// The same for servers whose certificates come from these authorities, in the place of those that browsers trust.
-    pub(crate) fn trusting(
-        authorities: &[CertificateDer<'static>],
-        connector: Connector,
-        protocols: Protocols,
-    ) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(authorities.iter().cloned());
-        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
-        Self::with_tls(config.with_no_client_auth(), connector, protocols)
-    }
-
-    fn with_tls(tls: rustls::ClientConfig, connector: Connector, protocols: Protocols) -> Self {
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1();
-        let https = match protocols {
-            Protocols::Http1 => https.wrap_connector(connector),
-            Protocols::Http1AndHttp2 => https.enable_http2().wrap_connector(connector),
+        let pools = Pools {
+            by_server: HashMap::default(),
+            swept_at: MIN_POOLS_SWEPT,
         };
-        let pool = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(OUTBOUND_IDLE_TIMEOUT)
-            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS_PER_HOST)
-            .http1_max_headers(MAX_RESPONSE_HEADER_COUNT)
-            .build(Counted::new(https));
-        Self { pool }
+        let servers = Arc::new(Servers {
+            tls: handshake::tls(connector.authorities.as_ref(), protocols),
+            connector,
+            protocols,
+            pools: Mutex::new(pools),
+        });
+        Self { servers }
     }
 
     /// Sends a request to the authority of its target URI. Returns when the response's head has arrived.
     ///
-    /// Dropping the future, or the response's body before its end, closes the connection.
+    /// Dropping the future, or the response's body before its end, closes the connection, or resets the stream of HTTP/2.
     ///
     /// The other side may close a pooled connection just when a request is sent on it. Then the client sends the request
-    /// once more on another connection: if nothing of it was sent, or if it is idempotent (RFC 9110 §9.2.2) and its content
-    /// was not read.
+    /// again on another connection if nothing of it was sent, and once more if it is idempotent (RFC 9110 §9.2.2) or was
+    /// refused unseen (RFC 9113 §8.7), and its content was not read.
     pub(crate) async fn send(
         &self,
         request: Request<B>,
         timeouts: Timeouts,
-    ) -> Result<Response<ReceivedBody>, ClientError> {
+    ) -> Result<Response<ReceivedBody<B>>, ClientError> {
         let sent = self.send_or_return(request, timeouts).await;
         sent.map_err(|unanswered| unanswered.error)
     }
@@ -129,56 +123,81 @@ where
     /// The same for a caller that may send the content elsewhere: a failure returns it if none of it was read.
     pub(crate) async fn send_or_return(
         &self,
-        mut request: Request<B>,
+        request: Request<B>,
         timeouts: Timeouts,
-    ) -> Result<Response<ReceivedBody>, Unanswered<B>> {
-        *request.version_mut() = Version::HTTP_11;
-        let head = repeatable(&request);
-        let given_back = GivenBack::new();
-        let mut sent = self.attempt(request, &given_back, timeouts).await;
-        if sent.as_ref().is_err_and(|failed| failed.may_repeat)
-            && let Some(head) = head
-            && let Some(content) = given_back.take()
-        {
-            let request = Request::from_parts(head, content);
-            sent = self.attempt(request, &given_back, timeouts).await;
-        }
+    ) -> Result<Response<ReceivedBody<B>>, Unanswered<B>> {
+        let sent = Sending::begin(clock::now());
+        let exchanged = tokio::select! {
+            exchanged = self.exchange(request, &sent) => exchanged,
+            error = late(&sent, timeouts) => Err(error),
+        };
         let unanswered = |error| Unanswered {
             error,
-            content: given_back.take(),
+            content: sent.take_unread(),
         };
-        let mut response = sent.map_err(|failed| unanswered(failed.error))?;
+        let (mut response, held) = exchanged.map_err(unanswered)?;
         framing::settle(&mut response).map_err(unanswered)?;
-        Ok(response
-            .map(|content| ReceivedBody::new(content, timeouts.between_bytes, timeouts.deadline)))
+        Ok(response.map(|content| {
+            ReceivedBody::new(content, held, timeouts.between_bytes, timeouts.deadline)
+        }))
     }
 
-    async fn attempt(
+    /// Sends a request on a connection, or on further ones if it turns out closed.
+    async fn exchange(
         &self,
         request: Request<B>,
-        given_back: &GivenBack<B>,
-        timeouts: Timeouts,
-    ) -> Result<Response<hyper::body::Incoming>, Failed> {
-        let progress = SendingProgress::begin(clock::now());
-        let request =
-            request.map(|content| SendingBody::new(content, progress.clone(), given_back));
-        let response = self.pool.request(request);
-        // The pool may share an attempt to connect between requests, so the connector has its own timeout. The timeout of
-        // this request counts towards the wait for the first byte.
-        let patience = timeouts.connect.saturating_add(timeouts.first_byte);
-        tokio::select! {
-            outcome = response => outcome.inspect(|response| Uses::count(response.extensions())).map_err(Failed::from),
-            () = overdue(&progress, patience) => Err(Failed { error: ClientError::ResponseTimeout, may_repeat: false }),
-            () = passed(timeouts.deadline) => {
-                // The side that the exchange waited for is late.
-                let error = if progress.waits_for_content() {
-                    ClientError::RequestTimeout
-                } else {
-                    ClientError::ResponseTimeout
-                };
-                Err(Failed { error, may_repeat: false })
+        sent: &Arc<Sending<B>>,
+    ) -> Result<(Response<Incoming>, Held<B>), ClientError> {
+        let pool = self.pool(request.uri())?;
+        let mut request = request.map(|content| SendingBody::new(content, sent));
+        let mut is_second = false;
+        loop {
+            let mut held = pool.acquire(is_second).await?;
+            // A copy is taken only where it may be needed.
+            let may_repeat = !is_second && held.is_used() && request.method().is_idempotent();
+            let may_repeat = may_repeat || !is_second && held.is_http2();
+            let head = may_repeat.then(|| request_of(&request));
+            let mut failed = match held.send(request).await {
+                Ok(response) => return Ok((response, held)),
+                Err(failed) => failed,
+            };
+            let error = ClientError::of_exchange(failed.error());
+            if let Some(unsent) = failed.take_message().filter(|_| held.is_used()) {
+                request = unsent;
+                continue;
             }
+            let is_refused = error::is_refused(failed.error());
+            drop(failed);
+            let is_closed = held.is_used() && error == ClientError::ConnectionTerminated;
+            let head = head.filter(|head| is_refused || is_closed && head.method().is_idempotent());
+            let Some((head, content)) = head.zip(sent.take_unread()) else {
+                return Err(error);
+            };
+            request = head.map(|()| SendingBody::new(content, sent));
+            is_second = true;
         }
+    }
+
+    fn pool(&self, server: &Uri) -> Result<Arc<Pool<B>>, ClientError> {
+        let (Some(scheme), Some(authority)) = (server.scheme(), server.authority()) else {
+            return Err(ClientError::DestinationUnavailable);
+        };
+        let mut pools = self.servers.pools.lock();
+        let key = (scheme.clone(), authority.clone());
+        if let Some(pool) = pools.by_server.get(&key) {
+            return Ok(Arc::clone(pool));
+        }
+        if pools.by_server.len() >= pools.swept_at {
+            pools.by_server.retain(|_, pool| !pool.is_unused());
+            pools.swept_at = MIN_POOLS_SWEPT.max(pools.by_server.len() * 2);
+        }
+        let (connector, tls) = (
+            self.servers.connector.clone(),
+            Arc::clone(&self.servers.tls),
+        );
+        let pool = Pool::new(connector, server.clone(), self.servers.protocols, tls);
+        pools.by_server.insert(key, Arc::clone(&pool));
+        Ok(pool)
     }
 }
 
@@ -190,61 +209,34 @@ pub(crate) struct Unanswered<B> {
     pub(crate) content: Option<B>,
 }
 
-/// A failed attempt.
-struct Failed {
-    error: ClientError,
-    may_repeat: bool,
+/// A copy of the head.
+fn request_of<B>(request: &Request<B>) -> Request<()> {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.headers_mut() = request.headers().clone();
+    *head.extensions_mut() = request.extensions().clone();
+    head
 }
 
-impl From<LegacyError> for Failed {
-    fn from(failure: LegacyError) -> Self {
-        let error = ClientError::from(&failure);
-        let was_used = failure.connect_info().is_some_and(Uses::any);
-        Self {
-            may_repeat: was_used && error == ClientError::ConnectionTerminated,
-            error,
-        }
-    }
-}
-
-/// The settings of TLS, which all clients share: the authorities that they trust take some 100 KiB.
-fn tls() -> rustls::ClientConfig {
-    static TLS: OnceLock<rustls::ClientConfig> = OnceLock::new();
-    let make = || {
-        let config = rustls::ClientConfig::builder().with_webpki_roots();
-        config.with_no_client_auth()
-    };
-    TLS.get_or_init(make).clone()
-}
-
-/// A copy of the head, if the request may be sent again.
-fn repeatable<B>(request: &Request<B>) -> Option<Parts> {
-    request.method().is_idempotent().then(|| {
-        let mut head = Request::new(()).into_parts().0;
-        head.method = request.method().clone();
-        head.uri = request.uri().clone();
-        head.version = request.version();
-        head.headers = request.headers().clone();
-        head
-    })
-}
-
-/// Waits until nothing has been sent for `patience`.
-async fn overdue(progress: &SendingProgress, patience: Duration) {
+/// Waits until the request is late: nothing has been sent for too long, or the deadline has passed. Connecting counts
+/// towards the wait for the first byte; the connector has its own timeout.
+async fn late<B>(sent: &Sending<B>, timeouts: Timeouts) -> ClientError {
+    let patience = timeouts.connect.saturating_add(timeouts.first_byte);
     loop {
-        let due = progress.last() + patience;
+        let due = sent.last() + patience;
+        let due = timeouts.deadline.map_or(due, |deadline| deadline.min(due));
         sleep_until(due.into()).await;
-        if progress.last() + patience <= due {
-            return;
+        if timeouts.deadline.is_some_and(|deadline| deadline <= due) {
+            // The side that the exchange waited for is late.
+            return match sent.waits_for_content() {
+                true => ClientError::RequestTimeout,
+                false => ClientError::ResponseTimeout,
+            };
         }
-    }
-}
-
-/// Waits for the deadline; for ever without one.
-async fn passed(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
+        if sent.last() + patience <= due {
+            return ClientError::ResponseTimeout;
+        }
     }
 }
 

@@ -177,6 +177,23 @@ pub const MAX_RESPONSE_HEADER_COUNT: usize = 256;
 /// Unused connections kept for each host and worker.
 pub const MAX_IDLE_CONNECTIONS_PER_HOST: usize = 32;
 
+/// Requests at once on one HTTP/2 connection to another server. At it, a further connection is made: one alone is served by
+/// one thread of the other server.
+pub const MAX_OUTBOUND_STREAMS: u32 = 100;
+
+/// What another server may send on one stream of HTTP/2 before it is read, in bytes: enough for some 200 MB/s on a network
+/// with a millisecond of delay.
+pub const OUTBOUND_STREAM_WINDOW_BYTES: u32 = 256 * 1_024;
+
+/// How often an HTTP/2 connection with requests is asked whether the other side is still there.
+pub const OUTBOUND_PING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the answer to that may take.
+pub const OUTBOUND_PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Servers whose connections a client knows before it forgets those without connections: more than a component usually asks.
+pub const MIN_POOLS_SWEPT: usize = 64;
+
 /// Calls from component to component that one request may nest. On reaching it the call fails: the components call
 /// each other in a circle.
 pub const MAX_CALL_DEPTH: u32 = 16;

@@ -13,11 +13,12 @@ use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 use storage::sql::DEFAULT_CONNECTIONS;
 
-use crate::certificates::FileCertificate;
+use crate::certificates::{Authorities, FileCertificate};
 use crate::document::Document;
 use crate::fault::{Fault, Faults, Position, Reason, Source};
 use crate::manifest::{App, LabelKind};
 mod acme;
+mod authorities;
 mod cache;
 mod cluster;
 mod edge;
@@ -194,8 +195,23 @@ pub struct Edge {
     pub request_body: u64,
     /// Connections to each origin.
     pub connections: usize,
+    /// What the edge speaks to the origins.
+    pub origin_protocol: OriginProtocol,
+    /// The authorities that sign the certificates of origins, instead of those that browsers trust.
+    pub origin_ca: Option<Authorities>,
+    /// The time after which a safe request goes to a second origin too; absent if it never does.
+    pub hedge_after: Option<Duration>,
     /// How the edge notices that an origin is out.
     pub health: HealthChecks,
+}
+
+/// What an edge speaks to its origins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginProtocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2: with TLS if the origin offers it, without TLS by prior knowledge (RFC 9113 §3.3).
+    Http2,
 }
 
 /// How an edge notices that one of several origins is out.

@@ -134,6 +134,8 @@ pub mod metric {
     pub const RETRIES: &str = "terrace_retries_total";
     /// Requests that were not, because the budget was used up.
     pub const RETRIES_REFUSED: &str = "terrace_retries_refused_total";
+    /// Requests that were sent to a second origin because the first one took long.
+    pub const HEDGES: &str = "terrace_hedges_total";
     /// Failed requests by name of the failure.
     pub const FAILURES: &str = "terrace_failures_total";
 }

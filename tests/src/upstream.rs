@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -170,8 +170,22 @@ where
         let answering = answer(Request::from_parts(head, content));
         async { Ok::<_, Infallible>(answering.await) }
     });
+    let begins_with_http2 = begins_with_http2(&stream).await;
+    let stream = TokioIo::new(stream);
     // A client that goes away in the middle is part of what is tested.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = if begins_with_http2 {
+        let server = http2::Builder::new(TokioExecutor::new());
+        server.serve_connection(stream, service).await
+    } else {
+        http1::Builder::new()
+            .serve_connection(stream, service)
+            .await
+    };
+}
+
+/// Whether a client begins with the preface of HTTP/2 (RFC 9113 §3.4), of which no method is the beginning.
+async fn begins_with_http2(stream: &TcpStream) -> bool {
+    let mut first = [0; 3];
+    let read = stream.peek(&mut first).await;
+    read.is_ok_and(|read| first[..read] == b"PRI"[..read] && read > 1)
 }

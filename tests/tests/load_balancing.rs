@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use terrace_tests::authority::Authority;
 use terrace_tests::client::{Broken, request, whole};
 use terrace_tests::contract::{exit, failure, metric};
 use terrace_tests::load;
@@ -212,6 +213,130 @@ async fn a_response_that_broke_off_is_not_begun_again() {
 }
 
 /// Otherwise the failures of overloaded origins would double their load.
+/// An origin that answers all methods but GET.
+async fn slow_with_get() -> Upstream {
+    Upstream::answering(|request| async move {
+        if request.method() == Method::GET {
+            std::future::pending::<()>().await;
+        }
+        Response::new(whole("slow"))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_slow_response_is_overtaken_by_a_second_origin() {
+    let (slow, fast) = (slow_with_get().await, named("fast").await);
+    let config = "[edge]\nhedge_after = \"20ms\"\nsilence_timeout = \"1h\"";
+    let edge = balancer(&[&slow.url, &fast.url], config).await;
+    let gets = || {
+        let seen = slow.seen().into_iter();
+        seen.filter(|seen| seen.method == Method::GET).count()
+    };
+    until("the slow origin is asked", async || {
+        edge.get("/").await.expect(200);
+        (gets() >= 2).then_some(())
+    })
+    .await;
+    let hedges = edge.metrics().await.sum(metric::HEDGES, &[]);
+    assert!(hedges >= 2.0);
+    // What may change something goes to one origin.
+    for _ in 0..20 {
+        edge.post("/", "content").await.expect(200);
+    }
+    let posts = [&slow, &fast].map(|origin| {
+        let seen = origin.seen().into_iter();
+        seen.filter(|seen| seen.method == Method::POST).count()
+    });
+    assert_eq!(posts.iter().sum::<usize>(), 20);
+}
+
+/// A second attempt adds to the load that may be the reason for the first one's slowness.
+#[tokio::test]
+async fn hedging_has_the_budget_of_retries() {
+    let (slow, other) = (slow_with_get().await, slow_with_get().await);
+    let config =
+        "[edge]\nhedge_after = \"1ms\"\nsilence_timeout = \"1h\"\nfirst_byte_timeout = \"1s\"";
+    let edge = balancer(&[&slow.url, &other.url], config).await;
+    load::at_once(100, |_| edge.get("/")).await;
+    let metrics = edge.metrics().await;
+    let again = metrics.sum(metric::HEDGES, &[]) + metrics.sum(metric::RETRIES, &[]);
+    // A fifth of the requests, and 10 a second for at most 3 seconds.
+    assert!((20.0..=50.0).contains(&again), "{again} of 100");
+}
+
+#[tokio::test]
+async fn origins_are_spoken_to_in_http_2_where_the_settings_say_so() {
+    let origin = Upstream::start().await;
+    let node = App::of("hello")
+        .config("[listen]\nh2c = true")
+        .start()
+        .await;
+    let http2 = "[edge]\norigin_protocol = \"http/2\"";
+    let edge = balancer(&[&origin.url], http2).await;
+    let headers = [("host", "shop.example")];
+    load::at_once(50, |_| edge.get_with("/path", &headers)).await;
+    let content = "content that is sent on";
+    let answer = edge.call(Method::PUT, "/put", content).await;
+    assert_eq!(answer.expect(200).text(), "upstream /put");
+    for seen in origin.seen() {
+        assert_eq!(seen.version, Version::HTTP_2);
+        assert!(!seen.headers.contains_key("host"), "told of two hosts");
+    }
+    let first = &origin.seen()[0];
+    assert_eq!(first.uri.to_string(), "http://shop.example/path");
+    let of_node = balancer(&[&node.http, &origin.url], http2).await;
+    until("the node answers", async || {
+        let answer = of_node.get("/").await.expect(200);
+        (answer.text() == "Hello from Terrace\n").then_some(())
+    })
+    .await;
+    // A switch of protocols is one of HTTP/1.1.
+    let mut connection = Connection::open(&edge.http).await;
+    let switch = "GET /socket HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    connection.send(switch).await;
+    let asked = async || {
+        let mut seen = origin.seen().into_iter();
+        seen.find(|seen| seen.uri.path() == "/socket")
+    };
+    let seen = until("the origin is asked to switch", asked).await;
+    assert_eq!(seen.version, Version::HTTP_11);
+}
+
+#[tokio::test]
+async fn origins_are_trusted_by_the_authorities_of_the_settings() {
+    let authority = Authority::new();
+    let https =
+        "[listen]\nhttps = \"127.0.0.1:0\"\n[tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"";
+    let node = App::of("hello").config(https);
+    authority
+        .sign(&["localhost"], "2")
+        .write(node.folder(), "a");
+    let node = node.start().await;
+    let origin = node.https().replace("127.0.0.1", "localhost");
+    let trusting = format!("[edge]\norigin_ca = {:?}\n", authority.file());
+    for protocol in ["http/1.1", "http/2"] {
+        let config = format!("{trusting}origin_protocol = \"{protocol}\"");
+        let edge = balancer(&[&origin], &config).await;
+        edge.get("/").await.expect(200);
+        edge.get("/").await.expect(200);
+    }
+    let edge = balancer(&[&origin], "").await;
+    edge.get("/")
+        .await
+        .expect_problem(502, "origin-certificate");
+    let ended = App::edge("http://a")
+        .config("[edge]\norigin_ca = \"missing.pem\"")
+        .refuse()
+        .await;
+    assert!(
+        ended.text.contains("missing.pem cannot be read"),
+        "{}",
+        ended.text
+    );
+}
+
 #[tokio::test]
 async fn retries_have_a_budget() {
     let (one, other) = (saying("").await, saying("").await);

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Limited};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
-use rustls::pki_types::CertificateDer;
 
 use super::limits::{ACME_ANSWER_TIMEOUT, ACME_CONNECT_TIMEOUT, MAX_DIRECTORY_ANSWER_BYTES};
+use crate::certificates::Authorities;
 use crate::http_client::{Client, Connector, Protocols, Timeouts};
 
 /// Sends the requests. Clones share their connections.
@@ -20,13 +20,9 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Trusts the authorities that browsers trust, or these in their place.
-    pub(super) fn new(authorities: &[CertificateDer<'static>]) -> Self {
-        let connector = Connector::new(ACME_CONNECT_TIMEOUT);
-        let client = if authorities.is_empty() {
-            Client::new(connector, Protocols::Http1)
-        } else {
-            Client::trusting(authorities, connector, Protocols::Http1)
-        };
+    pub(super) fn new(authorities: Option<Authorities>) -> Self {
+        let connector = Connector::new(ACME_CONNECT_TIMEOUT).trusting(authorities);
+        let client = Client::new(connector, Protocols::Http1);
         Self { client }
     }
 }

@@ -46,7 +46,7 @@ impl Keeper {
     pub(crate) fn new(acme: Acme, store: Store, certificates: Certificates) -> Self {
         let id = RequestId::generate(&IdSource::from_system());
         Self {
-            directory: Directory::new(&acme.authorities),
+            directory: Directory::new(acme.authorities.clone()),
             scope: short_digest(&acme.directory),
             id: id.as_str().to_owned(),
             acme,

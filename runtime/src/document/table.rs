@@ -42,7 +42,11 @@ impl<'d> Table<'d> {
 
     /// The value of a key, if it is there.
     pub(crate) fn get(&self, key: &'static str) -> Option<Value<'d>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        drop(known);
         let (key, value) = self.entries.get_key_value(key)?;
         Some(self.value(key.get_ref(), key.span(), value))
     }

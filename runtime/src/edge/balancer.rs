@@ -42,9 +42,9 @@ pub(super) fn choose(
 }
 
 /// Whether another origin than these would take a request.
-pub(super) fn has_other(all: &[Arc<Endpoint>], tried: &[Arc<Endpoint>], now: &Endpoint) -> bool {
-    let mut others = all.iter().filter(|other| !std::ptr::eq(&***other, now));
-    others.any(|other| other.health.is_healthy() && !contains(tried, other))
+pub(super) fn has_other(all: &[Arc<Endpoint>], tried: &[Arc<Endpoint>]) -> bool {
+    let mut others = all.iter().filter(|other| !contains(tried, other));
+    others.any(|other| other.health.is_healthy())
 }
 
 fn contains(tried: &[Arc<Endpoint>], endpoint: &Arc<Endpoint>) -> bool {

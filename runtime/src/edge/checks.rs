@@ -13,14 +13,16 @@ use tokio::time::timeout_at;
 use super::endpoint::Endpoint;
 use super::limits::LOOK_UP_INTERVAL;
 use super::moment::{Epoch, Moment};
+use super::way::Way;
 use crate::clock;
-use crate::http_client::{Client, Connector, Protocols, Timeouts};
+use crate::http_client::Timeouts;
 use crate::request::IdSource;
 use crate::settings::HealthChecks;
 
 /// The checks of all origins, one task for each. They end with this.
 pub(super) struct Checks {
     settings: Arc<HealthChecks>,
+    way: Way,
     epoch: Epoch,
     checked: Vec<Weak<Endpoint>>,
     tasks: JoinSet<()>,
@@ -30,6 +32,7 @@ pub(super) struct Checks {
 struct Checked {
     endpoint: Weak<Endpoint>,
     settings: Arc<HealthChecks>,
+    way: Way,
     epoch: Epoch,
     random: IdSource,
     /// Failed checks in a row.
@@ -37,9 +40,10 @@ struct Checked {
 }
 
 impl Checks {
-    pub(super) fn new(settings: HealthChecks, epoch: Epoch) -> Self {
+    pub(super) fn new(settings: HealthChecks, way: Way, epoch: Epoch) -> Self {
         Self {
             settings: Arc::new(settings),
+            way,
             epoch,
             checked: Vec::new(),
             tasks: JoinSet::new(),
@@ -59,6 +63,7 @@ impl Checks {
             let checked = Checked {
                 endpoint,
                 settings: Arc::clone(&self.settings),
+                way: self.way.clone(),
                 epoch: self.epoch,
                 random: IdSource::from_system(),
                 failures: 0,
@@ -104,8 +109,7 @@ impl Checked {
             between_bytes: patience,
             deadline: Some(clock::now() + patience),
         };
-        let connector = Connector::new(patience).at(endpoint.address());
-        let client = Client::<Empty<Bytes>>::new(connector, Protocols::Http1);
+        let client = self.way.client::<Empty<Bytes>>(endpoint, patience);
         let Ok(response) = client.send(self.request(endpoint), timeouts).await else {
             return false;
         };

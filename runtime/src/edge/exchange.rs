@@ -18,6 +18,7 @@ use super::latency::Ending;
 use super::moment::{Epoch, Moment};
 use crate::clock;
 use crate::http_client::{ClientError, ReceivedBody};
+use crate::request::RequestBody;
 
 /// One attempt at an origin. Dropped, it is over.
 #[derive(Debug)]
@@ -102,6 +103,15 @@ impl Exchange {
         endpoint.apply(change);
     }
 
+    /// Notes that another origin answered first. It would have taken at least as long as it has.
+    pub(super) fn outrun(&self) {
+        let (latency, now) = (&self.endpoint.latency, self.now());
+        let taken = now.since(self.begun);
+        if taken > latency.at(now) {
+            latency.note(Ending::Response, taken, now);
+        }
+    }
+
     /// Waits until the origin has answered nothing at all for as long as the edge is patient: then it hangs. An origin that
     /// is slow with this request only answers others, or a check.
     pub(super) async fn silence(&self, patience: Patience) {
@@ -146,13 +156,13 @@ impl Drop for Exchange {
 
 /// The content of a response, with its exchange.
 pub(super) struct ExchangeContent {
-    content: Pin<Box<ReceivedBody>>,
+    content: Pin<Box<ReceivedBody<RequestBody>>>,
     /// Absent once the content has ended.
     exchange: Option<Exchange>,
 }
 
 impl ExchangeContent {
-    pub(super) fn new(content: ReceivedBody, exchange: Exchange) -> Self {
+    pub(super) fn new(content: ReceivedBody<RequestBody>, exchange: Exchange) -> Self {
         Self {
             content: Box::pin(content),
             exchange: Some(exchange),

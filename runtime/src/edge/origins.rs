@@ -20,9 +20,10 @@ use super::exchange::Patience;
 use super::health::Health;
 use super::limits::{LOOK_UP_INTERVAL, LOOK_UP_TIMEOUT, MAX_ADDRESSES_PER_NAME};
 use super::message::LoopName;
-use super::moment::{Epoch, Moment};
+use super::moment::Epoch;
 use super::outgoing::KeptContent;
 use super::retry_budget::RetryBudget;
+use super::way::Way;
 use crate::clock;
 use crate::cluster::Members;
 use crate::cluster::limits::READ_INTERVAL;
@@ -44,6 +45,7 @@ pub(crate) struct Origins {
     /// The nodes that [`OriginEntry::Cluster`] stands for.
     members: Option<Members>,
     health: HealthChecks,
+    pub(super) way: Way,
     pub(super) epoch: Epoch,
     pub(super) patience: Option<Patience>,
     pub(super) budget: RetryBudget,
@@ -53,6 +55,7 @@ pub(crate) struct Origins {
     connections: usize,
     retries: AtomicU64,
     retries_refused: AtomicU64,
+    hedges: AtomicU64,
 }
 
 impl Origins {
@@ -98,6 +101,7 @@ impl Origins {
             connector,
             members: None,
             health,
+            way: Way::of(edge),
             epoch: Epoch::new(now),
             patience: balances.then_some(patience),
             budget: RetryBudget::default(),
@@ -106,6 +110,7 @@ impl Origins {
             connections: edge.connections,
             retries: AtomicU64::new(0),
             retries_refused: AtomicU64::new(0),
+            hedges: AtomicU64::new(0),
         }
     }
 
@@ -120,14 +125,23 @@ impl Origins {
     }
 
     /// Whether one more request may be sent again. It counts as a retry then.
-    pub(super) fn may_retry(&self, now: Moment) -> bool {
-        let may = self.budget.withdraw(now);
+    pub(super) fn may_retry(&self) -> bool {
+        let may = self.budget.withdraw(self.epoch.moment(clock::now()));
         let counter = if may {
             &self.retries
         } else {
             &self.retries_refused
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        may
+    }
+
+    /// Whether one more request may be sent to a second origin at once. It takes a retry from the budget.
+    pub(super) fn may_hedge(&self) -> bool {
+        let may = self.budget.withdraw(self.epoch.moment(clock::now()));
+        if may {
+            self.hedges.fetch_add(1, Ordering::Relaxed);
+        }
         may
     }
 
@@ -203,7 +217,11 @@ impl Origins {
 
     /// Looks names up, follows the cluster, and checks origins for as long as the edge serves.
     pub(crate) async fn tend(self: Arc<Self>) -> Infallible {
-        let checks = RefCell::new(Checks::new(self.health.clone(), self.epoch));
+        let checks = RefCell::new(Checks::new(
+            self.health.clone(),
+            self.way.clone(),
+            self.epoch,
+        ));
         let check = &|| {
             if self.patience.is_some() {
                 checks.borrow_mut().follow(&self.endpoints());
@@ -240,6 +258,7 @@ impl Origins {
             retries: self.retries.load(Ordering::Relaxed),
             retries_refused: self.retries_refused.load(Ordering::Relaxed),
             retries_left: self.budget.left(),
+            hedges: self.hedges.load(Ordering::Relaxed),
             cluster: self.cluster_figures(),
         }
     }

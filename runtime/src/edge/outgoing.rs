@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use super::limits::{MAX_ALL_KEPT_CONTENT_BYTES, MAX_KEPT_CONTENT_BYTES};
 use crate::failure::Failure;
 use crate::http_client::ClientError;
-use crate::request::RequestBody;
+use crate::request::{RequestBody, WebSocketWanted};
 use crate::settings::Origin;
 
 /// A request that can be sent to several origins.
@@ -84,6 +84,9 @@ impl Outgoing {
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = origin.target(&self.head.uri);
         *request.version_mut() = self.head.version;
+        if let Some(wanted) = self.head.extensions.get::<WebSocketWanted>() {
+            request.extensions_mut().insert(*wanted);
+        }
         *request.headers_mut() = if self.several {
             self.head.headers.clone()
         } else {
@@ -102,6 +105,12 @@ impl Outgoing {
     /// Whether it may be sent again even if an origin has it (RFC 9110 §9.2.2).
     pub(super) fn is_repeatable(&self) -> bool {
         self.head.method.is_idempotent() && matches!(self.content, Content::Kept(..))
+    }
+
+    /// Whether it may be sent to two origins at once: it asks for nothing to be changed (RFC 9110 §9.2.1).
+    pub(super) fn may_be_hedged(&self) -> bool {
+        let may_switch = self.head.extensions.get::<WebSocketWanted>().is_some();
+        self.several && self.head.method.is_safe() && !may_switch && self.is_repeatable()
     }
 
     /// Whether it may be sent to another origin after it failed so at one.

@@ -18,6 +18,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::certificates::Authorities;
+
 /// Finds the addresses of a host.
 pub(crate) type Lookup = fn(String, u16) -> Looked;
 
@@ -56,6 +58,8 @@ pub(crate) struct Connector {
     pub(crate) address: Option<SocketAddr>,
     /// Without a judge, all addresses are allowed.
     pub(crate) judge: Option<Judge>,
+    /// Those that sign the certificates of servers, instead of the authorities that browsers trust.
+    pub(crate) authorities: Option<Authorities>,
 }
 
 impl Connector {
@@ -66,12 +70,21 @@ impl Connector {
             lookup: system_lookup,
             address: None,
             judge: None,
+            authorities: None,
         }
     }
 
     /// The same for servers at this address only, if there is one.
     pub(crate) fn at(self, address: Option<SocketAddr>) -> Self {
         Self { address, ..self }
+    }
+
+    /// The same for servers whose certificates these authorities sign, if there are some.
+    pub(crate) fn trusting(self, authorities: Option<Authorities>) -> Self {
+        Self {
+            authorities,
+            ..self
+        }
     }
 
     async fn connect(self, target: Uri) -> Result<TokioIo<TcpStream>, BoxError> {

@@ -4,8 +4,6 @@
 use std::error::Error;
 use std::io;
 
-use hyper_util::client::legacy::Error as LegacyError;
-
 use super::ConnectError;
 
 /// Why there is no response, or not all of it.
@@ -89,7 +87,8 @@ impl ClientError {
         }
     }
 
-    fn of_connecting(error: &LegacyError) -> Self {
+    /// The error of a connection that was not made.
+    pub(super) fn of_connecting(error: &(dyn Error + 'static)) -> Self {
         if let Some(error) = cause::<ConnectError>(error) {
             return match error {
                 ConnectError::Unresolved(_) => Self::DnsError,
@@ -120,7 +119,8 @@ impl ClientError {
         }
     }
 
-    fn of_exchange(error: &hyper::Error) -> Self {
+    /// The error of a request that got no response on its connection.
+    pub(super) fn of_exchange(error: &hyper::Error) -> Self {
         if error.is_user() || error.is_body_write_aborted() {
             return Self::RequestContent;
         }
@@ -129,6 +129,8 @@ impl ClientError {
         }
         // The connection broke, or its task ended.
         let is_broken = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+        let is_broken = is_broken || error.is_timeout();
+        let is_broken = is_broken || cause::<h2::Error>(error).is_some_and(is_going);
         match cause::<io::Error>(error) {
             _ if is_broken => Self::ConnectionTerminated,
             Some(error) if !is_malformed(error) => Self::ConnectionTerminated,
@@ -137,16 +139,18 @@ impl ClientError {
     }
 }
 
-impl From<&LegacyError> for ClientError {
-    fn from(error: &LegacyError) -> Self {
-        if error.is_connect() {
-            return Self::of_connecting(error);
-        }
-        match cause::<hyper::Error>(error) {
-            Some(error) => Self::of_exchange(error),
-            None => Self::HttpProtocolError,
-        }
-    }
+/// Whether the other side ends the connection, or takes no more requests on it (RFC 9113 §8.7).
+fn is_going(error: &h2::Error) -> bool {
+    error.is_go_away() || is_refusal(error)
+}
+
+/// Whether the other side has seen nothing of the request, as it says itself (RFC 9113 §8.7).
+pub(super) fn is_refused(error: &hyper::Error) -> bool {
+    cause::<h2::Error>(error).is_some_and(is_refusal)
+}
+
+fn is_refusal(error: &h2::Error) -> bool {
+    error.reason() == Some(h2::Reason::REFUSED_STREAM)
 }
 
 /// Whether the error is hyper's for content that it cannot parse.
@@ -157,14 +161,14 @@ fn is_malformed(error: &io::Error) -> bool {
     )
 }
 
-/// The first cause of this type.
+/// The first cause of this type, beginning with the error itself.
 fn cause<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// The sources of an error, the nearest first.
+/// An error and its sources, the nearest first.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause| next_cause(*cause))
+    std::iter::successors(Some(error), |cause| next_cause(*cause))
 }
 
 fn next_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {

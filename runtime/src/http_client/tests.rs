@@ -14,6 +14,8 @@ use tokio::sync::oneshot;
 
 use super::*;
 
+mod pools;
+
 const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(20);
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

@@ -25,6 +25,8 @@ pub struct BalancerFigures {
     pub retries_refused: u64,
     /// Retries that are saved up.
     pub retries_left: u64,
+    /// Requests that were sent to a second origin because the first one took long.
+    pub hedges: u64,
     /// The nodes in the registry, if the edge follows it. Their metrics are of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterFigures>,
@@ -63,9 +65,10 @@ const BY_ORIGIN: [Family; 3] = [
 ];
 
 #[rustfmt::skip]
-const TOTALS: [Total; 2] = [
+const TOTALS: [Total; 3] = [
     ("retries", "Requests that were sent to another origin", |of| of.retries),
     ("retries_refused", "Requests that were not, because the budget of retries was used up", |of| of.retries_refused),
+    ("hedges", "Requests that were sent to a second origin because the first one took long", |of| of.hedges),
 ];
 
 impl Figures for BalancerFigures {

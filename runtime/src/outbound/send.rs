@@ -41,7 +41,7 @@ fn client(outbound: &Arc<Outbound>) -> Client<WasiBody> {
             })),
             ..Connector::new(DEFAULT_CONNECT_TIMEOUT)
         };
-        let client = Client::new(connector, Protocols::Http1AndHttp2);
+        let client = Client::new(connector, Protocols::Http2OverTls);
         clients.push((owner, client.clone()));
         client
     })

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use http::Uri;
 use http::uri::Scheme;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
+use super::authorities::authorities;
 use super::limits::MAX_ACME_NAMES;
-use crate::document::{Table, Value};
+use crate::certificates::Authorities;
+use crate::document::Table;
 use crate::fault::Reason;
 
 /// The directory of Let's Encrypt (<https://letsencrypt.org/docs/acme-protocol-updates/>).
@@ -27,8 +27,8 @@ pub struct Acme {
     pub contact: String,
     /// The URL of the authority's directory.
     pub directory: String,
-    /// The authorities that the directory's own certificate may come from; those that browsers trust, if there are none here.
-    pub authorities: Vec<CertificateDer<'static>>,
+    /// The authorities that the directory's own certificate may come from; those that browsers trust, if it is absent.
+    pub authorities: Option<Authorities>,
 }
 
 /// `[tls.acme]`, if it is there. Paths are relative to `folder`.
@@ -52,7 +52,7 @@ pub(super) fn acme(tls: &Table<'_>, folder: &Path) -> Option<Acme> {
             None if is_given => return None,
             other => other.unwrap_or_else(|| LETS_ENCRYPT.to_owned()),
         },
-        authorities: authorities.unwrap_or_default(),
+        authorities,
     })
 }
 
@@ -145,27 +145,6 @@ fn https(text: &str) -> Result<String, Reason> {
     }
     let help = format!("write the URL of a directory, with https: `{LETS_ENCRYPT}`");
     Err(Reason::new(format!("`{text}` is not the URL of a directory")).help(help))
-}
-
-/// The certificates of a file.
-fn authorities(value: &Value<'_>, folder: &Path) -> Option<Vec<CertificateDer<'static>>> {
-    let file = folder.join(value.string()?);
-    let read = CertificateDer::pem_file_iter(&file);
-    let read = read.and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(authorities) if !authorities.is_empty() => return Some(authorities),
-        Ok(_) => {
-            let what = format!("{} has no certificate in PEM", file.display());
-            value.report(Reason::new(what));
-        }
-        Err(error) => {
-            let what = format!("{} cannot be used: {error}", file.display());
-            value.report(
-                Reason::new(what).help("name a file with the authority's certificate in PEM"),
-            );
-        }
-    }
-    None
 }
 
 #[cfg(test)]

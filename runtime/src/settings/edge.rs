@@ -1,12 +1,14 @@
 //! `[edge]`: the origins of `terrace edge`, its timeouts, and how it notices that an origin is out.
 
+use std::path::Path;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
 
-use super::{Edge, HealthChecks, OriginEntry};
+use super::authorities::authorities;
+use super::{Edge, HealthChecks, OriginEntry, OriginProtocol};
 use crate::document::{Table, Value};
-use crate::fault::Reason;
+use crate::fault::{Reason, choice};
 use crate::limits::{
     DEFAULT_CHECK_INTERVAL, DEFAULT_CHECK_TIMEOUT, DEFAULT_CONNECT_TIMEOUT,
     DEFAULT_EDGE_REQUEST_TIMEOUT, DEFAULT_FAILURES, DEFAULT_ORIGIN_CONNECTIONS,
@@ -15,7 +17,12 @@ use crate::limits::{
 };
 use crate::units::{duration, size};
 
-pub(super) fn edge(root: &Table<'_>) -> Edge {
+const PROTOCOLS: [(&str, OriginProtocol); 2] = [
+    ("http/1.1", OriginProtocol::Http1),
+    ("http/2", OriginProtocol::Http2),
+];
+
+pub(super) fn edge(root: &Table<'_>, directory: &Path) -> Edge {
     let table = root.table("edge", "[edge]");
     let time = |key, default: Duration| {
         let given = table.as_ref().and_then(|table| table.parsed(key, duration));
@@ -38,6 +45,17 @@ pub(super) fn edge(root: &Table<'_>) -> Edge {
             .and_then(|table| table.number("connections", 1, MAX_ORIGIN_CONNECTIONS))
             .and_then(|connections| usize::try_from(connections).ok())
             .unwrap_or(DEFAULT_ORIGIN_CONNECTIONS),
+        origin_protocol: table
+            .as_ref()
+            .and_then(|table| table.parsed("origin_protocol", |text| choice(text, &PROTOCOLS)))
+            .unwrap_or(OriginProtocol::Http1),
+        origin_ca: table
+            .as_ref()
+            .and_then(|table| authorities(&table.get("origin_ca")?, directory)),
+        hedge_after: table
+            .as_ref()
+            .and_then(|table| table.parsed("hedge_after", interval))
+            .flatten(),
         health: health(table.as_ref()),
     };
     table.iter().for_each(Table::finish);

@@ -8,7 +8,7 @@ use super::{
     outbound, rates, store,
 };
 use crate::document::Table;
-use crate::fault::{Reason, did_you_mean};
+use crate::fault::{Reason, choice};
 use crate::limits::DEFAULT_INSTANCE_MEMORY;
 use crate::units::{duration, size};
 use crate::variables::check_name;
@@ -35,7 +35,7 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
         sql,
         kv,
         cache: cache::cache(root),
-        edge: edge::edge(root),
+        edge: edge::edge(root, directory),
         cluster: cluster::cluster(root),
         blocked_networks: outbound::blocked_networks(root),
         cache_directory: runtime
@@ -112,16 +112,6 @@ fn log(root: &Table<'_>) -> Log {
         access: access.unwrap_or(AccessLog::Human),
         level: level.unwrap_or(LogLevel::Info),
     }
-}
-
-/// One of a few words.
-fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Reason> {
-    let found = words.iter().find(|(word, _)| *word == text);
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        let help = did_you_mean(text, &known, "possible values");
-        Reason::new(format!("`{text}` is not possible here")).help(help)
-    })
 }
 
 fn variables(root: &Table<'_>) -> BTreeMap<String, String> {

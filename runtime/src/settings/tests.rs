@@ -127,7 +127,9 @@ fn every_key_is_read() {
         request_timeout = "4s"
         websocket_timeout = "9s"
         request_body = "1GiB"
-        connections = 9
+        origin_protocol = 'http/2'
+hedge_after = '10ms'
+connections = 9
         [cluster]
         url = "redis://:hush@registry/1"
         password_variable = "PATH"
@@ -230,6 +232,9 @@ fn every_key_is_read() {
         websocket_timeout: Duration::from_secs(9),
         request_body: 1 << 30,
         connections: 9,
+        origin_protocol: OriginProtocol::Http2,
+        origin_ca: None,
+        hedge_after: Some(Duration::from_millis(10)),
         health: HealthChecks {
             path: Some("/healthy".parse().unwrap()),
             interval: Some(Duration::from_secs(6)),

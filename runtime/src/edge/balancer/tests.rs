@@ -128,6 +128,6 @@ fn an_ejected_origin_is_no_second_choice() {
     let (all, now) = origins(2);
     all[1].health.failed(now, now, 0);
     assert!(choose(&all, &all[..1], true, now, || 0).is_none());
-    assert!(!has_other(&all, &[], &all[0]));
-    assert!(has_other(&all, &[], &all[1]));
+    assert!(!has_other(&all, &all[..1]));
+    assert!(has_other(&all, &all[1..2]));
 }

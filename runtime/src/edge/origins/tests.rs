@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::*;
+use crate::settings::OriginProtocol;
 
 /// The addresses that the test's resolver gives; none for a failure. Tests of one process run one after the other or in
 /// processes of their own, and only one test uses it.
@@ -40,6 +41,9 @@ fn edge() -> Edge {
         websocket_timeout: time,
         request_body: 1,
         connections: 1,
+        origin_protocol: OriginProtocol::Http1,
+        origin_ca: None,
+        hedge_after: None,
         health: HealthChecks {
             path: None,
             interval: Some(time),
