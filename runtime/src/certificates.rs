@@ -17,10 +17,10 @@ use rustls::sign::CertifiedKey;
 
 pub use authorities::Authorities;
 pub use challenge::CHALLENGE_PROTOCOL;
-pub use loaded::{CertificateFiles, FileCertificate, Lifetime};
+pub use loaded::{CertificateFiles, FileCertificate, Lifetime, OrderedCertificate};
 
 use challenge::Challenge;
-use loaded::{Contents, Loaded};
+use loaded::Loaded;
 
 /// Why a certificate cannot be used.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -177,38 +177,14 @@ impl Certificates {
         current.ordered.get(name).map(|loaded| loaded.lifetime)
     }
 
-    /// Takes a certificate that was ordered for a name, in PEM. `place` says where it comes from.
-    ///
-    /// # Errors
-    /// What is wrong with it. Then the one before stays in use.
-    pub fn take(
-        &self,
-        name: &str,
-        certificate: &str,
-        key: &str,
-        place: &str,
-    ) -> Result<(), CertificateError> {
-        let at = CertificateFiles {
-            certificate: place.into(),
-            key: place.into(),
-        };
-        let contents = Contents {
-            certificate: certificate.into(),
-            key: key.into(),
-        };
-        let loaded = Loaded::new(contents, &at)?;
-        if !loaded.names.iter().any(|of| of == name) {
-            return Err(CertificateError::OtherName {
-                place: place.into(),
-                name: name.to_owned(),
-            });
-        }
+    /// Takes a certificate that was ordered.
+    pub fn take(&self, certificate: &OrderedCertificate) {
+        let OrderedCertificate { name, loaded } = certificate;
         self.0.current.rcu(|current| {
             let mut renewed = Current::clone(current);
-            renewed.ordered.insert(name.to_owned(), loaded.clone());
+            renewed.ordered.insert(name.clone(), loaded.clone());
             renewed
         });
-        Ok(())
     }
 
     /// Notes why an order failed, or that none has.

@@ -30,6 +30,14 @@ impl Pebble {
     /// # Panics
     /// When there is no Pebble on this machine.
     pub async fn start(checked: u16) -> Self {
+        Self::start_refusing(checked, 0).await
+    }
+
+    /// The same, but it refuses so many percent of the requests with `badNonce`: a client has to try again (RFC 8555 §6.5).
+    ///
+    /// # Panics
+    /// When there is no Pebble on this machine.
+    pub async fn start_refusing(checked: u16, percent: u8) -> Self {
         let (authority, folder) = (Authority::new(), tempfile::tempdir().expect("a folder"));
         let certificate = authority.sign(&["localhost"], "2");
         certificate.write(folder.path(), "pebble");
@@ -58,12 +66,11 @@ impl Pebble {
         let names =
             Process::start_group(&program("pebble-challtestsrv"), folder.path(), &names, &[]);
         let environment = [
-            ("PEBBLE_VA_NOSLEEP", "1"),
-            ("PEBBLE_AUTHZREUSE", "0"),
-            // In percent: a client has to try again.
-            ("PEBBLE_WFE_NONCEREJECT", "3"),
+            ("PEBBLE_VA_NOSLEEP", "1".to_owned()),
+            ("PEBBLE_AUTHZREUSE", "0".to_owned()),
+            ("PEBBLE_WFE_NONCEREJECT", percent.to_string()),
         ];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment = environment.map(|(name, value)| (name.to_owned(), value));
         let arguments = ["-config", "pebble.json", "-dnsserver", &resolver];
         let pebble = program("pebble");
         let process = Process::start_group(&pebble, folder.path(), &arguments, &environment);

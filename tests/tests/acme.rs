@@ -213,7 +213,7 @@ async fn the_log_says_what_is_wrong_with_a_directory() {
 #[tokio::test]
 async fn without_a_place_for_certificates_none_is_ordered() {
     let port = free_port();
-    let pebble = Pebble::start(port).await;
+    let pebble = Pebble::start_refusing(port, 10).await;
     let app = hello(&pebble.settings(port, &[NAME])).file("state/acme", "no folder");
     let server = app.start().await;
     says(&server, "certificates cannot be kept or read").await;
@@ -222,6 +222,38 @@ async fn without_a_place_for_certificates_none_is_ordered() {
     std::fs::remove_file(server.app().state().join("acme")).unwrap();
     let secure = pebble.client(&["h2"]).await;
     served(&server, &secure, NAME).await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_kept_is_used_and_kept_later() {
+    let port = free_port();
+    let pebble = Pebble::start(port).await;
+    let server = hello(&pebble.settings(port, &[NAME])).start().await;
+    let secure = pebble.client(&["h2"]).await;
+    says(&server, "a certificate is ordered").await;
+    let file = record(server.app());
+    let until_kept = async |key: &str| {
+        until(key, async || {
+            let record: Value = serde_json::from_slice(&std::fs::read(&file).ok()?).ok()?;
+            let value = &record[key];
+            (!value.is_null() && value != "").then_some(())
+        })
+        .await;
+    };
+    // The server waits now until all others could answer.
+    until_kept("challenge").await;
+    let folder = server.app().state().join("acme");
+    let away = server.app().state().join("away");
+    std::fs::rename(&folder, &away).unwrap();
+    std::fs::write(&folder, "no folder").unwrap();
+    let certificate = served(&server, &secure, NAME).await;
+    says(&server, "is in use, but is not kept yet").await;
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&away, &folder).unwrap();
+    until_kept("certificate").await;
+    let server = server.kill_and_restart().await;
+    assert_eq!(served(&server, &secure, NAME).await, certificate);
+    assert_eq!(pebble.orders(), 1);
 }
 
 #[tokio::test]

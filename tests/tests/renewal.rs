@@ -133,6 +133,7 @@ async fn an_ordered_certificate_is_renewed_under_load_and_no_request_fails() {
     let (certificate, key) = old_certificate(225);
     let text = std::fs::read_to_string(&file).unwrap();
     let mut record: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(record["attempts"], 0, "it was kept before it was used");
     record["certificate"] = json!(certificate);
     record["key"] = json!(key);
     std::fs::write(&file, record.to_string()).unwrap();

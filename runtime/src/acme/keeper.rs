@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{interval, sleep, timeout};
 
-use self::names::{Known, Names};
+use self::names::Names;
 use super::directory::Directory;
 use super::limits::{
     ACME_ACCOUNT_EXPIRY, ACME_CHALLENGE_SPREAD, ACME_KEPT_INTERVAL, ACME_LEASE_EXTENSION,
@@ -16,7 +16,7 @@ use super::limits::{
 };
 use super::order::{self, Issued, OrderError};
 use super::store::{Record, Store, StoreError};
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, Lifetime, OrderedCertificate};
 use crate::clock;
 use crate::observe::Metrics;
 use crate::request::{IdSource, RequestId};
@@ -95,8 +95,18 @@ impl Keeper {
     }
 
     async fn save(&self, name: &str, record: &Record) -> Result<(), StoreError> {
-        let text = serde_json::to_string(record).expect("texts and numbers have a form in JSON");
         let lifetime = self.certificates.lifetime(name);
+        self.save_for(name, record, lifetime).await
+    }
+
+    /// Keeps a record as long as a certificate is valid, and a little longer.
+    async fn save_for(
+        &self,
+        name: &str,
+        record: &Record,
+        lifetime: Option<Lifetime>,
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_string(record).expect("texts and numbers have a form in JSON");
         let left = lifetime.and_then(|of| of.until.duration_since(clock::time_of_day()).ok());
         let expiry = left.unwrap_or_default() + ACME_RECORD_EXPIRY;
         self.store.set(&self.record(name), text, expiry).await
@@ -166,6 +176,23 @@ impl Keeper {
         sleep(ACME_CHALLENGE_SPREAD).await;
         Ok(())
     }
+
+    /// Judges a certificate that was just issued.
+    fn judge(
+        &self,
+        name: &str,
+        issued: Issued,
+    ) -> Result<(OrderedCertificate, Record), OrderError> {
+        let place = format!("the answer of {}", self.acme.directory);
+        let Issued { certificate, key } = issued;
+        let ordered = OrderedCertificate::new(name, &certificate, &key, &place)?;
+        let record = Record {
+            certificate,
+            key,
+            ..Record::default()
+        };
+        Ok((ordered, record))
+    }
 }
 
 impl Work<'_> {
@@ -220,8 +247,9 @@ impl Work<'_> {
             let Record {
                 certificate, key, ..
             } = &known.record;
-            match keeper.certificates.take(name, certificate, key, &place) {
-                Ok(()) => {
+            match OrderedCertificate::new(name, certificate, key, &place) {
+                Ok(ordered) => {
+                    keeper.certificates.take(&ordered);
                     tracing::info!(name, "a certificate that was ordered is in use");
                     keeper.certificates.note_failure(name, None);
                 }
@@ -260,55 +288,55 @@ impl Work<'_> {
             ordered = timeout(ACME_ORDER_TIMEOUT, keeper.order(name, &record)) => ordered.unwrap_or(Err(OrderError::Late)),
             lost = keeper.hold_lease() => Err(lost),
         };
-        let outcome = ordered.and_then(|issued| self.take(name, issued));
-        self.finish(name, outcome).await
-    }
-
-    /// Takes a certificate that was just issued.
-    fn take(&self, name: &str, issued: Issued) -> Result<Record, OrderError> {
-        let place = format!("the answer of {}", self.keeper.acme.directory);
-        let Issued { certificate, key } = issued;
-        let certificates = &self.keeper.certificates;
-        certificates.take(name, &certificate, &key, &place)?;
-        Ok(Record {
-            certificate,
-            key,
-            ..Record::default()
-        })
-    }
-
-    /// Keeps the outcome of an attempt, and says it.
-    async fn finish(
-        &mut self,
-        name: &str,
-        outcome: Result<Record, OrderError>,
-    ) -> Result<(), StoreError> {
-        let keeper = self.keeper;
         // Without one, it cannot fail.
         let _ = keeper.certificates.set_challenge(None);
+        let outcome = ordered.and_then(|issued| keeper.judge(name, issued));
         self.metrics.handshakes().count_order(outcome.is_ok());
-        let known: &mut Known = self.names.known(name);
         match outcome {
-            Ok(record) => {
-                tracing::info!(name, "a certificate was issued and is in use");
-                keeper.certificates.note_failure(name, None);
-                known.record = record;
-            }
-            Err(error) => {
-                let pause: Duration = known.pause(clock::time_of_day());
-                tracing::error!(
-                    "no certificate for {name}: {error}; the next attempt is in {} s",
-                    pause.as_secs()
-                );
-                keeper
-                    .certificates
-                    .note_failure(name, Some(error.to_string()));
-            }
+            Ok((ordered, record)) => self.keep(name, &ordered, record).await,
+            Err(error) => self.note_failure(name, &error).await,
         }
+    }
+
+    /// Takes a certificate that was just issued. It is kept first: a server that is killed in between must not lose it.
+    async fn keep(
+        &mut self,
+        name: &str,
+        ordered: &OrderedCertificate,
+        record: Record,
+    ) -> Result<(), StoreError> {
+        let keeper = self.keeper;
+        let lifetime = Some(ordered.lifetime());
+        let saved = keeper.save_for(name, &record, lifetime).await;
+        keeper.certificates.take(ordered);
+        keeper.certificates.note_failure(name, None);
+        tracing::info!(name, "a certificate was issued and is in use");
+        let known = self.names.known(name);
+        if let Err(error) = &saved {
+            tracing::error!(
+                "the certificate for {name} is in use, but is not kept yet: {error}; it is lost if this server ends before it is"
+            );
+            known.unsaved = Some(record.clone());
+        }
+        known.record = record;
+        saved
+    }
+
+    /// Says and keeps that an attempt has failed.
+    async fn note_failure(&mut self, name: &str, error: &OrderError) -> Result<(), StoreError> {
+        let keeper = self.keeper;
+        let known = self.names.known(name);
+        let pause: Duration = known.pause(clock::time_of_day());
+        tracing::error!(
+            "no certificate for {name}: {error}; the next attempt is in {} s",
+            pause.as_secs()
+        );
+        let said = Some(error.to_string());
+        keeper.certificates.note_failure(name, said);
         let record = known.record.clone();
         let saved = keeper.save(name, &record).await;
         if saved.is_err() && !record.certificate.is_empty() {
-            self.names.known(name).unsaved = Some(record);
+            known.unsaved = Some(record);
         }
         saved
     }

@@ -44,6 +44,13 @@ pub(super) struct Loaded {
     pub(super) lifetime: Lifetime,
 }
 
+/// A certificate that was ordered for a name, and can be used.
+#[derive(Clone, Debug)]
+pub struct OrderedCertificate {
+    pub(super) name: String,
+    pub(super) loaded: Loaded,
+}
+
 /// When a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
@@ -132,6 +139,41 @@ impl FileCertificate {
         }
         let loaded = renewed;
         Ok(Some(Self { files, loaded }))
+    }
+}
+
+impl OrderedCertificate {
+    /// Judges a certificate for a name, and its key, in PEM. `place` says where they come from.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn new(
+        name: &str,
+        certificate: &str,
+        key: &str,
+        place: &str,
+    ) -> Result<Self, CertificateError> {
+        let at = CertificateFiles {
+            certificate: place.into(),
+            key: place.into(),
+        };
+        let contents = Contents {
+            certificate: certificate.into(),
+            key: key.into(),
+        };
+        let loaded = Loaded::new(contents, &at)?;
+        let name = name.to_owned();
+        if !loaded.names.contains(&name) {
+            let place = place.into();
+            return Err(CertificateError::OtherName { place, name });
+        }
+        Ok(Self { name, loaded })
+    }
+
+    /// When it is valid.
+    #[must_use]
+    pub fn lifetime(&self) -> Lifetime {
+        self.loaded.lifetime
     }
 }
 

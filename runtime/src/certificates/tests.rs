@@ -146,7 +146,9 @@ fn a_name_whose_certificate_is_ordered_has_none_before() {
     assert!(!has("one.example") && !has("two.example") && has("other.example"));
     let take = |name, certificate: &Certificate| {
         let Certificate { certificate, key } = certificate;
-        certificates.take(name, certificate, key, "a test")
+        let ordered = OrderedCertificate::new(name, certificate, key, "a test")?;
+        certificates.take(&ordered);
+        Ok::<_, CertificateError>(())
     };
     take("one.example", &sign("one.example")).unwrap();
     assert_eq!(chosen(&certificates, Some("ONE.example")), "one.example");
