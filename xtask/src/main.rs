@@ -9,6 +9,7 @@ mod cluster;
 mod counts;
 mod fuzz;
 mod guests;
+mod haproxy;
 mod npm;
 mod pebble;
 mod postgres;

@@ -8,7 +8,7 @@ use self::report::Report;
 use crate::{
     Outcome, cache_tests,
     counts::TestCounts,
-    fuzz, guests, pebble, postgres, process, redis, server,
+    fuzz, guests, haproxy, pebble, postgres, process, redis, server,
     setup::{self, COMPONENT_TARGET, GuestToolchain, WORKER_TARGET},
     tools, worker,
     workspace::{Workspace, cache_folder},
@@ -46,6 +46,7 @@ pub(crate) fn everything() -> Outcome<bool> {
     report.stage("Postgres", postgres::install_for_tests);
     report.stage("Redis", redis::install_for_tests);
     report.stage("Pebble", pebble::install_for_tests);
+    report.stage("HAProxy", haproxy::install_for_tests);
     if let Some(guests) = guests {
         let counts = report.stage("tests", || tests(&workspace, &guests, wrangler.as_deref()));
         report.count(counts.unwrap_or_default());
