@@ -198,10 +198,12 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    /// How the cache took part: what `Cache-Status` says behind its name.
+    /// How the cache took part that is nearest to the client: what it says behind its name in `Cache-Status` (RFC 9211 §2).
     #[must_use]
     pub fn cache_status(&self) -> &str {
-        let status = self.header(CACHE_STATUS_FIELD);
+        let of_each = self.headers.get_all(CACHE_STATUS_FIELD).iter();
+        let nearest = of_each.last().and_then(|value| value.to_str().ok());
+        let status = nearest.unwrap_or_default();
         status.strip_prefix("terrace; ").unwrap_or(status)
     }
 
