@@ -201,8 +201,8 @@ impl Answer {
     /// How the cache took part that is nearest to the client: what it says behind its name in `Cache-Status` (RFC 9211 §2).
     #[must_use]
     pub fn cache_status(&self) -> &str {
-        let of_each = self.headers.get_all(CACHE_STATUS_FIELD).iter();
-        let nearest = of_each.last().and_then(|value| value.to_str().ok());
+        let mut of_each = self.headers.get_all(CACHE_STATUS_FIELD).iter();
+        let nearest = of_each.next_back().and_then(|value| value.to_str().ok());
         let status = nearest.unwrap_or_default();
         status.strip_prefix("terrace; ").unwrap_or(status)
     }
