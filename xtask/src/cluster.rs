@@ -14,7 +14,9 @@ use std::{
 use clap::Args;
 use serde_json::Value;
 
-use crate::{Outcome, child::Program, postgres, process, redis, setup, up, workspace::Workspace};
+use crate::{
+    Outcome, child::Program, postgres, process, setup, test_servers, up, workspace::Workspace,
+};
 
 /// The time for a server to be ready. Its first start compiles its components.
 const MAX_START_TIME: Duration = Duration::from_secs(120);
@@ -60,7 +62,7 @@ struct Member {
 /// # Errors
 /// When something does not build or start.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome<bool> {
-    redis::install_for_tests()?;
+    test_servers::redis()?;
     postgres::install()?;
     eprintln!("building the server, the functions and the load; the first time takes some minutes");
     build(workspace)?;

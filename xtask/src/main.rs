@@ -9,16 +9,14 @@ mod cluster;
 mod counts;
 mod fuzz;
 mod guests;
-mod haproxy;
 mod npm;
-mod pebble;
 mod postgres;
 mod process;
 mod progress;
-mod redis;
 mod server;
 mod setup;
 mod sql_logic;
+mod test_servers;
 #[cfg(test)]
 mod tidy;
 mod tools;

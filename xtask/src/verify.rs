@@ -8,9 +8,9 @@ use self::report::Report;
 use crate::{
     Outcome, cache_tests,
     counts::TestCounts,
-    fuzz, guests, haproxy, pebble, postgres, process, redis, server,
+    fuzz, guests, postgres, process, server,
     setup::{self, COMPONENT_TARGET, GuestToolchain, WORKER_TARGET},
-    tools, worker,
+    test_servers, tools, worker,
     workspace::{Workspace, cache_folder},
 };
 
@@ -44,9 +44,9 @@ pub(crate) fn everything() -> Outcome<bool> {
     report.stage("packages", || packages(&workspace));
     report.stage("fuzz targets", || fuzz::build(&workspace));
     report.stage("Postgres", postgres::install_for_tests);
-    report.stage("Redis", redis::install_for_tests);
-    report.stage("Pebble", pebble::install_for_tests);
-    report.stage("HAProxy", haproxy::install_for_tests);
+    report.stage("Redis", test_servers::redis);
+    report.stage("Pebble", test_servers::pebble);
+    report.stage("HAProxy", test_servers::haproxy);
     if let Some(guests) = guests {
         let counts = report.stage("tests", || tests(&workspace, &guests, wrangler.as_deref()));
         report.count(counts.unwrap_or_default());

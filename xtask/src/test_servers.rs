@@ -1,0 +1,53 @@
+//! Installs the servers that the tests start, unless they are there already. None is started. Postgres has a module of its own.
+
+use std::{path::Path, process::Command};
+
+use crate::{Outcome, apt, process};
+
+/// # Errors
+/// When this is not Debian, or the user may not install packages, or apt fails; the message names the package.
+pub(crate) fn redis() -> Outcome {
+    const SERVER: &str = "redis-server";
+    let is_there = answers(SERVER, "--version");
+    install(is_there, SERVER, || {
+        apt::install_without_service(SERVER, SERVER)
+    })
+}
+
+/// The authority for tests, which has no service.
+///
+/// # Errors
+/// As [`redis`].
+pub(crate) fn pebble() -> Outcome {
+    const PACKAGE: &str = "pebble";
+    // The server alone might be another program of that name. The second one is its resolver.
+    let is_there = [PACKAGE, "pebble-challtestsrv"].map(|program| answers(program, "-help"));
+    install(is_there == [true; 2], PACKAGE, || apt::install(&[PACKAGE]))
+}
+
+/// The load balancer.
+///
+/// # Errors
+/// As [`redis`].
+pub(crate) fn haproxy() -> Outcome {
+    const SERVER: &str = "haproxy";
+    // Debian's folder is in the `PATH` of root only.
+    let is_there = Path::new("/usr/sbin").join(SERVER).exists() || answers(SERVER, "-v");
+    install(is_there, SERVER, || {
+        apt::install_without_service(SERVER, SERVER)
+    })
+}
+
+/// Whether a program ends well with this argument.
+fn answers(program: &str, argument: &str) -> bool {
+    process::succeeds(Command::new(program).arg(argument))
+}
+
+fn install(is_there: bool, package: &str, install: impl FnOnce() -> Outcome) -> Outcome {
+    if is_there {
+        return Ok(());
+    }
+    apt::check()
+        .and_then(|()| install())
+        .map_err(|error| format!("{error}\nThe tests start a server: install {package}").into())
+}
