@@ -83,12 +83,7 @@ impl<B: Send + 'static> Clone for Client<B> {
     }
 }
 
-impl<B> Client<B>
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+impl<B: Content> Client<B> {
     /// A client that connects with `connector`.
     pub(crate) fn new(connector: Connector, protocols: Protocols) -> Self {
         let pools = Pools {
@@ -199,6 +194,20 @@ where
         pools.by_server.insert(key, Arc::clone(&pool));
         Ok(pool)
     }
+}
+
+/// The content of a request.
+pub(crate) trait Content:
+    Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static
+{
+}
+
+impl<B> Content for B where
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static
+{
 }
 
 /// A request without a response.

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use http_body::Body;
-
 use super::endpoint::Endpoint;
 use crate::certificates::Authorities;
-use crate::http_client::{Client, Connector, Protocols};
+use crate::http_client::{Client, Connector, Content, Protocols};
 use crate::settings::{Edge, OriginProtocol};
 
 /// How origins are reached.
@@ -36,12 +34,7 @@ impl Way {
     }
 
     /// New connections to an origin, each of which is made within `patience`.
-    pub(super) fn client<B>(&self, endpoint: &Endpoint, patience: Duration) -> Client<B>
-    where
-        B: Body + Send + Unpin + 'static,
-        B::Data: Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    pub(super) fn client<B: Content>(&self, endpoint: &Endpoint, patience: Duration) -> Client<B> {
         let connector = Connector::new(patience).at(endpoint.address());
         let connector = connector.trusting(self.authorities.clone());
         Client::new(connector, self.protocols)

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri, Version, header};
-use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 
+use super::Content;
 use super::sending::SendingBody;
 
 /// The side of a connection that takes requests.
@@ -18,7 +18,7 @@ pub(super) enum Connection<B> {
     Http2(http2::SendRequest<SendingBody<B>>, Arc<()>),
 }
 
-impl<B: Body + Send + Unpin + 'static> Connection<B> {
+impl<B: Content> Connection<B> {
     /// Sends a request whose head says `Host` or has the authority of the target URI.
     ///
     /// # Errors

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 
 use http::Uri;
 use http::uri::Scheme;
-use http_body::Body;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
@@ -19,27 +18,20 @@ use tower_service::Service;
 
 use super::connection::Connection;
 use super::sending::SendingBody;
-use super::{ClientError, Connector, Protocols};
+use super::{ClientError, Connector, Content, Protocols};
 use crate::certificates::Authorities;
 use crate::limits::{
     MAX_OUTBOUND_STREAMS, MAX_RESPONSE_HEADER_COUNT, OUTBOUND_PING_INTERVAL, OUTBOUND_PING_TIMEOUT,
     OUTBOUND_STREAM_WINDOW_BYTES,
 };
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-
 /// Connects to the server of a URI.
-pub(super) async fn connect<B>(
+pub(super) async fn connect<B: Content>(
     mut connector: Connector,
     server: Uri,
     protocols: Protocols,
     tls: Arc<ClientConfig>,
-) -> Result<Connection<B>, ClientError>
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Error>,
-{
+) -> Result<Connection<B>, ClientError> {
     let is_https = server.scheme() == Some(&Scheme::HTTPS);
     let host = server
         .host()
@@ -84,9 +76,7 @@ async fn secure(
 
 async fn http1<B, S>(stream: S) -> Result<Connection<B>, ClientError>
 where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Error>,
+    B: Content,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut builder = http1::Builder::new();
@@ -103,9 +93,7 @@ where
 
 async fn http2<B, S>(stream: S) -> Result<Connection<B>, ClientError>
 where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Error>,
+    B: Content,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut builder = http2::Builder::new(TokioExecutor::new());

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::Uri;
-use http_body::Body;
 use hyper::client::conn::{http1, http2};
 use parking_lot::Mutex;
 use rustls::ClientConfig;
@@ -20,7 +19,7 @@ use tokio::time::{sleep_until, timeout};
 use super::connection::Connection;
 use super::handshake;
 use super::sending::SendingBody;
-use super::{ClientError, Connector, Protocols};
+use super::{ClientError, Connector, Content, Protocols};
 use crate::clock;
 use crate::limits::{MAX_IDLE_CONNECTIONS_PER_HOST, MAX_OUTBOUND_STREAMS, OUTBOUND_IDLE_TIMEOUT};
 
@@ -243,12 +242,7 @@ impl<B: Send + 'static> Pool<B> {
     }
 }
 
-impl<B> Pool<B>
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+impl<B: Content> Pool<B> {
     /// Waits for a connection; for a `new` one after one that was kept has failed.
     ///
     /// # Errors

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use http::{Request, Response};
-use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 
 use super::Pool;
+use crate::http_client::Content;
 use crate::http_client::connection::Connection;
 use crate::http_client::sending::SendingBody;
 
@@ -43,7 +43,7 @@ impl<B: Send + 'static> Held<B> {
     }
 }
 
-impl<B: Body + Send + Unpin + 'static> Held<B> {
+impl<B: Content> Held<B> {
     /// As [`Connection::send`].
     pub(in crate::http_client) async fn send(
         &mut self,
