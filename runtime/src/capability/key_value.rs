@@ -27,10 +27,10 @@ pub struct OpenStore {
     metrics: Arc<KeyValueMetrics>,
 }
 
-/// A request that calls a store.
+/// A store, and the request that calls it. Its functions convert errors for the guest.
 struct Caller {
+    opened: OpenStore,
     request: CurrentRequest,
-    metrics: Arc<KeyValueMetrics>,
 }
 
 impl OpenStore {
@@ -50,6 +50,36 @@ impl Capabilities {
 }
 
 impl Caller {
+    async fn get<E: From<Error>>(&self, key: &str) -> Result<Option<Vec<u8>>, E> {
+        let get = self.store().get(key, self.deadline());
+        self.ask(Operation::Get, get).await
+    }
+
+    async fn set<E: From<Error>>(&self, key: &str, value: Vec<u8>) -> Result<(), E> {
+        self.hand_on(&value);
+        let set = self.store().set(key, value, self.deadline());
+        self.ask(Operation::Set, set).await
+    }
+
+    async fn delete<E: From<Error>>(&self, key: &str) -> Result<(), E> {
+        let delete = self.store().delete(key, self.deadline());
+        self.ask(Operation::Delete, delete).await
+    }
+
+    async fn exists<E: From<Error>>(&self, key: &str) -> Result<bool, E> {
+        let exists = self.store().exists(key, self.deadline());
+        self.ask(Operation::Exists, exists).await
+    }
+
+    async fn keys<E: From<Error>>(&self) -> Result<Vec<String>, E> {
+        let keys = self.store().keys(self.deadline());
+        self.ask(Operation::Keys, keys).await
+    }
+
+    fn store(&self) -> &Store {
+        &self.opened.store
+    }
+
     fn deadline(&self) -> Instant {
         self.request.deadline()
     }
@@ -68,7 +98,7 @@ impl Caller {
         let begun = clock::now();
         let result = self.request.observe(call, Error::engine_failure).await;
         let failure = result.as_ref().err().and_then(Error::engine_failure);
-        self.metrics.count(
+        self.opened.metrics.count(
             operation,
             clock::now().saturating_duration_since(begun),
             failure,
@@ -78,10 +108,14 @@ impl Caller {
 }
 
 impl CapabilitiesView<'_> {
-    fn store(&self, store: &Resource<OpenStore>) -> wasmtime::Result<(Store, Caller)> {
-        let OpenStore { store, metrics } = self.table.get(store)?.clone();
+    fn caller(&self, store: &Resource<OpenStore>) -> wasmtime::Result<Caller> {
+        let opened = self.table.get(store)?.clone();
+        Ok(self.caller_of(opened))
+    }
+
+    fn caller_of(&self, opened: OpenStore) -> Caller {
         let request = self.capabilities.request.clone();
-        Ok((store, Caller { request, metrics }))
+        Caller { opened, request }
     }
 
     fn open_store(
@@ -127,11 +161,8 @@ impl From<Error> for v2::Error {
 type Access<T> = Accessor<T, HasCapabilities>;
 
 /// Finds the store, and releases the wasmtime store, so that the guest's other tasks can run during the call.
-fn look_up<T>(
-    accessor: &Access<T>,
-    store: &Resource<OpenStore>,
-) -> wasmtime::Result<(Store, Caller)> {
-    accessor.with(|mut access| access.get().store(store))
+fn look_up<T>(accessor: &Access<T>, store: &Resource<OpenStore>) -> wasmtime::Result<Caller> {
+    accessor.with(|mut access| access.get().caller(store))
 }
 
 impl v3::Host for CapabilitiesView<'_> {}
@@ -157,10 +188,7 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, v3::Error>> {
-        let (store, caller) = look_up(accessor, &store)?;
-        Ok(caller
-            .ask(Operation::Get, store.get(&key, caller.deadline()))
-            .await)
+        Ok(look_up(accessor, &store)?.get(&key).await)
     }
 
     async fn set(
@@ -169,11 +197,7 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
-        let (store, caller) = look_up(accessor, &store)?;
-        caller.hand_on(&value);
-        Ok(caller
-            .ask(Operation::Set, store.set(&key, value, caller.deadline()))
-            .await)
+        Ok(look_up(accessor, &store)?.set(&key, value).await)
     }
 
     async fn delete(
@@ -181,10 +205,7 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<(), v3::Error>> {
-        let (store, caller) = look_up(accessor, &store)?;
-        Ok(caller
-            .ask(Operation::Delete, store.delete(&key, caller.deadline()))
-            .await)
+        Ok(look_up(accessor, &store)?.delete(&key).await)
     }
 
     async fn exists(
@@ -192,21 +213,14 @@ impl<T: 'static> v3::HostStoreWithStore<T> for HasCapabilities {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<bool, v3::Error>> {
-        let (store, caller) = look_up(accessor, &store)?;
-        Ok(caller
-            .ask(Operation::Exists, store.exists(&key, caller.deadline()))
-            .await)
+        Ok(look_up(accessor, &store)?.exists(&key).await)
     }
 
     async fn get_keys(
         accessor: &Access<T>,
         store: Resource<OpenStore>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), v3::Error>>)> {
-        let (store, caller) = look_up(accessor, &store)?;
-        let (keys, outcome) = match caller
-            .ask(Operation::Keys, store.keys(caller.deadline()))
-            .await
-        {
+        let (keys, outcome) = match look_up(accessor, &store)?.keys().await {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };
@@ -234,10 +248,7 @@ impl v2::HostStore for CapabilitiesView<'_> {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, v2::Error>> {
-        let (store, caller) = self.store(&store)?;
-        Ok(caller
-            .ask(Operation::Get, store.get(&key, caller.deadline()))
-            .await)
+        Ok(self.caller(&store)?.get(&key).await)
     }
 
     async fn set(
@@ -246,11 +257,7 @@ impl v2::HostStore for CapabilitiesView<'_> {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), v2::Error>> {
-        let (store, caller) = self.store(&store)?;
-        caller.hand_on(&value);
-        Ok(caller
-            .ask(Operation::Set, store.set(&key, value, caller.deadline()))
-            .await)
+        Ok(self.caller(&store)?.set(&key, value).await)
     }
 
     async fn delete(
@@ -258,10 +265,7 @@ impl v2::HostStore for CapabilitiesView<'_> {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<(), v2::Error>> {
-        let (store, caller) = self.store(&store)?;
-        Ok(caller
-            .ask(Operation::Delete, store.delete(&key, caller.deadline()))
-            .await)
+        Ok(self.caller(&store)?.delete(&key).await)
     }
 
     async fn exists(
@@ -269,20 +273,14 @@ impl v2::HostStore for CapabilitiesView<'_> {
         store: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<bool, v2::Error>> {
-        let (store, caller) = self.store(&store)?;
-        Ok(caller
-            .ask(Operation::Exists, store.exists(&key, caller.deadline()))
-            .await)
+        Ok(self.caller(&store)?.exists(&key).await)
     }
 
     async fn get_keys(
         &mut self,
         store: Resource<OpenStore>,
     ) -> wasmtime::Result<Result<Vec<String>, v2::Error>> {
-        let (store, caller) = self.store(&store)?;
-        Ok(caller
-            .ask(Operation::Keys, store.keys(caller.deadline()))
-            .await)
+        Ok(self.caller(&store)?.keys().await)
     }
 
     async fn drop(&mut self, store: Resource<OpenStore>) -> wasmtime::Result<()> {

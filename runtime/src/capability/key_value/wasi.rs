@@ -1,12 +1,10 @@
 //! The bindings to `wasi:keyvalue@0.2.0-draft2`: stores, atomic calls, and calls for many keys.
 //! Labels, grants and errors are those of the other interfaces.
 
-use std::sync::Arc;
-
 use storage::kv::Error;
 use wasmtime::component::Resource;
 
-use super::{AccessDenied, Caller, OpenStore};
+use super::{AccessDenied, OpenStore};
 use crate::capability::bindings::wasi::keyvalue::atomics::{CasError, Host, HostCas};
 use crate::capability::bindings::wasi::keyvalue::{batch, store};
 use crate::capability::{Capabilities, CapabilitiesView};
@@ -56,27 +54,19 @@ impl Capabilities {
 }
 
 impl CapabilitiesView<'_> {
-    fn caller(&self, opened: &OpenStore) -> Caller {
-        Caller {
-            request: self.capabilities.request.clone(),
-            metrics: Arc::clone(&opened.metrics),
-        }
-    }
-
     /// Reads a value that may be swapped.
     async fn begin_swap(
         &mut self,
         opened: OpenStore,
         key: String,
     ) -> wasmtime::Result<Result<Resource<Swap>, store::Error>> {
-        let caller = self.caller(&opened);
-        let get = opened.store.get(&key, caller.deadline());
-        let value = match caller.ask(Operation::Get, get).await {
+        let caller = self.caller_of(opened);
+        let value = match caller.get(&key).await {
             Ok(value) => value,
             Err(error) => return Ok(Err(error)),
         };
         let swap = Swap {
-            store: opened,
+            store: caller.opened,
             key,
             value,
         };
@@ -108,10 +98,7 @@ impl store::HostBucket for CapabilitiesView<'_> {
         bucket: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, store::Error>> {
-        let (store, caller) = self.store(&bucket)?;
-        Ok(caller
-            .ask(Operation::Get, store.get(&key, caller.deadline()))
-            .await)
+        Ok(self.caller(&bucket)?.get(&key).await)
     }
 
     async fn set(
@@ -120,10 +107,7 @@ impl store::HostBucket for CapabilitiesView<'_> {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let (store, caller) = self.store(&bucket)?;
-        caller.hand_on(&value);
-        let set = store.set(&key, value, caller.deadline());
-        Ok(caller.ask(Operation::Set, set).await)
+        Ok(self.caller(&bucket)?.set(&key, value).await)
     }
 
     async fn delete(
@@ -131,10 +115,7 @@ impl store::HostBucket for CapabilitiesView<'_> {
         bucket: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let (store, caller) = self.store(&bucket)?;
-        Ok(caller
-            .ask(Operation::Delete, store.delete(&key, caller.deadline()))
-            .await)
+        Ok(self.caller(&bucket)?.delete(&key).await)
     }
 
     async fn exists(
@@ -142,10 +123,7 @@ impl store::HostBucket for CapabilitiesView<'_> {
         bucket: Resource<OpenStore>,
         key: String,
     ) -> wasmtime::Result<Result<bool, store::Error>> {
-        let (store, caller) = self.store(&bucket)?;
-        Ok(caller
-            .ask(Operation::Exists, store.exists(&key, caller.deadline()))
-            .await)
+        Ok(self.caller(&bucket)?.exists(&key).await)
     }
 
     /// As on Spin, all keys come at once, so there is no cursor to go on from.
@@ -158,10 +136,7 @@ impl store::HostBucket for CapabilitiesView<'_> {
             let words = "no answer of this store has a cursor".to_owned();
             return Ok(Err(store::Error::Other(words)));
         }
-        let (store, caller) = self.store(&bucket)?;
-        let keys = caller
-            .ask(Operation::Keys, store.keys(caller.deadline()))
-            .await;
+        let keys = self.caller(&bucket)?.keys().await;
         Ok(keys.map(|keys| store::KeyResponse { keys, cursor: None }))
     }
 
@@ -177,8 +152,8 @@ impl Host for CapabilitiesView<'_> {
         key: String,
         delta: i64,
     ) -> wasmtime::Result<Result<i64, store::Error>> {
-        let (store, caller) = self.store(&bucket)?;
-        let increment = store.increment(&key, delta, caller.deadline());
+        let caller = self.caller(&bucket)?;
+        let increment = caller.store().increment(&key, delta, caller.deadline());
         Ok(caller.ask(Operation::Increment, increment).await)
     }
 
@@ -192,9 +167,9 @@ impl Host for CapabilitiesView<'_> {
             key,
             value: expected,
         } = self.end_swap(cas)?;
-        let caller = self.caller(&opened);
+        let caller = self.caller_of(opened);
         caller.hand_on(&value);
-        let (store, deadline) = (&opened.store, caller.deadline());
+        let (store, deadline) = (caller.store(), caller.deadline());
         let swap = store.swap(&key, expected.as_deref(), value, deadline);
         let is_swapped: Result<bool, store::Error> = caller.ask(Operation::Swap, swap).await;
         match is_swapped {
@@ -203,7 +178,7 @@ impl Host for CapabilitiesView<'_> {
             Err(error) => return Ok(Err(CasError::StoreError(error))),
         }
         drop(expected);
-        let fresh = self.begin_swap(opened, key).await?;
+        let fresh = self.begin_swap(caller.opened, key).await?;
         Ok(Err(
             fresh.map_or_else(CasError::StoreError, CasError::CasFailed)
         ))
@@ -238,8 +213,11 @@ impl batch::Host for CapabilitiesView<'_> {
         bucket: Resource<OpenStore>,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<(String, Option<Vec<u8>>)>, store::Error>> {
-        let (store, caller) = self.store(&bucket)?;
-        let values = caller.ask(Operation::Get, store.get_many(&keys, caller.deadline()));
+        let caller = self.caller(&bucket)?;
+        let values = caller.ask(
+            Operation::Get,
+            caller.store().get_many(&keys, caller.deadline()),
+        );
         Ok(values
             .await
             .map(|values| keys.into_iter().zip(values).collect()))
@@ -250,11 +228,11 @@ impl batch::Host for CapabilitiesView<'_> {
         bucket: Resource<OpenStore>,
         key_values: Vec<(String, Vec<u8>)>,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let (store, caller) = self.store(&bucket)?;
+        let caller = self.caller(&bucket)?;
         for (_, value) in &key_values {
             caller.hand_on(value);
         }
-        let set = store.set_many(key_values, caller.deadline());
+        let set = caller.store().set_many(key_values, caller.deadline());
         Ok(caller.ask(Operation::Set, set).await)
     }
 
@@ -263,8 +241,8 @@ impl batch::Host for CapabilitiesView<'_> {
         bucket: Resource<OpenStore>,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let (store, caller) = self.store(&bucket)?;
-        let delete = store.delete_many(&keys, caller.deadline());
+        let caller = self.caller(&bucket)?;
+        let delete = caller.store().delete_many(&keys, caller.deadline());
         Ok(caller.ask(Operation::Delete, delete).await)
     }
 }
