@@ -81,6 +81,18 @@ impl Server {
         format!("redis+unix://{}", self.socket().display())
     }
 
+    /// Its URL for a user who has no more than these rights, as `ACL SETUSER` takes them.
+    ///
+    /// # Panics
+    /// When the server does not know such rights.
+    #[must_use]
+    pub fn url_with(&self, rights: &str) -> String {
+        let mut user = vec!["ACL", "SETUSER", "few", "reset", "on", ">hush"];
+        user.extend(rights.split(' '));
+        assert_eq!(self.ask(&user), "OK");
+        format!("{}?user=few&pass=hush", self.url())
+    }
+
     /// Its port, if it is one of a Cluster or has certificates: then it is for TLS.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -54,11 +54,7 @@ async fn lease_has_one_holder_and_passes_on_when_that_is_silent() {
 #[tokio::test]
 async fn user_with_few_rights_can_keep_records() {
     let server = Redis::start();
-    let rights = "reset on >few ~terrace:acme:* +get +set +eval +del";
-    let mut user = vec!["ACL", "SETUSER", "few"];
-    user.extend(rights.split(' '));
-    assert_eq!(server.ask(&user), "OK");
-    let url = format!("{}?user=few&pass=few", server.url());
+    let url = server.url_with("~terrace:acme:* +get +set +eval +del");
     let records = Records::open(&url, &RedisOptions::default()).unwrap();
     records.set("a", "b", LONG, far()).await.unwrap();
     assert!(records.take_lease("l", "1", LONG, far()).await.unwrap());

@@ -1,11 +1,13 @@
 //! Faults of a server and of the network, caused against a real one.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::failure::EngineFailure;
 use crate::kv::{Error, Store, Stores};
 use crate::sql::open::{OpenError, RedisOptions};
+use crate::test_authority::Certificate;
 use crate::test_proxy::{Door, Fault, Proxy};
 use crate::test_redis::Server;
 use crate::test_wait::until;
@@ -19,6 +21,18 @@ fn options() -> RedisOptions {
         open_timeout: Duration::from_secs(20),
         ..RedisOptions::default()
     }
+}
+
+/// The settings of a server with this certificate, whose files are written to the folder.
+fn tls(certificate: &Certificate, folder: &Path) -> [String; 3] {
+    let path = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(path("server.crt"), &certificate.certificate).unwrap();
+    std::fs::write(path("server.key"), &certificate.key).unwrap();
+    [
+        format!("tls-cert-file {}", path("server.crt")),
+        format!("tls-key-file {}", path("server.key")),
+        "tls-auth-clients no".to_owned(),
+    ]
 }
 
 fn open(url: &str) -> Result<Stores, OpenError> {

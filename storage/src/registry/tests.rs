@@ -119,11 +119,8 @@ async fn server_that_comes_late_or_comes_back_empty_is_found() {
 #[tokio::test]
 async fn user_with_few_rights_can_announce_read_and_count() {
     let server = Redis::start();
-    let rights = "reset on >few ~terrace:cluster:nodes ~terrace:rate:* +eval +time +hgetall +hset +hdel +pexpire +get +set";
-    let mut user = vec!["ACL", "SETUSER", "few"];
-    user.extend(rights.split(' '));
-    assert_eq!(server.ask(&user), "OK");
-    let url = format!("{}?user=few&pass=few", server.url());
+    let rights = "~terrace:cluster:nodes ~terrace:rate:* +eval +time +hgetall +hset +hdel +pexpire +get +set";
+    let url = server.url_with(rights);
     let registry = Registry::open(&url, &RedisOptions::default()).unwrap();
     registry.announce("1", "a", LONG, far()).await.unwrap();
     assert_eq!(read(&registry).await, [is("1", "a")]);

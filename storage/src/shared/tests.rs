@@ -242,10 +242,7 @@ async fn server_without_room_for_purges_is_not_followed() {
 #[tokio::test]
 async fn user_needs_no_more_than_the_documented_rights() {
     let server = Server::start();
-    let mut rights = vec!["ACL", "SETUSER", "cache", "on", ">hush"];
-    rights.extend("~terrace:cache:* +@read +@write +eval +info +time".split(' '));
-    assert_eq!(server.ask(&rights), "OK");
-    let url = format!("{}?user=cache&pass=hush", server.url());
+    let url = server.url_with("~terrace:cache:* +@read +@write +eval +info +time");
     let level = Level::open(&url, "app", [1; 32], &RedisOptions::default()).unwrap();
     keep(&level, "value").await;
     let mut seen = 0;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{far, is_unavailable, open, options, within};
+use super::{far, is_unavailable, open, options, tls, within};
 use crate::failure::EngineFailure;
 use crate::kv::{Error, Store};
 use crate::rate::Buckets;
@@ -187,22 +187,18 @@ async fn servers_have_certificates_and_users_of_a_cluster_few_rights() {
     let authority = Authority::new();
     let certificate = authority.sign(&["localhost"], "2");
     let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    std::fs::write(path("server.crt"), &certificate.certificate).unwrap();
-    std::fs::write(path("server.key"), &certificate.key).unwrap();
-    let settings = [
-        format!("tls-cert-file {}", path("server.crt")),
-        format!("tls-key-file {}", path("server.key")),
+    let mut settings = tls(&certificate, folder.path()).to_vec();
+    settings.extend([
         format!("tls-ca-cert-file {}", authority.file().display()),
-        "tls-auth-clients no".to_owned(),
         "tls-cluster yes".to_owned(),
         "tls-replication yes".to_owned(),
         "cluster-announce-hostname localhost".to_owned(),
         "cluster-preferred-endpoint-type hostname".to_owned(),
         "user few on >hush ~terrace:kv:* +get +set +del +exists +incrby +scan +eval +info +cluster|slots +asking"
             .to_owned(),
-    ];
-    let cluster = Cluster::with(&settings.each_ref().map(String::as_str)).await;
+    ]);
+    let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+    let cluster = Cluster::with(&settings).await;
     let url = cluster.url().replace("127.0.0.1", "localhost");
     let url = url.replace("redis://", "rediss://few:hush@");
     let file = authority.file().display().to_string();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{far, open, options};
+use super::{far, open, options, tls};
 use crate::kv::Stores;
 use crate::sql::open::{OpenError, RedisOptions};
 use crate::test_authority::{Authority, Certificate};
@@ -16,14 +16,7 @@ fn refusal(url: &str) -> OpenError {
 /// A server that has this certificate.
 fn secure(certificate: &Certificate) -> (Server, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    std::fs::write(path("server.crt"), &certificate.certificate).unwrap();
-    std::fs::write(path("server.key"), &certificate.key).unwrap();
-    let settings = [
-        format!("tls-cert-file {}", path("server.crt")),
-        format!("tls-key-file {}", path("server.key")),
-        "tls-auth-clients no".to_owned(),
-    ];
+    let settings = tls(certificate, folder.path());
     let server = Server::with(&settings.each_ref().map(String::as_str));
     (server, folder)
 }
