@@ -162,12 +162,16 @@ async fn an_origin_that_hangs_fails_no_idempotent_request() {
         connection.read_to_end().await;
     });
     let (silent, good) = (silent.await, named("good").await);
-    let quick = "[edge]\nsilence_timeout = \"100ms\"\n[edge.health]\ntimeout = \"100ms\"";
-    let edge = balancer(&[&silent.url, &good.url], quick).await;
-    for _ in 0..20 {
-        assert_eq!(edge.get("/").await.expect(200).text(), "good");
+    for protocol in ["http/1.1", "http/2"] {
+        let quick = format!(
+            "[edge]\nsilence_timeout = \"100ms\"\norigin_protocol = \"{protocol}\"\n[edge.health]\ntimeout = \"100ms\""
+        );
+        let edge = balancer(&[&silent.url, &good.url], &quick).await;
+        for _ in 0..20 {
+            assert_eq!(edge.get("/").await.expect(200).text(), "good");
+        }
+        until_out(&edge, &silent.url).await;
     }
-    until_out(&edge, &silent.url).await;
 }
 
 /// An origin that answers a check, or other requests, does not hang.
