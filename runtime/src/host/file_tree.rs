@@ -48,8 +48,15 @@ impl FileTree {
         }
         // A hard link to a symbolic link would be a symbolic link with a wrong target.
         let source = mount.host.canonicalize()?;
-        fs::hard_link(&source, &path).or_else(|_| fs::copy(&source, &path).map(drop))
+        fs::hard_link(&source, &path).or_else(|_| copy(&source, &path))
     }
+}
+
+/// Copies a file with its time, because a function may tell by the time whether a file has changed.
+fn copy(source: &Path, path: &Path) -> io::Result<()> {
+    fs::copy(source, path)?;
+    let modified = fs::metadata(source)?.modified()?;
+    fs::File::open(path)?.set_modified(modified)
 }
 
 impl Drop for FileTree {

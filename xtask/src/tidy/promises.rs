@@ -9,7 +9,8 @@ use std::{collections::BTreeSet, fs};
 use super::{pages::prose, root, text_files};
 
 /// The pages.
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 5] = [
+    "docs/assets.md",
     "docs/http-cache.md",
     "docs/operating.md",
     "docs/limits.md",

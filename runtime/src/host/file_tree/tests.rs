@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::FileTree;
+use super::{FileTree, copy};
 use crate::manifest::FileMount;
 
 #[test]
@@ -55,4 +55,16 @@ fn a_tree_that_cannot_be_laid_out_leaves_nothing_behind() {
     let error = FileTree::lay_out(root.clone(), &mounts).unwrap_err();
     assert!(error.to_string().contains("`/absent`"), "{error}");
     assert!(!root.exists());
+}
+
+#[test]
+fn a_copy_has_the_time_of_its_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, path) = (folder.path().join("source"), folder.path().join("copy"));
+    fs::write(&source, "content").unwrap();
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(1_000_000_000_123_456_789);
+    fs::File::open(&source).unwrap().set_modified(time).unwrap();
+    copy(&source, &path).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "content");
+    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), time);
 }
