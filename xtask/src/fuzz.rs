@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: tries the parsers of untrusted bytes for a minute.
 //!
-//! It runs the fuzz targets of `edge-cache/fuzz/` and `storage/fuzz/`, then property tests. It uses the stable compiler: LLVM
+//! It runs the fuzz targets of `edge-cache/fuzz/`, `storage/fuzz/` and `runtime/fuzz/`, then property tests. It uses the stable compiler: LLVM
 //! passes give libFuzzer the coverage, and they do not need a nightly compiler.
 
 use std::{fs, path::PathBuf, process::Command};
@@ -10,7 +10,7 @@ use clap::Args;
 use crate::{Outcome, process, tools, workspace::Workspace};
 
 /// The crates of the targets, from the root.
-const CRATES: [&str; 2] = ["edge-cache/fuzz", "storage/fuzz"];
+const CRATES: [&str; 3] = ["edge-cache/fuzz", "storage/fuzz", "runtime/fuzz"];
 
 /// Inputs that a target starts with, from the root.
 const SEEDS: [(&str, &str); 1] = [("dialect", "storage/src/dialect/tests/corpus")];

@@ -1,5 +1,7 @@
 //! Headers as load balancers send them, and as nobody should.
 
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -136,7 +138,7 @@ async fn what_is_no_header_is_refused_with_the_reason() {
 
 proptest! {
     #[test]
-    fn no_bytes_break_the_reading(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+    fn header_of_any_bytes_breaks_no_reading(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
         let _ = version_1(&bytes);
         let _ = version_2(&bytes);
         let _ = version_1(&[WORD, &bytes, b"\r\n"].concat());
