@@ -137,7 +137,9 @@ pub enum Failure {
     #[error("the origin closed the connection in the middle of its response")]
     OriginIncomplete,
     /// The origin sent no HTTP response, or one that is not allowed there.
-    #[error("the origin does not speak HTTP as it should")]
+    #[error(
+        "the origin does not speak the version of HTTP that it is asked to, or breaks its rules"
+    )]
     OriginMalformed,
     /// The head of the origin's response has too many fields or bytes.
     #[error("the head of the origin's response is too large")]

@@ -16,7 +16,7 @@ pub enum EngineFailure {
     )]
     Full,
     /// The server cannot be reached, or takes no statements now.
-    #[error("the database server is not available: {message}")]
+    #[error("the server is not available: {message}")]
     Unavailable {
         /// The words of the server, or of the operating system.
         message: String,

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use futures::future::{FutureExt, join_all};
+use futures::stream::{self, StreamExt};
 use http::{Method, Request, Response, Version};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
 use terrace_tests::authority::Authority;
 use terrace_tests::client::{Broken, request, whole};
 use terrace_tests::contract::{exit, failure, metric};
@@ -14,6 +17,7 @@ use terrace_tests::raw::Connection;
 use terrace_tests::upstream::{Reserved, Upstream};
 use terrace_tests::wait::until;
 use terrace_tests::{App, Running};
+use tokio::sync::watch;
 
 /// An origin that answers with its name.
 async fn named(name: &'static str) -> Upstream {
@@ -27,6 +31,36 @@ async fn saying(bytes: &'static str) -> Upstream {
         connection.send(bytes).await;
     })
     .await
+}
+
+/// An origin that answers at once only what asks for `/`. All else waits for the gate, at `/half` in the middle of the content.
+async fn gated(gate: &watch::Receiver<bool>) -> Upstream {
+    let gate = gate.clone();
+    Upstream::answering(move |request: Request<Incoming>| {
+        let mut gate = gate.clone();
+        let opened = async move { gate.wait_for(|is_open| *is_open).await.map(|_| ()) };
+        async move {
+            let piece = |text: &'static str| Ok(Frame::data(Bytes::from_static(text.as_bytes())));
+            match request.uri().path() {
+                "/" => {}
+                "/half" => {
+                    let rest = stream::once(opened.map(move |_| piece(" and the rest")));
+                    let content = stream::once(async move { piece("a half") }).chain(rest);
+                    return Response::new(StreamBody::new(content).boxed_unsync());
+                }
+                _ => opened.await.expect("the test opens it"),
+            }
+            Response::new(whole("answered"))
+        }
+    })
+    .await
+}
+
+/// How many requests with this method and path an origin has.
+fn count(origin: &Upstream, method: &Method, path: &str) -> usize {
+    let seen = origin.seen().into_iter();
+    seen.filter(|seen| seen.method == *method && seen.uri.path() == path)
+        .count()
 }
 
 /// An edge in front of these origins, which forwards each request.
@@ -216,7 +250,6 @@ async fn a_response_that_broke_off_is_not_begun_again() {
     assert!(matches!(outcome, Err(Broken::InContent(_))), "{outcome:?}");
 }
 
-/// Otherwise the failures of overloaded origins would double their load.
 /// An origin that answers all methods but GET.
 async fn slow_with_get() -> Upstream {
     Upstream::answering(|request| async move {
@@ -308,6 +341,90 @@ async fn origins_are_spoken_to_in_http_2_where_the_settings_say_so() {
     assert_eq!(seen.version, Version::HTTP_11);
 }
 
+/// A connection of HTTP/2 that breaks has many requests on it.
+#[tokio::test]
+async fn an_origin_that_is_killed_over_http_2_fails_only_what_nobody_may_repeat() {
+    let (open, gate) = watch::channel(false);
+    let (killed, good) = (gated(&gate).await, gated(&gate).await);
+    let http2 = "[edge]\norigin_protocol = \"http/2\"\nsilence_timeout = \"1h\"";
+    let edge = Arc::new(balancer(&[&killed.url, &good.url], http2).await);
+    let begin = |method: &Method, path: &str| {
+        let request = request(method.clone(), &edge.url(path), &[], "content");
+        let client = edge.client.clone();
+        tokio::spawn(async move { client.try_send(request).await })
+    };
+    let kinds = [
+        (Method::PUT, "/waits"),
+        (Method::POST, "/waits"),
+        (Method::GET, "/half"),
+    ];
+    let calls = kinds.each_ref().map(|(method, path)| {
+        let calls = (0..20).map(|_| begin(method, path));
+        calls.collect::<Vec<_>>()
+    });
+    let at = |origin: &Upstream| {
+        kinds
+            .each_ref()
+            .map(|(method, path)| count(origin, method, path))
+    };
+    let lost = until("all are under way", async || {
+        let all = at(&killed).iter().sum::<usize>() + at(&good).iter().sum::<usize>();
+        (all == 60).then(|| at(&killed))
+    })
+    .await;
+    assert!(lost.iter().all(|lost| *lost > 0), "{lost:?}");
+    drop(killed);
+    open.send(true).expect("the origins wait");
+    let [puts, posts, halves] = calls.map(|calls| async {
+        let outcomes = join_all(calls).await.into_iter();
+        outcomes
+            .map(|outcome| outcome.expect("no panic"))
+            .collect::<Vec<_>>()
+    });
+    for outcome in puts.await {
+        assert_eq!(outcome.expect("an answer").expect(200).text(), "answered");
+    }
+    let mut failed = [0; 2];
+    for outcome in posts.await {
+        let answer = outcome.expect("an answer");
+        if answer.status != 200 {
+            answer.expect_problem(502, failure::ORIGIN_TERMINATED);
+            failed[0] += 1;
+        }
+    }
+    for outcome in halves.await {
+        match outcome {
+            Ok(answer) => assert_eq!(answer.expect(200).text(), "a half and the rest"),
+            Err(broken) => {
+                assert!(matches!(broken, Broken::InContent(_)), "{broken:?}");
+                failed[1] += 1;
+            }
+        }
+    }
+    assert_eq!(failed, [lost[1], lost[2]]);
+    assert_eq!(at(&good)[1], 20 - failed[0], "a POST was sent again");
+}
+
+/// An operator finds the reason in the log, such as a node without `h2c`.
+#[tokio::test]
+async fn the_log_says_why_an_origin_gets_no_requests() {
+    let node = App::of("hello").start().await;
+    let down = Reserved::take();
+    let http2 = "[edge]\norigin_protocol = \"http/2\"\n[edge.health]\ninterval = \"20ms\"";
+    let edge = balancer(&[&node.http, &down.url], http2).await;
+    let said = async |origin: &str, reason: &str| {
+        let is_it = |line: &str| {
+            let is_it = line.contains("gets no requests") && line.contains(origin_label(origin));
+            is_it.then(|| assert!(line.contains(reason), "{line}"))
+        };
+        edge.process.log.find("a reason", is_it).await;
+    };
+    said(&node.http, "does not speak the version of HTTP").await;
+    said(&down.url, "refused the connection").await;
+    let answer = edge.post("/", "content").await;
+    assert_eq!(answer.status, 502);
+}
+
 #[tokio::test]
 async fn origins_are_trusted_by_the_authorities_of_the_settings() {
     let authority = Authority::new();
@@ -341,6 +458,7 @@ async fn origins_are_trusted_by_the_authorities_of_the_settings() {
     );
 }
 
+/// Otherwise the failures of overloaded origins would double their load.
 #[tokio::test]
 async fn retries_have_a_budget() {
     let (one, other) = (saying("").await, saying("").await);

@@ -75,7 +75,7 @@ async fn an_outage_of_the_server_fails_calls_and_nothing_else() {
     assert!(answer.status >= 500, "{}", answer.status);
     assert!(answer.text().contains("not available"), "{}", answer.text());
     app.get("/kv/other/a").await.expect(403);
-    let said = "calls of a key-value store fail: the database server is not available";
+    let said = "calls of a key-value store fail: the server is not available";
     let log = &app.process.log;
     log.find(said, |text| text.contains(said).then_some(()))
         .await;

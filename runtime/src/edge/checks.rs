@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use http::header::{HeaderValue, MAX_FORWARDS};
-use http::{Method, Request, Uri};
+use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Empty;
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
@@ -15,7 +15,7 @@ use super::limits::LOOK_UP_INTERVAL;
 use super::moment::{Epoch, Moment};
 use super::way::Way;
 use crate::clock;
-use crate::http_client::Timeouts;
+use crate::http_client::{ClientError, Timeouts};
 use crate::request::IdSource;
 use crate::settings::HealthChecks;
 
@@ -37,6 +37,15 @@ struct Checked {
     random: IdSource,
     /// Failed checks in a row.
     failures: u32,
+}
+
+/// Why a check counts as failed.
+#[derive(Debug, thiserror::Error)]
+enum Sick {
+    #[error(transparent)]
+    Fails(#[from] ClientError),
+    #[error("its check says {0}")]
+    Says(StatusCode),
 }
 
 impl Checks {
@@ -82,8 +91,8 @@ impl Checked {
             // Without regular checks, only an origin that is suspected to hang is asked.
             if is_wanted.is_ok() || self.settings.interval.is_some() {
                 let begun = self.now();
-                let is_healthy = self.check(&endpoint).await;
-                self.note(&endpoint, is_healthy, begun);
+                let checked = self.check(&endpoint).await;
+                self.note(&endpoint, checked, begun);
                 endpoint.checked.notify_waiters();
             }
             // An ejected origin is checked as soon as it may come back.
@@ -101,7 +110,7 @@ impl Checked {
     }
 
     /// Asks the origin, over a connection of its own.
-    async fn check(&mut self, endpoint: &Endpoint) -> bool {
+    async fn check(&mut self, endpoint: &Endpoint) -> Result<(), Sick> {
         let patience = self.settings.timeout;
         let timeouts = Timeouts {
             connect: patience,
@@ -110,12 +119,13 @@ impl Checked {
             deadline: Some(clock::now() + patience),
         };
         let client = self.way.client::<Empty<Bytes>>(endpoint, patience);
-        let Ok(response) = client.send(self.request(endpoint), timeouts).await else {
-            return false;
-        };
+        let response = client.send(self.request(endpoint), timeouts).await?;
         endpoint.last_answer.set(Some(self.now()));
         let status = response.status();
-        self.settings.path.is_none() || status.is_success() || status.is_redirection()
+        if self.settings.path.is_none() || status.is_success() || status.is_redirection() {
+            return Ok(());
+        }
+        Err(Sick::Says(status))
     }
 
     fn request(&self, endpoint: &Endpoint) -> Request<Empty<Bytes>> {
@@ -132,20 +142,21 @@ impl Checked {
         request
     }
 
-    fn note(&mut self, endpoint: &Endpoint, is_healthy: bool, begun: Moment) {
+    fn note(&mut self, endpoint: &Endpoint, checked: Result<(), Sick>, begun: Moment) {
         let (health, now) = (&endpoint.health, self.now());
-        let change = if is_healthy {
+        let Err(reason) = checked else {
             self.failures = 0;
             // It does not make up for requests that fail.
-            let is_ejected = !health.is_healthy();
-            is_ejected.then(|| health.succeeded(begun, now)).flatten()
-        } else {
-            self.failures = self.failures.saturating_add(1);
-            let counts = self.failures >= self.settings.failures || !health.is_healthy();
-            let random = self.random.next();
-            counts.then(|| health.eject(begun, now, random)).flatten()
+            if !health.is_healthy() {
+                endpoint.answered(begun, now);
+            }
+            return;
         };
-        endpoint.apply(change);
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= self.settings.failures || !health.is_healthy() {
+            let change = health.eject(begun, now, self.random.next());
+            endpoint.apply(change, reason);
+        }
     }
 
     fn now(&self) -> Moment {

@@ -1,6 +1,7 @@
 //! Owns what an edge knows about one server behind it: its place, latency, health, and figures. All workers share it.
 //! Requests to it are left to `exchange`.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,20 +105,25 @@ impl Endpoint {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes the consequences of a change of its health, and tells the operator.
-    pub(super) fn apply(&self, change: Option<Change>) {
-        let origin = &self.name;
-        match change {
-            None => {}
-            Some(Change::Ejected(time)) => {
-                self.ejections.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(origin, ?time, "the origin fails and gets no requests");
-            }
-            Some(Change::Returned) => {
-                // What it did before says nothing about what it does now.
-                self.latency.forget();
-                tracing::info!(origin, "the origin gets requests again");
-            }
+    /// Notes that it answered what began at `begun`, and tells the operator if it is back.
+    pub(super) fn answered(&self, begun: Moment, now: Moment) {
+        if let Some(Change::Returned) = self.health.succeeded(begun, now) {
+            // What it did before says nothing about what it does now.
+            self.latency.forget();
+            tracing::info!(origin = self.name, "the origin gets requests again");
+        }
+    }
+
+    /// Takes the consequences of a failure, and tells the operator the reason.
+    pub(super) fn apply(&self, change: Option<Change>, reason: impl Display) {
+        if let Some(Change::Ejected(time)) = change {
+            self.ejections.fetch_add(1, Ordering::Relaxed);
+            let origin = &self.name;
+            tracing::warn!(
+                origin,
+                ?time,
+                "the origin fails and gets no requests: {reason}"
+            );
         }
     }
 

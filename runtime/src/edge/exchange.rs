@@ -75,7 +75,7 @@ impl Exchange {
         let endpoint = &self.endpoint;
         endpoint.last_answer.set(Some(now));
         endpoint.latency.note(ending, now.since(self.begun), now);
-        endpoint.apply(endpoint.health.succeeded(self.begun, now));
+        endpoint.answered(self.begun, now);
     }
 
     /// Notes that there is no response, or not all of it.
@@ -90,17 +90,22 @@ impl Exchange {
             }
             _ => endpoint.count_failure(),
         }
-        self.hangs();
+        self.note_failure(error);
     }
 
-    /// Notes that the origin does not do what it should, also if the request goes on.
+    /// Notes that the origin hangs, also if the request goes on.
     pub(super) fn hangs(&self) {
+        self.note_failure(ClientError::ResponseTimeout);
+    }
+
+    /// Notes that the origin does not do what it should.
+    fn note_failure(&self, error: ClientError) {
         let (endpoint, now) = (&self.endpoint, self.now());
         endpoint
             .latency
             .note(Ending::Failure, now.since(self.begun), now);
         let change = endpoint.health.failed(self.begun, now, self.random);
-        endpoint.apply(change);
+        endpoint.apply(change, error);
     }
 
     /// Notes that another origin answered first. It would have taken at least as long as it has.

@@ -46,7 +46,9 @@ pub(crate) enum ClientError {
     #[error("the other server closed the connection in the middle of its response")]
     ResponseIncomplete,
     /// It sent something that is not HTTP.
-    #[error("the other server does not speak HTTP as it should")]
+    #[error(
+        "the other server does not speak the version of HTTP that it is asked to, or breaks its rules"
+    )]
     HttpProtocolError,
     /// The head of its response has more fields or bytes than are taken.
     #[error("the head of the other server's response is too large")]
@@ -139,9 +141,10 @@ impl ClientError {
     }
 }
 
-/// Whether the other side ends the connection, or takes no more requests on it (RFC 9113 §8.7).
+/// Whether the other side ends the connection, or takes no more requests on it (RFC 9113 §8.7). If this side ends it, the other
+/// one did not speak HTTP/2 as it should.
 fn is_going(error: &h2::Error) -> bool {
-    error.is_go_away() || is_refusal(error)
+    error.is_go_away() && error.is_remote() || is_refusal(error)
 }
 
 /// Whether the other side has seen nothing of the request, as it says itself (RFC 9113 §8.7).
