@@ -16,6 +16,8 @@ mod origin_client;
 mod origins;
 mod outgoing;
 mod retry_budget;
+#[cfg(test)]
+mod testing;
 mod way;
 
 pub(crate) use origin_client::OriginClient;

@@ -15,7 +15,7 @@ use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::limits::MAX_ATTEMPTS;
 use super::message;
-use super::origins::{Endpoints, Origins};
+use super::origins::Origins;
 use super::outgoing::Outgoing;
 use crate::clock;
 use crate::failure::Failure;
@@ -39,7 +39,6 @@ pub(super) struct Attempts {
 
 /// What all attempts of one request have in common.
 struct Course<'r> {
-    all: &'r Endpoints,
     timeouts: Timeouts,
     context: &'r Arc<RequestContext>,
 }
@@ -104,14 +103,9 @@ impl Attempts {
         timeouts: Timeouts,
         context: &Arc<RequestContext>,
     ) -> Result<Answered, Failure> {
-        let (all, mut tried) = (self.origins.endpoints(), Vec::new());
-        let course = Course {
-            all: &all,
-            timeouts,
-            context,
-        };
-        let mut failure = Failure::OriginUnresolved;
-        let mut next = self.choose(&all, &tried);
+        let course = Course { timeouts, context };
+        let (mut failure, mut tried) = (Failure::OriginUnresolved, Vec::new());
+        let mut next = self.choose(&tried);
         while let Some(exchange) = next {
             tried.push(Arc::clone(exchange.endpoint()));
             let sent = match self.hedge_after.filter(|_| outgoing.may_be_hedged()) {
@@ -130,7 +124,7 @@ impl Attempts {
             if !missed.may_be_followed(&mut outgoing) || tried.len() >= MAX_ATTEMPTS {
                 break;
             }
-            let other = self.choose(&all, &tried);
+            let other = self.choose(&tried);
             next = other.filter(|_| is_paid || self.origins.may_retry());
         }
         Err(failure)
@@ -145,8 +139,8 @@ impl Attempts {
     ) -> Result<Answered, Missed> {
         let request = outgoing.request(exchange.endpoint().origin());
         let is_repeatable = outgoing.is_repeatable();
-        let may_leave =
-            || is_repeatable && balancer::has_other(course.all, tried) && self.origins.may_retry();
+        let has_other = || balancer::has_other(&self.origins.endpoints(), tried);
+        let may_leave = || is_repeatable && has_other() && self.origins.may_retry();
         let sent = self.send(course, request, &mut exchange, may_leave).await;
         sent.map(|response| (exchange, response))
     }
@@ -169,10 +163,7 @@ impl Attempts {
                 sent = &mut sending => Some(sent),
                 () = sleep(after) => None,
             };
-            let other = || {
-                self.choose(course.all, tried)
-                    .filter(|_| self.origins.may_hedge())
-            };
+            let other = || self.choose(tried).filter(|_| self.origins.may_hedge());
             if let Some(sent) = early {
                 (sent, false)
             } else if let Some(other) = other() {
@@ -248,11 +239,13 @@ impl Attempts {
             .map_err(Missed::Failed)
     }
 
-    fn choose(&self, all: &Endpoints, tried: &[Arc<Endpoint>]) -> Option<Exchange> {
+    /// Chooses among the origins of this moment: since the request began, addresses may have come and gone.
+    fn choose(&self, tried: &[Arc<Endpoint>]) -> Option<Exchange> {
         let origins = &self.origins;
+        let all = origins.endpoints();
         let now = origins.epoch.moment(clock::now());
         let random = || self.random.next();
-        let choice = balancer::choose(all, tried, origins.requests_probe(), now, random)?;
+        let choice = balancer::choose(&all, tried, origins.requests_probe(), now, random)?;
         Some(Exchange::begin(choice, origins.epoch, now, random()))
     }
 }
@@ -279,3 +272,7 @@ pub(super) fn failure(error: ClientError) -> Failure {
         ClientError::RequestContent => Failure::ClientDisconnected,
     }
 }
+
+// They need a second address of this machine, which only Linux has without further ado.
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

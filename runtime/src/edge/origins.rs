@@ -73,7 +73,13 @@ impl Origins {
         }
     }
 
-    fn with(entries: &[OriginEntry], edge: &Edge, now: Instant, connector: Connector) -> Self {
+    /// The same without a cluster, and with a connector that looks names up.
+    pub(super) fn with(
+        entries: &[OriginEntry],
+        edge: &Edge,
+        now: Instant,
+        connector: Connector,
+    ) -> Self {
         let is_server = |entry: &OriginEntry| matches!(entry, OriginEntry::Server(_));
         // Where there is nothing to choose, there is nothing to check and nothing to leave.
         let balances = entries.len() > 1 || !entries.iter().all(is_server);
