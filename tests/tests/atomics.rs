@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Method;
 use terrace_tests::load::at_once;
 use terrace_tests::redis::Server;
 use terrace_tests::wait::until;
@@ -52,6 +53,24 @@ async fn atomic_calls_do_the_same_on_each_engine() {
         app.post("/wasi/increment/other/n", "1").await.expect(403);
         app.post("/wasi/many/other/n", "1").await.expect(403);
     }
+}
+
+/// The host keeps what a guest reads to swap.
+#[tokio::test]
+async fn the_host_keeps_so_much_to_swap_and_no_more() {
+    let app = start(None).await;
+    let large = vec![b'x'; 8 << 20];
+    let set = app.call(Method::PUT, "/wasi/kv/default/large", large).await;
+    set.expect(200);
+    let held = app.post("/wasi/hold/default/large", "").await.expect(200);
+    let words = held.text();
+    assert!(words.starts_with("2 true "), "{words}");
+    assert!(words.contains("17 MiB together; drop handles"), "{words}");
+    // What one request holds takes no room from another, and small values are many.
+    let swapped = app.post("/wasi/swap/default/n", "").await.expect(200);
+    assert_eq!(swapped.text(), "1");
+    let small = app.post("/wasi/hold/default/n", "").await.expect(200);
+    assert_eq!(small.text(), "50 or more");
 }
 
 #[tokio::test]

@@ -86,6 +86,9 @@ pub enum Atomic {
     Lose,
     /// `POST /wasi/many/LABEL/KEY`: sets, reads and deletes many keys that begin with it.
     Many,
+    /// `POST /wasi/hold/LABEL/KEY`: holds handles for swaps until no more is given, and answers with their number, whether a dropped
+    /// one makes room for another, and the host's words.
+    Hold,
 }
 
 impl Atomic {
@@ -100,6 +103,7 @@ impl Atomic {
             "swap" => Self::Swap,
             "lose" => Self::Lose,
             "many" => Self::Many,
+            "hold" => Self::Hold,
             _ => return None,
         };
         Some((atomic, label, key))

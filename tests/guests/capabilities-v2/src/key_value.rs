@@ -19,6 +19,7 @@ pub(crate) fn answer(call: &Call, content: &[u8]) -> Option<Result<Answer, Refus
             Atomic::Swap => swap(&bucket, key),
             Atomic::Lose => lose(&bucket, key, content),
             Atomic::Many => many(&bucket, key),
+            Atomic::Hold => hold(&bucket, key),
         });
         return Some(outcome.map_err(refusal));
     }
@@ -100,6 +101,24 @@ fn many(bucket: &Bucket, prefix: &str) -> Result<Answer, Error> {
     batch::delete_many(bucket, &keys[1..])?;
     let left = right(&batch::get_many(bucket, &keys)?);
     Ok(Answer::text(200, format!("{set} {left}")))
+}
+
+/// How many handles there were until no more was given, and whether one more is given after another was dropped.
+fn hold(bucket: &Bucket, key: &str) -> Result<Answer, Error> {
+    let mut held = Vec::new();
+    while held.len() < MANY {
+        match Cas::new(bucket, key) {
+            Ok(handle) => held.push(handle),
+            Err(Error::Other(words)) => {
+                let most = held.len();
+                held.pop();
+                let makes_room = Cas::new(bucket, key).is_ok();
+                return Ok(Answer::text(200, format!("{most} {makes_room} {words}")));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Answer::text(200, format!("{MANY} or more")))
 }
 
 /// A number in decimal digits; zero for no value.
