@@ -58,6 +58,12 @@ impl App {
 /// Hello with an instance for each request.
 pub(crate) const FRESH: &str = "[component.hello.tool.terrace]\nreuse = \"fresh\"\n";
 
+/// Requests that a node of the part `nodes` works on at once.
+pub(crate) const WAITING_AT_ONCE: u32 = 4;
+
+/// A function that has [`WAITING_AT_ONCE`] requests at once, and others wait.
+pub(crate) const WAITING: &str = "[component.faults.tool.terrace]\nconcurrency = 4\nqueue = 1000\n";
+
 /// Conduit as the sample app grants it.
 pub(crate) const CONDUIT: &str = "sqlite_databases = [\"default\"]\n\
     [component.conduit.variables]\njwt_secret = \"only-for-measuring-and-never-signed-with\"\n";

@@ -5,7 +5,7 @@ mod configuration;
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use tokio::process::Command;
@@ -75,8 +75,8 @@ pub(crate) enum Kind {
     Worker,
     /// nginx with a fixed response.
     Nginx,
-    /// `terrace edge` in front of an origin, with `terrace.toml` in its folder.
-    TerraceEdge { origin: SocketAddr },
+    /// `terrace edge` in front of its origins, with `terrace.toml` in its folder.
+    TerraceEdge { origins: Vec<SocketAddr> },
     /// The same with a listener for `https` too, whose certificate is in its folder.
     TerraceEdgeTls {
         origin: SocketAddr,
@@ -142,10 +142,13 @@ impl Contestant {
             | Kind::NginxCache { .. }
             | Kind::NginxCacheTls { .. }
             | Kind::NginxProxy { .. } => self.configure_nginx(&mut command, address)?,
-            Kind::TerraceEdge { origin } | Kind::TerraceEdgeTls { origin, .. } => {
-                command.args(["edge", "--json", "--config", "terrace.toml", "--origin"]);
-                command.arg(format!("http://{origin}")).arg("--state-dir");
-                listen(command.arg(state), address)?;
+            Kind::TerraceEdge { origins } => {
+                edge(&mut command, &state, origins);
+                listen(&mut command, address)?;
+            }
+            Kind::TerraceEdgeTls { origin, .. } => {
+                edge(&mut command, &state, &[*origin]);
+                listen(&mut command, address)?;
             }
             Kind::Haproxy { origin } => {
                 self.write("haproxy.cfg", &haproxy_config(address, *origin))?;
@@ -233,6 +236,15 @@ impl Contestant {
 
     fn write(&self, name: &str, content: &str) -> io::Result<()> {
         fs::write(self.folder.join(name), content)
+    }
+}
+
+/// Has Terrace serve as an edge.
+fn edge(terrace: &mut Command, state: &Path, origins: &[SocketAddr]) {
+    terrace.args(["edge", "--json", "--config", "terrace.toml", "--state-dir"]);
+    terrace.arg(state);
+    for origin in origins {
+        terrace.arg("--origin").arg(format!("http://{origin}"));
     }
 }
 

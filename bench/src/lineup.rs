@@ -2,6 +2,7 @@
 
 mod cache;
 mod edge;
+mod nodes;
 mod sql;
 mod workers;
 

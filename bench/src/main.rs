@@ -11,6 +11,7 @@ mod lineup;
 mod load;
 mod machine;
 mod memory;
+mod nodes;
 mod options;
 mod plot;
 mod programs;
@@ -106,6 +107,10 @@ async fn measure(options: &Options, work: &Path) -> Outcome<Results> {
         workloads.extend(caches(&options.settings, &lineup, &script, &once).await?);
     }
     workloads.extend(edges(&options.settings, &lineup, &script).await?);
+    let nodes = match options.settings.includes(Part::Nodes) {
+        true => Some(nodes::measure(&lineup, &options.settings, &script).await?),
+        false => None,
+    };
     let starts = starts(options, &lineup).await?;
     let functions = functions(options, &lineup).await?;
     Ok(Results {
@@ -113,6 +118,7 @@ async fn measure(options: &Options, work: &Path) -> Outcome<Results> {
         settings: options.settings.clone(),
         peers,
         workloads,
+        nodes,
         starts,
         functions,
     })

@@ -96,6 +96,8 @@ pub(crate) enum Part {
     Https,
     /// Hello and conduit, on Terrace and on workerd
     Workers,
+    /// Several nodes behind an edge, whose function waits
+    Nodes,
     /// Start-up time and memory at rest
     Start,
     /// One app with many functions
@@ -103,7 +105,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Hello,
         Self::Fresh,
         Self::Conduit,
@@ -112,6 +114,7 @@ impl Part {
         Self::Proxy,
         Self::Https,
         Self::Workers,
+        Self::Nodes,
         Self::Start,
         Self::Functions,
     ];

@@ -5,8 +5,8 @@ use std::{fmt, fs, path::Path};
 use serde::Serialize;
 
 use crate::{
-    Outcome, functions::Functions, machine::Machine, options::Settings, plot, programs::Peers,
-    start::Starts, throughput::Workload,
+    Outcome, functions::Functions, machine::Machine, nodes::Nodes, options::Settings, plot,
+    programs::Peers, start::Starts, throughput::Workload,
 };
 
 /// One run.
@@ -16,6 +16,7 @@ pub(crate) struct Results {
     pub(crate) settings: Settings,
     pub(crate) peers: Peers,
     pub(crate) workloads: Vec<Workload>,
+    pub(crate) nodes: Option<Nodes>,
     pub(crate) starts: Option<Starts>,
     pub(crate) functions: Option<Functions>,
 }
@@ -50,8 +51,14 @@ impl Results {
             .iter()
             .flat_map(|starts| &starts.rows)
             .map(|row| (&row.name, row.finding.reason()));
+        let nodes = self
+            .nodes
+            .iter()
+            .flat_map(|nodes| &nodes.rows)
+            .map(|row| (&row.name, row.finding.reason()));
         let failed = rows
             .chain(starts)
+            .chain(nodes)
             .any(|(name, reason)| name.starts_with("terrace") && reason.is_some());
         let functions = self.functions.as_ref();
         !failed && functions.is_none_or(Functions::is_complete)
@@ -70,6 +77,9 @@ impl fmt::Display for Results {
         }
         for workload in &self.workloads {
             write!(formatter, "\n{}", workload.table())?;
+        }
+        if let Some(nodes) = &self.nodes {
+            write!(formatter, "\n{}", nodes.table())?;
         }
         if let Some(starts) = &self.starts {
             write!(formatter, "\n{}", starts.table())?;

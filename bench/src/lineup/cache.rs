@@ -61,7 +61,9 @@ impl Lineup<'_> {
 
     /// The caches in front of `origin`, and the limit, a server with all responses in memory.
     pub(crate) fn caches(&self, origin: SocketAddr, asked: Asked) -> Outcome<Vec<Contestant>> {
-        let edge = Kind::TerraceEdge { origin };
+        let edge = Kind::TerraceEdge {
+            origins: vec![origin],
+        };
         let terrace = self.contestant("terrace edge", Ok(self.files.terrace.clone()), edge)?;
         fs::write(terrace.folder.join("terrace.toml"), WITHOUT_ACCESS_LOG)?;
         let mut caches = vec![

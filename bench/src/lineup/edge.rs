@@ -41,7 +41,9 @@ pub(crate) const SECURE_HITS: Asked = Asked {
 impl Lineup<'_> {
     /// The proxies in front of `origin`, none of which keeps responses.
     pub(crate) fn proxies(&self, origin: SocketAddr, asked: Asked) -> Outcome<Vec<Contestant>> {
-        let edge = Kind::TerraceEdge { origin };
+        let edge = Kind::TerraceEdge {
+            origins: vec![origin],
+        };
         let terrace = self.contestant("terrace edge", Ok(self.files.terrace.clone()), edge)?;
         fs::write(terrace.folder.join("terrace.toml"), WITHOUT_CACHE)?;
         let mut proxies = vec![
