@@ -142,13 +142,9 @@ impl Contestant {
             | Kind::NginxCache { .. }
             | Kind::NginxCacheTls { .. }
             | Kind::NginxProxy { .. } => self.configure_nginx(&mut command, address)?,
-            Kind::TerraceEdge { origins } => {
-                edge(&mut command, &state, origins);
-                listen(&mut command, address)?;
-            }
+            Kind::TerraceEdge { origins } => edge(&mut command, &state, address, origins)?,
             Kind::TerraceEdgeTls { origin, .. } => {
-                edge(&mut command, &state, &[*origin]);
-                listen(&mut command, address)?;
+                edge(&mut command, &state, address, &[*origin])?;
             }
             Kind::Haproxy { origin } => {
                 self.write("haproxy.cfg", &haproxy_config(address, *origin))?;
@@ -240,12 +236,18 @@ impl Contestant {
 }
 
 /// Has Terrace serve as an edge.
-fn edge(terrace: &mut Command, state: &Path, origins: &[SocketAddr]) {
+fn edge(
+    terrace: &mut Command,
+    state: &Path,
+    address: SocketAddr,
+    origins: &[SocketAddr],
+) -> Outcome {
     terrace.args(["edge", "--json", "--config", "terrace.toml", "--state-dir"]);
     terrace.arg(state);
     for origin in origins {
         terrace.arg("--origin").arg(format!("http://{origin}"));
     }
+    listen(terrace, address)
 }
 
 /// Sets Terrace's address, and a free one for its admin listener.

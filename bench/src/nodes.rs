@@ -13,8 +13,8 @@ use crate::{
     load::{Load, Measured},
     options::Settings,
     server::Server,
-    statistics::Summary,
-    table::{Table, count, figure, ratio},
+    table::{Table, ratio},
+    throughput::{Figures, of_first},
 };
 
 /// How many nodes there are, from row to row.
@@ -36,9 +36,8 @@ pub(crate) struct Nodes {
 #[derive(Clone, Serialize)]
 pub(crate) struct Grown {
     nodes: u32,
-    requests_per_second: Summary,
-    p50_microseconds: Summary,
-    p99_microseconds: Summary,
+    #[serde(flatten)]
+    figures: Figures,
     /// The requests per second of each node, divided by those of a node alone.
     of_one_alone: Option<f64>,
 }
@@ -99,24 +98,20 @@ async fn take_turn(
 }
 
 fn summarise(nodes: u32, samples: &[Measured]) -> Option<Grown> {
-    let of = |value: fn(&Measured) -> f64| Summary::of(samples.iter().map(value));
     Some(Grown {
         nodes,
-        requests_per_second: of(|measured| measured.requests_per_second)?,
-        p50_microseconds: of(|measured| measured.p50_microseconds)?,
-        p99_microseconds: of(|measured| measured.p99_microseconds)?,
+        figures: Figures::of(samples)?,
         of_one_alone: None,
     })
 }
 
 fn compare_with_one(rows: &mut [Row<Grown>]) {
-    let one = rows.first().and_then(|row| row.finding.measured());
-    let Some(one) = one.map(|grown| grown.requests_per_second.median) else {
+    let Some(one) = of_first(rows, |grown| &grown.figures) else {
         return;
     };
     for row in rows.iter_mut().skip(1) {
         if let Finding::Measured(grown) = &mut row.finding {
-            let each = grown.requests_per_second.median / f64::from(grown.nodes);
+            let each = grown.figures.requests_per_second.median / f64::from(grown.nodes);
             grown.of_one_alone = Some(each / one);
         }
     }
@@ -133,15 +128,7 @@ impl Nodes {
     /// For the terminal.
     pub(crate) fn table(&self) -> Table {
         let title = "nodes, 20 ms for each request";
-        let header = [
-            "requests/s",
-            "least",
-            "most",
-            "p50 ms",
-            "p99 ms",
-            "each ÷ one alone",
-            "aim",
-        ];
+        let header = [&Figures::HEADER[..], &["each ÷ one alone", "aim"]].concat();
         let mut table = Table::new(title, &header);
         for row in &self.rows {
             table.add(&row.name, &row.finding, cells);
@@ -151,17 +138,11 @@ impl Nodes {
 }
 
 fn cells(grown: &Grown) -> Vec<String> {
-    let quotient = grown.of_one_alone.map_or_else(String::new, ratio);
-    let aim = grown.of_one_alone.map(|_| format!("≥ {}", ratio(AIM)));
-    vec![
-        count(grown.requests_per_second.median),
-        count(grown.requests_per_second.least),
-        count(grown.requests_per_second.most),
-        figure(grown.p50_microseconds.median / 1000.0),
-        figure(grown.p99_microseconds.median / 1000.0),
-        quotient,
-        aim.unwrap_or_default(),
-    ]
+    let mut cells = grown.figures.cells();
+    if let Some(quotient) = grown.of_one_alone {
+        cells.extend([ratio(quotient), format!("≥ {}", ratio(AIM))]);
+    }
+    cells
 }
 
 #[cfg(test)]

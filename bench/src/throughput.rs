@@ -55,15 +55,54 @@ pub(crate) struct Workload {
 /// The summary of one contestant's rounds.
 #[derive(Clone, Serialize)]
 pub(crate) struct Rates {
-    pub(crate) requests_per_second: Summary,
-    pub(crate) p50_microseconds: Summary,
-    pub(crate) p99_microseconds: Summary,
+    #[serde(flatten)]
+    pub(crate) figures: Figures,
     /// Right after the last round, with its connections just closed.
     pub(crate) memory_after_load: Memory,
     /// The requests per second of the first contestant, divided by these.
     pub(crate) terrace_ratio: Option<f64>,
     /// The aim for that ratio.
     pub(crate) aim: Option<f64>,
+}
+
+/// What the load generator measured in several rounds.
+#[derive(Clone, Serialize)]
+pub(crate) struct Figures {
+    pub(crate) requests_per_second: Summary,
+    p50_microseconds: Summary,
+    p99_microseconds: Summary,
+}
+
+impl Figures {
+    /// The header of [`Self::cells`].
+    pub(crate) const HEADER: [&str; 5] = ["requests/s", "least", "most", "p50 ms", "p99 ms"];
+
+    /// Summarises at least one round.
+    pub(crate) fn of(rounds: &[Measured]) -> Option<Self> {
+        let of = |value: fn(&Measured) -> f64| Summary::of(rounds.iter().map(value));
+        Some(Self {
+            requests_per_second: of(|measured| measured.requests_per_second)?,
+            p50_microseconds: of(|measured| measured.p50_microseconds)?,
+            p99_microseconds: of(|measured| measured.p99_microseconds)?,
+        })
+    }
+
+    /// For the terminal.
+    pub(crate) fn cells(&self) -> Vec<String> {
+        vec![
+            count(self.requests_per_second.median),
+            count(self.requests_per_second.least),
+            count(self.requests_per_second.most),
+            figure(self.p50_microseconds.median / 1000.0),
+            figure(self.p99_microseconds.median / 1000.0),
+        ]
+    }
+}
+
+/// The requests per second of the first row.
+pub(crate) fn of_first<T>(rows: &[Row<T>], figures: impl Fn(&T) -> &Figures) -> Option<f64> {
+    let first = rows.first()?.finding.measured()?;
+    Some(figures(first).requests_per_second.median)
 }
 
 struct Sample {
@@ -107,13 +146,9 @@ async fn take_turn(contestant: &Contestant, plan: &Plan<'_>) -> Outcome<Sample> 
 }
 
 fn summarise(samples: &[Sample], aim: Option<f64>) -> Option<Rates> {
-    let of = |value: fn(&Measured) -> f64| {
-        Summary::of(samples.iter().map(|sample| value(&sample.measured)))
-    };
+    let rounds: Vec<_> = samples.iter().map(|sample| sample.measured).collect();
     Some(Rates {
-        requests_per_second: of(|measured| measured.requests_per_second)?,
-        p50_microseconds: of(|measured| measured.p50_microseconds)?,
-        p99_microseconds: of(|measured| measured.p99_microseconds)?,
+        figures: Figures::of(&rounds)?,
         memory_after_load: samples.last()?.memory,
         terrace_ratio: None,
         aim,
@@ -121,13 +156,12 @@ fn summarise(samples: &[Sample], aim: Option<f64>) -> Option<Rates> {
 }
 
 fn compare_with_first(rows: &mut [Row<Rates>]) {
-    let first = rows.first().and_then(|row| row.finding.measured());
-    let Some(first) = first.map(|rates| rates.requests_per_second.median) else {
+    let Some(first) = of_first(rows, |rates| &rates.figures) else {
         return;
     };
     for row in rows.iter_mut().skip(1) {
         if let Finding::Measured(rates) = &mut row.finding {
-            rates.terrace_ratio = Some(first / rates.requests_per_second.median);
+            rates.terrace_ratio = Some(first / rates.figures.requests_per_second.median);
         }
     }
 }
@@ -135,16 +169,7 @@ fn compare_with_first(rows: &mut [Row<Rates>]) {
 impl Workload {
     /// For the terminal.
     pub(crate) fn table(&self) -> Table {
-        let header = [
-            "requests/s",
-            "least",
-            "most",
-            "p50 ms",
-            "p99 ms",
-            "terrace ÷ this",
-            "aim",
-            "RSS MiB",
-        ];
+        let header = [&Figures::HEADER[..], &["terrace ÷ this", "aim", "RSS MiB"]].concat();
         let mut table = Table::new(&self.title, &header);
         for row in &self.rows {
             table.add(&row.name, &row.finding, cells);
@@ -157,7 +182,7 @@ impl Workload {
         let mut chart = Chart::new(&self.title, "requests/s");
         for row in &self.rows {
             chart.add(&row.name, &row.finding, |rates| {
-                rates.requests_per_second.median
+                rates.figures.requests_per_second.median
             });
         }
         chart
@@ -165,16 +190,13 @@ impl Workload {
 }
 
 fn cells(rates: &Rates) -> Vec<String> {
-    vec![
-        count(rates.requests_per_second.median),
-        count(rates.requests_per_second.least),
-        count(rates.requests_per_second.most),
-        figure(rates.p50_microseconds.median / 1000.0),
-        figure(rates.p99_microseconds.median / 1000.0),
+    let mut cells = rates.figures.cells();
+    cells.extend([
         rates.terrace_ratio.map_or_else(String::new, ratio),
         rates
             .aim
             .map_or_else(String::new, |aim| format!("≥ {}", ratio(aim))),
         mebibytes(rates.memory_after_load.rss_kib),
-    ]
+    ]);
+    cells
 }

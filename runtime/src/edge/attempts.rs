@@ -274,5 +274,6 @@ pub(super) fn failure(error: ClientError) -> Failure {
 }
 
 // They need a second address of this machine, which only Linux has without further ado.
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
