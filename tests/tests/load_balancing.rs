@@ -10,7 +10,7 @@ use http::{Method, Request, Response, Version};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use terrace_tests::authority::Authority;
-use terrace_tests::client::{Broken, request, whole};
+use terrace_tests::client::{Answer, Broken, request, whole};
 use terrace_tests::contract::{exit, failure, metric};
 use terrace_tests::load;
 use terrace_tests::raw::Connection;
@@ -18,6 +18,10 @@ use terrace_tests::upstream::{Reserved, Upstream};
 use terrace_tests::wait::until;
 use terrace_tests::{App, Running};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What became of a call.
+type Outcome = Result<Answer, Broken>;
 
 /// An origin that answers with its name.
 async fn named(name: &'static str) -> Upstream {
@@ -375,34 +379,33 @@ async fn an_origin_that_is_killed_over_http_2_fails_only_what_nobody_may_repeat(
     assert!(lost.iter().all(|lost| *lost > 0), "{lost:?}");
     drop(killed);
     open.send(true).expect("the origins wait");
-    let [puts, posts, halves] = calls.map(|calls| async {
-        let outcomes = join_all(calls).await.into_iter();
-        outcomes
-            .map(|outcome| outcome.expect("no panic"))
-            .collect::<Vec<_>>()
-    });
-    for outcome in puts.await {
-        assert_eq!(outcome.expect("an answer").expect(200).text(), "answered");
-    }
-    let mut failed = [0; 2];
-    for outcome in posts.await {
+    let [puts, posts, halves] = calls;
+    assert!(lost_of(puts, "answered").await.is_empty());
+    let posts = lost_of(posts, "answered").await;
+    assert_eq!(posts.len(), lost[1]);
+    for outcome in posts {
         let answer = outcome.expect("an answer");
-        if answer.status != 200 {
-            answer.expect_problem(502, failure::ORIGIN_TERMINATED);
-            failed[0] += 1;
-        }
+        answer.expect_problem(502, failure::ORIGIN_TERMINATED);
     }
-    for outcome in halves.await {
-        match outcome {
-            Ok(answer) => assert_eq!(answer.expect(200).text(), "a half and the rest"),
-            Err(broken) => {
-                assert!(matches!(broken, Broken::InContent(_)), "{broken:?}");
-                failed[1] += 1;
-            }
-        }
-    }
-    assert_eq!(failed, [lost[1], lost[2]]);
-    assert_eq!(at(&good)[1], 20 - failed[0], "a POST was sent again");
+    let halves = lost_of(halves, "a half and the rest").await;
+    assert_eq!(halves.len(), lost[2]);
+    assert!(
+        halves
+            .iter()
+            .all(|half| matches!(half, Err(Broken::InContent(_))))
+    );
+    assert_eq!(at(&good)[1], 20 - lost[1], "a POST was sent again");
+}
+
+/// The outcomes of calls that did not end with this answer.
+async fn lost_of(calls: Vec<JoinHandle<Outcome>>, answer: &str) -> Vec<Outcome> {
+    let outcomes = join_all(calls).await.into_iter();
+    let outcomes = outcomes.map(|outcome| outcome.expect("no panic"));
+    let is_whole = |outcome: &Outcome| {
+        let whole = outcome.as_ref().ok().filter(|whole| whole.status == 200);
+        whole.is_some_and(|whole| whole.text() == answer)
+    };
+    outcomes.filter(|outcome| !is_whole(outcome)).collect()
 }
 
 /// An operator finds the reason in the log, such as a node without `h2c`.
