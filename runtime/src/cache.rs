@@ -5,6 +5,7 @@ mod bookmark;
 mod figures;
 mod pages;
 mod shared;
+mod simplify;
 mod stage;
 
 use std::num::NonZeroUsize;
@@ -33,7 +34,11 @@ pub(crate) const NAME: &str = "terrace";
 
 /// The cache of one process, which all its workers share.
 #[derive(Clone)]
-pub(crate) struct EdgeCache(Arc<edge_cache::Cache>, Option<SharedCache>);
+pub(crate) struct EdgeCache(
+    Arc<edge_cache::Cache>,
+    Option<SharedCache>,
+    Arc<settings::KeyRules>,
+);
 
 impl EdgeCache {
     /// The cache that the settings ask for, over a level that it shares with other servers, if there is one; `None` if it is off.
@@ -64,7 +69,7 @@ impl EdgeCache {
                 edge_cache::Cache::with_shared_level(config, clock, level.clone(), deadline)
             }
         };
-        Some(Self(cache, shared))
+        Some(Self(cache, shared, Arc::new(settings.key_rules.clone())))
     }
 
     /// Names the app whose responses it keeps, by a digest: others share nothing with it.

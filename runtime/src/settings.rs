@@ -22,6 +22,7 @@ mod authorities;
 mod cache;
 mod cluster;
 mod edge;
+mod key_rules;
 pub mod limits;
 mod listen;
 mod origin;
@@ -36,6 +37,7 @@ mod tls;
 
 pub use acme::Acme;
 pub use cluster::Cluster;
+pub use key_rules::{KeyRules, Names};
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
 pub use origin::{Origin, OriginEntry};
@@ -77,7 +79,7 @@ impl Settings {
         Ok(Self::new(Source { file, text }))
     }
 
-    fn new(source: Source) -> Self {
+    pub(crate) fn new(source: Source) -> Self {
         let document = Document::new(source);
         Self { document }
     }
@@ -172,6 +174,8 @@ pub struct Cache {
     pub set_cookie: SetCookie,
     /// The level that several servers share, if there is one.
     pub shared: Option<Redis>,
+    /// The parts of a request that make no difference to any response.
+    pub key_rules: KeyRules,
 }
 
 /// What an edge stands in front of, and how long it waits for it.
@@ -179,6 +183,8 @@ pub struct Cache {
 pub struct Edge {
     /// The servers behind it that the file names.
     pub origins: Vec<OriginEntry>,
+    /// Edges that are asked before the origins, the first one that is healthy.
+    pub shield: Vec<Origin>,
     /// The time until there is a connection to the origin.
     pub connect_timeout: Duration,
     /// The time from the end of a request until its response begins.

@@ -70,6 +70,17 @@ pub fn time_to_live(stored: &StoredResponse, now: Moment) -> i64 {
     AgedResponse::of(stored, now).time_to_live()
 }
 
+/// The age that its client is told. After a soft purge it is at least the freshness lifetime: another cache must not take for fresh
+/// what this one takes for stale (RFC 9111 §4.2.3 has no other field for it).
+#[must_use]
+pub fn told_age(stored: &StoredResponse, now: Moment) -> Duration {
+    let aged = AgedResponse::of(stored, now);
+    match aged.is_marked_stale {
+        false => aged.current_age,
+        true => aged.current_age.max(aged.policy.freshness_lifetime),
+    }
+}
+
 impl<'a> AgedResponse<'a> {
     /// A stored response now.
     #[must_use]

@@ -39,7 +39,14 @@ impl Cache {
         let (keyed, leader, stale, reason) =
             match self.role(&keyed, stale.as_deref(), self.clock.now()) {
                 None => (keyed, None, stale, reason),
-                Some(Role::Leader(leader)) => (keyed, Some(leader), stale, reason),
+                Some(Role::Leader(leader)) => {
+                    // The last leader may have stored its response since the lookup.
+                    let now = self.clock.now();
+                    if let Decision::Hit { stored, .. } = self.decide(&keyed, now) {
+                        return Ok(self.hit(keyed, stored, false, now));
+                    }
+                    (keyed, Some(leader), stale, reason)
+                }
                 Some(Role::Follower(follower)) => {
                     let following = self.follow(keyed, stale, reason, follower, upstream);
                     // Boxed, so that the future of a request that does not wait stays small.
@@ -69,6 +76,12 @@ impl Cache {
             }
         }
         respond::not_cached(reason)
+    }
+
+    /// Decides about what is stored by now.
+    fn decide(&self, keyed: &KeyedRequest, now: Moment) -> Decision {
+        let variants = self.store.get(&keyed.key);
+        Decision::among(variants.as_ref(), keyed, now).if_current(self.is_memory_current())
     }
 
     /// Whether a request leads or follows; `None` if it is forwarded alone.
@@ -124,9 +137,7 @@ impl Cache {
             }
             // Another response may be stored by now.
             let now = self.clock.now();
-            let variants = self.store.get(&keyed.key);
-            let decision = Decision::among(variants.as_ref(), &keyed, now);
-            match decision.if_current(self.is_memory_current()) {
+            match self.decide(&keyed, now) {
                 Decision::Hit { stored, validate } => {
                     let answer = self.hit(keyed, stored, validate, now);
                     return Followed::Answered(Box::new(answer));

@@ -15,7 +15,7 @@ use crate::content::ContentReader;
 use crate::rules::accept_encoding::{self, ContentCoding};
 use crate::rules::cache_status::{CacheStatus, ForwardReason};
 use crate::rules::range::{self, RangeOutcome};
-use crate::rules::{age, conditional};
+use crate::rules::{conditional, reuse};
 use crate::store::copied_fields;
 use crate::stored_response::{Representation, StoredResponse};
 use crate::time::Moment;
@@ -133,8 +133,8 @@ impl Cache {
         status: &CacheStatus,
         now: Moment,
     ) {
-        let current_age = age::current_age(stored.corrected_initial_age, stored.response_time, now);
-        headers.insert(header::AGE, HeaderValue::from(current_age.as_secs()));
+        let age = reuse::told_age(stored, now);
+        headers.insert(header::AGE, HeaderValue::from(age.as_secs()));
         status.add_to(headers, self.config.name);
     }
 

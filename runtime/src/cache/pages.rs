@@ -10,6 +10,7 @@ use http::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::EdgeCache;
+use super::simplify::simple_key;
 use crate::request::ResponseBody;
 use crate::server::AdminPage;
 use crate::server::answers::{json, not_allowed, posted, refuse};
@@ -76,7 +77,11 @@ impl CachePages {
         };
         match wanted.target() {
             Ok(target) => {
-                let purged = cache.0.purge(&target, wanted.mode());
+                let simple = match &target {
+                    Purge::Url(key) => simple_key(&cache.2, key).map(Purge::Url),
+                    _ => None,
+                };
+                let purged = cache.0.purge(&simple.unwrap_or(target), wanted.mode());
                 json(StatusCode::OK, &Purged::new(purged))
             }
             Err(what) => refuse(StatusCode::BAD_REQUEST, &what),

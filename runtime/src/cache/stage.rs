@@ -20,6 +20,7 @@ use http_body::Body;
 
 use self::content::{ReportingBody, content};
 use super::bookmark::Bookmark;
+use super::simplify::{simple_key, simplify};
 use super::{EdgeCache, SharedCache, figures};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics, Stage};
@@ -140,6 +141,7 @@ impl CacheStage {
             return Lookup::Bypass(Bypass(None), request);
         };
         context.enter_at(Stage::Cache, now);
+        simplify(&parts.cache.2, &mut request);
         mark_content(&mut request);
         let is_safe = request.method().is_safe();
         let earlier = request.extensions().get::<Bookmark>();
@@ -334,30 +336,42 @@ impl Parts {
             .take_from_origin(response.headers_mut())
     }
 
-    /// Invalidates on all hosts: groups, the path of the request, and those of `Location` and `Content-Location`. The cache
-    /// itself does so for the host of the request.
+    /// Invalidates what the cache itself does not, which does so for the URLs and groups of the request's host: the keys under
+    /// which these URLs are stored where the settings make them simpler, and the same of all hosts if the app answers for each.
     async fn invalidate(&self, change: Option<Change>, response: &Response<ResponseBody>) {
-        let Some(Change { method, key }) = change.filter(|_| self.scope == GroupScope::AllHosts)
-        else {
+        let Some(Change { method, key }) = change else {
             return;
         };
         if !invalidation::invalidates(&method, response.status()) {
             return;
         }
-        let keys = key
-            .iter()
-            .flat_map(|key| invalidation::invalidated_keys(key, response.headers()));
-        let paths = keys.map(|key| Purge::path_of(&key));
-        let groups = groups::invalidated_groups(response.headers()).into_iter();
-        let groups = groups.map(|group| Purge::Group {
-            origin: None,
-            group,
-        });
-        let outdated: Vec<Purge> = paths.chain(groups).collect();
+        let fields = response.headers();
+        let keys = key.iter();
+        let keys = keys.flat_map(|key| invalidation::invalidated_keys(key, fields));
+        let rules = &*self.cache.2;
+        let outdated: Vec<Purge> = match self.scope {
+            GroupScope::Origin => keys
+                .filter_map(|key| simple_key(rules, &key).map(Purge::Url))
+                .collect(),
+            GroupScope::AllHosts => {
+                let both = keys.flat_map(|key| [simple_key(rules, &key), Some(key)]);
+                let paths = both.flatten().map(|key| Purge::path_of(&key));
+                paths.chain(groups_of_all_hosts(fields)).collect()
+            }
+        };
         // The cache tells a shared level about them, together with its own.
         let cache = &self.cache.0;
         cache.purge_yielding(&outdated, PurgeMode::Hard).await;
     }
+}
+
+/// The groups that a response invalidates, on each host.
+fn groups_of_all_hosts(fields: &HeaderMap) -> impl Iterator<Item = Purge> {
+    let groups = groups::invalidated_groups(fields).into_iter();
+    groups.map(|group| Purge::Group {
+        origin: None,
+        group,
+    })
 }
 
 /// A request that may change a resource.

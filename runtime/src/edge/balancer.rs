@@ -31,14 +31,26 @@ pub(super) fn choose(
             return Some(Choice { endpoint, is_probe });
         }
     }
-    let all_ejected = !all.iter().any(|endpoint| endpoint.health.is_healthy());
-    let candidates = all
-        .iter()
+    if let Some(endpoint) = shield(all, tried) {
+        let is_probe = false;
+        return Some(Choice { endpoint, is_probe });
+    }
+    let origins = || all.iter().filter(|endpoint| !endpoint.is_shield);
+    let all_ejected = !origins().any(|endpoint| endpoint.health.is_healthy());
+    let candidates = origins()
         .filter(is_untried)
         .filter(|endpoint| all_ejected || endpoint.health.is_healthy());
     let endpoint = better_of_two(candidates.collect(), now, &mut random)?;
     let (endpoint, is_probe) = (Arc::clone(endpoint), false);
     Some(Choice { endpoint, is_probe })
+}
+
+/// The first edge before the origins that is healthy. All edges of a region ask the same one, so that the origins are asked once for
+/// one thing.
+fn shield(all: &[Arc<Endpoint>], tried: &[Arc<Endpoint>]) -> Option<Arc<Endpoint>> {
+    let mut shields = all.iter().filter(|endpoint| endpoint.is_shield);
+    let found = shields.find(|shield| shield.health.is_healthy() && !contains(tried, shield));
+    found.cloned()
 }
 
 /// Whether another origin than these would take a request.

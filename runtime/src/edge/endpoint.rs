@@ -23,6 +23,8 @@ pub(super) struct Endpoint {
     origin: Origin,
     /// The address, if it is one of several that the origin's name has.
     address: Option<SocketAddr>,
+    /// Whether it is an edge that is asked before the origins.
+    pub(super) is_shield: bool,
     /// Its address, or host and port, for log and metrics.
     name: String,
     pub(super) latency: Latency,
@@ -56,6 +58,7 @@ impl Endpoint {
         Self {
             origin,
             address,
+            is_shield: false,
             name,
             latency: Latency::default(),
             health,
@@ -68,6 +71,12 @@ impl Endpoint {
             failures: AtomicU64::new(0),
             ejections: AtomicU64::new(0),
         }
+    }
+
+    /// The same as an edge that is asked before the origins.
+    pub(super) fn into_shield(mut self) -> Self {
+        self.is_shield = true;
+        self
     }
 
     /// The URL of its host.

@@ -80,6 +80,8 @@ impl Origins {
         now: Instant,
         connector: Connector,
     ) -> Self {
+        let shields = edge.shield.iter().cloned().map(OriginEntry::Server);
+        let entries: Vec<OriginEntry> = shields.chain(entries.iter().cloned()).collect();
         let is_server = |entry: &OriginEntry| matches!(entry, OriginEntry::Server(_));
         // Where there is nothing to choose, there is nothing to check and nothing to leave.
         let balances = entries.len() > 1 || !entries.iter().all(is_server);
@@ -87,21 +89,26 @@ impl Origins {
         if !balances {
             (health.interval, health.failures) = (None, u32::MAX);
         }
-        let servers = |entry: &OriginEntry| match entry {
+        let servers = |(index, entry): (usize, &OriginEntry)| match entry {
             OriginEntry::Server(origin) => {
                 let health = Health::new(health.failures, None);
                 let endpoint = Endpoint::new(origin.clone(), None, health, edge.connections);
-                vec![Arc::new(endpoint)]
+                let is_shield = index < edge.shield.len();
+                vec![Arc::new(if is_shield {
+                    endpoint.into_shield()
+                } else {
+                    endpoint
+                })]
             }
             OriginEntry::EachAddress(_) | OriginEntry::Cluster => Vec::new(),
         };
-        let by_entry: Vec<Endpoints> = entries.iter().map(servers).collect();
+        let by_entry: Vec<Endpoints> = entries.iter().enumerate().map(servers).collect();
         let patience = Patience {
             silence: edge.silence_timeout,
             check: health.timeout,
         };
         Self {
-            entries: entries.to_vec(),
+            entries,
             all: ArcSwap::from_pointee(by_entry.concat()),
             by_entry: Mutex::new(by_entry),
             connector,

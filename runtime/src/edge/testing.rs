@@ -50,6 +50,7 @@ pub(super) fn edge() -> Edge {
     let time = Duration::from_secs(10);
     Edge {
         origins: Vec::new(),
+        shield: Vec::new(),
         connect_timeout: time,
         first_byte_timeout: time,
         between_bytes_timeout: time,

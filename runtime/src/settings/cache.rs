@@ -6,6 +6,7 @@ use edge_cache::limits::{DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED
 use edge_cache::rules::storing::SetCookie;
 use http::{HeaderName, StatusCode};
 
+use super::key_rules::{KeyRules, key_rules};
 use super::{Cache, Redis, store};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
@@ -33,6 +34,7 @@ pub(super) fn cache(root: &Table<'_>) -> Cache {
             .parsed("set_cookie", set_cookie)
             .unwrap_or(defaults.set_cookie),
         shared: shared(&table),
+        key_rules: key_rules(&table),
     };
     check_max_response(&table, &cache);
     if cache.memory.is_none()
@@ -55,6 +57,7 @@ fn defaults() -> Cache {
         compression: true,
         set_cookie: SetCookie::default(),
         shared: None,
+        key_rules: KeyRules::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::uri::PathAndQuery;
 
 use super::authorities::authorities;
-use super::{Edge, HealthChecks, OriginEntry, OriginProtocol};
+use super::{Edge, HealthChecks, Origin, OriginEntry, OriginProtocol};
 use crate::document::{Table, Value};
 use crate::fault::{Reason, choice};
 use crate::limits::{
@@ -30,6 +30,7 @@ pub(super) fn edge(root: &Table<'_>, directory: &Path) -> Edge {
     };
     let edge = Edge {
         origins: table.as_ref().and_then(origins).unwrap_or_default(),
+        shield: table.as_ref().map(shield).unwrap_or_default(),
         connect_timeout: time("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
         first_byte_timeout: time("first_byte_timeout", DEFAULT_READ_TIMEOUT),
         between_bytes_timeout: time("between_bytes_timeout", DEFAULT_READ_TIMEOUT),
@@ -75,6 +76,26 @@ fn origins(table: &Table<'_>) -> Option<Vec<OriginEntry>> {
         place.parsed(|text| OriginEntry::add(text, &mut origins));
     }
     Some(origins)
+}
+
+/// The edges before the origins that are right. All of them are judged.
+fn shield(table: &Table<'_>) -> Vec<Origin> {
+    let given = table.get("shield").map(|value| value.strings());
+    let mut shield = Vec::new();
+    for (place, _) in given.unwrap_or_default() {
+        place.parsed(|text| add_shield(text, &mut shield));
+    }
+    shield
+}
+
+fn add_shield(text: &str, shield: &mut Vec<Origin>) -> Result<(), Reason> {
+    let edge = Origin::parse(text)?;
+    if shield.contains(&edge) {
+        let what = format!("the edge {edge} is in the list twice");
+        return Err(Reason::new(what).help("remove one of them"));
+    }
+    shield.push(edge);
+    Ok(())
 }
 
 fn health(edge: Option<&Table<'_>>) -> HealthChecks {

@@ -118,6 +118,8 @@ fn every_key_is_read() {
         set_cookie = "store"
         shared = "redis://cache:6379/2"
         shared_password_variable = "PATH"
+        query = { ignore = ["utm_*"], sort = true }
+        cookies = { keep = ["session"] }
         [edge]
         origins = ["https://example.com", "dns+http://nodes:3000"]
         connect_timeout = "1s"
@@ -129,6 +131,7 @@ fn every_key_is_read() {
         request_body = "1GiB"
         origin_protocol = 'http/2'
 hedge_after = '10ms'
+shield = ['http://shield:3000']
 connections = 9
         [cluster]
         url = "redis://:hush@registry/1"
@@ -216,7 +219,12 @@ connections = 9
             password: crate::environment::variable("PATH"),
             prefix: None,
         }),
+        key_rules: config.cache.key_rules.clone(),
     };
+    let rules = &config.cache.key_rules;
+    let keeps = |names: &Option<Names>, name| names.as_ref().unwrap().keeps(name);
+    assert!(rules.sorts_query && keeps(&rules.query, "page") && !keeps(&rules.query, "utm_x"));
+    assert!(keeps(&rules.cookies, "session") && !keeps(&rules.cookies, "sessions"));
     assert_eq!(config.cache, expected);
     let mut origins = Vec::new();
     for text in ["https://example.com", "dns+http://nodes:3000"] {
@@ -224,6 +232,7 @@ connections = 9
     }
     let expected = Edge {
         origins,
+        shield: vec![Origin::parse("http://shield:3000").unwrap()],
         connect_timeout: Duration::from_secs(1),
         first_byte_timeout: Duration::from_secs(2),
         between_bytes_timeout: Duration::from_secs(3),
@@ -417,4 +426,17 @@ fn a_database_and_a_key_value_store_in_one_file_are_refused() {
     );
     config("[kv.one]\nurl = 'sqlite:kv.db'\n[kv.two]\nurl = 'sqlite:kv.db'");
     config("[sql.one]\nurl = 'sqlite:a.db'\n[sql.two]\nurl = 'sqlite:a.db'");
+}
+
+#[test]
+fn names_that_make_no_difference_are_names() {
+    for name in ["", "*", "a=b", "a*b", "a b"] {
+        let text = format!("[cache]\nquery = {{ ignore = ['{name}'] }}");
+        check(&text, "is not the name of a parameter or cookie");
+    }
+    check(
+        "[cache]\ncookies = { ignore = ['a'], keep = ['b'] }",
+        "so `ignore` has no use",
+    );
+    check("[cache]\ncookies = { sort = true }", "sort");
 }

@@ -29,6 +29,20 @@ fn a_thousand_misses_at_once_are_one_forward() {
     assert_eq!(harness.forwards(), 1);
 }
 
+/// Both have looked before the first one stored anything.
+#[test]
+fn a_response_that_was_stored_since_the_lookup_is_not_fetched_again() {
+    let harness = Harness::new();
+    harness.answer(200, &[FRESH], "hello");
+    let mut late = Box::pin(harness.send_late("GET", "/", &[]));
+    assert!(late.as_mut().now_or_never().is_none());
+    assert_eq!(harness.get("/", &[]).text(), "hello");
+    let reply = pollster::block_on(late).unwrap();
+    assert_eq!(reply.text(), "hello");
+    assert!(reply.is_hit());
+    assert_eq!(harness.forwards(), 1);
+}
+
 #[test]
 fn a_leader_whose_client_leaves_is_followed_by_one_other() {
     let harness = Harness::new();

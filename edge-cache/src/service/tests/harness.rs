@@ -232,11 +232,28 @@ impl Harness {
         path: &str,
         fields: &[(&str, &str)],
     ) -> Result<Reply, Failed> {
+        let looked = self.look(method, path, fields);
+        self.finish(looked).await
+    }
+
+    /// The same, with a turn of others after the lookup.
+    pub(super) async fn send_late(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Reply, Failed> {
+        let looked = self.look(method, path, fields);
+        yield_to_others(1).await;
+        self.finish(looked).await
+    }
+
+    async fn finish(&self, looked: Lookup<(), Pieces>) -> Result<Reply, Failed> {
         let Served {
             response,
             background,
             ..
-        } = self.begin(method, path, fields).await?;
+        } = self.go_on(looked).await?;
         let work = async {
             if let Some(background) = background {
                 background.await;
@@ -258,6 +275,11 @@ impl Harness {
         path: &str,
         fields: &[(&str, &str)],
     ) -> Result<Served<Pieces, impl Future<Output = ()> + use<>>, Failed> {
+        let looked = self.look(method, path, fields);
+        self.go_on(looked).await
+    }
+
+    fn look(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Lookup<(), Pieces> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -265,8 +287,14 @@ impl Harness {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let request = request.body(()).unwrap();
-        match self.cache.lookup(request) {
+        self.cache.lookup(request.body(()).unwrap())
+    }
+
+    async fn go_on(
+        &self,
+        looked: Lookup<(), Pieces>,
+    ) -> Result<Served<Pieces, impl Future<Output = ()> + use<>>, Failed> {
+        match looked {
             Lookup::Hit(response, status) => Ok(Served {
                 response,
                 background: None,

@@ -121,6 +121,27 @@ fn a_soft_purge_leaves_what_may_be_validated_or_stand_in() {
     assert_eq!(harness.get("/a", &[]).text(), "new");
 }
 
+/// Another cache may ask this one.
+#[test]
+fn what_a_soft_purge_marked_is_told_to_be_stale() {
+    let harness = Harness::new();
+    let fields = [(
+        "cache-control",
+        "max-age=60, stale-while-revalidate=60, stale-if-error=60",
+    )];
+    harness.answer(200, &fields, "old");
+    assert_eq!(harness.get("/", &[]).field("age"), "0");
+    harness.cache.purge(&Purge::All, PurgeMode::Soft);
+    harness.answer(200, &fields, "new");
+    let stale = harness.get("/", &[]);
+    assert_eq!((stale.text(), stale.field("age")), ("old", "60"));
+    let renewed = harness.get("/", &[]);
+    assert_eq!((renewed.text(), renewed.field("age")), ("new", "0"));
+    harness.cache.purge(&Purge::All, PurgeMode::Soft);
+    harness.fail();
+    assert_eq!(harness.get("/", &[]).field("age"), "60");
+}
+
 /// A cache with `count` responses of the group `t`, besides one that is in no group.
 fn with_a_group_of(count: usize) -> Harness {
     let harness = Harness::new();

@@ -20,6 +20,7 @@ fn pages() -> CachePages {
         compression: false,
         set_cookie: SetCookie::default(),
         shared: None,
+        key_rules: settings::KeyRules::default(),
     };
     CachePages::new(EdgeCache::new(&settings, NonZeroUsize::MIN, None))
 }

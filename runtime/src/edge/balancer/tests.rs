@@ -131,3 +131,19 @@ fn an_ejected_origin_is_no_second_choice() {
     assert!(!has_other(&all, &all[..1]));
     assert!(has_other(&all, &all[1..2]));
 }
+
+#[test]
+fn the_first_healthy_shield_is_asked_before_all_origins() {
+    let shield = |name: &str| {
+        let edge = Origin::parse(name).unwrap();
+        Arc::new(Endpoint::new(edge, None, Health::new(1, None), 1_000).into_shield())
+    };
+    let (origins, now) = origins(2);
+    let mut all = vec![shield("http://first"), shield("http://second")];
+    all.extend(origins);
+    check_near(&shares(&all, false, now), &[1_000, 0, 0, 0]);
+    all[0].health.failed(now, now, 0);
+    check_near(&shares(&all, false, now), &[0, 1_000, 0, 0]);
+    all[1].health.failed(now, now, 0);
+    check_near(&shares(&all, false, now), &[0, 0, 500, 500]);
+}
