@@ -11,6 +11,7 @@ mod driver;
 mod failure;
 pub mod kv;
 pub mod limits;
+pub mod queue;
 pub mod rate;
 pub mod records;
 mod redis;

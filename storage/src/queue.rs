@@ -1,0 +1,28 @@
+//! Queues: messages that are delivered at least once, later, and to one consumer at a time.
+//! The program that uses this crate says what a message is, who consumes it, and what a failure is.
+//!
+//! [`Queues`] is the interface. Each engine is a file behind it, and one arm in its matches. The contract tests run on each.
+//!
+//! A message is *ready* once it is due. [`Queues::claim`] gives it to an *owner*, a process with a lease
+//! ([`Queues::join`], [`Queues::renew`]). The owner acknowledges it, or gives it back for another attempt, or buries it in the
+//! dead-letter queue, whose name is that of the queue and [`DEAD`]. If the lease of an owner ends, its messages are ready again.
+//! Times are those of the engine, so that the clocks of several processes need not agree.
+
+mod error;
+mod limits;
+mod message;
+mod queues;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use limits::{
+    LEASE, LEASE_RENEWAL, MAX_CLAIM, MAX_CLAIM_BYTES, MAX_DELAY, MAX_FAILURES, MAX_LISTED,
+    MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES, MAX_SWEPT, SAME_MESSAGE,
+};
+pub use message::{Claim, Claimed, Contents, Figures, Listed, Message};
+pub use queues::{Owner, Queues, Room};
+
+/// The end of the name of a dead-letter queue.
+pub const DEAD: &str = ".dead";

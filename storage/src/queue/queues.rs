@@ -1,0 +1,293 @@
+//! The queues of any engine, and their operations. This module checks sizes; the engine does the rest.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::error::Error;
+use super::limits::{MAX_CLAIM, MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES};
+use super::message::{Claim, Figures, Listed, Message};
+use super::sqlite;
+use crate::sql::open::{OpenError, SqliteOptions};
+
+/// All queues of one file or server. Clones are the same queues.
+#[derive(Clone, Debug)]
+pub struct Queues(Engine);
+
+#[derive(Clone, Debug)]
+enum Engine {
+    Sqlite(sqlite::Queues),
+}
+
+/// Names a process that claims messages. Each start of a process has a name of its own, which nobody else has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner(pub String);
+
+/// The room of a queue, together with its dead letters.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Most messages.
+    pub messages: u64,
+    /// Most bytes.
+    pub bytes: u64,
+}
+
+impl Queues {
+    /// Opens the SQLite file at `path`, and creates it and its folders if they do not exist.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open_sqlite(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        sqlite::Queues::open(path, options)
+            .map(Engine::Sqlite)
+            .map(Self)
+    }
+
+    /// The name of the engine.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        match &self.0 {
+            Engine::Sqlite(_) => "sqlite",
+        }
+    }
+
+    /// Accepts messages, all or none. When this returns they are durable. One whose id its queue has seen in the last minutes is
+    /// accepted and not stored again. While others send too, a queue may get a few more messages than its room.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn send(
+        &self,
+        messages: Vec<Message>,
+        room: Room,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        check_sizes(&messages)?;
+        if messages.is_empty() {
+            return Ok(());
+        }
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.send(messages, room, deadline).await,
+        }
+    }
+
+    /// Gives an owner a lease. It may claim messages until the lease ends.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn join(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.join(owner, deadline).await,
+        }
+    }
+
+    /// Renews a lease from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LeaseEnded`] if it has ended: others have its messages. See [`Error`].
+    pub async fn renew(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.renew(owner, deadline).await,
+        }
+    }
+
+    /// Ends a lease. What the owner has claimed is ready again.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn leave(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.leave(owner, deadline).await,
+        }
+    }
+
+    /// Ends the leases of owners that did not renew them, and forgets ids that were seen long ago. Any process may do this, about
+    /// once a second.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn sweep(&self, deadline: Instant) -> Result<(), Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.sweep(deadline).await,
+        }
+    }
+
+    /// Gives the owner at most this many messages of a queue that are ready, the first due first.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. If the outcome is not known, the messages may be claimed: they are ready again after the lease.
+    pub async fn claim(
+        &self,
+        owner: &Owner,
+        queue: &str,
+        most: usize,
+        deadline: Instant,
+    ) -> Result<Claim, Error> {
+        let most = most.min(MAX_CLAIM);
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.claim(owner, queue, most, deadline).await,
+        }
+    }
+
+    /// Ends the work on a message: it is done. Returns whether the owner still had it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn acknowledge(
+        &self,
+        owner: &Owner,
+        number: i64,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.acknowledge(owner, number, deadline).await,
+        }
+    }
+
+    /// Ends the work on a message: it is ready again after `delay`. `failure` is JSON. Returns whether the owner still had it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn retry(
+        &self,
+        owner: &Owner,
+        number: i64,
+        delay: Duration,
+        failure: &str,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.retry(owner, number, delay, failure, deadline).await,
+        }
+    }
+
+    /// Ends the work on a message as if it had not been claimed: it is ready again after `delay`. Returns whether the owner still
+    /// had it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn release(
+        &self,
+        owner: &Owner,
+        number: i64,
+        delay: Duration,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.release(owner, number, delay, deadline).await,
+        }
+    }
+
+    /// Ends the work on a message: it moves to the dead-letter queue. `failure` is JSON. Returns whether the owner still had it.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn bury(
+        &self,
+        owner: &Owner,
+        number: i64,
+        failure: &str,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.bury(owner, number, failure, deadline).await,
+        }
+    }
+
+    /// What all queues that ever had a message tell of themselves, by name.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn figures(&self, deadline: Instant) -> Result<Vec<Figures>, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.figures(deadline).await,
+        }
+    }
+
+    /// A page of the messages of a queue, by their numbers, which begin after `after`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn list(
+        &self,
+        queue: &str,
+        after: i64,
+        deadline: Instant,
+    ) -> Result<Vec<Listed>, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.list(queue, after, deadline).await,
+        }
+    }
+
+    /// Moves a message of a dead-letter queue, or all of them, back to its queue, as if it had never been claimed. Returns how many
+    /// were moved.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn redrive(
+        &self,
+        queue: &str,
+        number: Option<i64>,
+        deadline: Instant,
+    ) -> Result<u64, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.redrive(queue, number, deadline).await,
+        }
+    }
+
+    /// Deletes a message of a queue, or all of them, except those that an owner works on. Returns how many were deleted.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn delete(
+        &self,
+        queue: &str,
+        number: Option<i64>,
+        deadline: Instant,
+    ) -> Result<u64, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.delete(queue, number, deadline).await,
+        }
+    }
+
+    /// Closes the queues, for a shutdown.
+    ///
+    /// # Errors
+    ///
+    /// The work that did not finish before `deadline`. Nothing that was accepted is lost.
+    pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.close(deadline).await,
+        }
+    }
+}
+
+fn check_sizes(messages: &[Message]) -> Result<(), Error> {
+    let mut bytes = 0;
+    for message in messages {
+        let size = message.bytes();
+        if size > MAX_MESSAGE_BYTES {
+            return Err(Error::TooLarge { bytes: size });
+        }
+        bytes += size;
+    }
+    if messages.len() > MAX_SENT || bytes > MAX_SENT_BYTES {
+        let messages = messages.len();
+        return Err(Error::TooMany { messages, bytes });
+    }
+    Ok(())
+}
