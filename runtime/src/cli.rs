@@ -19,9 +19,11 @@ mod edge;
 mod error;
 mod event;
 pub mod limits;
+mod messages;
 mod moving;
 mod new;
 mod paths;
+mod queue;
 mod selection;
 mod sql;
 #[cfg(test)]
@@ -57,6 +59,7 @@ fn execute(command: &Command, console: Console) -> Result<(), CommandError> {
         Command::Dev(arguments) => dev::run(arguments, console),
         Command::Edge(arguments) => edge::run(arguments, console),
         Command::Cache { command } => cache::run(command, console),
+        Command::Queue { command } => queue::run(command, console),
         Command::Sql { command } => sql::run(command, console),
         Command::Check(arguments) => check::run(arguments, console),
         Command::Completions(arguments) => completions::run(arguments),

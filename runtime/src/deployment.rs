@@ -1,9 +1,11 @@
 //! Owns the app as it runs: its routes, and the functions behind them. When it is swapped for another is left to `serving`.
 
+mod consumer;
 mod guest_request;
 mod loader;
 mod process_folder;
 
+pub use consumer::Consumer;
 pub use loader::{Files, Loader, Rendered, handler};
 
 use std::collections::BTreeMap;
@@ -33,6 +35,7 @@ pub struct Deployment {
     /// The routes' targets, by the index that the router gives.
     triggers: Vec<Trigger>,
     functions: BTreeMap<String, Arc<Function>>,
+    consumers: Vec<Arc<Consumer>>,
 }
 
 struct Trigger {
@@ -105,6 +108,12 @@ impl Deployment {
     pub fn component(&self, path: &str) -> Option<&Arc<str>> {
         let trigger = &self.triggers[self.route_index(path)?];
         Some(trigger.metrics.first()?.component().component())
+    }
+
+    /// The components that consume queues.
+    #[must_use]
+    pub fn consumers(&self) -> &[Arc<Consumer>] {
+        &self.consumers
     }
 
     /// Answers a request that the guest of `caller` sends to the component called `id`, or without one to the app.

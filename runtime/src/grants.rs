@@ -16,6 +16,9 @@ use crate::fault::Reason;
 /// The domain under which the components of an app reach each other.
 pub const INTERNAL_DOMAIN: &str = "spin.internal";
 
+/// The domain under which the queues of an app receive messages.
+pub const QUEUE_DOMAIN: &str = "queue.internal";
+
 /// One entry of `allowed_outbound_hosts`: a scheme, a host and ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -62,6 +65,14 @@ impl Grant {
     pub fn component(&self) -> Option<&str> {
         match &self.host {
             Host::Only(host) => host.strip_suffix(INTERNAL_DOMAIN)?.strip_suffix('.'),
+            _ => None,
+        }
+    }
+
+    /// The queue that the entry names, as in `http://mail.queue.internal`.
+    pub fn queue(&self) -> Option<&str> {
+        match &self.host {
+            Host::Only(host) => host.strip_suffix(QUEUE_DOMAIN)?.strip_suffix('.'),
             _ => None,
         }
     }

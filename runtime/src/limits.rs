@@ -270,3 +270,39 @@ pub const MAX_HOLD_WAIT: Duration = Duration::from_secs(3);
 /// How long the statements on a database are held for `terrace sql move`, which needs some tenths of a second. If it died
 /// meanwhile, they go on as before.
 pub const MAX_HOLD: Duration = Duration::from_secs(5);
+
+/// The longest name of a queue, in bytes: a label of a host name (RFC 1035 §2.3.4).
+pub const MAX_QUEUE_NAME_BYTES: usize = 63;
+
+/// How many messages a consumer works on at once in each node.
+pub const DEFAULT_CONSUMER_CONCURRENCY: u32 = 8;
+
+/// The most messages that a consumer may be set to work on at once.
+pub const MAX_CONSUMER_CONCURRENCY: u32 = 1_024;
+
+/// How often a message is delivered again before it is a dead letter. With the pauses in between, some four minutes.
+pub const DEFAULT_RETRIES: u32 = 8;
+
+/// The most deliveries again that can be asked for.
+pub const MAX_RETRIES: u32 = 1_000;
+
+/// The pause before the second delivery of a message. It doubles with each further one.
+pub const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
+
+/// The longest pause between two deliveries of a message, unless the consumer asks for a longer one by `Retry-After`.
+pub const DEFAULT_MAX_BACKOFF: Duration = Duration::from_secs(300);
+
+/// The most messages of one delivery. Cloudflare's queues have the same bound.
+pub const MAX_BATCH: u32 = 100;
+
+/// The longest timeout of a consumer.
+pub const MAX_CONSUMER_TIMEOUT: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// The most messages that a queue has, together with its dead letters. Further ones are refused with 503.
+pub const DEFAULT_QUEUE_MESSAGES: u64 = 1_000_000;
+
+/// The most bytes of a queue's messages, together with its dead letters. Further messages are refused with 503.
+pub const DEFAULT_QUEUE_BYTES: u64 = 1024 * MIB;
+
+/// The longest attributes of an event, names and values together, in bytes: they become fields of a request.
+pub const MAX_EVENT_ATTRIBUTE_BYTES: usize = 16 * 1024;

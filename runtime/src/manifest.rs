@@ -15,6 +15,7 @@ mod application;
 mod build;
 mod check;
 mod component;
+mod consumes;
 mod dependency;
 mod files;
 mod name;
@@ -26,6 +27,7 @@ pub(crate) mod tests;
 mod tool;
 mod trigger;
 
+pub use consumes::EVENTS;
 pub(crate) use name::check_label;
 
 /// The name of the manifest in a directory.
@@ -98,6 +100,12 @@ impl App {
         components
             .filter(is_function)
             .map(|(_, component)| component)
+    }
+
+    /// What all components consume.
+    pub fn consumes(&self) -> impl Iterator<Item = &Consumes> {
+        let components = self.components.iter();
+        components.flat_map(|component| &component.consumes)
     }
 
     /// The routes that clients may take, each with the index of its trigger.
@@ -178,6 +186,54 @@ pub struct Component {
     pub build: Option<Build>,
     /// Its limits.
     pub limits: ComponentLimits,
+    /// The messages that it is called with.
+    pub consumes: Vec<Consumes>,
+}
+
+/// The messages that a component is called with, from `[[component.ID.tool.terrace.consumes]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumes {
+    /// Which messages.
+    pub subscription: Subscription,
+    /// How many deliveries a node works on at once.
+    pub concurrency: u32,
+    /// How often a message is delivered again before it is a dead letter.
+    pub retries: u32,
+    /// The pause before the second delivery. It doubles with each further one.
+    pub backoff: Duration,
+    /// The longest such pause.
+    pub max_backoff: Duration,
+    /// How long a delivery may take, if not as long as a request of the component.
+    pub timeout: Option<Duration>,
+    /// The attribute of events that are delivered one at a time, in their order.
+    pub ordered_by: Option<String>,
+    /// The most messages of one delivery. If it is more than one, they come as a batch of CloudEvents.
+    pub batch: u32,
+    /// Its place in the manifest.
+    pub position: Position,
+}
+
+/// Which messages a component consumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subscription {
+    /// Those of a queue.
+    Queue(String),
+    /// Those of the events that are sent to the queue `events`.
+    Events {
+        /// The component.
+        component: String,
+        /// Their types.
+        kinds: Vec<KindPattern>,
+        /// Their source, or any.
+        source: Option<String>,
+    },
+}
+
+/// A type of events, or the beginning of types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindPattern {
+    text: String,
+    is_prefix: bool,
 }
 
 /// Another component, which provides imports of a component.

@@ -19,6 +19,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::grants::AllowedHosts;
 use crate::http_client::ConnectError;
+use crate::queues::AppQueues;
 use crate::request::{RequestContext, WorkerId};
 
 /// The host name with which an app calls itself.
@@ -30,6 +31,8 @@ pub struct Outbound {
     pub allowed_hosts: AllowedHosts,
     /// Addresses that a grant of a name does not cover.
     pub networks: Arc<ProtectedNetworks>,
+    /// The queues of the component's app.
+    pub queues: Arc<AppQueues>,
     /// The component's app, set when the app is complete. Weak, because the app owns the component.
     pub app: Arc<OnceLock<Weak<dyn AppCalls>>>,
 }

@@ -4,6 +4,7 @@
 mod alike;
 mod app_digest;
 mod clustered;
+mod consuming;
 mod current_app;
 mod databases;
 mod inputs;

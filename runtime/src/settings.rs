@@ -27,6 +27,7 @@ pub mod limits;
 mod listen;
 mod origin;
 mod outbound;
+mod queue;
 mod rates;
 mod read;
 mod same_file;
@@ -41,6 +42,7 @@ pub use key_rules::{KeyRules, Names};
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
 pub use origin::{Origin, OriginEntry};
+pub use queue::{Queue, QueueEngine};
 pub use rates::{Quota, Rates};
 
 /// The file that is read where none is named.
@@ -113,6 +115,8 @@ pub struct Config {
     pub sql: BTreeMap<String, Engine>,
     /// The key-value stores by label, among them always `default`.
     pub kv: BTreeMap<String, StoreEngine>,
+    /// The queues.
+    pub queue: Queue,
     /// What the edge cache keeps, and how it behaves.
     pub cache: Cache,
     /// What an edge stands in front of.

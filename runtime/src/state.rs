@@ -9,13 +9,13 @@ use futures::future;
 use parking_lot::Mutex;
 use storage::shared::{Level, Secret};
 use storage::sql::transfer;
-use storage::{OpenError, PostgresOptions, RedisOptions, SqliteOptions, kv, sql};
+use storage::{OpenError, PostgresOptions, RedisOptions, SqliteOptions, kv, queue, sql};
 
 use crate::clock;
 use crate::limits::{STATE_CLOSE_TIMEOUT, STATE_OPEN_TIMEOUT};
 use crate::manifest::{App, LabelKind};
 use crate::observe::{ConnectionFigures, DatabaseFigures};
-use crate::settings::{Config, Engine, Postgres, Redis, StoreEngine};
+use crate::settings::{Config, Engine, Postgres, QueueEngine, Redis, StoreEngine};
 
 /// The open databases and stores.
 #[derive(Default)]
@@ -235,6 +235,16 @@ fn server_options(postgres: &Postgres) -> PostgresOptions {
 pub fn open_shared_level(redis: &Redis, secret: Secret) -> Result<Level, OpenError> {
     // Its owner is named when the app is known.
     Level::open(&redis.url, "", secret, &redis_options(redis))
+}
+
+/// Opens what keeps the messages of queues.
+///
+/// # Errors
+/// If it can't be opened, with the reason.
+pub fn open_queues(engine: &QueueEngine) -> Result<queue::Queues, OpenError> {
+    match engine {
+        QueueEngine::Sqlite(path) => queue::Queues::open_sqlite(path, options()),
+    }
 }
 
 fn redis_options(redis: &Redis) -> RedisOptions {

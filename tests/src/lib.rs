@@ -14,6 +14,7 @@ pub mod authority;
 pub mod client;
 pub mod contract;
 pub mod history;
+pub mod judge;
 pub mod load;
 pub mod log;
 pub mod metrics;

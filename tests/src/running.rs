@@ -120,18 +120,22 @@ impl Running {
             .await
     }
 
+    /// Runs a command with these arguments against its admin listener.
+    pub async fn administer(&self, arguments: &[&str]) -> Ended {
+        let admin = self.admin.trim_start_matches("http://");
+        let arguments = [arguments, &["--admin", admin]].concat();
+        crate::process::run(self.app.folder(), &arguments).await
+    }
+
     /// Runs `terrace cache` with these arguments against it.
     pub async fn cache(&self, arguments: &[&str]) -> Ended {
-        let admin = self.admin.trim_start_matches("http://");
-        let arguments = [&["cache"], arguments, &["--admin", admin]].concat();
-        crate::process::run(self.app.folder(), &arguments).await
+        self.administer(&[&["cache"], arguments].concat()).await
     }
 
     /// Runs `terrace sql advise` with these arguments against it.
     pub async fn advise(&self, arguments: &[&str]) -> Ended {
-        let admin = self.admin.trim_start_matches("http://");
-        let arguments = [&["sql", "advise"], arguments, &["--admin", admin]].concat();
-        crate::process::run(self.app.folder(), &arguments).await
+        self.administer(&[&["sql", "advise"], arguments].concat())
+            .await
     }
 
     /// Purges the cache by the command line, and gives how many responses it met.

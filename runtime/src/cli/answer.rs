@@ -73,7 +73,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// The text with its control characters escaped: they would break the table, or drive the terminal.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_control() {
@@ -126,7 +126,7 @@ impl fmt::Display for Answer {
 }
 
 /// The cells of a row, each as wide as its column.
-fn line(cells: &[String], widths: &[usize], right: &[bool]) -> String {
+pub(super) fn line(cells: &[String], widths: &[usize], right: &[bool]) -> String {
     let cells = cells.iter().zip(widths).zip(right);
     let cells = cells.map(|((cell, width), right)| match right {
         true => format!(" {cell:>width$} "),

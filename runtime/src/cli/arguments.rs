@@ -11,8 +11,10 @@ use crate::serving::{EdgeOptions, ServingOptions};
 use crate::settings::AdminAddress;
 
 mod examples;
+mod queue;
 mod sql;
 
+pub(crate) use queue::{QueueArguments, QueueCommand};
 pub(crate) use sql::{AdviseArguments, ExecArguments, MigrateArguments, MoveArguments, SqlCommand};
 
 /// The greatest width of help, in columns. Longer lines are hard to read, however wide the terminal is.
@@ -57,6 +59,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CacheCommand,
     },
+    /// Show the queues of a running server, and deliver dead letters again
+    #[command(after_help = examples::QUEUE)]
+    Queue {
+        #[command(subcommand)]
+        command: QueueCommand,
+    },
     /// Use the databases of an installation, also beside a running server
     #[command(after_help = examples::SQL)]
     Sql {
@@ -79,6 +87,7 @@ impl Command {
             Self::Up(arguments) | Self::Dev(arguments) => arguments.json,
             Self::Edge(arguments) => arguments.json,
             Self::Cache { command } => command.json(),
+            Self::Queue { command } => command.json(),
             Self::Sql { command } => command.json(),
             Self::Check(arguments) => arguments.json,
             Self::New(_) | Self::Completions(_) => false,

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::advice::Shown;
 use super::answer::{Answer, Migrated, Pending, Plan, Translation};
+use super::messages::{Messages, Overview};
 use super::moving::{MoveDone, MoveFinding, MovePlan, MoveProgress};
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
@@ -75,6 +76,14 @@ pub(crate) enum Event<'e> {
     Purged(&'e Purged),
     /// The statistics of a cache.
     CacheStatistics(&'e CacheStatistics),
+    /// The queues of a server.
+    Queues(&'e Overview),
+    /// Messages of a queue.
+    Messages(&'e Messages),
+    /// Dead letters are delivered again.
+    Redriven { messages: u64 },
+    /// Messages were deleted.
+    Dropped { messages: u64 },
     /// A migration was applied.
     Migrated(&'e Migrated<'e>),
     /// A migration would be applied.
@@ -117,6 +126,10 @@ impl Event<'_> {
                 | Self::Fine { .. }
                 | Self::Purged(_)
                 | Self::CacheStatistics(_)
+                | Self::Queues(_)
+                | Self::Messages(_)
+                | Self::Redriven { .. }
+                | Self::Dropped { .. }
                 | Self::Migrated(_)
                 | Self::Pending(_)
                 | Self::NothingToMigrate
@@ -147,6 +160,7 @@ impl<'e> From<&'e Reason> for Event<'e> {
 }
 
 impl fmt::Display for Event<'_> {
+    #[expect(clippy::too_many_lines, reason = "a table: one arm for each event")]
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready(ready) => ready.fmt(formatter),
@@ -180,6 +194,14 @@ impl fmt::Display for Event<'_> {
             } => fine(formatter, manifest, *components, *routes, *queries),
             Self::Purged(purge) => purged(formatter, purge),
             Self::CacheStatistics(statistics) => statistics.fmt(formatter),
+            Self::Queues(overview) => overview.fmt(formatter),
+            Self::Messages(messages) => messages.fmt(formatter),
+            Self::Redriven { messages } => {
+                write!(formatter, "{} delivered again", count(*messages, "message"))
+            }
+            Self::Dropped { messages } => {
+                write!(formatter, "{} deleted", count(*messages, "message"))
+            }
             Self::Migrated(migrated) => migrated.fmt(formatter),
             Self::Pending(pending) => pending.fmt(formatter),
             Self::NothingToMigrate => formatter.write_str("all migrations are applied"),

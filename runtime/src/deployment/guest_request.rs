@@ -76,6 +76,21 @@ pub(super) fn from_within(
     Ok(Request::from_parts(head, body))
 }
 
+/// Completes the request by which the guest is called with a message.
+pub(super) fn of_message(
+    mut request: Request<WasiBody>,
+    context: &RequestContext,
+) -> Request<WasiBody> {
+    let full_url = full_url(request.uri());
+    let path = request.uri().path().to_owned();
+    let headers = request.headers_mut();
+    insert_internal_headers(&path, headers);
+    context.write_to(headers);
+    headers.insert(SPIN_FULL_URL.clone(), full_url);
+    headers.insert(SPIN_CLIENT_ADDR.clone(), INTERNAL_CLIENT.clone());
+    request
+}
+
 fn limited(body: WasiBody, max_bytes: u64) -> Result<WasiBody, Error> {
     let too_large = move || Error::HttpRequestBodySize(Some(max_bytes));
     if body.size_hint().lower() > max_bytes {

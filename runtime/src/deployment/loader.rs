@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::process_folder::ProcessFolder;
-use super::{Deployment, Target, Trigger};
+use super::{Consumer, Deployment, Target, Trigger};
 use crate::budget::InstanceBudget;
 use crate::capability::{Grants, OpenStore};
 use crate::composition;
@@ -17,9 +17,10 @@ use crate::fault::{Fault, Faults, Reason};
 use crate::function::{Function, FunctionParts};
 use crate::grants::AllowedHosts;
 use crate::host::{FileTree, HostFactory};
-use crate::manifest::{App, Component, FileMount, Target as ManifestTarget};
+use crate::manifest::{App, Component, Consumes, FileMount, Target as ManifestTarget};
 use crate::observe::{ComponentMetrics, Log, Metrics};
 use crate::outbound::{AppCalls, Outbound, ProtectedNetworks};
+use crate::queues::{AppQueues, Queues};
 use crate::router::Router;
 use crate::state::State;
 use crate::variables::ComponentVariables;
@@ -32,6 +33,8 @@ pub struct Loader {
     pub budget: Arc<InstanceBudget>,
     /// The databases and key-value stores.
     pub state: Arc<State>,
+    /// The queues.
+    pub queues: Arc<Queues>,
     /// Where the files that components may read are laid out.
     pub files: Files,
     /// Where requests and instances are counted.
@@ -48,7 +51,11 @@ pub struct Loader {
 const FILES_DIRECTORY: &str = "files";
 
 /// The way from a component to the app that it becomes part of.
-type AppLink = Arc<OnceLock<Weak<dyn AppCalls>>>;
+#[derive(Clone)]
+struct AppLink {
+    app: Arc<OnceLock<Weak<dyn AppCalls>>>,
+    queues: Arc<AppQueues>,
+}
 
 impl Loader {
     /// Loads every component of `app`. `rendered` has their rendered templates, by their ids.
@@ -60,7 +67,13 @@ impl Loader {
         app: &App,
         mut rendered: BTreeMap<String, Rendered>,
     ) -> Result<Arc<Deployment>, Faults> {
-        let link = AppLink::new(OnceLock::new());
+        let link = AppLink {
+            app: Arc::default(),
+            queues: Arc::new(AppQueues {
+                queues: Arc::clone(&self.queues),
+                consumes: app.consumes().cloned().collect(),
+            }),
+        };
         let files = self.files.next();
         let mut faults = Faults::default();
         let mut functions = BTreeMap::new();
@@ -83,10 +96,11 @@ impl Loader {
                 .iter()
                 .map(|trigger| self.trigger(app, trigger, &functions))
                 .collect(),
+            consumers: self.consumers(app, &functions),
             functions,
         });
         let app: Weak<dyn AppCalls> = Arc::downgrade(&deployment) as _;
-        assert!(link.set(app).is_ok(), "it is set here only");
+        assert!(link.app.set(app).is_ok(), "it is set here only");
         Ok(deployment)
     }
 
@@ -114,7 +128,8 @@ impl Loader {
             outbound: Arc::new(Outbound {
                 allowed_hosts: rendered.allowed_hosts,
                 networks: Arc::clone(&self.networks),
-                app: Arc::clone(link),
+                queues: Arc::clone(&link.queues),
+                app: Arc::clone(&link.app),
             }),
         };
         let parts = FunctionParts {
@@ -145,6 +160,24 @@ impl Loader {
                 .filter_map(|label| Some((label.clone(), self.state.database(label)?)))
                 .collect(),
         }
+    }
+
+    fn consumers(
+        &self,
+        app: &App,
+        functions: &BTreeMap<String, Arc<Function>>,
+    ) -> Vec<Arc<Consumer>> {
+        let components = app.functions().flat_map(|component| {
+            let consumes = component.consumes.iter();
+            consumes.map(|consumes| (&functions[&component.id], consumes))
+        });
+        let consumer = |(function, consumes): (&Arc<Function>, &Consumes)| {
+            let metrics = self.metrics.component(&function.id);
+            let route = format!("queue:{}", consumes.queue());
+            let routes = (0..self.workers).map(|_| self.metrics.route(&metrics, &route));
+            Arc::new(Consumer::new(consumes, function, routes.collect()))
+        };
+        components.map(consumer).collect()
     }
 
     fn trigger(

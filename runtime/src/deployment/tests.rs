@@ -22,6 +22,7 @@ fn deployment(functions: BTreeMap<String, Arc<Function>>) -> Deployment {
         router: Router::default(),
         triggers: Vec::new(),
         functions,
+        consumers: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
+use storage::queue::Room;
 use wasmtime_wasi_http::WasiBody;
 
 use super::{CallState, Function, FunctionParts};
@@ -19,6 +20,7 @@ use crate::limits::MIB;
 use crate::manifest::{ComponentLimits, Reuse};
 use crate::observe::{Log, LogFormat, LogWriter, Metrics};
 use crate::outbound::Outbound;
+use crate::queues::{AppQueues, Queues};
 use crate::request::{
     Caller, IdSource, RequestContext, RequestId, ResponseBody, TraceContext, WorkerId,
 };
@@ -115,6 +117,7 @@ impl Bed {
             outbound: Arc::new(Outbound {
                 allowed_hosts: AllowedHosts::default(),
                 networks: Arc::default(),
+                queues: no_queues(),
                 app: Arc::new(OnceLock::new()),
             }),
         };
@@ -128,6 +131,18 @@ impl Bed {
         };
         Function::new(self.engine.clone(), handler, parts)
     }
+}
+
+/// The queues of an app that consumes none.
+pub(crate) fn no_queues() -> Arc<AppQueues> {
+    let room = Room {
+        messages: 0,
+        bytes: 0,
+    };
+    Arc::new(AppQueues {
+        queues: Arc::new(Queues::new(room, &Metrics::new())),
+        consumes: Vec::new(),
+    })
 }
 
 /// Limits that no test reaches by accident. Each test sets the limits that it is about.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Route;
 use super::component::ReadComponent;
+use super::consumes::EVENTS;
 use super::trigger::ReadTrigger;
 use crate::document::{Document, Table};
 use crate::fault::{Reason, did_you_mean};
@@ -39,6 +40,39 @@ pub(super) fn internal_hosts(components: &[ReadComponent<'_>]) {
         if !ids.iter().any(|id| id.eq_ignore_ascii_case(callee)) {
             let help = did_you_mean(callee, &ids, "components");
             place.report(Reason::new(format!("unknown component `{callee}`")).help(help));
+        }
+    }
+}
+
+/// Reports queues that two components consume, of which each message would reach one only, and grants for queues that no component
+/// consumes.
+pub(super) fn queues(root: &Table<'_>, components: &[ReadComponent<'_>]) {
+    let consumed = components.iter().flat_map(|read| {
+        let consumes = read.component.consumes.iter();
+        consumes.map(|consumes| (consumes.queue(), &*read.component.id))
+    });
+    let consumed: Vec<(String, &str)> = consumed.collect();
+    for (index, (queue, later)) in consumed.iter().enumerate() {
+        let mut earlier = consumed[..index].iter();
+        if let Some((_, earlier)) = earlier.find(|(earlier, _)| earlier == queue) {
+            let what = format!(
+                "both `{earlier}` and `{later}` consume the queue `{queue}`, which gives each message to one"
+            );
+            let help = "give each component a queue of its own, or have both subscribe to events by `types`";
+            root.report(Reason::new(what).help(help));
+        }
+    }
+    let known = consumed.iter().map(|(queue, _)| &**queue);
+    let known: Vec<&str> = known.chain([EVENTS]).collect();
+    for (queue, place) in components.iter().flat_map(|read| &read.queues) {
+        if !known.iter().any(|known| known.eq_ignore_ascii_case(queue)) {
+            let help = did_you_mean(queue, &known, "queues");
+            let help = format!(
+                "{help}; a component consumes a queue with `[[component.ID.tool.terrace.consumes]]`"
+            );
+            place.report(
+                Reason::new(format!("no component consumes the queue `{queue}`")).help(help),
+            );
         }
     }
 }

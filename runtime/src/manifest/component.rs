@@ -16,6 +16,8 @@ pub(super) struct ReadComponent<'d> {
     pub(super) component: Component,
     /// The identifiers that its grants name, each with the grant's place.
     pub(super) callees: Vec<(String, Value<'d>)>,
+    /// The queues that its grants name, each with the grant's place.
+    pub(super) queues: Vec<(String, Value<'d>)>,
     /// The identifiers that its dependencies name: the index of the dependency, and the identifier's place.
     pub(super) composed: Vec<(usize, Value<'d>)>,
 }
@@ -60,6 +62,7 @@ pub(super) fn component<'d>(
         read.composed.extend(component.map(|place| (index, place)));
     }
     let (files, file_patterns) = files::files(reader, table);
+    let (limits, consumes) = tool::terrace(id, table);
     read.component = Component {
         id: id.to_owned(),
         source,
@@ -69,11 +72,12 @@ pub(super) fn component<'d>(
         files,
         file_patterns,
         variables: variables(reader, table),
-        allowed_outbound_hosts: hosts(reader, table, &mut read.callees),
+        allowed_outbound_hosts: hosts(reader, table, &mut read),
         key_value_stores: labels(reader, id, table, LabelKind::KeyValue),
         sqlite_databases: labels(reader, id, table, LabelKind::Sqlite),
         build,
-        limits: tool::limits(id, table),
+        limits,
+        consumes,
     };
     unsupported(table);
     table.finish();
@@ -95,10 +99,12 @@ fn unreadable<'d>(id: &str) -> ReadComponent<'d> {
         sqlite_databases: Vec::new(),
         build: None::<Build>,
         limits: tool::defaults(),
+        consumes: Vec::new(),
     };
     ReadComponent {
         component,
         callees: Vec::new(),
+        queues: Vec::new(),
         composed: Vec::new(),
     }
 }
@@ -140,7 +146,7 @@ fn template(reader: &Reader<'_>, place: &Value<'_>, text: &str) -> Option<Templa
 fn hosts<'d>(
     reader: &Reader<'d>,
     table: &Table<'d>,
-    callees: &mut Vec<(String, Value<'d>)>,
+    read: &mut ReadComponent<'d>,
 ) -> Vec<Template> {
     deprecated_hosts(table);
     let mut hosts = Vec::new();
@@ -150,7 +156,13 @@ fn hosts<'d>(
         };
         if template.is_literal() {
             match Grant::parse(text) {
-                Ok(grant) => callees.extend(grant.component().map(|id| (id.to_owned(), place))),
+                Ok(grant) => {
+                    if let Some(queue) = grant.queue() {
+                        read.queues.push((queue.to_owned(), place));
+                    } else if let Some(id) = grant.component() {
+                        read.callees.push((id.to_owned(), place));
+                    }
+                }
                 Err(reason) => place.report(reason),
             }
         }

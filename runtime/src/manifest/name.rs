@@ -1,6 +1,7 @@
 //! The valid names of components and labels.
 
 use crate::fault::Reason;
+use crate::limits::MAX_QUEUE_NAME_BYTES;
 
 /// Component identifiers are parts of host names: words of letters and digits joined by `-`.
 pub(super) fn check_component(id: &str) -> Result<(), Reason> {
@@ -24,4 +25,17 @@ pub(crate) fn check_label(label: &str) -> Result<(), Reason> {
     }
     let help = "labels are words of letters and digits joined by `-` or `_`, such as `default`";
     Err(Reason::new(format!("`{label}` cannot be a label")).help(help))
+}
+
+/// Queues are labels of host names: lower-case letters and digits joined by `-`.
+pub(super) fn check_queue(name: &str) -> Result<(), Reason> {
+    let word = |word: &str| {
+        let is_valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        !word.is_empty() && word.bytes().all(is_valid)
+    };
+    if name.len() <= MAX_QUEUE_NAME_BYTES && name.split('-').all(word) {
+        return Ok(());
+    }
+    let help = "names of queues are words of lower-case letters and digits joined by `-`, at most 63 bytes, such as `mail`";
+    Err(Reason::new(format!("`{name}` cannot be the name of a queue")).help(help))
 }

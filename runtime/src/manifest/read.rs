@@ -34,6 +34,7 @@ fn tables<'d>(document: &'d Document, root: &Table<'d>, artefacts: Artefacts) ->
     check::directory(root, &reader.directory);
     check::identifiers(root, &components);
     check::internal_hosts(&components);
+    check::queues(root, &components);
     check::routes(document, &triggers);
     root.finish();
     let owned = |(name, variable): (&str, _)| (name.to_owned(), variable);

@@ -1,8 +1,9 @@
-//! Reads `[component.ID.tool.terrace]`: the limits of a component. Tables of other tools are ignored.
+//! Reads `[component.ID.tool.terrace]`: the limits of a component, and what it consumes. Tables of other tools are ignored.
 
 use std::time::Duration;
 
-use super::{ComponentLimits, Reuse};
+use super::consumes::consumes;
+use super::{ComponentLimits, Consumes, Reuse};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 use crate::limits::{
@@ -34,30 +35,34 @@ fn default_reuse() -> Reuse {
     }
 }
 
-/// The limits of a component.
-pub(super) fn limits(id: &str, component: &Table<'_>) -> ComponentLimits {
-    let defaults = defaults();
+/// The limits of a component, and what it consumes.
+pub(super) fn terrace(id: &str, component: &Table<'_>) -> (ComponentLimits, Vec<Consumes>) {
     let tools = component.table("tool", format!("[component.{id}.tool]"));
     let name = format!("[component.{id}.tool.terrace]");
     let Some(table) = tools.and_then(|tools| tools.table("terrace", name)) else {
-        return defaults;
+        return (defaults(), Vec::new());
     };
-    let limits = ComponentLimits {
+    let read = (limits(id, &table), consumes(id, &table));
+    table.finish();
+    read
+}
+
+fn limits(id: &str, table: &Table<'_>) -> ComponentLimits {
+    let defaults = defaults();
+    ComponentLimits {
         timeout: table
             .parsed("timeout", duration)
             .unwrap_or(defaults.timeout),
         cpu: table.parsed("cpu", duration).unwrap_or(defaults.cpu),
         memory: table.parsed("memory", memory).unwrap_or(defaults.memory),
-        concurrency: count(&table, "concurrency", 1).unwrap_or(defaults.concurrency),
-        queue: count(&table, "queue", 0).unwrap_or(defaults.queue),
+        concurrency: count(table, "concurrency", 1).unwrap_or(defaults.concurrency),
+        queue: count(table, "queue", 0).unwrap_or(defaults.queue),
         request_body: table
             .parsed("request_body", size)
             .unwrap_or(defaults.request_body),
-        reuse: reuse(id, &table).unwrap_or(defaults.reuse),
+        reuse: reuse(id, table).unwrap_or(defaults.reuse),
         cache: table.boolean("cache").unwrap_or(defaults.cache),
-    };
-    table.finish();
-    limits
+    }
 }
 
 fn memory(text: &str) -> Result<u64, Reason> {

@@ -9,6 +9,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use storage::queue::Figures as QueueFigures;
 
 use super::cache::CacheFigures;
 use super::cluster::ClusterFigures;
@@ -18,6 +19,7 @@ use super::handshakes::HandshakeMetrics;
 use super::key_value::{KeyValueFamilies, KeyValueMetrics};
 use super::origins::BalancerFigures;
 use super::per_thread::RequestGauge;
+use super::queues::QueueMetrics;
 use super::rates::RateFigures;
 use super::source::{Source, collected, register};
 use crate::failure::Failure;
@@ -28,12 +30,14 @@ pub struct Metrics {
     registry: Registry,
     families: Families,
     key_value: KeyValueFamilies,
+    queues: QueueMetrics,
     unrouted: Arc<RouteMetrics>,
     cache: Source<CacheFigures>,
     databases: Source<Vec<DatabaseFigures>>,
     origins: Source<BalancerFigures>,
     cluster: Source<ClusterFigures>,
     rates: Source<RateFigures>,
+    queue_figures: Source<Vec<QueueFigures>>,
     /// By component.
     in_flight: Mutex<BTreeMap<Arc<str>, RequestGauge>>,
     connections: Gauge,
@@ -51,6 +55,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("terrace");
         let families = Families::register(&mut registry);
         let key_value = KeyValueFamilies::register(&mut registry);
+        let queues = QueueMetrics::register(&mut registry);
         let connections = register(&mut registry, "connections", "Open connections");
         let connections_refused = register(
             &mut registry,
@@ -74,18 +79,21 @@ impl Metrics {
         let origins = collected(&mut registry);
         let cluster = collected(&mut registry);
         let rates = collected(&mut registry);
+        let queue_figures = collected(&mut registry);
         let unrouted = families.component("");
         let unrouted = Arc::new(families.route(unrouted, ""));
         Self {
             registry,
             families,
             key_value,
+            queues,
             unrouted,
             cache,
             databases,
             origins,
             cluster,
             rates,
+            queue_figures,
             in_flight: Mutex::default(),
             connections,
             connections_refused,
@@ -160,6 +168,19 @@ impl Metrics {
     /// Registers `figures`, which is called for the numbers of the rate limits at each scrape.
     pub fn read_rates(&self, figures: impl Fn() -> RateFigures + Send + Sync + 'static) {
         self.rates.read_from(figures);
+    }
+
+    /// The counts of messages.
+    pub(crate) fn queues(&self) -> &QueueMetrics {
+        &self.queues
+    }
+
+    /// Registers `figures`, which is called for the numbers of the queues at each scrape.
+    pub(crate) fn read_queues(
+        &self,
+        figures: impl Fn() -> Vec<QueueFigures> + Send + Sync + 'static,
+    ) {
+        self.queue_figures.read_from(figures);
     }
 
     /// The number of open connections.

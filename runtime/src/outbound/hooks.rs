@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::Request;
-use http::uri::{Authority, Scheme};
+use http::uri::Scheme;
 use http_body::Body;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::{GuestCall, OWN_HOST, Outbound, send};
-use crate::grants::INTERNAL_DOMAIN;
+use crate::grants::{INTERNAL_DOMAIN, QUEUE_DOMAIN};
 
 type Sent = wasmtime_wasi_http::Result<(http::Response<WasiBody>, IoResult)>;
 type IoResult = Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>;
@@ -29,6 +29,8 @@ enum Destination {
     Component(String),
     /// The app itself, by its routes.
     OwnApp,
+    /// A queue of the app.
+    Queue(String),
     /// Another server.
     Elsewhere,
 }
@@ -67,7 +69,12 @@ impl OutboundHooks {
             );
             return Err(Error::HttpRequestDenied);
         }
-        Ok(internal_component(authority).map_or(Destination::Elsewhere, Destination::Component))
+        let host = authority.host().to_ascii_lowercase();
+        if let Some(queue) = below(&host, QUEUE_DOMAIN) {
+            return Ok(Destination::Queue(queue.to_owned()));
+        }
+        let component = below(&host, INTERNAL_DOMAIN).map(str::to_owned);
+        Ok(component.map_or(Destination::Elsewhere, Destination::Component))
     }
 
     fn own_app(&self, scheme: &str) -> wasmtime_wasi_http::Result<Destination> {
@@ -79,13 +86,23 @@ impl OutboundHooks {
     }
 }
 
-fn internal_component(authority: &Authority) -> Option<String> {
-    let host = authority.host().to_ascii_lowercase();
-    Some(
-        host.strip_suffix(INTERNAL_DOMAIN)?
-            .strip_suffix('.')?
-            .to_owned(),
-    )
+/// The name in front of a domain of the app.
+fn below<'h>(host: &'h str, domain: &str) -> Option<&'h str> {
+    host.strip_suffix(domain)?.strip_suffix('.')
+}
+
+/// Sends events to a queue of the app.
+async fn enqueue(
+    outbound: Arc<Outbound>,
+    caller: Option<GuestCall>,
+    queue: String,
+    request: Request<WasiBody>,
+) -> Sent {
+    let caller = caller.ok_or(Error::DestinationUnavailable)?;
+    let accepting = outbound
+        .queues
+        .accept(&queue, request, &caller.context, caller.deadline);
+    Ok((accepting.await, Box::new(async { Ok(()) })))
 }
 
 /// Sends a request within the app, on this worker.
@@ -137,6 +154,7 @@ impl WasiHttpHooks for OutboundHooks {
         match self.destination(&request) {
             Err(error) => Box::new(async { Err(error) }),
             Ok(Destination::Elsewhere) => Box::new(send::send(outbound, request, options)),
+            Ok(Destination::Queue(name)) => Box::new(enqueue(outbound, caller, name, request)),
             Ok(Destination::OwnApp) => Box::new(send_within(outbound, caller, None, request)),
             Ok(Destination::Component(id)) => {
                 Box::new(send_within(outbound, caller, Some(id), request))

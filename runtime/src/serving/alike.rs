@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::inputs::AppInputs;
 use crate::fault::{Fault, Faults, Position, Reason};
 use crate::manifest::LabelKind;
-use crate::settings::{Engine, StoreEngine};
+use crate::settings::{Engine, QueueEngine, StoreEngine};
 
 /// Where the manifest names a label.
 type Used<'a> = (LabelKind, &'a str, &'a Position);
@@ -34,6 +34,7 @@ impl AppInputs {
                 faults.extend(self.local_state(used));
             }
         }
+        faults.extend(self.local_queues());
         faults.extend(self.local_cache());
         faults.extend(self.local_counts());
         faults.extend(self.local_certificates());
@@ -87,6 +88,19 @@ impl AppInputs {
         let file = self.settings_file.display();
         let help = format!("add `[{section}.{label}]` with `url = \"{url}\"` to {file}{ALLOWED}");
         Some(Fault::new(&self.app.manifest, Reason::new(what).help(help)).at(position.clone()))
+    }
+
+    /// What is wrong with queues whose messages are in a file.
+    fn local_queues(&self) -> Option<Fault> {
+        let QueueEngine::Sqlite(path) = &self.config.queue.engine;
+        let consumes = self.app.consumes().next()?;
+        let what = format!(
+            "several nodes would each have queues of their own: their messages are in the file {}",
+            path.display()
+        );
+        let help = format!("serve the app by one node{ALLOWED}");
+        let reason = Reason::new(what).help(help);
+        Some(Fault::new(&self.app.manifest, reason).at(consumes.position.clone()))
     }
 
     /// What is wrong with a cache that hears nothing of what others invalidate.

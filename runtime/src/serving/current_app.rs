@@ -29,7 +29,7 @@ impl Handles {
         Self(handles.collect())
     }
 
-    fn of(&self, worker: WorkerId) -> &Arc<Handle> {
+    pub(super) fn of(&self, worker: WorkerId) -> &Arc<Handle> {
         &self.0[worker.0]
     }
 }

@@ -16,6 +16,7 @@ use crate::cache::{CachePages, EdgeCache, SharedCache};
 use crate::certificates::Certificates;
 use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
+use crate::queues::{self, Queues};
 use crate::server::{
     Admin, AdminConfig, AdminPage, BindError, Handover, Inheritance, Readiness, Server,
     ServerConfig, Tls, TrustedProxies, certificates_page,
@@ -55,6 +56,15 @@ impl Overrides {
         }
     }
 
+    /// The admin listener, if there is to be one.
+    fn admin(&self, config: &Config) -> Option<AdminConfig> {
+        let address = self
+            .admin
+            .map_or(config.listen.admin, AdminAddress::address);
+        let hosts = config.listen.admin_hosts.clone();
+        address.map(|address| AdminConfig { address, hosts })
+    }
+
     /// The sockets of the server that is to be taken over.
     fn inherit(&self, state_directory: &Path, own: SocketAddr) -> Result<Inheritance, StartError> {
         if !self.take_over {
@@ -72,17 +82,24 @@ pub(super) struct Listeners {
     /// Offers the sockets to a successor.
     pub(super) handover: Handover,
     pub(super) metrics: Arc<Metrics>,
+    /// Where what is no request of a client is recorded too.
+    pub(super) observer: Arc<Observer>,
     pub(super) log: Log,
     /// The cache that the settings ask for, which the admin listener shows.
     pub(super) cache: Option<EdgeCache>,
     /// The databases and stores, none of which is open yet. The admin listener shows their queries and has them switch.
     pub(super) state: Arc<State>,
+    /// The queues, which are not open yet. The admin listener shows them.
+    pub(super) queues: Arc<Queues>,
     /// Orders certificates, if the settings ask for that.
     pub(super) keeper: Option<Keeper>,
     pub(super) drain_timeout: Duration,
     /// Writes what is left of the log when it is dropped.
     pub(super) log_writer: LogWriter,
 }
+
+/// Where the addresses of the listeners are named.
+const PLACES: [&str; 2] = ["`--listen`", "`https` in [listen]"];
 
 impl Listeners {
     /// Starts the log and takes the addresses. The admin listener has `further` pages. A successor with the same state folder and
@@ -104,34 +121,29 @@ impl Listeners {
         let cache = EdgeCache::new(&config.cache, config.listen.workers, shared);
         cache.iter().for_each(|cache| cache.tell(&metrics));
         let state = Arc::<State>::default();
+        let queues = Arc::new(Queues::new(config.queue.room, &metrics));
         let readiness = Readiness::default();
-        let access_log = (config.log.access != AccessLog::Off).then(|| log.clone());
-        let observer = Arc::new(Observer::new(Arc::clone(&metrics), access_log));
+        let observer = Arc::new(observer(config, &metrics, &log));
         let certificates = certificates(config);
         let keeper = keeper(config, state_directory, certificates.as_ref())?;
         let server_config = server_config(config, overrides.listen, certificates.as_ref());
         let mut inheritance = overrides.inherit(state_directory, server_config.address)?;
-        let server = Server::bind(server_config, &mut inheritance, observer, readiness.clone());
+        let (server, is_ready) = (Arc::clone(&observer), readiness.clone());
+        let server = Server::bind(server_config, &mut inheritance, server, is_ready);
         let server = server.map_err(|error| {
             let is_https = config.listen.https == Some(error.address);
-            let names = ["`--listen`", "`https` in [listen]"];
-            not_bound(&error, names[usize::from(is_https)])
+            not_bound(&error, PLACES[usize::from(is_https)])
         })?;
-        let mut pages = CachePages::new(cache.clone()).pages();
-        pages.push(advice::page(&state));
-        pages.extend(switch::pages(&state));
+        let mut pages = pages(cache.as_ref(), &state, &queues);
         pages.extend(certificates.map(certificates_page));
         pages.extend(further);
-        let address = overrides.admin;
-        let address = address.map_or(config.listen.admin, AdminAddress::address);
-        let admin = address.map(|address| {
-            let hosts = config.listen.admin_hosts.clone();
-            let config = AdminConfig { address, hosts };
+        let admin = overrides.admin(config).map(|config| {
             let metrics = Arc::clone(&metrics);
             Admin::bind(config, &mut inheritance, metrics, readiness, pages)
         });
-        let admin = admin.transpose();
-        let admin = admin.map_err(|error| not_bound(&error, "`--admin`"))?;
+        let admin = admin
+            .transpose()
+            .map_err(|error| not_bound(&error, "`--admin`"))?;
         let path = handover_path(state_directory, server.local_addr());
         let handover = server.handover(admin.as_ref(), path, inheritance);
         Ok(Self {
@@ -139,9 +151,11 @@ impl Listeners {
             admin,
             handover: handover.map_err(failed)?,
             metrics,
+            observer,
             log,
             cache,
             state,
+            queues,
             keeper,
             drain_timeout: config.limits.drain_timeout,
             log_writer,
@@ -214,6 +228,21 @@ fn log_format(config: &Config, json: bool) -> LogFormat {
             colour: environment::wants_colour(io::stdout().is_terminal()),
         }
     }
+}
+
+/// The pages of the admin listener about the state of this process.
+fn pages(cache: Option<&EdgeCache>, state: &Arc<State>, queues: &Arc<Queues>) -> Vec<AdminPage> {
+    let mut pages = CachePages::new(cache.cloned()).pages();
+    pages.push(advice::page(state));
+    pages.extend(switch::pages(state));
+    pages.extend(queues::pages(queues));
+    pages
+}
+
+/// What records requests in the metrics, and in the log unless the settings switch that off.
+fn observer(config: &Config, metrics: &Arc<Metrics>, log: &Log) -> Observer {
+    let access_log = (config.log.access != AccessLog::Off).then(|| log.clone());
+    Observer::new(Arc::clone(metrics), access_log)
 }
 
 /// The certificates of the listener for `https`, if there is one.

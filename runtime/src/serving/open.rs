@@ -16,7 +16,8 @@ use crate::engine::{Engine, EngineSize};
 use crate::fault::{Fault, Faults, Reason};
 use crate::limits::{DEFAULT_MEMORY, MAX_INSTANCES};
 use crate::outbound::ProtectedNetworks;
-use crate::state::State;
+use crate::queues::Queues;
+use crate::state::{self, State};
 
 /// The engine that the app needs; without a folder, compiled code is not kept.
 pub(super) fn engine(inputs: &AppInputs, cache: Option<&Path>) -> wasmtime::Result<Engine> {
@@ -64,11 +65,25 @@ pub(super) fn check(
     faults.or(())
 }
 
-/// Opens the databases and key-value stores that the app names, and applies all migrations.
-pub(super) fn open_state(inputs: &AppInputs, state: &State) -> Result<(), StartError> {
+/// Opens the databases, key-value stores and queues that the app names, and applies all migrations.
+pub(super) fn open_state(
+    inputs: &AppInputs,
+    state: &State,
+    queues: &Queues,
+) -> Result<(), StartError> {
     make_state_directory(&inputs.state_directory)?;
     state.open(&inputs.config, &inputs.app).map_err(failed)?;
+    open_queues(inputs, queues)?;
     migrations::apply_all(&inputs.migrations, state)
+}
+
+/// Opens the queues if the app consumes any.
+pub(super) fn open_queues(inputs: &AppInputs, queues: &Queues) -> Result<(), StartError> {
+    if inputs.app.consumes().next().is_none() {
+        return Ok(());
+    }
+    let opened = queues.open(|| state::open_queues(&inputs.config.queue.engine));
+    opened.map_err(|error| failed(format!("the queues: {error}")))
 }
 
 /// The loader of the app, and of the apps that replace it.
@@ -87,6 +102,7 @@ pub(super) fn loader(
         engine,
         budget: InstanceBudget::new(MAX_INSTANCES, inputs.config.instance_memory),
         state: Arc::clone(&listeners.state),
+        queues: Arc::clone(&listeners.queues),
         files,
         metrics: Arc::clone(&listeners.metrics),
         log: listeners.log.clone(),

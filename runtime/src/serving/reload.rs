@@ -9,6 +9,7 @@ use super::app_digest;
 use super::current_app::Handles;
 use super::inputs::AppInputs;
 use super::migrations;
+use super::open;
 use super::{ServingOptions, StartError, failed};
 use crate::cache::EdgeCache;
 use crate::cluster::Announcer;
@@ -38,6 +39,7 @@ impl Reloader {
         // The app may name databases and stores that it did not have when it was started.
         let state = &self.loader.state;
         state.open(&inputs.config, &inputs.app).map_err(failed)?;
+        open::open_queues(&inputs, &self.loader.queues)?;
         migrations::apply_all(&inputs.migrations, state)?;
         let deployment = self.loader.load(&inputs.app, inputs.rendered()?)?;
         let handles = Handles::new(&deployment, &self.loader);

@@ -8,11 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures::future::join;
 use tokio::sync::Notify;
+use tokio::task::spawn_local;
 use tokio::time::sleep_until;
 
 use super::app_digest;
 use super::clustered;
+use super::consuming::Consumption;
 use super::current_app::{CurrentApp, Handles};
 use super::inputs::{AppInputs, EdgeInputs};
 use super::listeners::{Listeners, Overrides};
@@ -27,10 +30,11 @@ use crate::cluster::{Announcer, Members};
 use crate::deployment::Loader;
 use crate::edge::{OriginClient, Origins};
 use crate::fault::Faults;
-use crate::observe::Metrics;
+use crate::limits::STATE_CLOSE_TIMEOUT;
+use crate::observe::{Metrics, Observer};
 use crate::rate_limit::RateLimits;
-use crate::request::WorkerId;
-use crate::server::{Admin, Ending, Handover, Pipeline, PipelineParts, Signals};
+use crate::request::{IdSource, WorkerId};
+use crate::server::{Admin, Background, Ending, Handover, Pipeline, PipelineParts, Signals};
 use crate::settings::{Edge, OriginEntry};
 
 /// Even then every acknowledged write is safe; the next start reads more of the database's log.
@@ -94,7 +98,7 @@ impl Serving {
             &inputs.state_directory,
             pages.collect(),
         )?;
-        open::open_state(&inputs, &listeners.state)?;
+        open::open_state(&inputs, &listeners.state, &listeners.queues)?;
         let compiled_code = &inputs.config.cache_directory;
         let engine = open::engine(&inputs, Some(compiled_code)).map_err(failed)?;
         let loader = Arc::new(open::loader(&inputs, &listeners, engine)?);
@@ -105,9 +109,7 @@ impl Serving {
         let cache = listeners.cache.iter();
         cache.for_each(|cache| cache.set_owner(&digest));
         clustered::name_node(announcer.as_ref(), &inputs, &listeners, &digest)?;
-        rates
-            .iter()
-            .for_each(|rates| rates.tell(&listeners.metrics));
+        rates.iter().for_each(|of| of.tell(&listeners.metrics));
         let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
         let reloader = Reloader {
             options: Arc::new(options),
@@ -215,49 +217,102 @@ impl Serving {
         let Self {
             listeners, rates, ..
         } = self;
-        let metrics = Arc::clone(&listeners.metrics);
         match self.answering {
             Answering::App {
                 loader,
                 current,
                 announcer,
-            } => {
-                let app = move |worker| CurrentApp::new(worker, Arc::clone(&current));
-                let pipeline = pipelines(&listeners, rates, GroupScope::AllHosts, app);
-                let answers = Notify::new();
-                let ready = || {
-                    answers.notify_one();
-                    ready();
-                };
-                let company = Company {
-                    before: async || (),
-                    beside: async {
-                        answers.notified().await;
-                        clustered::announce(announcer.as_deref(), &metrics).await
-                    },
-                    leave: async || clustered::leave(announcer.as_deref()).await,
-                    after: async || loader.state.close().await,
-                };
-                serve(listeners, pipeline, ready, company)
-            }
+            } => run_app(
+                listeners,
+                rates,
+                &loader,
+                current,
+                announcer.as_deref(),
+                ready,
+            ),
             Answering::Origins { origins, edge } => {
-                let company = Company {
-                    before: async || origins.find().await,
-                    beside: Arc::clone(&origins).tend(),
-                    leave: async || (),
-                    after: async || (),
-                };
-                let origins = Arc::clone(&origins);
-                let client = move |_| OriginClient::new(Arc::clone(&origins), &edge, &metrics);
-                let pipeline = pipelines(&listeners, rates, GroupScope::Origin, client);
-                serve(listeners, pipeline, ready, company)
+                run_edge(listeners, rates, &origins, *edge, ready)
             }
         }
     }
 }
 
+/// Serves an app.
+fn run_app(
+    listeners: Listeners,
+    rates: Option<Arc<RateLimits>>,
+    loader: &Loader,
+    current: Arc<ArcSwap<Handles>>,
+    announcer: Option<&Announcer>,
+    ready: impl FnOnce(),
+) -> Result<(), StartError> {
+    let (queues, workers) = (&loader.queues, loader.workers);
+    let (consumed, observer) = (Arc::clone(queues), Arc::clone(&listeners.observer));
+    let app = move |worker, background: &Background| {
+        let consumption = Consumption {
+            worker,
+            workers,
+            queues: Arc::clone(&consumed),
+            current: Arc::clone(&current),
+            observer: Observer::clone(&observer),
+            background: background.clone(),
+            ids: IdSource::from_system(),
+        };
+        spawn_local(consumption.run());
+        CurrentApp::new(worker, Arc::clone(&current))
+    };
+    let pipeline = pipelines(&listeners, rates, GroupScope::AllHosts, app);
+    let metrics = Arc::clone(&listeners.metrics);
+    let answers = Notify::new();
+    let ready = || {
+        answers.notify_one();
+        ready();
+    };
+    let company = Company {
+        before: async || (),
+        beside: async {
+            let announced = async {
+                answers.notified().await;
+                clustered::announce(announcer, &metrics).await
+            };
+            join(announced, queues.keep()).await.0
+        },
+        leave: async |ending| {
+            queues.stop();
+            if ending != Ending::Succession {
+                clustered::leave(announcer).await;
+            }
+        },
+        after: async || {
+            queues.close(clock::now() + STATE_CLOSE_TIMEOUT).await;
+            loader.state.close().await;
+        },
+    };
+    serve(listeners, pipeline, ready, company)
+}
+
+/// Serves as an edge.
+fn run_edge(
+    listeners: Listeners,
+    rates: Option<Arc<RateLimits>>,
+    origins: &Arc<Origins>,
+    edge: Edge,
+    ready: impl FnOnce(),
+) -> Result<(), StartError> {
+    let company = Company {
+        before: async || origins.find().await,
+        beside: Arc::clone(origins).tend(),
+        leave: async |_| (),
+        after: async || (),
+    };
+    let (origins, metrics) = (Arc::clone(origins), Arc::clone(&listeners.metrics));
+    let client = move |_, _: &Background| OriginClient::new(Arc::clone(&origins), &edge, &metrics);
+    let pipeline = pipelines(&listeners, rates, GroupScope::Origin, client);
+    serve(listeners, pipeline, ready, company)
+}
+
 /// Makes the pipeline of each worker, with these stages behind the cache.
-fn pipelines<N, F: Fn(WorkerId) -> N>(
+fn pipelines<N, F: Fn(WorkerId, &Background) -> N>(
     listeners: &Listeners,
     rates: Option<Arc<RateLimits>>,
     scope: GroupScope,
@@ -267,8 +322,8 @@ fn pipelines<N, F: Fn(WorkerId) -> N>(
     move |parts| RequestPipeline {
         server: parts.stages,
         rates: rates.clone(),
+        next: Rc::new(next(parts.worker, &parts.background)),
         cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
-        next: Rc::new(next(parts.worker)),
     }
 }
 
@@ -278,7 +333,7 @@ struct Company<B, W, L, A> {
     before: B,
     /// What is done meanwhile.
     beside: W,
-    /// What is done at the first signal, before the server drains.
+    /// What is done when the server is asked to end, before it drains.
     leave: L,
     /// What is done after the last of them.
     after: A,
@@ -303,7 +358,7 @@ fn serve<P: Pipeline>(
     company: Company<
         impl AsyncFnOnce(),
         impl Future<Output = Infallible>,
-        impl AsyncFnOnce(),
+        impl AsyncFnOnce(Ending),
         impl AsyncFnOnce(),
     >,
 ) -> Result<(), StartError> {
@@ -336,8 +391,9 @@ fn serve<P: Pipeline>(
                 // Those who ask for health or metrics now mean the successor, which has the same socket. So do those who find this
                 // server in the registry.
                 drop(admin.take());
-            } else if let Some(leave) = leave.take() {
-                leave().await;
+            }
+            if let Some(leave) = leave.take() {
+                leave(ending).await;
             }
             ending
         };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{
-    AccessLog, Config, Log, LogLevel, Rates, ServerLimits, cache, cluster, edge, listen, not_yet,
-    outbound, rates, store,
+    AccessLog, Config, Log, LogLevel, Rates, ServerLimits, cache, cluster, edge, listen, outbound,
+    queue, rates, store,
 };
 use crate::document::Table;
 use crate::fault::{Reason, choice};
@@ -13,19 +13,12 @@ use crate::limits::DEFAULT_INSTANCE_MEMORY;
 use crate::units::{duration, size};
 use crate::variables::check_name;
 
-/// The tables that later versions read, which must not be ignored by this one.
-const LATER: [&str; 1] = ["queue"];
-
 /// What the whole file means. Paths are relative to `directory`; what keys leave open is in `state`.
 pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config {
-    for key in LATER {
-        if let Some(value) = root.get(key) {
-            value.report_key(not_yet(&format!("`[{key}]`")));
-        }
-    }
     let runtime = root.table("runtime", "[runtime]");
     let (sql, kv) = store::stores(root, directory, state);
     let (limits, rates) = limits(root);
+    let queue = queue::queue(root, directory, state, (&sql, &kv));
     let config = Config {
         listen: listen::listen(root, directory),
         limits,
@@ -34,6 +27,7 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
         variables: variables(root),
         sql,
         kv,
+        queue,
         cache: cache::cache(root),
         edge: edge::edge(root, directory),
         cluster: cluster::cluster(root),

@@ -214,6 +214,16 @@ const OF_STORES: Urls = Urls {
     ),
 };
 
+const OF_QUEUES: Urls = Urls {
+    help: "write `sqlite:PATH`, with a path relative to this file",
+    elsewhere: (&REDIS, "queues are not on Redis"),
+};
+
+/// The file of the queues.
+pub(super) fn queue_path(url: &str) -> Result<PathBuf, Reason> {
+    sqlite_path(&OF_QUEUES, url)
+}
+
 /// The path of `sqlite:PATH`. Other URLs are not repeated in messages: they may hold passwords.
 fn sqlite_path(urls: &Urls, url: &str) -> Result<PathBuf, Reason> {
     let Some((scheme, path)) = url.split_once(':') else {

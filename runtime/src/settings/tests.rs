@@ -282,7 +282,6 @@ fn unknown_keys_are_faults_with_the_nearest_known_one() {
 
 #[test]
 fn keys_of_later_versions_are_refused_and_not_ignored() {
-    check("[queue]", "does not have");
     check(
         "[sql.default]\nurl = 'sqlite:a'\nreplicas = []",
         "does not have `replicas` yet",
@@ -295,6 +294,19 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
         "[sql.default]\nurl = 'redis://cache:6379/0'",
         "databases are not on Redis",
     );
+}
+
+#[test]
+fn queues_have_a_file_of_their_own_and_room() {
+    check("[queue]\nurl = 'redis://a'", "queues are not on Redis");
+    check("[queue]\nurl = 'queue.db'", "no scheme");
+    check("[queue]\nmessages = 0", "must be from 1");
+    check(
+        "[sql.default]\nurl = 'sqlite:./a.db'\n[queue]\nurl = 'sqlite:a.db'",
+        "is a database or a key-value store",
+    );
+    let config = judge("[queue]\nurl = 'sqlite:q.db'\nbytes = '2MiB'").unwrap();
+    assert_eq!(config.queue.room.bytes, 2 << 20);
 }
 
 #[test]
@@ -365,7 +377,9 @@ fn values_that_make_no_sense_are_refused() {
 
 #[test]
 fn all_faults_come_at_once() {
-    let faults = judge("[lisen]\n[log]\nlevel = 1\n[queue]\n").err().unwrap();
+    let faults = judge("[lisen]\n[log]\nlevel = 1\n[queue]\nmessages = 0\n")
+        .err()
+        .unwrap();
     assert_eq!(faults.0.len(), 3, "{faults}");
 }
 

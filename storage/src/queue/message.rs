@@ -89,3 +89,16 @@ pub struct Figures {
     /// The time for which the first message that is due has waited since then; zero if none is due.
     pub waiting: Duration,
 }
+
+/// Names a process that claims messages. Each start of a process has a name of its own, which nobody else has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner(pub String);
+
+/// The room of a queue, together with its dead letters.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Most messages.
+    pub messages: u64,
+    /// Most bytes.
+    pub bytes: u64,
+}

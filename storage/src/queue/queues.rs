@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::limits::{MAX_CLAIM, MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES};
-use super::message::{Claim, Figures, Listed, Message};
+use super::message::{Claim, Figures, Listed, Message, Owner, Room};
 use super::sqlite;
 use crate::sql::open::{OpenError, SqliteOptions};
 
@@ -16,19 +16,6 @@ pub struct Queues(Engine);
 #[derive(Clone, Debug)]
 enum Engine {
     Sqlite(sqlite::Queues),
-}
-
-/// Names a process that claims messages. Each start of a process has a name of its own, which nobody else has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner(pub String);
-
-/// The room of a queue, together with its dead letters.
-#[derive(Clone, Copy, Debug)]
-pub struct Room {
-    /// Most messages.
-    pub messages: u64,
-    /// Most bytes.
-    pub bytes: u64,
 }
 
 impl Queues {

@@ -9,8 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::Error;
 use super::limits::{LEASE, MAX_CLAIM_BYTES, MAX_DELAY, MAX_FAILURES, MAX_LISTED, MAX_SWEPT};
-use super::message::{Claim, Claimed, Contents, Figures, Listed, Message};
-use super::queues::{Owner, Room};
+use super::message::{Claim, Claimed, Contents, Figures, Listed, Message, Owner, Room};
 use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::open::{OpenError, SqliteOptions};

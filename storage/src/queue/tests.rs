@@ -390,3 +390,26 @@ async fn lists_have_pages() {
         assert_eq!(bed.counts().await["mail"], 0);
     }
 }
+
+#[tokio::test]
+async fn ten_thousand_keys_do_not_wait_for_each_other() {
+    for bed in beds() {
+        for part in 0..10 {
+            let of = |number: i32| {
+                let id = format!("{part}-{number}");
+                keyed(&id, &id)
+            };
+            bed.send(&(0..1_000).map(of).collect::<Vec<_>>()).await;
+        }
+        let one = bed.join("one").await;
+        let mut seen = std::collections::BTreeSet::new();
+        loop {
+            let claimed = bed.claim(&one, "mail", 256).await;
+            if claimed.is_empty() {
+                break;
+            }
+            seen.extend(claimed.into_iter().map(|(id, _)| id));
+        }
+        assert_eq!(seen.len(), 10_000);
+    }
+}

@@ -17,7 +17,7 @@ const RUNTIME: &[&[&str]] = &[
     &["capability"],
     &["guest_output", "outbound"],
     &["http_client"],
-    &["advice", "cache", "cluster", "rate_limit"],
+    &["advice", "cache", "cluster", "queues", "rate_limit"],
     &["server"],
     &["state"],
     &["settings"],
@@ -26,7 +26,7 @@ const RUNTIME: &[&[&str]] = &[
     &["request"],
     &["observe"],
     &["document"],
-    &["certificates", "grants", "units"],
+    &["certificates", "event", "grants", "units"],
     &["failure", "fault"],
     &["clock", "environment", "limits"],
 ];

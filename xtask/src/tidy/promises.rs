@@ -9,12 +9,13 @@ use std::{collections::BTreeSet, fs};
 use super::{pages::prose, root, text_files};
 
 /// The pages.
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "docs/assets.md",
     "docs/http-cache.md",
     "docs/operating.md",
     "docs/limits.md",
     "docs/databases.md",
+    "docs/queues.md",
 ];
 
 const HELD_BY: &str = "<!-- held by:";

@@ -117,3 +117,29 @@ Examples:
   terrace completions bash > ~/.local/share/bash-completion/completions/terrace
   terrace completions zsh > ~/.zfunc/_terrace
   terrace completions fish > ~/.config/fish/completions/terrace.fish";
+
+pub(super) const QUEUE: &str = "\
+Examples:
+  terrace queue ls                             Queues, their messages, and how long they wait
+  terrace queue show mail.dead                 Dead letters with their failures
+  terrace queue redrive mail.dead --all";
+
+pub(super) const QUEUE_LS: &str = "\
+Examples:
+  terrace queue ls
+  terrace queue ls --json --admin 127.0.0.1:4001";
+
+pub(super) const QUEUE_SHOW: &str = "\
+Examples:
+  terrace queue show mail                      Messages that wait or are in work
+  terrace queue show mail.dead --json          All failures of each dead letter";
+
+pub(super) const QUEUE_REDRIVE: &str = "\
+Examples:
+  terrace queue redrive mail.dead 42           One message, by its number in `terrace queue show`
+  terrace queue redrive mail.dead --all";
+
+pub(super) const QUEUE_DROP: &str = "\
+Examples:
+  terrace queue drop mail.dead 42
+  terrace queue drop mail.dead --all";

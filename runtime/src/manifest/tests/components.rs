@@ -197,3 +197,51 @@ fn an_app_can_be_read_before_it_is_built() {
     assert!(App::load(directory.path()).is_err());
     assert!(App::load_unbuilt(directory.path()).is_ok());
 }
+
+/// An app of one component with these lines in its table of Terrace's.
+fn consuming(lines: &str) -> String {
+    format!(
+        "spin_manifest_version = 2\napplication.name = 'shop'\n\
+         trigger.http = [{{ route = '/', static_response = {{ body = 'a' }} }}]\n[component.a]\nsource = 'hello.wasm'\n\
+         allowed_outbound_hosts = ['http://mail.queue.internal', 'http://events.queue.internal']\n\
+         [component.a.tool.terrace]\n{lines}\n"
+    )
+}
+
+#[test]
+fn what_a_component_consumes_is_read() {
+    let app = load(&consuming(
+        "consumes = [{ queue = 'mail' }, { types = ['a.b', 'c.*'], source = '/s', concurrency = 2, retries = 0, \
+         backoff = '10m', timeout = '1h', ordered_by = 'subject', batch = 10 }]",
+    ));
+    let consumes: Vec<_> = app.consumes().collect();
+    assert_eq!(consumes[0].queue(), "mail");
+    assert_eq!(
+        consumes[0].concurrency,
+        limits::DEFAULT_CONSUMER_CONCURRENCY
+    );
+    let events = consumes[1];
+    assert_eq!(events.queue(), "events.a");
+    assert_eq!(
+        (events.concurrency, events.retries, events.batch),
+        (2, 0, 10)
+    );
+    assert_eq!(
+        events.max_backoff, events.backoff,
+        "the longest pause is no shorter than the first"
+    );
+    assert_eq!(events.ordered_by.as_deref(), Some("subject"));
+    for (kind, source, is_taken) in [
+        ("a.b", "/s", true),
+        ("a.b.c", "/s", false),
+        ("c.", "/s", true),
+        ("c.d", "/other", false),
+    ] {
+        assert_eq!(
+            events.takes("events", kind, source),
+            is_taken,
+            "{kind} {source}"
+        );
+    }
+    assert!(!events.takes("mail", "a.b", "/s"));
+}

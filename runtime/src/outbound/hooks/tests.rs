@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Empty};
 use wasmtime_wasi_http::Error;
 
 use super::{Destination, OutboundHooks};
+use crate::function::testing::no_queues;
 use crate::grants::AllowedHosts;
 use crate::http_client::ConnectError;
 use crate::outbound::{Outbound, ProtectedNetworks};
@@ -17,6 +18,7 @@ fn outbound(granted: &[&str]) -> Outbound {
     Outbound {
         allowed_hosts: AllowedHosts::parse(granted).unwrap(),
         networks: Arc::new(ProtectedNetworks::new(blocked, listeners)),
+        queues: no_queues(),
         app: Arc::new(OnceLock::new()),
     }
 }
@@ -30,6 +32,8 @@ fn destination(granted: &[&str], target: &str) -> &'static str {
     match hooks.destination(&request) {
         Ok(Destination::Component(id)) if id == "api" => "component",
         Ok(Destination::Component(_)) => "another component",
+        Ok(Destination::Queue(name)) if name == "mail" => "queue",
+        Ok(Destination::Queue(_)) => "another queue",
         Ok(Destination::OwnApp) => "app",
         Ok(Destination::Elsewhere) => "elsewhere",
         Err(Error::HttpRequestDenied) => "denied",
@@ -135,4 +139,15 @@ fn the_hosts_own_listeners_want_a_grant_of_their_address() {
         (address, "http://a.test:3001/", own, "allowed"),
         (any, "http://other.test:3002/", "127.0.0.1:3002", "allowed"),
     ]);
+}
+
+#[test]
+fn a_queue_is_part_of_the_app() {
+    let granted = &["http://mail.queue.internal"];
+    assert_eq!(destination(granted, "http://Mail.queue.internal/"), "queue");
+    assert_eq!(
+        destination(granted, "http://post.queue.internal/"),
+        "denied"
+    );
+    assert_eq!(destination(&[], "http://mail.queue.internal/"), "denied");
 }

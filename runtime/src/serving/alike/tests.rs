@@ -129,3 +129,12 @@ fn nodes_that_order_certificates_share_them() {
     let found = found(2, MANIFEST, &format!("{alone}{acme}"));
     assert!(found.contains("each order certificates"), "{found}");
 }
+
+#[test]
+fn queues_in_a_file_are_found_as_what_tells_nodes_apart() {
+    let manifest = format!("{MANIFEST}[[component.b.tool.terrace.consumes]]\nqueue = 'mail'\n");
+    assert_eq!(found(1, &manifest, STATE), "");
+    let found = found(2, &manifest, STATE);
+    assert!(found.contains("spin.toml:14"), "{found}");
+    assert!(found.contains("queues of their own"), "{found}");
+}
