@@ -20,6 +20,7 @@ use crate::variables::ComponentVariables;
 
 use current_request::CurrentRequest;
 pub use key_value::OpenStore;
+pub use sqlite::OpenDatabase;
 use sqlite::OpenSessions;
 
 /// The host's side of the interfaces in `wit/`, generated.
@@ -73,7 +74,7 @@ pub struct Grants {
     /// Key-value stores by label.
     pub key_value_stores: BTreeMap<String, OpenStore>,
     /// Databases by label.
-    pub databases: BTreeMap<String, sql::Database>,
+    pub databases: BTreeMap<String, OpenDatabase>,
 }
 
 /// The grants of a component, and the sessions that its instance has open.

@@ -23,6 +23,7 @@ use crate::limits::MAX_CALL_DEPTH;
 use crate::manifest::StaticResponse;
 use crate::observe::{RouteMetrics, Stage};
 use crate::outbound::{Answer, AppCalls, GuestCall};
+use crate::queues::AppQueues;
 use crate::request::{EndsBy, RequestBody, RequestContext, ResponseBody, WorkerId};
 use crate::router::{RESERVED_PREFIX, Router};
 use crate::server::SERVER_WIDE;
@@ -36,6 +37,7 @@ pub struct Deployment {
     triggers: Vec<Trigger>,
     functions: BTreeMap<String, Arc<Function>>,
     consumers: Vec<Arc<Consumer>>,
+    queues: Arc<AppQueues>,
 }
 
 struct Trigger {
@@ -108,6 +110,11 @@ impl Deployment {
     pub fn component(&self, path: &str) -> Option<&Arc<str>> {
         let trigger = &self.triggers[self.route_index(path)?];
         Some(trigger.metrics.first()?.component().component())
+    }
+
+    /// The queues of the app.
+    pub(crate) fn queues(&self) -> &AppQueues {
+        &self.queues
     }
 
     /// The components that consume queues.

@@ -103,6 +103,15 @@ impl Event {
         entry.or_insert_with(value);
     }
 
+    /// An event of this server or of a function's database, as this version of CloudEvents has it.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub(crate) fn completed(mut self) -> Result<Self, Malformed> {
+        self.or_attribute("specversion", || VERSION.to_owned());
+        self.checked()
+    }
+
     /// Checks what all forms require.
     fn checked(self) -> Result<Self, Malformed> {
         if self.attribute("specversion") != Some(VERSION) {

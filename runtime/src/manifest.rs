@@ -52,6 +52,8 @@ pub struct App {
     pub variables: BTreeMap<String, Variable>,
     /// The folders of migrations, from `[application.tool.terrace.migrations]`.
     pub migrations: Vec<MigrationFolder>,
+    /// The labels of the databases with an outbox, from `outbox` of `[application.tool.terrace]`.
+    pub outboxes: Vec<String>,
     /// All labels that components name. The settings know which labels exist.
     pub labels: Vec<LabelUse>,
 }

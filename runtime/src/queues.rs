@@ -2,6 +2,7 @@
 //! Calling the consumers is left to `serving`, keeping the messages to [`storage::queue`].
 
 pub mod limits;
+mod outbox;
 mod pages;
 mod send;
 
@@ -14,6 +15,7 @@ use storage::queue::{self, Figures, LEASE, LEASE_RENEWAL, Owner, Room};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, sleep_until};
 
+pub(crate) use outbox::{Outbox, OutboxNews};
 pub(crate) use pages::{
     ChangeRequest, Changed, DELETE_PATH, LIST_PATH, ListedMessage, QUEUES_PATH, QueueFigures,
     REDRIVE_PATH, pages,
@@ -194,6 +196,11 @@ impl Queues {
     pub(crate) fn news_of(&self, queue: &str) -> Arc<Notify> {
         let mut waiting = self.waiting.lock();
         Arc::clone(waiting.entry(queue.to_owned()).or_default())
+    }
+
+    /// What is told when the outbox of a database may have rows.
+    pub(crate) fn news_of_outbox(&self, label: &str) -> Arc<Notify> {
+        self.news_of(&format!("outbox {label}"))
     }
 
     /// Has nothing more be claimed.

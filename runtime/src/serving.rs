@@ -12,6 +12,7 @@ mod listeners;
 mod migrations;
 mod open;
 mod pipeline;
+mod relaying;
 mod reload;
 mod start;
 mod switch;

@@ -5,13 +5,15 @@
 //! acknowledges the message; after any other response, the queue delivers it again.
 //!
 //! `"http://NAME.queue.internal"` in `allowed_outbound_hosts` of `spin.toml` grants sending, or `[[queues.producers]]` in
-//! `wrangler.toml`. Cloudflare delivers messages. Terrace does not yet: there, sending returns an error that says so.
+//! `wrangler.toml`. Terrace and Cloudflare deliver messages. On Spin, sending returns an error.
 
 mod event;
 #[cfg(any(all(target_family = "wasm", target_os = "unknown"), test))]
 pub(crate) mod json;
 
 pub use event::{Event, EventError};
+
+use crate::sql::Statement;
 
 use crate::host;
 use crate::manifest::grant;
@@ -47,10 +49,52 @@ pub enum Error {
 ///
 /// [`Error::AccessDenied`] without a grant, [`Error::Failed`] if the queue did not take it.
 pub async fn send(queue: &str, event: Event) -> Result<(), Error> {
+    check_name(queue)?;
+    event.check()?;
+    host::enqueue(queue, event).await
+}
+
+fn check_name(queue: &str) -> Result<(), Error> {
     let is_valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if queue.is_empty() || queue.len() > MAX_NAME_BYTES || !queue.bytes().all(is_valid) {
         return Err(Error::InvalidName(queue.to_owned()));
     }
+    Ok(())
+}
+
+/// The statement that puts an event into the outbox of its database. The runtime sends the event to the queue if and only if the
+/// transaction of the statement commits: give it to [`Connection::batch`](crate::sql::Connection::batch) together with the changes
+/// that the event is about.
+///
+/// ```
+/// # use terrace_sdk::{queue::{self, Event}, sql::{Connection, Statement}};
+/// # async fn publish(database: &Connection) -> Result<(), terrace_sdk::Error> {
+/// let event = Event::new("article 7", "/articles", "article.published");
+/// database
+///     .batch(&[
+///         Statement::new("UPDATE articles SET is_published = 1 WHERE id = 7"),
+///         queue::outbox("events", event)?,
+///     ])
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`Error::InvalidName`], or [`Error::Event`] if the event lacks an attribute that CloudEvents requires.
+pub fn outbox(queue: &str, event: Event) -> Result<Statement, Error> {
+    const INSERT: &str = "INSERT INTO outbox (queue, id, source, type, subject, time, datacontenttype, data) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    check_name(queue)?;
     event.check()?;
-    host::enqueue(queue, event).await
+    let statement = Statement::new(INSERT)
+        .bind(queue)
+        .bind(event.id)
+        .bind(event.source)
+        .bind(event.kind)
+        .bind(event.subject)
+        .bind(event.time)
+        .bind(event.content_type);
+    Ok(statement.bind(event.data.to_vec()))
 }

@@ -6,19 +6,32 @@ mod rows;
 use std::sync::{Arc, Weak};
 
 use storage::EngineFailure;
-use storage::sql::{Error, Reader, Rows, Session, Value};
-use tokio::sync::Mutex;
+use storage::sql::{Database, Error, Reader, Rows, Session, Value};
+use tokio::sync::{Mutex, Notify};
 use wasmtime::component::{Accessor, Resource};
 
 use super::bindings::fermyon::spin::sqlite as v2;
 use super::bindings::spin::sqlite::sqlite as v3;
 use super::current_request::CurrentRequest;
 use super::{Capabilities, CapabilitiesView, HasCapabilities};
+use crate::queues::OutboxNews;
+
+/// A database that a component was granted.
+#[derive(Clone, Debug)]
+pub struct OpenDatabase {
+    /// The database.
+    pub(crate) database: Database,
+    /// Who is told when its outbox may have rows, if it has one.
+    pub(crate) outbox: Option<Arc<Notify>>,
+}
 
 /// A guest's connection. Its statements run one after the other.
 #[derive(Clone)]
 #[expect(unreachable_pub, reason = "generated code names it")]
-pub struct Connection(Arc<Mutex<Session>>);
+pub struct Connection {
+    session: Arc<Mutex<Session>>,
+    outbox: Option<Arc<OutboxNews>>,
+}
 
 impl Connection {
     async fn execute(
@@ -27,7 +40,7 @@ impl Connection {
         parameters: Vec<Value>,
         request: &CurrentRequest,
     ) -> Result<(Rows, Option<Reader>), Error> {
-        let mut session = self.0.lock().await;
+        let mut session = self.session.lock().await;
         let deadline = request.deadline();
         let call = async {
             match &request.queries {
@@ -43,7 +56,11 @@ impl Connection {
                 }
             }
         };
-        request.observe(call, Error::engine_failure).await
+        let result = request.observe(call, Error::engine_failure).await;
+        if let Some(outbox) = &self.outbox {
+            outbox.executed(statement, session.is_in_transaction());
+        }
+        result
     }
 }
 
@@ -90,12 +107,17 @@ impl CapabilitiesView<'_> {
             grants, sessions, ..
         } = &mut *self.capabilities;
         // A granted label has a database: otherwise the app would not have started.
-        let Some(database) = grants.databases.get(name) else {
+        let Some(opened) = grants.databases.get(name) else {
             return Ok(Err(AccessDenied));
         };
-        let session = Arc::new(Mutex::new(database.session()));
+        let session = Arc::new(Mutex::new(opened.database.session()));
         sessions.add(&session);
-        Ok(Ok(self.table.push(Connection(session))?))
+        let outbox = opened.outbox.clone().map(OutboxNews::new);
+        let connection = Connection {
+            session,
+            outbox: outbox.map(Arc::new),
+        };
+        Ok(Ok(self.table.push(connection)?))
     }
 
     fn drop_connection(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
@@ -199,14 +221,20 @@ impl v3::HostConnection for CapabilitiesView<'_> {
         Ok(self
             .connection(&connection)?
             .0
-            .0
+            .session
             .lock()
             .await
             .last_insert_rowid())
     }
 
     async fn changes(&mut self, connection: Resource<Connection>) -> wasmtime::Result<u64> {
-        Ok(self.connection(&connection)?.0.0.lock().await.changes())
+        Ok(self
+            .connection(&connection)?
+            .0
+            .session
+            .lock()
+            .await
+            .changes())
     }
 
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
@@ -248,7 +276,7 @@ impl<T: 'static> v3::HostConnectionWithStore<T> for HasCapabilities {
         connection: Resource<Connection>,
     ) -> wasmtime::Result<i64> {
         let (connection, _) = accessor.with(|mut access| access.get().connection(&connection))?;
-        Ok(connection.0.lock().await.last_insert_rowid())
+        Ok(connection.session.lock().await.last_insert_rowid())
     }
 
     async fn changes_async(
@@ -256,7 +284,7 @@ impl<T: 'static> v3::HostConnectionWithStore<T> for HasCapabilities {
         connection: Resource<Connection>,
     ) -> wasmtime::Result<u64> {
         let (connection, _) = accessor.with(|mut access| access.get().connection(&connection))?;
-        Ok(connection.0.lock().await.changes())
+        Ok(connection.session.lock().await.changes())
     }
 }
 

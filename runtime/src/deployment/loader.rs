@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::process_folder::ProcessFolder;
 use super::{Consumer, Deployment, Target, Trigger};
 use crate::budget::InstanceBudget;
-use crate::capability::{Grants, OpenStore};
+use crate::capability::{Grants, OpenDatabase, OpenStore};
 use crate::composition;
 use crate::engine::{self, Engine, Handler, LoadError};
 use crate::fault::{Fault, Faults, Reason};
@@ -20,7 +20,7 @@ use crate::host::{FileTree, HostFactory};
 use crate::manifest::{App, Component, Consumes, FileMount, Target as ManifestTarget};
 use crate::observe::{ComponentMetrics, Log, Metrics};
 use crate::outbound::{AppCalls, Outbound, ProtectedNetworks};
-use crate::queues::{AppQueues, Queues};
+use crate::queues::{AppQueues, Outbox, Queues};
 use crate::router::Router;
 use crate::state::State;
 use crate::variables::ComponentVariables;
@@ -72,6 +72,7 @@ impl Loader {
             queues: Arc::new(AppQueues {
                 queues: Arc::clone(&self.queues),
                 consumes: app.consumes().cloned().collect(),
+                outboxes: self.outboxes(app),
             }),
         };
         let files = self.files.next();
@@ -97,6 +98,7 @@ impl Loader {
                 .map(|trigger| self.trigger(app, trigger, &functions))
                 .collect(),
             consumers: self.consumers(app, &functions),
+            queues: Arc::clone(&link.queues),
             functions,
         });
         let app: Weak<dyn AppCalls> = Arc::downgrade(&deployment) as _;
@@ -124,7 +126,7 @@ impl Loader {
                 .map_err(|error| fault(app, component, &format!("its files: {error}")))?,
             memory: usize::try_from(component.limits.memory).unwrap_or(usize::MAX),
             budget: Arc::clone(&self.budget),
-            grants: Arc::new(self.grants(component, rendered.variables)),
+            grants: Arc::new(self.grants(app, component, rendered.variables)),
             outbound: Arc::new(Outbound {
                 allowed_hosts: rendered.allowed_hosts,
                 networks: Arc::clone(&self.networks),
@@ -143,7 +145,7 @@ impl Loader {
         Ok(Function::new(self.engine.clone(), handler, parts))
     }
 
-    fn grants(&self, component: &Component, variables: ComponentVariables) -> Grants {
+    fn grants(&self, app: &App, component: &Component, variables: ComponentVariables) -> Grants {
         let stores = component.key_value_stores.iter();
         let databases = component.sqlite_databases.iter();
         Grants {
@@ -157,9 +159,27 @@ impl Loader {
                 })
                 .collect(),
             databases: databases
-                .filter_map(|label| Some((label.clone(), self.state.database(label)?)))
+                .filter_map(|label| {
+                    let has_outbox = app.outboxes.contains(label);
+                    let opened = OpenDatabase {
+                        database: self.state.database(label)?,
+                        outbox: has_outbox.then(|| self.queues.news_of_outbox(label)),
+                    };
+                    Some((label.clone(), opened))
+                })
                 .collect(),
         }
+    }
+
+    fn outboxes(&self, app: &App) -> Vec<Outbox> {
+        let outboxes = app.outboxes.iter().filter_map(|label| {
+            Some(Outbox {
+                label: label.clone(),
+                database: self.state.database(label)?,
+                news: self.queues.news_of_outbox(label),
+            })
+        });
+        outboxes.collect()
     }
 
     fn consumers(

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use wasmtime_wasi_http::Error;
 
 use super::{Deployment, within};
-use crate::function::testing::{Bed, SILENT, call_within, limits, request};
+use crate::function::testing::{Bed, SILENT, call_within, limits, no_queues, request};
 use crate::function::{CallState, Function};
 use crate::limits::{MAX_CALL_DEPTH, MIB};
 use crate::request::ResponseBody;
@@ -23,6 +23,7 @@ fn deployment(functions: BTreeMap<String, Arc<Function>>) -> Deployment {
         triggers: Vec::new(),
         functions,
         consumers: Vec::new(),
+        queues: no_queues(),
     }
 }
 

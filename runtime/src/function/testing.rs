@@ -142,6 +142,7 @@ pub(crate) fn no_queues() -> Arc<AppQueues> {
     Arc::new(AppQueues {
         queues: Arc::new(Queues::new(room, &Metrics::new())),
         consumes: Vec::new(),
+        outboxes: Vec::new(),
     })
 }
 

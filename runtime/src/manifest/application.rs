@@ -32,8 +32,17 @@ pub(super) fn check_version(root: &Table<'_>) {
     }
 }
 
-/// The name and the version of the app, and the folders of its migrations.
-pub(super) fn details(root: &Table<'_>) -> (String, String, Vec<MigrationFolder>) {
+/// What `[application.tool.terrace]` says.
+#[derive(Default)]
+pub(super) struct Tool<'d> {
+    /// The folders of migrations by the label of their database.
+    pub(super) migrations: Vec<MigrationFolder>,
+    /// The labels of the databases with an outbox, each with its place.
+    pub(super) outboxes: Vec<(Value<'d>, &'d str)>,
+}
+
+/// The name and the version of the app, and what only Terrace reads.
+pub(super) fn details<'d>(root: &Table<'d>) -> (String, String, Tool<'d>) {
     let help = "add `[application]` with `name = \"…\"`";
     let table = root.required("application", help);
     let Some(table) = table.and_then(|value| value.table("[application]")) else {
@@ -48,21 +57,29 @@ pub(super) fn details(root: &Table<'_>) -> (String, String, Vec<MigrationFolder>
     table.strings("authors");
     // For other programs.
     table.get("targets");
-    let migrations = migrations(&table);
+    let tool = tool(&table);
     trigger_settings(&table);
     table.finish();
-    (name, version, migrations)
+    (name, version, tool)
 }
 
-/// The folders of migrations by the label of their database. Tables of other tools are ignored.
-fn migrations(application: &Table<'_>) -> Vec<MigrationFolder> {
+/// What is for Terrace. Tables of other tools are ignored.
+fn tool<'d>(application: &Table<'d>) -> Tool<'d> {
     let tools = application.table("tool", "[application.tool]");
     let name = "[application.tool.terrace]";
     let Some(table) = tools.and_then(|tools| tools.table("terrace", name)) else {
-        return Vec::new();
+        return Tool::default();
     };
-    let folders = table.table("migrations", "[application.tool.terrace.migrations]");
+    let tool = Tool {
+        migrations: migrations(&table),
+        outboxes: table.strings("outbox"),
+    };
     table.finish();
+    tool
+}
+
+fn migrations(table: &Table<'_>) -> Vec<MigrationFolder> {
+    let folders = table.table("migrations", "[application.tool.terrace.migrations]");
     let entries = folders.map(|folders| folders.string_entries());
     let folder = |(entry, folder): (Value<'_>, &str)| {
         if let Err(reason) = check_label(entry.key()) {

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use super::Route;
 use super::component::ReadComponent;
 use super::consumes::EVENTS;
 use super::trigger::ReadTrigger;
-use crate::document::{Document, Table};
+use super::{LabelKind, LabelUse, Route};
+use crate::document::{Document, Table, Value};
 use crate::fault::{Reason, did_you_mean};
 
 /// Reports a directory whose name cannot be part of a glob.
@@ -75,6 +75,21 @@ pub(super) fn queues(root: &Table<'_>, components: &[ReadComponent<'_>]) {
             );
         }
     }
+}
+
+/// The labels of the databases with an outbox. Reports those that no component may use.
+pub(super) fn outboxes(named: &[(Value<'_>, &str)], used: &[LabelUse]) -> Vec<String> {
+    let databases = used.iter().filter(|used| used.kind == LabelKind::Sqlite);
+    let databases: Vec<&str> = databases.map(|used| &*used.label).collect();
+    for (place, label) in named {
+        if !databases.contains(label) {
+            let what = format!(
+                "no component may use the database `{label}`, so nothing comes to its outbox"
+            );
+            place.report(Reason::new(what).help(did_you_mean(label, &databases, "databases")));
+        }
+    }
+    named.iter().map(|(_, label)| (*label).to_owned()).collect()
 }
 
 /// Finds the files of dependencies that name a component, and reports names that no component has.

@@ -20,7 +20,7 @@ pub(super) fn app(source: Source, artefacts: Artefacts) -> Result<App, Faults> {
 }
 
 fn tables<'d>(document: &'d Document, root: &Table<'d>, artefacts: Artefacts) -> App {
-    let (name, version, migrations) = application::details(root);
+    let (name, version, tool) = application::details(root);
     let variables = application::variables(root);
     let mut reader = Reader {
         directory: directory_of(document.file()),
@@ -36,6 +36,7 @@ fn tables<'d>(document: &'d Document, root: &Table<'d>, artefacts: Artefacts) ->
     check::internal_hosts(&components);
     check::queues(root, &components);
     check::routes(document, &triggers);
+    let outboxes = check::outboxes(&tool.outboxes, &reader.labels);
     root.finish();
     let owned = |(name, variable): (&str, _)| (name.to_owned(), variable);
     App {
@@ -46,7 +47,8 @@ fn tables<'d>(document: &'d Document, root: &Table<'d>, artefacts: Artefacts) ->
         components: components.into_iter().map(|read| read.component).collect(),
         triggers: triggers.into_iter().map(|read| read.trigger).collect(),
         variables: variables.into_iter().map(owned).collect(),
-        migrations,
+        migrations: tool.migrations,
+        outboxes,
         labels: reader.labels,
     }
 }

@@ -25,3 +25,6 @@ pub const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// The most bytes of a response that a failure repeats.
 pub const MAX_REASON_BYTES: usize = 256;
+
+/// The most rows of an outbox that are relayed at once.
+pub const MAX_RELAYED: usize = 100;

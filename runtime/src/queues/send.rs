@@ -7,11 +7,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Serialize;
+use storage::EngineFailure;
 use storage::queue::{Contents, Error, MAX_DELAY, Message};
 use wasmtime_wasi_http::WasiBody;
 
 use super::Queues;
 use super::limits::{ENGINE_TIMEOUT, MAX_CONTENT_BYTES, SEND_RETRY_SECONDS};
+use super::outbox::Outbox;
 use crate::clock;
 use crate::event::{Event, TRACEPARENT};
 use crate::manifest::{Consumes, EVENTS};
@@ -26,6 +28,8 @@ pub struct AppQueues {
     pub queues: Arc<Queues>,
     /// What the components of the app consume.
     pub consumes: Vec<Consumes>,
+    /// The databases with an outbox.
+    pub(crate) outboxes: Vec<Outbox>,
 }
 
 /// Why events were not accepted.
@@ -137,8 +141,20 @@ impl AppQueues {
     }
 
     async fn send(&self, messages: Vec<Message>, deadline: Instant) -> Result<(), Refusal> {
-        let Some(engine) = self.queues.engine() else {
+        if self.queues.engine().is_none() {
             return Err(Refusal::Unavailable("the queues are not open".to_owned()));
+        }
+        Ok(self.store(messages, deadline).await?)
+    }
+
+    /// Stores messages, all or none, and wakes those who wait for them.
+    pub(super) async fn store(
+        &self,
+        messages: Vec<Message>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let Some(engine) = self.queues.engine() else {
+            return Err(EngineFailure::Closed.into());
         };
         let mut names: Vec<String> = messages
             .iter()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::inputs::AppInputs;
 use super::listeners::Listeners;
 use super::migrations;
+use super::relaying;
 use super::{StartError, failed};
 use crate::budget::InstanceBudget;
 use crate::deployment::{self, Files, Loader};
@@ -74,12 +75,13 @@ pub(super) fn open_state(
     make_state_directory(&inputs.state_directory)?;
     state.open(&inputs.config, &inputs.app).map_err(failed)?;
     open_queues(inputs, queues)?;
-    migrations::apply_all(&inputs.migrations, state)
+    migrations::apply_all(&inputs.migrations, state)?;
+    relaying::check(&inputs.app.outboxes, state)
 }
 
-/// Opens the queues if the app consumes any.
+/// Opens the queues if the app consumes any, or has an outbox.
 pub(super) fn open_queues(inputs: &AppInputs, queues: &Queues) -> Result<(), StartError> {
-    if inputs.app.consumes().next().is_none() {
+    if inputs.app.consumes().next().is_none() && inputs.app.outboxes.is_empty() {
         return Ok(());
     }
     let opened = queues.open(|| state::open_queues(&inputs.config.queue.engine));

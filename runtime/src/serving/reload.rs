@@ -10,6 +10,7 @@ use super::current_app::Handles;
 use super::inputs::AppInputs;
 use super::migrations;
 use super::open;
+use super::relaying;
 use super::{ServingOptions, StartError, failed};
 use crate::cache::EdgeCache;
 use crate::cluster::Announcer;
@@ -41,6 +42,7 @@ impl Reloader {
         state.open(&inputs.config, &inputs.app).map_err(failed)?;
         open::open_queues(&inputs, &self.loader.queues)?;
         migrations::apply_all(&inputs.migrations, state)?;
+        relaying::check(&inputs.app.outboxes, state)?;
         let deployment = self.loader.load(&inputs.app, inputs.rendered()?)?;
         let handles = Handles::new(&deployment, &self.loader);
         let digest = app_digest::of(&inputs.app).map_err(failed)?;

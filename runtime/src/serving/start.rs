@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use futures::future::join;
+use futures::future::join3;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::sleep_until;
@@ -21,6 +21,7 @@ use super::inputs::{AppInputs, EdgeInputs};
 use super::listeners::{Listeners, Overrides};
 use super::open;
 use super::pipeline::RequestPipeline;
+use super::relaying;
 use super::reload::Reloader;
 use super::{EdgeOptions, ServingOptions, StartError, failed};
 use crate::acme::Keeper;
@@ -248,6 +249,7 @@ fn run_app(
 ) -> Result<(), StartError> {
     let (queues, workers) = (&loader.queues, loader.workers);
     let (consumed, observer) = (Arc::clone(queues), Arc::clone(&listeners.observer));
+    let relayed = Arc::clone(&current);
     let app = move |worker, background: &Background| {
         let consumption = Consumption {
             worker,
@@ -275,7 +277,9 @@ fn run_app(
                 answers.notified().await;
                 clustered::announce(announcer, &metrics).await
             };
-            join(announced, queues.keep()).await.0
+            join3(announced, queues.keep(), relaying::relay(&relayed))
+                .await
+                .0
         },
         leave: async |ending| {
             queues.stop();

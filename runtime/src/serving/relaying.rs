@@ -1,0 +1,59 @@
+//! Relays the outboxes of the current app to its queues, and checks them before it is served. How is left to `queues`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures::future::join_all;
+use tokio::time::sleep;
+
+use super::current_app::Handles;
+use super::{StartError, failed};
+use crate::clock;
+use crate::queues::Outbox;
+use crate::queues::limits::{ENGINE_TIMEOUT, POLL_INTERVAL};
+use crate::request::WorkerId;
+use crate::state::State;
+
+/// The migration that makes an outbox.
+const ADVICE: &str = "make the table with a migration, as docs/queues.md shows it";
+
+/// Checks that the databases with an outbox have its table.
+pub(super) fn check(labels: &[String], state: &State) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    runtime.block_on(async {
+        for label in labels {
+            let Some(database) = state.database(label) else {
+                continue;
+            };
+            let checked = Outbox::check(&database, clock::now() + ENGINE_TIMEOUT).await;
+            checked.map_err(|error| {
+                failed(format!(
+                    "the database `{label}` has no outbox: {error}; {ADVICE}"
+                ))
+            })?;
+        }
+        Ok(())
+    })
+}
+
+/// Relays the outboxes of one app after the other, for as long as it is polled.
+pub(super) async fn relay(current: &ArcSwap<Handles>) -> Infallible {
+    loop {
+        let deployment = Arc::clone(current.load().of(WorkerId(0)));
+        let queues = deployment.queues();
+        let relays = queues.outboxes.iter().map(|outbox| outbox.relay(queues));
+        let replaced = async {
+            while Arc::ptr_eq(current.load().of(WorkerId(0)), &deployment) {
+                sleep(POLL_INTERVAL).await;
+            }
+        };
+        tokio::select! {
+            () = replaced => {}
+            _ = async { join_all(relays).await; std::future::pending::<()>().await } => {}
+        }
+    }
+}
