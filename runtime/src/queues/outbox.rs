@@ -57,9 +57,10 @@ pub(crate) enum RelayError {
     Queue(#[from] QueueError),
 }
 
-/// A row: its number, and the messages that it becomes.
+/// A row: what tells it from others, and the messages that it becomes.
 struct Row {
-    number: i64,
+    /// Its number, id and source. SQLite gives the number of a row that is gone to another one.
+    key: [Value; 3],
     messages: Vec<Message>,
 }
 
@@ -130,26 +131,24 @@ impl Outbox {
         if rows.is_empty() {
             return Ok(0);
         }
-        let numbers: Vec<Value> = rows.iter().map(|row| row.number.into()).collect();
+        let keys: Vec<Value> = rows.iter().flat_map(|row| row.key.clone()).collect();
+        let relayed = rows.len();
         let messages = rows.into_iter().flat_map(|row| row.messages);
         for part in parts(messages) {
             app.store(part, clock::now() + ENGINE_TIMEOUT).await?;
         }
-        let relayed = numbers.len();
-        let places = vec!["?"; relayed].join(", ");
-        let delete = format!("DELETE FROM outbox WHERE number IN ({places})");
+        let which = vec!["number IS ? AND id IS ? AND source IS ?"; relayed].join(" OR ");
+        let delete = format!("DELETE FROM outbox WHERE {which}");
         let deadline = clock::now() + ENGINE_TIMEOUT;
-        session.execute(&delete, numbers, deadline).await?;
+        session.execute(&delete, keys, deadline).await?;
         Ok(relayed)
     }
 
     /// The messages of a row. One that no queue takes is a dead letter, and not in the way of others.
     fn row(&self, app: &AppQueues, values: Vec<Value>) -> Row {
-        let mut values = values.into_iter();
-        let number = match values.next() {
-            Some(Value::Integer(number)) => number,
-            _ => 0,
-        };
+        let column = |at: usize| values.get(at).cloned().unwrap_or(Value::Null);
+        let key = [column(0), column(2), column(3)];
+        let mut values = values.into_iter().skip(1);
         let queue = text(values.next()).unwrap_or_default();
         let mut event = Event::default();
         for name in ATTRIBUTES {
@@ -177,18 +176,17 @@ impl Outbox {
             Ok(_) => None,
         };
         let messages = match fault {
-            Some(fault) => vec![self.undeliverable(number, &queue, event, &fault)],
+            Some(fault) => vec![self.undeliverable(&queue, event, &fault)],
             None => messages,
         };
-        Row { number, messages }
+        Row { key, messages }
     }
 
     /// The dead letter of a row that no queue takes. Data that would be too large for it is left out.
-    fn undeliverable(&self, number: i64, queue: &str, mut event: Event, fault: &str) -> Message {
+    fn undeliverable(&self, queue: &str, mut event: Event, fault: &str) -> Message {
         let database = &*self.label;
         tracing::warn!(
             database,
-            number,
             "a row of the outbox goes to `{UNDELIVERABLE}`: {fault}"
         );
         if size(&event) > MAX_MESSAGE_BYTES - MAX_EVENT_ATTRIBUTE_BYTES {
@@ -203,7 +201,8 @@ impl Outbox {
         event.or_attribute("outboxfault", || fault.to_owned());
         Message {
             queue: UNDELIVERABLE.to_owned(),
-            id: format!("{database} {number}"),
+            // Of two that are alike, one is enough.
+            id: format!("{database} {}", event.head()),
             key: None,
             delay: Duration::ZERO,
             contents: Contents {
