@@ -25,6 +25,9 @@ const DATA_CONTENT_TYPE: &str = "datacontenttype";
 /// The attribute of the trace that an event belongs to (the extension Distributed Tracing).
 pub(crate) const TRACEPARENT: &str = "traceparent";
 
+/// The attribute that counts the events which led to this one, with itself. A producer that is no delivery begins at one.
+pub(crate) const HOPS: &str = "terracehops";
+
 /// Something that happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Event {
@@ -95,6 +98,17 @@ impl Event {
     pub(crate) fn identity(&self) -> String {
         let id = self.attribute("id").unwrap_or_default();
         format!("{}\0{id}", self.source())
+    }
+
+    /// Sets an attribute, whether or not it has it.
+    pub(crate) fn set_attribute(&mut self, name: &str, value: String) {
+        self.attributes.insert(name.to_owned(), value);
+    }
+
+    /// How many events led to this one, with itself.
+    pub(crate) fn hops(&self) -> u32 {
+        let hops = self.attribute(HOPS).and_then(|hops| hops.parse().ok());
+        hops.unwrap_or(1)
     }
 
     /// Sets an attribute that it does not have.

@@ -726,3 +726,23 @@ async fn messages_wait_while_their_component_has_no_room() {
         0.0
     );
 }
+
+#[tokio::test]
+async fn events_that_go_in_a_circle_end_as_a_dead_letter() {
+    let app = sender()
+        .component("mailer", guest("relay"))
+        .grant("allowed_outbound_hosts = [\"http://mail.queue.internal\"]")
+        .limit("consumes = [{ queue = \"mail\" }]");
+    let app = app.start().await;
+    let mut fields = event("1", &[]);
+    fields[3].1 = "circle";
+    post(&app, "mail", &fields, "").await.expect(202);
+    let dead = [("queue", "mail.dead")];
+    app.until_metric("terrace_queue_messages", &dead, |count| count == 1.0)
+        .await;
+    let labels = [("queue", "mail"), ("result", "acknowledged")];
+    app.until_metric("terrace_message_deliveries_total", &labels, |count| {
+        count == 64.0
+    })
+    .await;
+}

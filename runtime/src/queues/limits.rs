@@ -28,3 +28,6 @@ pub const MAX_REASON_BYTES: usize = 256;
 
 /// The most rows of an outbox that are relayed at once.
 pub const MAX_RELAYED: usize = 100;
+
+/// The most events that lead to each other. A further one is a dead letter: they go in a circle.
+pub const MAX_HOPS: u32 = 64;

@@ -8,14 +8,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Serialize;
 use storage::EngineFailure;
-use storage::queue::{Contents, Error, MAX_DELAY, Message};
+use storage::queue::{Contents, DEAD, Error, MAX_DELAY, Message};
 use wasmtime_wasi_http::WasiBody;
 
 use super::Queues;
-use super::limits::{ENGINE_TIMEOUT, MAX_CONTENT_BYTES, SEND_RETRY_SECONDS};
+use super::limits::{ENGINE_TIMEOUT, MAX_CONTENT_BYTES, MAX_HOPS, SEND_RETRY_SECONDS};
 use super::outbox::Outbox;
 use crate::clock;
-use crate::event::{Event, TRACEPARENT};
+use crate::event::{Event, HOPS, TRACEPARENT};
 use crate::manifest::{Consumes, EVENTS};
 use crate::request::RequestContext;
 
@@ -110,7 +110,10 @@ impl AppQueues {
         let events = Event::read(&head.headers, content.to_bytes());
         let events = events.map_err(|error| Refusal::Malformed(error.to_string()))?;
         let trace = context.trace.to_header_value();
+        // Whatever the producer says: a consumer that sends on what it got would keep its count.
+        let hops = context.hops() + 1;
         let messages = events.into_iter().flat_map(|mut event| {
+            event.set_attribute(HOPS, hops.to_string());
             event.or_attribute(TRACEPARENT, || {
                 trace.to_str().unwrap_or_default().to_owned()
             });
@@ -124,7 +127,7 @@ impl AppQueues {
         let takers = self.consumes.iter();
         let takers = takers.filter(|consumes| consumes.takes(name, event.kind(), event.source()));
         let message = |consumes: &Consumes| Message {
-            queue: consumes.queue(),
+            queue: queue_of(consumes, event),
             id: event.identity(),
             key: consumes
                 .ordered_by
@@ -170,6 +173,19 @@ impl AppQueues {
         }
         Ok(())
     }
+}
+
+/// The queue of a message, or its dead-letter queue if its events go in a circle.
+fn queue_of(consumes: &Consumes, event: &Event) -> String {
+    let mut queue = consumes.queue();
+    if event.hops() > MAX_HOPS {
+        tracing::warn!(
+            queue,
+            "an event has come by {MAX_HOPS} others: it is a dead letter"
+        );
+        queue.push_str(DEAD);
+    }
+    queue
 }
 
 /// The delay that a producer asks for.

@@ -31,6 +31,8 @@ pub struct RequestContext {
     failure: OnceLock<Failure>,
     content_failure: OnceLock<Failure>,
     cache_result: OnceLock<&'static str>,
+    /// The messages that led to this request, one after the other; none for a client's.
+    hops: OnceLock<u32>,
     storage_failure: OnceLock<EngineFailure>,
     /// Calls that engines have not answered yet.
     storage_calls: AtomicU32,
@@ -60,6 +62,7 @@ impl RequestContext {
             failure: OnceLock::new(),
             content_failure: OnceLock::new(),
             cache_result: OnceLock::new(),
+            hops: OnceLock::new(),
             storage_failure: OnceLock::new(),
             storage_calls: AtomicU32::new(0),
             interim: Interim::default(),
@@ -145,6 +148,16 @@ impl RequestContext {
     #[must_use]
     pub fn cache_result(&self) -> Option<&'static str> {
         self.cache_result.get().copied()
+    }
+
+    /// Reports that this is the delivery of a message, which so many others led to, with itself.
+    pub(crate) fn set_hops(&self, hops: u32) {
+        let _ = self.hops.set(hops);
+    }
+
+    /// How many messages led to this request, one after the other.
+    pub(crate) fn hops(&self) -> u32 {
+        self.hops.get().copied().unwrap_or(0)
     }
 
     /// Reports that a database or a key-value store failed. Only the first failure counts, since later ones mostly follow

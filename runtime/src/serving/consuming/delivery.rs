@@ -96,7 +96,7 @@ impl Delivery {
 
     /// Calls the consumer and reads its response.
     async fn call(&self, messages: &[Claimed]) -> Answer {
-        let (fields, content) = match self.request(messages) {
+        let (fields, content, hops) = match self.request(messages) {
             Ok(request) => request,
             Err(reason) => {
                 let retry_after = None;
@@ -107,6 +107,7 @@ impl Delivery {
             }
         };
         let context = self.context(&fields);
+        context.set_hops(hops);
         let by = &self.by;
         let calling = self
             .consumer
@@ -136,17 +137,18 @@ impl Delivery {
         }
     }
 
-    /// Fields and content of the request: an event, or a batch of events.
-    fn request(&self, messages: &[Claimed]) -> Result<(HeaderMap, Bytes), String> {
+    /// Fields and content of the request, an event or a batch of events, and how many events led to it.
+    fn request(&self, messages: &[Claimed]) -> Result<(HeaderMap, Bytes, u32), String> {
         let events = messages.iter().map(|message| {
             let contents = &message.contents;
             Event::stored(&contents.head, contents.data.clone())
         });
         let events: Result<Vec<_>, _> = events.collect();
         let events = events.map_err(|error| format!("the message is damaged: {error}"))?;
+        let hops = events.iter().map(Event::hops).max().unwrap_or(0);
         match &events[..] {
             [event] if self.consumer.consumes.batch == 1 => {
-                Ok((event::to_fields(event), event.data.clone()))
+                Ok((event::to_fields(event), event.data.clone(), hops))
             }
             events => {
                 let mut fields = HeaderMap::new();
@@ -158,7 +160,7 @@ impl Delivery {
                 {
                     fields.insert(CE_TRACEPARENT.clone(), trace);
                 }
-                Ok((fields, event::to_batch(events)))
+                Ok((fields, event::to_batch(events), hops))
             }
         }
     }

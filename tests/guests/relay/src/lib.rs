@@ -1,6 +1,6 @@
 //! A function that sends events as its client says, and, as a consumer, asks a server of the test what to answer.
 
-use terrace_sdk::http::{HeaderMap, StatusCode, Uri};
+use terrace_sdk::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use terrace_sdk::{Body, Error, Request, Response, outbound, variables};
 
 /// Sends a request to `/send/QUEUE` on to the queue, and an event to the server named by the variable `judge`.
@@ -30,10 +30,26 @@ async fn send(target: String, request: Request) -> Result<Response, Error> {
 async fn judged(request: Request) -> Result<Response, Error> {
     let kind = request.headers().get("ce-type");
     assert!(kind.is_none_or(|kind| kind != "trap"), "as asked");
+    if kind.is_some_and(|kind| kind == "circle") {
+        return send_on(request).await;
+    }
     let judge = variables::get("judge").await?;
     let host = request.uri().host().unwrap_or_default();
     let target = format!("{judge}/{host}");
     send(target, request).await
+}
+
+/// Sends an event to the queue `mail`, with an id that is longer by a letter.
+async fn send_on(mut request: Request) -> Result<Response, Error> {
+    let id = request
+        .headers()
+        .get("ce-id")
+        .map(|id| id.as_bytes().to_vec());
+    let id = [id.unwrap_or_default(), b"x".to_vec()].concat();
+    request
+        .headers_mut()
+        .insert("ce-id", HeaderValue::from_bytes(&id)?);
+    send("http://mail.queue.internal/".to_owned(), request).await
 }
 
 /// The fields of an event, and those that tests look at.
