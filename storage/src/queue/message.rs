@@ -86,7 +86,7 @@ pub struct Figures {
     pub bytes: u64,
     /// The messages on which owners work.
     pub claimed: u64,
-    /// The time for which the first message that is due has waited since then; zero if none is due.
+    /// The time for which the first message that is due has waited since then; zero if none is due. Dead letters wait for nothing.
     pub waiting: Duration,
 }
 

@@ -105,7 +105,8 @@ const FIGURES: &str = concat!(
     "(SELECT count(*) FROM messages WHERE owner IS NOT NULL AND queue = name), ",
     "coalesce((SELECT max(",
     now!(),
-    " - min(due), 0) FROM messages WHERE queue = name AND owner IS NULL AND blocked = 0), 0) ",
+    " - min(due), 0) FROM messages WHERE queue = name AND owner IS NULL AND blocked = 0 ",
+    "AND name NOT LIKE '%.dead'), 0) ",
     "FROM queues ORDER BY name"
 );
 const LIST: &str = concat!(

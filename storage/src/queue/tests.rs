@@ -413,3 +413,24 @@ async fn ten_thousand_keys_do_not_wait_for_each_other() {
         assert_eq!(seen.len(), 10_000);
     }
 }
+
+#[tokio::test]
+async fn dead_letters_wait_for_nothing() {
+    for bed in beds() {
+        bed.send(&[message("mail", "1")]).await;
+        let one = bed.join("one").await;
+        let (_, number) = bed.claim(&one, "mail", 1).await[0];
+        bed.queues.bury(&one, number, "{}", soon()).await.unwrap();
+        let waiting = async |name: &str| {
+            let figures = bed.queues.figures(soon()).await.unwrap();
+            let mut figures = figures.into_iter();
+            figures.find(|of| of.queue == name).unwrap().waiting
+        };
+        bed.send(&[message("mail", "2")]).await;
+        crate::test_wait::until("the message waits", async || {
+            (!waiting("mail").await.is_zero()).then_some(())
+        })
+        .await;
+        assert!(waiting("mail.dead").await.is_zero());
+    }
+}
