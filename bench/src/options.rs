@@ -44,8 +44,8 @@ pub(crate) struct Files {
     /// The folder for results and intermediate files
     #[arg(long, hide = true)]
     pub(crate) output: PathBuf,
-    /// Another `terrace`, such as that of an earlier commit, to measure right after the first in `hello`, `fresh`, `start` and
-    /// `cache`
+    /// Another `terrace`, such as that of an earlier commit, to measure right after the first in `hello`, `fresh`, `start`,
+    /// `cache`, `proxy` and `https`
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) against: Option<PathBuf>,
 }

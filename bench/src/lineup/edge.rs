@@ -85,6 +85,7 @@ impl Lineup<'_> {
             cache.path = SECURE_HITS.path;
             certify(cache)?;
         }
+        self.add_other_build(&mut caches)?;
         Ok(caches)
     }
 }

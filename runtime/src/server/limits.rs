@@ -44,6 +44,10 @@ pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 /// Content of all requests of a connection that a client of HTTP/2 may send before the server has read any, in bytes.
 pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
+/// Frames of one turn of a connection of HTTP/2 that are collected before they are written, in bytes: what a record of TLS holds
+/// (RFC 8446 §5.1). A client that does not read holds no more of the server's memory than this, beside its windows.
+pub const MAX_COLLECTED_BYTES: usize = 16 * 1024;
+
 /// The piece of a response that HTTP/2 takes at a time, in bytes: the frame that all clients take (RFC 9113 §4.2). No more
 /// than a piece per stream waits in memory for a client that does not read.
 pub const HTTP2_PIECE_BYTES: usize = 16 * 1024;

@@ -2,6 +2,7 @@
 //! ends a connection that is idle or misused. One stream is left to `stream`, answering requests to the pipeline.
 
 mod body;
+mod collected;
 mod stream;
 
 use std::cell::{Cell, RefCell};
@@ -24,6 +25,7 @@ use tokio::time::sleep_until;
 
 pub(super) use self::stream::Stream;
 
+use self::collected::Collected;
 use self::stream::Watched;
 use super::transport::Transport;
 use super::{Arrival, Connections, ExchangeState};
@@ -74,8 +76,9 @@ pub(super) async fn serve<P: Pipeline>(
         service_fn(move |request| answer(Rc::clone(&worker), &streams, request, connection))
     };
     let (timeout, rate) = (limits.write_progress_timeout, limits.min_rate);
-    let stream = ImpatientStream::new(transport, timeout, rate);
-    let hyper = protocol(&streams, limits).serve_connection(TokioIo::new(stream), service);
+    let stream = Collected::new(ImpatientStream::new(transport, timeout, rate));
+    let io = TokioIo::new(stream.clone());
+    let hyper = protocol(&streams, limits).serve_connection(io, service);
     let mut hyper = pin!(hyper);
     let mut drained = pin!(worker.drain.begun());
     let mut timer = pin!(sleep_until(streams.next_look(limits).into()));
@@ -83,7 +86,7 @@ pub(super) async fn serve<P: Pipeline>(
         let next = tokio::select! {
             biased;
             () = &mut drained, if !streams.is_closing() => Next::GoAway,
-            _ = &mut hyper => return,
+            () = poll_fn(|cx| stream.poll_turn(&mut hyper, cx)) => return,
             ended = streams.ended() => streams.note_end(&ended),
             () = &mut timer => {
                 let next = streams.after_wait(limits, clock::now());
