@@ -102,6 +102,16 @@ impl Pebble {
         self.authority.file()
     }
 
+    /// Has it answer nothing, without closing a connection, until [`Self::go_on`].
+    pub fn hang(&self) {
+        self.process.pause();
+    }
+
+    /// Has it answer again, also what was asked meanwhile.
+    pub fn go_on(&self) {
+        self.process.resume();
+    }
+
     /// How many orders were placed.
     #[must_use]
     pub fn orders(&self) -> usize {

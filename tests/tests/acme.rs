@@ -143,6 +143,64 @@ async fn a_server_that_is_killed_while_it_orders_is_replaced() {
     served(&other, &secure, NAME).await;
 }
 
+/// It waits for Redis, serves all else meanwhile, and orders nothing that it may have.
+#[tokio::test]
+async fn a_server_that_starts_while_redis_is_out_has_its_certificate_when_redis_is_back() {
+    let mut redis = Redis::with(&["appendonly yes", "appendfsync always"]);
+    let port = free_port();
+    let pebble = Pebble::start(port).await;
+    let shared = format!("[cache]\nshared = {:?}\n", redis.url());
+    let settings = format!("{}{shared}", pebble.settings(port, &[NAME]));
+    redis.kill();
+    let server = hello(&settings).start().await;
+    says(&server, "certificates cannot be kept or read").await;
+    let secure = pebble.client(&["h2"]).await;
+    let early = secure.connect(server.https(), NAME).await;
+    assert!(early.is_err(), "there is none, and it says so at once");
+    assert_eq!(server.get("/").await.status, 200);
+    assert_eq!(pebble.orders(), 0);
+    redis.restart();
+    let first = served(&server, &secure, NAME).await;
+    assert_eq!(pebble.orders(), 1);
+
+    server.process.kill();
+    redis.kill();
+    let server = server.come_back().await;
+    says(&server, "certificates cannot be kept or read").await;
+    assert_eq!(server.get("/").await.status, 200);
+    redis.restart();
+    assert_eq!(served(&server, &secure, NAME).await, first);
+    assert_eq!(pebble.orders(), 1);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_slow_holds_up_nothing_but_its_own_certificate() {
+    let port = free_port();
+    let pebble = Pebble::start(port).await;
+    let authority = Authority::new();
+    let settings = pebble.settings(port, &[NAME]);
+    let files = "certificate = \"a.pem\"\nkey = \"a.key\"\n";
+    let app = hello(&format!("{settings}{files}"));
+    authority.sign(&["a.test"], "2").write(app.folder(), "a");
+    let secure = pebble.client(&["h2"]).await;
+    pebble.hang();
+    let server = app.start().await;
+    says(&server, "a certificate is ordered").await;
+    let own = Secure::new(&authority, &["h2"]);
+    for _ in 0..20 {
+        served(&server, &own, "a.test").await;
+        assert_eq!(server.get("/").await.status, 200);
+        let early = own.connect(server.https(), NAME).await;
+        assert!(early.is_err(), "there is none, and it says so at once");
+    }
+    assert_eq!(pebble.orders(), 0);
+    pebble.go_on();
+    served(&server, &secure, NAME).await;
+    assert_eq!(pebble.orders(), 1);
+    pebble.hang();
+    assert_eq!(server.terminate().await.code, Some(exit::FINE));
+}
+
 #[tokio::test]
 async fn a_directory_that_fails_leaves_the_other_certificates_alone() {
     let port = free_port();

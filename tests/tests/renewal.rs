@@ -110,20 +110,31 @@ fn old_certificate(over: u64) -> (String, String) {
 
 #[tokio::test]
 async fn an_ordered_certificate_is_renewed_under_load_and_no_request_fails() {
+    let origin = Upstream::start().await;
+    renewed_under_load(App::edge(&origin.url)).await;
+}
+
+#[tokio::test]
+async fn a_node_renews_an_ordered_certificate_under_load_and_no_request_fails() {
+    let app = App::new().component("hello", guest("hello"));
+    renewed_under_load(app.route("/...")).await;
+}
+
+/// Orders a certificate, makes it an old one, and puts load on the server while it orders another.
+async fn renewed_under_load(server: App) {
     let port = free_port();
     let pebble = Pebble::start(port).await;
-    let origin = Upstream::start().await;
-    let edge = App::edge(&origin.url).config(&pebble.settings(port, &[NAME]));
-    let edge = edge.start().await;
+    let server = server.config(&pebble.settings(port, &[NAME]));
+    let server = server.start().await;
     let secure = pebble.client(&["h2"]).await;
     until("the first certificate", async || {
-        secure.connect(edge.https(), NAME).await.ok()
+        secure.connect(server.https(), NAME).await.ok()
     })
     .await;
 
     // The same server, a long time later.
-    edge.process.kill();
-    let folder = std::fs::read_dir(edge.app().state().join("acme")).unwrap();
+    server.process.kill();
+    let folder = std::fs::read_dir(server.app().state().join("acme")).unwrap();
     let mut files = folder.map(|file| file.unwrap().path());
     let is_record = |file: &std::path::PathBuf| {
         let ending = format!(":{NAME}.json");
@@ -137,17 +148,17 @@ async fn an_ordered_certificate_is_renewed_under_load_and_no_request_fails() {
     record["certificate"] = json!(certificate);
     record["key"] = json!(key);
     std::fs::write(&file, record.to_string()).unwrap();
-    let edge = edge.come_back().await;
+    let server = server.come_back().await;
     let both = format!("{certificate}{}", pebble.issuer().await);
     let secure = Secure::trusting(both.as_bytes(), &["h2"]);
     let old = rustls::pki_types::pem::PemObject::from_pem_slice(certificate.as_bytes());
     let old: rustls::pki_types::CertificateDer<'_> = old.unwrap();
     until("the certificate of before", async || {
-        secure.connect(edge.https(), NAME).await.ok()
+        secure.connect(server.https(), NAME).await.ok()
     })
     .await;
-    under_load(&edge, &secure, async || {
-        until_other(&edge, &secure, &old).await;
+    under_load(&server, &secure, async || {
+        until_other(&server, &secure, &old).await;
     })
     .await;
     assert_eq!(pebble.orders(), 2);
