@@ -134,25 +134,25 @@ async fn renewed_under_load(server: App) {
 
     // The same server, a long time later.
     server.process.kill();
-    let folder = std::fs::read_dir(server.app().state().join("acme")).unwrap();
-    let mut files = folder.map(|file| file.unwrap().path());
+    let folder = std::fs::read_dir(server.app().state().join("acme")).expect("it is there");
+    let mut files = folder.map(|file| file.expect("it is there").path());
     let is_record = |file: &std::path::PathBuf| {
         let ending = format!(":{NAME}.json");
         file.to_string_lossy().ends_with(&ending)
     };
-    let file = files.find(is_record).unwrap();
+    let file = files.find(is_record).expect("it is there");
     let (certificate, key) = old_certificate(225);
-    let text = std::fs::read_to_string(&file).unwrap();
-    let mut record: Value = serde_json::from_str(&text).unwrap();
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    let mut record: Value = serde_json::from_str(&text).expect("it is there");
     assert_eq!(record["attempts"], 0, "it was kept before it was used");
     record["certificate"] = json!(certificate);
     record["key"] = json!(key);
-    std::fs::write(&file, record.to_string()).unwrap();
+    std::fs::write(&file, record.to_string()).expect("it is there");
     let server = server.come_back().await;
     let both = format!("{certificate}{}", pebble.issuer().await);
     let secure = Secure::trusting(both.as_bytes(), &["h2"]);
     let old = rustls::pki_types::pem::PemObject::from_pem_slice(certificate.as_bytes());
-    let old: rustls::pki_types::CertificateDer<'_> = old.unwrap();
+    let old: rustls::pki_types::CertificateDer<'_> = old.expect("it is there");
     until("the certificate of before", async || {
         secure.connect(server.https(), NAME).await.ok()
     })
