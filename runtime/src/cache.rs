@@ -2,6 +2,7 @@
 //! behaviour is in the crate `edge-cache`.
 
 mod bookmark;
+mod disk;
 mod figures;
 mod pages;
 mod shared;
@@ -24,6 +25,7 @@ use crate::limits::{MIN_RESPONSES_OF_SHARD, SHARED_CACHE_TIMEOUT};
 use crate::observe::Metrics;
 use crate::settings;
 
+pub(crate) use disk::DiskLevel;
 pub(crate) use figures::CacheStatistics;
 pub(crate) use pages::{CachePages, PURGE_PATH, PurgeRequest, Purged, STATISTICS_PATH};
 pub(crate) use shared::SharedCache;
@@ -38,14 +40,23 @@ pub(crate) struct EdgeCache(
     Arc<edge_cache::Cache>,
     Option<SharedCache>,
     Arc<settings::KeyRules>,
+    Option<DiskLevel>,
 );
 
+/// The level behind the memory of a cache.
+pub(crate) enum SecondLevel {
+    None,
+    /// Several servers share it.
+    Shared(SharedCache),
+    Disk(DiskLevel),
+}
+
 impl EdgeCache {
-    /// The cache that the settings ask for, over a level that it shares with other servers, if there is one; `None` if it is off.
+    /// The cache that the settings ask for, over a second level, if there is one; `None` if it is off.
     pub(crate) fn new(
         settings: &settings::Cache,
         workers: NonZeroUsize,
-        shared: Option<SharedCache>,
+        level: SecondLevel,
     ) -> Option<Self> {
         let capacity = settings.memory?;
         let config = CacheConfig {
@@ -62,24 +73,33 @@ impl EdgeCache {
         let clock = ServerClock {
             begun: clock::now(),
         };
-        let cache = match &shared {
-            None => edge_cache::Cache::new(config, clock),
-            Some(level) => {
-                let deadline = || Box::pin(sleep(SHARED_CACHE_TIMEOUT)) as Deadline;
-                edge_cache::Cache::with_shared_level(config, clock, level.clone(), deadline)
+        let deadline = || Box::pin(sleep(SHARED_CACHE_TIMEOUT)) as Deadline;
+        let rules = Arc::new(settings.key_rules.clone());
+        Some(match level {
+            SecondLevel::None => Self(edge_cache::Cache::new(config, clock), None, rules, None),
+            SecondLevel::Shared(level) => {
+                let cache =
+                    edge_cache::Cache::with_shared_level(config, clock, level.clone(), deadline);
+                Self(cache, Some(level), rules, None)
             }
-        };
-        Some(Self(cache, shared, Arc::new(settings.key_rules.clone())))
+            SecondLevel::Disk(level) => {
+                let cache =
+                    edge_cache::Cache::with_shared_level(config, clock, level.clone(), deadline);
+                Self(cache, None, rules, Some(level))
+            }
+        })
     }
 
     /// Names the app whose responses it keeps, by a digest: others share nothing with it.
     pub(crate) fn set_owner(&self, owner: &str) {
         self.1.iter().for_each(|shared| shared.set_owner(owner));
+        self.3.iter().for_each(|disk| disk.set_owner(owner));
     }
 
     /// Names the origins whose responses it keeps, by a digest. They may have caches of their own.
     pub(crate) fn set_origins(&self, origins: &str) {
         self.1.iter().for_each(|shared| shared.set_origins(origins));
+        self.3.iter().for_each(|disk| disk.set_owner(origins));
     }
 
     /// Follows the purges of other servers, for as long as the runtime of the caller runs. Without a shared level, there is nothing

@@ -216,6 +216,9 @@ pub const MAX_CACHED_RESPONSE_DIVISOR: u64 = 8;
 /// others.
 pub const MIN_RESPONSES_OF_SHARD: u64 = 2;
 
+/// The least that a cache may keep on disk, in bytes: room for a few of the largest responses.
+pub const MIN_CACHE_DISK: u64 = 64 * MIB;
+
 /// How long a request waits for the cache's level that several servers share. It is far above a lookup on a network of one site,
 /// and below what a client notices. After that the request goes on without the level.
 pub const SHARED_CACHE_TIMEOUT: Duration = Duration::from_millis(250);

@@ -178,8 +178,19 @@ pub struct Cache {
     pub set_cookie: SetCookie,
     /// The level that several servers share, if there is one.
     pub shared: Option<Redis>,
+    /// The level on disk, if there is one.
+    pub disk: Option<CacheDisk>,
     /// The parts of a request that make no difference to any response.
     pub key_rules: KeyRules,
+}
+
+/// Where a cache keeps what does not fit into its memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheDisk {
+    /// A folder of its own.
+    pub path: PathBuf,
+    /// The most that its files take, in bytes.
+    pub size: u64,
 }
 
 /// What an edge stands in front of, and how long it waits for it.

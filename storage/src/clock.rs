@@ -1,6 +1,6 @@
 //! The only place in this crate that reads the clock.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// The monotonic time, for deadlines.
 #[allow(
@@ -9,4 +9,13 @@ use std::time::Instant;
 )]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The time of day, for what outlives the process.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock"
+)]
+pub(crate) fn time_of_day() -> SystemTime {
+    SystemTime::now()
 }

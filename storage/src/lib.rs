@@ -7,6 +7,7 @@ mod authorities;
 mod breaker;
 mod clock;
 pub mod dialect;
+pub mod disk;
 mod driver;
 mod failure;
 pub mod kv;

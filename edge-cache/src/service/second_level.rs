@@ -174,6 +174,11 @@ impl SecondLevel {
         self.in_time(put).await.is_none()
     }
 
+    /// Its word in `Cache-Status`.
+    pub(super) fn name(&self) -> &'static str {
+        self.level.name()
+    }
+
     /// Whether the purges of other caches are known.
     pub(super) fn is_followed(&self) -> bool {
         self.level.is_followed()

@@ -15,9 +15,6 @@ use crate::statistics::SharedOutcome;
 use crate::store::{Generation, SharedLookup};
 use crate::stored_response::StoredResponse;
 
-/// In `Cache-Status`: the response comes from the shared level.
-const FOUND: &str = "shared-level";
-
 impl Cache {
     /// Answers with a response of the shared level. `Err` if the request is to be forwarded.
     pub(super) async fn lookup_in_level<B>(
@@ -49,7 +46,8 @@ impl Cache {
         match Decision::about(found, &forwarding.keyed, now) {
             Decision::Hit { stored, validate } => {
                 forwarding.share_if_fresh(&stored);
-                let status = CacheStatus::hit(reuse::time_to_live(&stored, now)).detail(FOUND);
+                let status = CacheStatus::hit(reuse::time_to_live(&stored, now));
+                let status = status.detail(level.name());
                 Ok(self.hit_with_status(forwarding.keyed, stored, validate, status, now))
             }
             Decision::Forward { stale, reason } => {

@@ -133,16 +133,18 @@ impl Cache {
         if let Ok(end) = arrived {
             self.remember_excess(&key, end);
         }
-        let is_stored = !matches!(arrived, Ok(ArrivalEnd::Broken | ArrivalEnd::NotStored(_)))
-            && self.store.put(&key, &stored, forwarding.since) == Put::Stored;
-        let status = status.stored(is_stored);
+        let put = match arrived {
+            Ok(ArrivalEnd::Broken | ArrivalEnd::NotStored(_)) => Put::Absent,
+            Ok(ArrivalEnd::Complete) | Err(_) => self.store.put(&key, &stored, forwarding.since),
+        };
+        let status = status.stored(put == Put::Stored);
         let now = forwarding.response_time;
         let mut answer = self.respond_with(fields, &forwarding.keyed, &stored, status, now);
         drop(first_reader);
-        let level = if is_stored {
-            forwarding.level
-        } else {
-            LevelLookup::None
+        let level = match put {
+            // A second level has room for what memory has none for.
+            Put::Stored | Put::NotAdmitted => forwarding.level,
+            Put::Invalidated | Put::TooLarge | Put::Absent => LevelLookup::None,
         };
         match arrived {
             Ok(_) => answer.tasks.level_put = level.put_for(&key, &stored),

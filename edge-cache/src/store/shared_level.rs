@@ -76,6 +76,11 @@ pub struct SharedPurges {
 
 /// A second level that several caches share.
 pub trait SharedLevel: Send + Sync + 'static {
+    /// Its word in `Cache-Status`, for a response that comes from it.
+    fn name(&self) -> &'static str {
+        "shared-level"
+    }
+
     /// The responses under a key.
     fn get<'a>(&'a self, key: &'a CacheKey) -> SharedFuture<'a, SharedLookup>;
 

@@ -8,6 +8,7 @@ use edge_cache::rules::key::CacheKey;
 use edge_cache::store::{Purge, PurgeMode};
 use http::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 use super::EdgeCache;
 use super::simplify::simple_key;
@@ -82,6 +83,7 @@ impl CachePages {
                     _ => None,
                 };
                 let purged = cache.0.purge(&simple.unwrap_or(target), wanted.mode());
+                tell_level(cache);
                 json(StatusCode::OK, &Purged::new(purged))
             }
             Err(what) => refuse(StatusCode::BAD_REQUEST, &what),
@@ -112,6 +114,14 @@ impl CachePages {
             Method::GET | Method::HEAD => json(StatusCode::OK, &cache.statistics()),
             _ => not_allowed("GET, HEAD"),
         }
+    }
+}
+
+/// Tells the second level about a purge, so that it holds for others and after a restart when it is answered. A level that does not
+/// confirm in time is told again. A page runs on a thread that may wait.
+fn tell_level(cache: &EdgeCache) {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.block_on(cache.0.tell_shared_level());
     }
 }
 

@@ -237,12 +237,12 @@ fn failed(failure: EngineFailure) -> SharedLevelError {
 }
 
 /// The tags of each response under a key.
-fn tags_of(key: &CacheKey) -> [String; 2] {
+pub(super) fn tags_of(key: &CacheKey) -> [String; 2] {
     [EVERYTHING.to_owned(), path_tag(key.path_and_query())]
 }
 
 /// The tag whose responses a purge puts out of date: those that it means, and with most kinds some more.
-fn tag(what: &Purge) -> String {
+pub(super) fn tag(what: &Purge) -> String {
     match what {
         Purge::Url(key) => path_tag(key.path_and_query()),
         Purge::Path(path) => path_tag(path),
@@ -255,12 +255,12 @@ fn path_tag(path: &str) -> String {
     format!("p{path}")
 }
 
-fn group_tag(name: &str) -> String {
+pub(super) fn group_tag(name: &str) -> String {
     format!("g{name}")
 }
 
 /// A response as an entry: whether it is marked stale, and its bytes.
-fn entry(response: &SharedResponse) -> Entry {
+pub(super) fn entry(response: &SharedResponse) -> Entry {
     let mut value = Vec::with_capacity(1 + response.encoded.len());
     value.push(response.is_marked_stale.into());
     value.extend(&response.encoded);
@@ -271,7 +271,7 @@ fn entry(response: &SharedResponse) -> Entry {
 }
 
 /// `None` for an entry of another version.
-fn response(entry: Entry) -> Option<SharedResponse> {
+pub(super) fn response(entry: Entry) -> Option<SharedResponse> {
     let mut encoded = Bytes::from(entry.value);
     if encoded.is_empty() {
         return None;

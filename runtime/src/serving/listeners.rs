@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use storage::disk::Disk;
 use tracing::Level;
 
 use super::{EdgeOptions, ServingOptions, StartError, failed, switch};
 use crate::acme::{self, Keeper};
 use crate::advice;
-use crate::cache::{CachePages, EdgeCache, SharedCache};
+use crate::cache::{CachePages, DiskLevel, EdgeCache, SecondLevel, SharedCache};
 use crate::certificates::Certificates;
 use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
@@ -21,7 +22,7 @@ use crate::server::{
     Admin, AdminConfig, AdminPage, BindError, Handover, Inheritance, Readiness, Server,
     ServerConfig, Tls, TrustedProxies, certificates_page,
 };
-use crate::settings::{AccessLog, AdminAddress, Config, LogLevel};
+use crate::settings::{AccessLog, AdminAddress, CacheDisk, Config, LogLevel};
 use crate::state::{self, State};
 
 /// Arguments of the command line that replace settings of the listeners and the log.
@@ -117,8 +118,8 @@ impl Listeners {
         let metrics = Arc::new(Metrics::new());
         let format = log_format(config, overrides.json);
         let (log, log_writer) = Log::start(io::stdout(), format, &metrics).map_err(failed)?;
-        let shared = shared_level(config)?;
-        let cache = EdgeCache::new(&config.cache, config.listen.workers, shared);
+        let level = second_level(config, overrides.take_over)?;
+        let cache = EdgeCache::new(&config.cache, config.listen.workers, level);
         cache.iter().for_each(|cache| cache.tell(&metrics));
         let state = Arc::<State>::default();
         let queues = Arc::new(Queues::new(config.queue.room, &metrics));
@@ -187,7 +188,20 @@ fn handover_path(state_directory: &Path, address: SocketAddr) -> PathBuf {
     state_directory.join(format!("listen-{address}.sock"))
 }
 
-/// The second level of the cache that the settings ask for.
+/// The second level of the cache that the settings ask for. A server that is taken over has the folder of a disk until it ends.
+fn second_level(config: &Config, take_over: bool) -> Result<SecondLevel, StartError> {
+    if let Some(shared) = shared_level(config)? {
+        return Ok(SecondLevel::Shared(shared));
+    }
+    let Some(CacheDisk { path, size }) = &config.cache.disk else {
+        return Ok(SecondLevel::None);
+    };
+    let disk = Disk::open(path, *size, take_over);
+    let disk = disk.map_err(|error| failed(format!("`disk` of [cache]: {error}")))?;
+    Ok(SecondLevel::Disk(DiskLevel::new(disk)))
+}
+
+/// The level that several servers share, if the settings ask for one.
 fn shared_level(config: &Config) -> Result<Option<SharedCache>, StartError> {
     let Some(redis) = &config.cache.shared else {
         return Ok(None);

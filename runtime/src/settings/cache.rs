@@ -1,5 +1,6 @@
 //! `[cache]`: how much the edge cache keeps, and how it behaves where the standards leave a choice.
 
+use std::path::Path;
 use std::time::Duration;
 
 use edge_cache::limits::{DEFAULT_CAPACITY_BYTES, DEFAULT_STALE_WHEN_DISCONNECTED};
@@ -7,16 +8,16 @@ use edge_cache::rules::storing::SetCookie;
 use http::{HeaderName, StatusCode};
 
 use super::key_rules::{KeyRules, key_rules};
-use super::{Cache, Redis, store};
+use super::{Cache, CacheDisk, Redis, store};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
-use crate::limits::{MAX_CACHED_RESPONSE_DIVISOR, MIN_CACHE_MEMORY};
+use crate::limits::{MAX_CACHED_RESPONSE_DIVISOR, MIN_CACHE_DISK, MIN_CACHE_MEMORY};
 use crate::units::{duration, size};
 
 /// The targeted field that all caches on the way to a client's own obey (RFC 9213 §3.1).
 const DEFAULT_TARGETED_FIELD: HeaderName = HeaderName::from_static("cdn-cache-control");
 
-pub(super) fn cache(root: &Table<'_>) -> Cache {
+pub(super) fn cache(root: &Table<'_>, directory: &Path) -> Cache {
     let Some(table) = root.table("cache", "[cache]") else {
         return defaults();
     };
@@ -34,9 +35,11 @@ pub(super) fn cache(root: &Table<'_>) -> Cache {
             .parsed("set_cookie", set_cookie)
             .unwrap_or(defaults.set_cookie),
         shared: shared(&table),
+        disk: disk(&table, directory),
         key_rules: key_rules(&table),
     };
     check_max_response(&table, &cache);
+    check_disk(&table, &cache);
     if cache.memory.is_none()
         && let Some(shared) = table.get("shared")
     {
@@ -57,6 +60,7 @@ fn defaults() -> Cache {
         compression: true,
         set_cookie: SetCookie::default(),
         shared: None,
+        disk: None,
         key_rules: KeyRules::default(),
     }
 }
@@ -71,6 +75,40 @@ fn shared(table: &Table<'_>) -> Option<Redis> {
         password,
         prefix: None,
     })
+}
+
+/// The folder of `disk`. Whether it can be used is seen when it is opened.
+fn disk(table: &Table<'_>, directory: &Path) -> Option<CacheDisk> {
+    let disk = table.table("disk", "`disk` of [cache]")?;
+    let path = disk.required("path", "add `path = \"/var/cache/terrace\"`");
+    let bytes = disk.required("size", "add `size = \"10GiB\"`");
+    disk.finish();
+    Some(CacheDisk {
+        path: directory.join(path?.string()?),
+        size: bytes?.parsed(disk_size)?,
+    })
+}
+
+fn disk_size(text: &str) -> Result<u64, Reason> {
+    let bytes = size(text)?;
+    if bytes >= MIN_CACHE_DISK {
+        return Ok(bytes);
+    }
+    let help = "write at least `64MiB`";
+    Err(Reason::new(format!("`{text}` is too little for a cache on disk")).help(help))
+}
+
+fn check_disk(table: &Table<'_>, cache: &Cache) {
+    let Some(disk) = table.get("disk").filter(|_| cache.disk.is_some()) else {
+        return;
+    };
+    if cache.memory.is_none() {
+        let what = "a server without a cache has nothing to keep on disk";
+        disk.report(Reason::new(what).help("remove `disk`, or give `memory` a size"));
+    } else if cache.shared.is_some() {
+        let what = "`disk` and `shared` cannot be used together yet";
+        disk.report(Reason::new(what).help("remove one of them"));
+    }
 }
 
 fn memory(text: &str) -> Result<Option<u64>, Reason> {

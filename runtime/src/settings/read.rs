@@ -28,7 +28,7 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
         sql,
         kv,
         queue,
-        cache: cache::cache(root),
+        cache: cache::cache(root, directory),
         edge: edge::edge(root, directory),
         cluster: cluster::cluster(root),
         blocked_networks: outbound::blocked_networks(root),

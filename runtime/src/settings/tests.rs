@@ -219,6 +219,7 @@ connections = 9
             password: crate::environment::variable("PATH"),
             prefix: None,
         }),
+        disk: None,
         key_rules: config.cache.key_rules.clone(),
     };
     let rules = &config.cache.key_rules;
@@ -453,4 +454,30 @@ fn names_that_make_no_difference_are_names() {
         "so `ignore` has no use",
     );
     check("[cache]\ncookies = { sort = true }", "sort");
+}
+
+#[test]
+fn a_cache_on_disk_has_a_folder_and_a_size() {
+    let disk = "disk = { path = 'cache', size = '1GiB' }";
+    let cache = config(&format!("[cache]\n{disk}")).cache;
+    let expected = CacheDisk {
+        path: "/etc/terrace/cache".into(),
+        size: 1 << 30,
+    };
+    assert_eq!(cache.disk, Some(expected));
+    for (lines, expected) in [
+        ("disk = { path = 'cache' }", "`size`"),
+        ("disk = { size = '1GiB' }", "`path`"),
+        ("disk = { path = 'cache', size = '1MiB' }", "is too little"),
+        (
+            "memory = 'off'\ndisk = { path = 'c', size = '1GiB' }",
+            "has nothing to keep",
+        ),
+        (
+            "shared = 'redis://a'\ndisk = { path = 'c', size = '1GiB' }",
+            "cannot be used together",
+        ),
+    ] {
+        check(&format!("[cache]\n{lines}"), expected);
+    }
 }

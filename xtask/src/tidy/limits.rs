@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use super::{TextFile, root, text_files};
 
 /// The files that define limits, each with the heading under which the page lists them.
-const SOURCES: [(&str, &str); 19] = [
+const SOURCES: [(&str, &str); 20] = [
     ("runtime/src/limits.rs", "## Functions and instances"),
     ("runtime/src/cli/limits.rs", "## The command line"),
     ("runtime/src/settings/limits.rs", "## Connections"),
@@ -22,6 +22,7 @@ const SOURCES: [(&str, &str); 19] = [
     ("storage/src/kv/limits.rs", "## Key-value stores"),
     ("storage/src/queue/limits.rs", "## Messages"),
     ("runtime/src/queues/limits.rs", "## Delivering messages"),
+    ("storage/src/disk/limits.rs", "## The cache on disk"),
     (
         "storage/src/shared/limits.rs",
         "## The shared level of the cache",

@@ -130,11 +130,16 @@ impl Harness {
 
     /// A cache over a level that it gives some turns to answer.
     pub(super) fn over(level: &MemoryLevel) -> Self {
+        Self::over_with(level, |_| {})
+    }
+
+    pub(super) fn over_with(level: &MemoryLevel, configure: impl FnOnce(&mut CacheConfig)) -> Self {
         let clock = TestClock(Arc::new(Mutex::new(1_000_000)));
-        let config = CacheConfig {
+        let mut config = CacheConfig {
             name: "T",
             ..CacheConfig::default()
         };
+        configure(&mut config);
         let deadline = || -> Deadline { Box::pin(yield_to_others(5)) };
         let cache = Cache::with_shared_level(config, clock.clone(), level.clone(), deadline);
         Self::of(cache, clock)

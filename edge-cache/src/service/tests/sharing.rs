@@ -320,3 +320,23 @@ fn a_write_with_a_url_too_long_for_a_key_invalidates_what_its_response_names() {
         assert_eq!(other.get(path, &[]).text(), "new", "{path} of the level");
     }
 }
+
+/// The whole memory holds some of them.
+#[test]
+fn what_memory_has_no_room_for_is_in_the_level() {
+    let level = MemoryLevel::default();
+    let harness = Harness::over_with(&level, |config| {
+        config.store.capacity_bytes = 9_000;
+        config.store.max_response_bytes = 9_000;
+        config.store.shards = std::num::NonZeroUsize::MIN;
+    });
+    let content = "x".repeat(2_000);
+    let paths = ["/a", "/b", "/c", "/d", "/e", "/f", "/g", "/h"];
+    for path in paths {
+        harness.answer(200, &[FRESH], &content);
+        harness.get(path, &[]);
+    }
+    for path in paths {
+        assert!(harness.get(path, &[]).is_hit(), "{path}");
+    }
+}

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use edge_cache::rules::storing::SetCookie;
 use http::HeaderValue;
 
+use super::super::SecondLevel;
 use super::*;
 use crate::limits::MIB;
 use crate::server::answers::PageError;
@@ -20,9 +21,14 @@ fn pages() -> CachePages {
         compression: false,
         set_cookie: SetCookie::default(),
         shared: None,
+        disk: None,
         key_rules: settings::KeyRules::default(),
     };
-    CachePages::new(EdgeCache::new(&settings, NonZeroUsize::MIN, None))
+    CachePages::new(EdgeCache::new(
+        &settings,
+        NonZeroUsize::MIN,
+        SecondLevel::None,
+    ))
 }
 
 fn ask(pages: &CachePages, method: Method, path: &str, content: &'static str) -> Response<Bytes> {
