@@ -40,9 +40,6 @@ pub(crate) async fn send(request: Request) -> Result<Response, outbound::Error> 
 }
 
 pub(crate) async fn enqueue(queue: &str, event: queue::Event) -> Result<(), queue::Error> {
-    installed()
-        .events
-        .borrow_mut()
-        .push((queue.to_owned(), event));
+    installed().send(queue.to_owned(), event);
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! Each [`Host`] has its own variables, stores, databases and log.
 
+mod deliver;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -29,12 +31,20 @@ pub(crate) struct State {
     pub(crate) outbound: RefCell<HashMap<String, Outbound>>,
     pub(crate) logs: RefCell<Vec<String>>,
     pub(crate) statements: RefCell<Vec<String>>,
-    pub(crate) events: RefCell<Vec<(String, Event)>>,
+    events: RefCell<Vec<(String, Event)>>,
+    undelivered: RefCell<Vec<(String, Event)>>,
     files: RefCell<HashMap<String, PathBuf>>,
     databases: RefCell<HashMap<String, Rc<rusqlite::Connection>>>,
 }
 
 impl State {
+    pub(crate) fn send(&self, queue: String, event: Event) {
+        self.undelivered
+            .borrow_mut()
+            .push((queue.clone(), event.clone()));
+        self.events.borrow_mut().push((queue, event));
+    }
+
     pub(crate) fn database(&self, label: &str) -> rusqlite::Result<Rc<rusqlite::Connection>> {
         if let Some(open) = self.databases.borrow().get(label) {
             return Ok(open.clone());
@@ -132,8 +142,7 @@ impl Host {
         self.0.logs.borrow().clone()
     }
 
-    /// The events sent so far, in order, each with the name of its queue. The host does not deliver them; a test can call the
-    /// handler with a request of its own.
+    /// The events sent so far, in order, each with the name of its queue. [`Self::deliver`] delivers them.
     #[must_use]
     pub fn events(&self) -> Vec<(String, Event)> {
         self.0.events.borrow().clone()

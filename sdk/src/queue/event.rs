@@ -103,10 +103,6 @@ impl Event {
     }
 
     /// The request that carries it to or from a queue.
-    #[cfg_attr(
-        not(target_family = "wasm"),
-        allow(dead_code, reason = "natively no request carries events")
-    )]
     pub(crate) fn into_request(self, queue: &str) -> Result<Request, http::Error> {
         let mut request = Request::builder()
             .method(Method::POST)

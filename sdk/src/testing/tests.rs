@@ -273,6 +273,71 @@ fn events_that_were_sent_can_be_looked_at() {
     assert_eq!(host.events(), [("mail".to_owned(), event)]);
 }
 
+/// Answers with the subject of an event, or fails if it has none.
+async fn subject(request: Request) -> Response {
+    let event = queue::Event::read(request).await.unwrap();
+    let mut response = Response::new(Body::from(event.subject.clone().unwrap_or_default()));
+    if event.subject.is_none() {
+        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    response
+}
+
+#[test]
+fn events_are_delivered_on_demand_and_again_if_they_failed() {
+    let host = Host::new();
+    let event = |id: &str, subject: Option<&str>| queue::Event {
+        subject: subject.map(str::to_owned),
+        ..queue::Event::new(id, "/tests", "tested")
+    };
+    for (queue, id, subject) in [
+        ("mail", "1", Some("one")),
+        ("mail", "2", None),
+        ("post", "3", None),
+    ] {
+        host.run(queue::send(queue, event(id, subject))).unwrap();
+    }
+    let answers = host.deliver("mail", subject);
+    assert_eq!(
+        answers
+            .iter()
+            .map(|answer| answer.status.as_u16())
+            .collect::<Vec<_>>(),
+        [200, 500]
+    );
+    assert_eq!(answers[0].text(), "one");
+    assert_eq!(
+        host.deliver("mail", subject).len(),
+        1,
+        "the one that failed"
+    );
+    assert_eq!(host.deliver("post", subject).len(), 1);
+    assert_eq!(host.events().len(), 3);
+}
+
+#[test]
+fn events_of_an_outbox_are_sent_once_they_are_committed() {
+    let host = Host::new();
+    host.run(async {
+        let database = Connection::open("default").await.unwrap();
+        let table = "CREATE TABLE outbox (number INTEGER PRIMARY KEY, queue TEXT NOT NULL, id TEXT NOT NULL, \
+            source TEXT NOT NULL, type TEXT NOT NULL, subject TEXT, time TEXT, datacontenttype TEXT, data BLOB)";
+        database.execute(table, values![]).await.unwrap();
+        let event = queue::Event {
+            subject: Some("seven".to_owned()),
+            ..queue::Event::new("7", "/tests", "tested").data("text/plain", "content")
+        };
+        let insert = || queue::outbox("mail", event.clone()).unwrap();
+        let fails = Statement::new("INSERT INTO nothing VALUES (1)");
+        database.batch(&[insert(), fails]).await.unwrap_err();
+        database.batch(&[insert()]).await.unwrap();
+    });
+    let answers = host.deliver("mail", subject);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].text(), "seven");
+    assert!(host.deliver("mail", subject).is_empty());
+}
+
 #[test]
 fn an_event_is_sent_only_if_it_is_whole_and_the_queue_has_a_name() {
     let send = |name: &str, kind: &str| {

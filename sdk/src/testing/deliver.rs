@@ -1,0 +1,98 @@
+//! Delivers events on demand, as a queue does by itself: those that were sent, and those in the outboxes of the databases.
+
+use rusqlite::{Connection, Row};
+
+use super::{Answer, Host, State};
+use crate::queue::Event;
+use crate::{Handler, Request};
+
+/// The events of an outbox in their order.
+const READ: &str = "SELECT queue, id, source, type, subject, time, datacontenttype, data FROM outbox ORDER BY number";
+
+impl Host {
+    /// Delivers the events of a queue to a handler, one after the other, in the order in which they were sent, and returns its
+    /// answers. Before that, it sends the events in the outboxes. An event without a 2xx answer stays in the queue: the next call
+    /// delivers it again.
+    ///
+    /// ```
+    /// use terrace_sdk::{Body, Request, Response, queue::{self, Event}, testing::Host};
+    ///
+    /// async fn consumer(request: Request) -> Response {
+    ///     let event = Event::read(request).await.unwrap();
+    ///     Response::new(Body::from(event.id))
+    /// }
+    ///
+    /// let host = Host::new();
+    /// host.run(queue::send("mail", Event::new("7", "/letters", "letter"))).unwrap();
+    /// assert_eq!(host.deliver("mail", consumer)[0].text(), "7");
+    /// assert!(host.deliver("mail", consumer).is_empty());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If an outbox has other columns than `queue::outbox` fills.
+    pub fn deliver<A>(&self, queue: &str, handler: impl Handler<A> + Copy) -> Vec<Answer> {
+        relay(&self.0);
+        let (due, others): (Vec<_>, Vec<_>) = self
+            .0
+            .undelivered
+            .take()
+            .into_iter()
+            .partition(|(name, _)| name == queue);
+        *self.0.undelivered.borrow_mut() = others;
+        let deliver = |(name, event): (String, Event)| {
+            let answer = self.call(handler, request(&name, event.clone()));
+            if !answer.status.is_success() {
+                self.0.undelivered.borrow_mut().push((name, event));
+            }
+            answer
+        };
+        due.into_iter().map(deliver).collect()
+    }
+}
+
+fn request(queue: &str, event: Event) -> Request {
+    let request = event.into_request(queue);
+    request.expect("an event that was sent makes a request")
+}
+
+/// Sends what is in the outboxes.
+fn relay(state: &State) {
+    let databases = state.databases.borrow();
+    for database in databases.values() {
+        for (queue, event) in take(database) {
+            state.send(queue, event);
+        }
+    }
+}
+
+/// Takes all events out of the outbox of a database; none if it has no outbox.
+fn take(database: &Connection) -> Vec<(String, Event)> {
+    let has_outbox = database.table_exists(None, "outbox");
+    if !has_outbox.expect("the database can be read") {
+        return Vec::new();
+    }
+    empty(database).expect("the outbox has the columns of an event")
+}
+
+fn empty(database: &Connection) -> rusqlite::Result<Vec<(String, Event)>> {
+    let mut statement = database.prepare(READ)?;
+    let events = statement.query_map([], read)?.collect::<Result<_, _>>()?;
+    database.execute("DELETE FROM outbox", [])?;
+    Ok(events)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<(String, Event)> {
+    let event = Event {
+        subject: row.get(4)?,
+        time: row.get(5)?,
+        content_type: row.get(6)?,
+        data: row.get::<_, Option<Vec<u8>>>(7)?.unwrap_or_default().into(),
+        ..Event::new(
+            row.get::<_, String>(1)?,
+            row.get::<_, String>(2)?,
+            row.get::<_, String>(3)?,
+        )
+    };
+    Ok((row.get(0)?, event))
+}
