@@ -7,6 +7,7 @@ mod pages;
 mod send;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -34,7 +35,7 @@ pub struct Queues {
     /// The lease of this process; absent while it has none.
     lease: watch::Sender<Option<Lease>>,
     /// Whether nothing more is claimed, because the process ends.
-    stopped: watch::Sender<bool>,
+    stopped: AtomicBool,
     /// Those who wait for messages, by queue.
     waiting: Mutex<HashMap<String, Arc<Notify>>>,
     figures: Arc<Mutex<Vec<Figures>>>,
@@ -62,7 +63,7 @@ impl Queues {
             opened: Notify::new(),
             room,
             lease: watch::Sender::new(None),
-            stopped: watch::Sender::new(false),
+            stopped: AtomicBool::new(false),
             waiting: Mutex::default(),
             figures,
             metrics,
@@ -108,9 +109,7 @@ impl Queues {
             if let Ok(figures) = engine.figures(deadline).await {
                 *self.figures.lock() = figures;
             }
-            if !*self.stopped.borrow() {
-                self.renew(engine).await;
-            }
+            self.renew(engine).await;
             sleep(POLL_INTERVAL).await;
         }
     }
@@ -131,6 +130,8 @@ impl Queues {
                 }
                 Err(error) => tracing::warn!("the lease on messages is not renewed: {error}"),
             },
+            // Nothing more is claimed; what was is worked on under the lease that there is.
+            _ if self.is_stopped() => {}
             _ => {
                 let owner = Arc::new(new_owner());
                 match engine.join(&owner, deadline).await {
@@ -205,15 +206,12 @@ impl Queues {
 
     /// Has nothing more be claimed.
     pub(crate) fn stop(&self) {
-        self.stopped.send_replace(true);
+        self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until nothing more is to be claimed.
-    pub(crate) async fn stopped(&self) {
-        let mut stopped = self.stopped.subscribe();
-        if stopped.wait_for(|stopped| *stopped).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+    /// Whether nothing more is to be claimed.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// Gives back what this process has claimed, and closes the queues.

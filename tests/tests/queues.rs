@@ -746,3 +746,60 @@ async fn events_that_go_in_a_circle_end_as_a_dead_letter() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn no_message_is_lost_or_stuck_while_the_app_is_swapped() {
+    let judge = Judge::mild().await;
+    let app = mail(&judge, "").develop().await;
+    for round in 0..10 {
+        let manifest = app.app().folder().join("spin.toml");
+        let text = std::fs::read_to_string(&manifest).unwrap();
+        std::fs::write(&manifest, format!("{text}# round {round}\n")).unwrap();
+        for id in 0..20 {
+            send(&app, &format!("{round}-{id}"), &[]).await;
+        }
+        until("the messages of the round come", async || {
+            (judge.counts().len() == (round + 1) * 20).then_some(())
+        })
+        .await;
+    }
+    let labels = [("queue", "mail")];
+    app.until_metric("terrace_queue_messages", &labels, |count| count == 0.0)
+        .await;
+    assert!(judge.counts().values().all(|count| *count == 1));
+}
+
+#[tokio::test]
+async fn a_delivery_longer_than_a_lease_is_finished_by_a_process_that_ends() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let judge = Judge::new(move |_| {
+        let held = Arc::clone(&held);
+        async move {
+            held.acquire().await.expect("it is not closed").forget();
+            Verdict::done()
+        }
+    });
+    let judge = judge.await;
+    let app = mail(&judge, "")
+        .config("[limits]\ndrain_timeout = \"60s\"")
+        .start()
+        .await;
+    send(&app, "1", &[]).await;
+    until("it is worked on", async || {
+        (judge.heard().len() == 1).then_some(())
+    })
+    .await;
+    let begun = std::time::Instant::now();
+    let ending = tokio::spawn(app.restart());
+    until("a lease would have ended", async || {
+        (begun.elapsed() > Duration::from_secs(17)).then_some(())
+    })
+    .await;
+    gate.add_permits(9);
+    let app = ending.await.unwrap();
+    let labels = [("queue", "mail")];
+    app.until_metric("terrace_queue_messages", &labels, |count| count == 0.0)
+        .await;
+    assert_eq!(judge.heard().len(), 1, "it is not delivered again");
+}

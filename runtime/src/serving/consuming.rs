@@ -10,11 +10,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use storage::queue::{Claim, Claimed, Error, Owner};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinSet;
+use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use self::delivery::Delivery;
-use super::current_app::Handles;
+use super::current_app::{Handle, Handles};
 use crate::clock;
 use crate::deployment::Consumer;
 use crate::observe::Observer;
@@ -40,34 +40,33 @@ impl Consumption {
     /// background of the worker.
     pub(super) async fn run(self) {
         let this = Rc::new(self);
-        let stopped = this.queues.stopped();
-        tokio::select! {
-            () = stopped => {}
-            () = Rc::clone(&this).follow() => {}
-        }
-    }
-
-    /// Claims for the consumers of one app after the other.
-    async fn follow(self: Rc<Self>) {
-        loop {
-            let deployment = Arc::clone(self.current.load().of(self.worker));
-            // Dropping it ends the claims of an app that was replaced, but no delivery.
-            let mut claims = JoinSet::new();
-            for consumer in deployment.consumers() {
-                claims.spawn_local(Rc::clone(&self).claim(Arc::clone(consumer)));
+        while !this.queues.is_stopped() {
+            let app = Arc::clone(this.current.load().of(this.worker));
+            for consumer in app.consumers() {
+                spawn_local(Rc::clone(&this).claim(Arc::clone(&app), Arc::clone(consumer)));
             }
-            while Arc::ptr_eq(self.current.load().of(self.worker), &deployment) {
+            while this.serves(&app) {
                 sleep(POLL_INTERVAL).await;
             }
         }
     }
 
-    /// Claims messages of one consumer.
-    async fn claim(self: Rc<Self>, consumer: Arc<Consumer>) {
+    /// Whether messages are still claimed for this app.
+    fn serves(&self, app: &Arc<Handle>) -> bool {
+        !self.queues.is_stopped() && Arc::ptr_eq(self.current.load().of(self.worker), app)
+    }
+
+    /// Claims messages of one consumer while its app is the current one. It ends by itself and not by being dropped: messages that
+    /// are being claimed then would be nobody's work.
+    async fn claim(self: Rc<Self>, app: Arc<Handle>, consumer: Arc<Consumer>) {
         let news = self.queues.news_of(&consumer.queue);
         loop {
             let owner = self.queues.leased().await;
             let places = self.places(&consumer).await;
+            if !self.serves(&app) {
+                // Whoever claims for the next app may not have heard of them.
+                return news.notify_one();
+            }
             match self
                 .claim_once(&owner, &consumer, places.num_permits())
                 .await

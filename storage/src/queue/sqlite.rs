@@ -51,7 +51,7 @@ const END_LEASES: &str = concat!("DELETE FROM owners WHERE until <= ", now!());
 const FORGET: &str = concat!(
     "DELETE FROM accepted WHERE id IN (SELECT id FROM accepted WHERE until <= ",
     now!(),
-    " LIMIT ?1)"
+    " LIMIT ?1) RETURNING 1"
 );
 const NEXT: &str = concat!(
     "SELECT max(min(due) - ",
@@ -216,9 +216,10 @@ impl Queues {
         if owners != 0 {
             self.execute(END_LEASES, Vec::new(), deadline).await?;
         }
-        if accepted != 0 {
-            let most = count(MAX_SWEPT);
-            self.execute(FORGET, vec![most], deadline).await?;
+        let mut has_old = accepted != 0;
+        while has_old {
+            let forgotten = self.execute(FORGET, vec![count(MAX_SWEPT)], deadline);
+            has_old = forgotten.await?.len() == MAX_SWEPT;
         }
         Ok(())
     }
