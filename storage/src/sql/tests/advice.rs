@@ -265,8 +265,8 @@ async fn a_scan_of_a_table_that_grows_is_named(engine: Engine) {
     let evidence = |name| finding.evidence.iter().find(|(it, _)| *it == name).unwrap();
     let (_, first) = evidence("first_scanned_rows");
     let (_, last) = evidence("last_scanned_rows");
-    // SQLite counts its steps from one row to the next. A server is asked after the first call.
-    assert!((19_999..=20_600).contains(first), "{finding:?}");
+    // SQLite counts its steps from one row to the next. A server is asked some calls after the first one.
+    assert!((19_999..=21_500).contains(first), "{finding:?}");
     assert!((23_000..=23_700).contains(last), "{finding:?}");
 }
 
