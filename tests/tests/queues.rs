@@ -803,3 +803,32 @@ async fn a_delivery_longer_than_a_lease_is_finished_by_a_process_that_ends() {
         .await;
     assert_eq!(judge.heard().len(), 1, "it is not delivered again");
 }
+
+#[tokio::test]
+async fn the_latency_of_a_message_lasts_until_it_is_acknowledged() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let judge = Judge::new(move |_| {
+        let held = Arc::clone(&held);
+        async move {
+            held.acquire().await.expect("it is not closed").forget();
+            Verdict::done()
+        }
+    });
+    let judge = judge.await;
+    let app = mail(&judge, "").start().await;
+    send(&app, "1", &[]).await;
+    let begun = until("it is worked on", async || {
+        Some(judge.heard().first()?.begun)
+    })
+    .await;
+    until("some time has passed", async || {
+        (begun.elapsed() > Duration::from_millis(300)).then_some(())
+    })
+    .await;
+    gate.add_permits(1);
+    let latency = "terrace_message_latency_seconds_sum";
+    let labels = [("queue", "mail")];
+    app.until_metric(latency, &labels, |seconds| seconds > 0.3)
+        .await;
+}

@@ -144,6 +144,7 @@ impl Consumption {
                 by: Rc::clone(self),
                 owner: Arc::clone(owner),
                 consumer: Arc::clone(consumer),
+                begun: clock::now(),
             };
             self.background.spawn(async move {
                 delivery.run(messages).await;

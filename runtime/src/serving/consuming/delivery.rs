@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -34,6 +34,8 @@ pub(super) struct Delivery {
     pub(super) by: Rc<Consumption>,
     pub(super) owner: Arc<Owner>,
     pub(super) consumer: Arc<Consumer>,
+    /// When they were claimed.
+    pub(super) begun: Instant,
 }
 
 /// What a consumer made of its messages.
@@ -267,7 +269,8 @@ impl Delivery {
 
     fn count(&self, result: Delivered, message: &Claimed) {
         let metrics = self.by.queues.metrics();
-        metrics.delivered(&self.consumer.queue, result, message.age);
+        let since = clock::now().saturating_duration_since(self.begun);
+        metrics.delivered(&self.consumer.queue, result, message.age + since);
     }
 }
 
