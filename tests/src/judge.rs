@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 
 use crate::client::whole;
 use crate::upstream::Upstream;
@@ -118,6 +119,23 @@ impl Judge {
     /// When there is no free port.
     pub async fn mild() -> Self {
         Self::new(async |_| Verdict::done()).await
+    }
+
+    /// A judge for whom all is done, each delivery when it gets a permit.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub async fn gated() -> (Self, Arc<Semaphore>) {
+        let gate = Arc::new(Semaphore::new(0));
+        let held = Arc::clone(&gate);
+        let judge = Self::new(move |_| {
+            let held = Arc::clone(&held);
+            async move {
+                held.acquire().await.expect("it is not closed").forget();
+                Verdict::done()
+            }
+        });
+        (judge.await, gate)
     }
 
     /// Its address.

@@ -173,3 +173,33 @@ async fn a_database_without_the_table_of_an_outbox_is_refused() {
         assert!(ended.text.contains("docs/queues.md"), "{}", ended.text);
     }
 }
+
+#[tokio::test]
+async fn two_processes_with_one_outbox_send_each_event_once() {
+    let judge = Judge::mild().await;
+    let app = app(&judge);
+    let (one, two) = tokio::join!(app.start_beside(), app.start_beside());
+    let rows = async || {
+        let script = json!([["SELECT count(*) FROM outbox"]]).to_string();
+        one.post("/sql/default", script).await.expect(200).text()
+    };
+    let empty = rows().await;
+    for id in 0..100 {
+        let node = if id % 2 == 0 { &one } else { &two };
+        let script = json!([insert("mail", &format!("{id:03}"))]).to_string();
+        node.post("/sql/default", script).await.expect(200);
+    }
+    until("all are delivered", async || {
+        (judge.counts().len() == 100).then_some(())
+    })
+    .await;
+    until("the outbox is empty", async || {
+        (rows().await == empty).then_some(())
+    })
+    .await;
+    assert!(
+        judge.counts().values().all(|count| *count == 1),
+        "{:?}",
+        judge.counts()
+    );
+}

@@ -11,7 +11,7 @@ use terrace_tests::client::request;
 use terrace_tests::judge::{Delivery, Judge, Verdict};
 use terrace_tests::load::at_once;
 use terrace_tests::wait::until;
-use terrace_tests::{Answer, App, Client, Running, guest};
+use terrace_tests::{Answer, App, Beside, Client, Running, guest};
 use tokio::sync::Semaphore;
 
 /// Pauses between deliveries that a test can wait for.
@@ -67,6 +67,14 @@ async fn send(app: &Running, id: &str, more: &[(&str, &str)]) {
         .expect(202);
 }
 
+/// Waits until so many deliveries of the queue `mail` have ended like this.
+async fn until_delivered(app: &Running, result: &str, count: f64) {
+    let labels = [("queue", "mail"), ("result", result)];
+    let deliveries = "terrace_message_deliveries_total";
+    app.until_metric(deliveries, &labels, |ended| ended == count)
+        .await;
+}
+
 fn ids(deliveries: &[Delivery]) -> Vec<&str> {
     deliveries.iter().map(Delivery::id).collect()
 }
@@ -108,11 +116,7 @@ async fn an_event_comes_to_its_consumer_as_it_was_sent() {
         "{trace}"
     );
     let labels = [("queue", "mail")];
-    let done = [("queue", "mail"), ("result", "acknowledged")];
-    app.until_metric("terrace_message_deliveries_total", &done, |count| {
-        count == 1.0
-    })
-    .await;
+    until_delivered(&app, "acknowledged", 1.0).await;
     let metrics = app.metrics().await;
     assert_eq!(metrics.sum("terrace_messages_accepted_total", &labels), 1.0);
     assert_eq!(
@@ -237,13 +241,7 @@ async fn a_message_comes_again_until_it_is_done() {
     send(&app, "fails", &[]).await;
     send(&app, "works", &[]).await;
     judge.until_answered(5).await;
-    let labels = |result| [("queue", "mail"), ("result", result)];
-    app.until_metric(
-        "terrace_message_deliveries_total",
-        &labels("acknowledged"),
-        |count| count == 2.0,
-    )
-    .await;
+    until_delivered(&app, "acknowledged", 2.0).await;
     let counts = [("fails".to_owned(), 4), ("works".to_owned(), 1)].into();
     assert_eq!(judge.counts(), counts);
 }
@@ -260,11 +258,7 @@ async fn a_message_that_always_fails_is_a_dead_letter_with_its_failures() {
     let mut fields = event("traps", &[]);
     fields[3].1 = "trap";
     post(&app, "mail", &fields, "").await.expect(202);
-    let dead = [("queue", "mail"), ("result", "dead")];
-    app.until_metric("terrace_message_deliveries_total", &dead, |count| {
-        count == 2.0
-    })
-    .await;
+    until_delivered(&app, "dead", 2.0).await;
     assert_eq!(judge.counts(), [("fails".to_owned(), 3)].into());
     let labels = [("queue", "mail.dead")];
     app.until_metric("terrace_queue_messages", &labels, |count| count == 2.0)
@@ -368,11 +362,7 @@ async fn messages_of_one_subject_come_one_at_a_time_in_their_order() {
         let subject = format!("s{}", number % 8);
         send(&app, &format!("{number:04}"), &[("ce-subject", &subject)]).await;
     }
-    let labels = [("queue", "mail"), ("result", "acknowledged")];
-    app.until_metric("terrace_message_deliveries_total", &labels, |count| {
-        count == 120.0
-    })
-    .await;
+    until_delivered(&app, "acknowledged", 120.0).await;
     assert_ordered(&judge.heard(), "ce-subject");
 }
 
@@ -437,16 +427,7 @@ async fn a_delayed_message_comes_later() {
 
 #[tokio::test]
 async fn a_consumer_gets_batches_if_it_wants() {
-    let gate = Arc::new(Semaphore::new(0));
-    let held = Arc::clone(&gate);
-    let judge = Judge::new(move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.acquire().await.expect("it is not closed").forget();
-            Verdict::done()
-        }
-    });
-    let judge = judge.await;
+    let (judge, gate) = Judge::gated().await;
     let app = mail(&judge, ", batch = 10, concurrency = 1").start().await;
     for id in 0..25 {
         send(&app, &id.to_string(), &[]).await;
@@ -470,11 +451,7 @@ async fn a_consumer_gets_batches_if_it_wants() {
         (seen.len() == 25).then_some(())
     })
     .await;
-    let labels = [("queue", "mail"), ("result", "acknowledged")];
-    app.until_metric("terrace_message_deliveries_total", &labels, |count| {
-        count == 25.0
-    })
-    .await;
+    until_delivered(&app, "acknowledged", 25.0).await;
     assert!(judge.heard().len() < 25, "fewer deliveries than messages");
 }
 
@@ -550,16 +527,7 @@ async fn accepted_messages_survive_the_death_of_the_process() {
 
 #[tokio::test]
 async fn a_process_that_ends_in_order_finishes_what_it_works_on() {
-    let gate = Arc::new(Semaphore::new(0));
-    let held = Arc::clone(&gate);
-    let judge = Judge::new(move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.acquire().await.expect("it is not closed").forget();
-            Verdict::done()
-        }
-    });
-    let judge = judge.await;
+    let (judge, gate) = Judge::gated().await;
     let app = mail(&judge, ", concurrency = 3").start().await;
     for id in 0..10 {
         send(&app, &id.to_string(), &[]).await;
@@ -644,11 +612,7 @@ async fn with_dead_letters() -> (Running, Judge, Arc<AtomicUsize>) {
     for id in ["1", "2", "3"] {
         send(&app, id, &[]).await;
     }
-    let dead = [("queue", "mail"), ("result", "dead")];
-    app.until_metric("terrace_message_deliveries_total", &dead, |count| {
-        count == 3.0
-    })
-    .await;
+    until_delivered(&app, "dead", 3.0).await;
     (app, judge, is_well)
 }
 
@@ -692,11 +656,7 @@ async fn an_operator_delivers_dead_letters_again() {
     assert_eq!(changed(&["redrive", "mail.dead", &number(0)]).await, 1);
     assert_eq!(changed(&["drop", "mail.dead", &number(1)]).await, 1);
     assert_eq!(changed(&["redrive", "mail.dead", "--all"]).await, 1);
-    let done = [("queue", "mail"), ("result", "acknowledged")];
-    app.until_metric("terrace_message_deliveries_total", &done, |count| {
-        count == 2.0
-    })
-    .await;
+    until_delivered(&app, "acknowledged", 2.0).await;
     assert_eq!(judge.counts().values().sum::<usize>(), 8);
     let refused = app.administer(&["queue", "redrive", "mail", "--all"]).await;
     assert_eq!(refused.code, Some(1));
@@ -713,18 +673,11 @@ async fn messages_wait_while_their_component_has_no_room() {
     for id in 0..40 {
         send(&app, &id.to_string(), &[]).await;
     }
-    let labels = |result| [("queue", "mail"), ("result", result)];
-    app.until_metric(
-        "terrace_message_deliveries_total",
-        &labels("acknowledged"),
-        |count| count == 40.0,
-    )
-    .await;
+    until_delivered(&app, "acknowledged", 40.0).await;
+    let dead = [("queue", "mail"), ("result", "dead")];
     let metrics = app.metrics().await;
-    assert_eq!(
-        metrics.sum("terrace_message_deliveries_total", &labels("dead")),
-        0.0
-    );
+    let dead = metrics.sum("terrace_message_deliveries_total", &dead);
+    assert_eq!(dead, 0.0);
 }
 
 #[tokio::test]
@@ -740,11 +693,7 @@ async fn events_that_go_in_a_circle_end_as_a_dead_letter() {
     let dead = [("queue", "mail.dead")];
     app.until_metric("terrace_queue_messages", &dead, |count| count == 1.0)
         .await;
-    let labels = [("queue", "mail"), ("result", "acknowledged")];
-    app.until_metric("terrace_message_deliveries_total", &labels, |count| {
-        count == 64.0
-    })
-    .await;
+    until_delivered(&app, "acknowledged", 64.0).await;
 }
 
 #[tokio::test]
@@ -771,16 +720,7 @@ async fn no_message_is_lost_or_stuck_while_the_app_is_swapped() {
 
 #[tokio::test]
 async fn a_delivery_longer_than_a_lease_is_finished_by_a_process_that_ends() {
-    let gate = Arc::new(Semaphore::new(0));
-    let held = Arc::clone(&gate);
-    let judge = Judge::new(move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.acquire().await.expect("it is not closed").forget();
-            Verdict::done()
-        }
-    });
-    let judge = judge.await;
+    let (judge, gate) = Judge::gated().await;
     let app = mail(&judge, "")
         .config("[limits]\ndrain_timeout = \"60s\"")
         .start()
@@ -806,16 +746,7 @@ async fn a_delivery_longer_than_a_lease_is_finished_by_a_process_that_ends() {
 
 #[tokio::test]
 async fn the_latency_of_a_message_lasts_until_it_is_acknowledged() {
-    let gate = Arc::new(Semaphore::new(0));
-    let held = Arc::clone(&gate);
-    let judge = Judge::new(move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.acquire().await.expect("it is not closed").forget();
-            Verdict::done()
-        }
-    });
-    let judge = judge.await;
+    let (judge, gate) = Judge::gated().await;
     let app = mail(&judge, "").start().await;
     send(&app, "1", &[]).await;
     let begun = until("it is worked on", async || {
@@ -831,4 +762,52 @@ async fn the_latency_of_a_message_lasts_until_it_is_acknowledged() {
     let labels = [("queue", "mail")];
     app.until_metric(latency, &labels, |seconds| seconds > 0.3)
         .await;
+}
+
+/// It may stand still in the middle of its work, and go on when others have its messages.
+#[tokio::test]
+async fn a_process_that_stood_still_has_lost_its_messages() {
+    let (judge, gate) = Judge::gated().await;
+    let app = mail(&judge, ", ordered_by = \"subject\", concurrency = 1");
+    let stopped = app.start_beside().await;
+    let send_to = async |node: &Beside, id: &str| {
+        let fields = event(id, &[("ce-subject", "one")]);
+        let url = format!("{}/send/mail", node.http);
+        let sent = request(Method::POST, &url, &fields, "");
+        Client::default().send(sent).await.expect(202);
+    };
+    send_to(&stopped, "0001").await;
+    until("it is worked on", async || {
+        (judge.heard().len() == 1).then_some(())
+    })
+    .await;
+    stopped.process.pause();
+    let other = app.start_beside().await;
+    send_to(&other, "0002").await;
+    until("the other has it", async || {
+        (judge.heard().len() == 2).then_some(())
+    })
+    .await;
+    assert_eq!(
+        ids(&judge.heard()),
+        ["0001", "0001"],
+        "the second waits for the first"
+    );
+    gate.add_permits(9);
+    until("the second comes", async || {
+        judge.counts().get("0002").copied()
+    })
+    .await;
+    stopped.process.resume();
+    send_to(&stopped, "0003").await;
+    until("the third comes", async || {
+        judge.counts().get("0003").copied()
+    })
+    .await;
+    let counts = [
+        ("0001".to_owned(), 2),
+        ("0002".to_owned(), 1),
+        ("0003".to_owned(), 1),
+    ];
+    assert_eq!(judge.counts(), counts.into());
 }

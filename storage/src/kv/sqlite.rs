@@ -9,10 +9,9 @@ use std::time::Instant;
 
 use super::error::Error;
 use super::limits::MAX_KEYS_BYTES;
-use crate::clock;
 use crate::failure::EngineFailure;
 use crate::sql::open::{OpenError, SqliteOptions};
-use crate::sql::sqlite::{Database, Session};
+use crate::sql::sqlite::Database;
 use crate::sql::{self, Value};
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS key_value (
@@ -67,7 +66,8 @@ impl Stores {
     }
 
     pub(super) async fn close(&self, deadline: Instant) -> Result<(), Error> {
-        self.database.close(deadline).await.map_err(failed)
+        let closed = self.database.close(deadline).await;
+        Ok(closed.map_err(sql::Error::of_own_statement)?)
     }
 }
 
@@ -177,28 +177,12 @@ impl Store {
         parameters: Vec<Value>,
         deadline: Instant,
     ) -> Result<Vec<Value>, Error> {
-        if clock::now() >= deadline {
-            return Err(EngineFailure::DeadlineExceeded.into());
-        }
-        let mut session = Session::new(self.database.clone());
-        let rows = session.execute(sql, parameters, deadline).await;
-        let values = rows.map_err(failed)?.rows.into_iter().flatten();
-        Ok(values.collect())
+        let rows = self.database.execute(sql, parameters, deadline).await?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     fn label(&self) -> Value {
         Value::from(&*self.label)
-    }
-}
-
-/// Our statements are correct, so any other error comes from the file.
-fn failed(error: sql::Error) -> Error {
-    match error {
-        sql::Error::Engine(failure) => failure.into(),
-        other => EngineFailure::Other {
-            message: other.to_string(),
-        }
-        .into(),
     }
 }
 
@@ -215,6 +199,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock;
 
     #[tokio::test]
     async fn table_of_another_program_is_not_mistaken_for_ours() {
@@ -227,8 +212,7 @@ mod tests {
             "CREATE TABLE key_value (store, key, value, PRIMARY KEY (store, key))",
             "INSERT INTO key_value VALUES ('default', 'key', 'text')",
         ] {
-            let mut session = Session::new(stores.database.clone());
-            session.execute(sql, vec![], far).await.unwrap();
+            stores.database.execute(sql, vec![], far).await.unwrap();
         }
         let error = stores.store("default").get("key", far).await.unwrap_err();
         assert!(

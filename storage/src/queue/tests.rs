@@ -315,6 +315,8 @@ async fn a_queue_takes_no_more_than_it_has_room_for() {
             queue: "mail".to_owned(),
         });
         assert_eq!(send("3").await, full);
+        let other = bed.queues.send(vec![message("other", "1")], room, soon());
+        other.await.expect("a full queue does not fill another");
         let one = bed.join("one").await;
         let (_, number) = bed.claim(&one, "mail", 1).await[0];
         bed.queues.bury(&one, number, "{}", soon()).await.unwrap();

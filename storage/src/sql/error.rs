@@ -78,6 +78,16 @@ impl Error {
         }
     }
 
+    /// The failure behind an error of this crate's own statement. Such a statement is correct, so any other error comes from the file.
+    pub(crate) fn of_own_statement(self) -> EngineFailure {
+        match self {
+            Self::Engine(failure) => failure,
+            other => EngineFailure::Other {
+                message: other.to_string(),
+            },
+        }
+    }
+
     /// Where the statement is wrong, in bytes from its start, and the message without that, if the engine says so.
     #[must_use]
     pub fn place(&self) -> Option<(usize, &str)> {

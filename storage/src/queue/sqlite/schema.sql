@@ -46,7 +46,7 @@ END;
 
 CREATE TRIGGER IF NOT EXISTS messages_added AFTER INSERT ON messages
 BEGIN
-    INSERT INTO accepted (id, until) VALUES (new.id, new.accepted + 120000)
+    INSERT INTO accepted (id, until) VALUES (new.id, new.accepted + SAME_MESSAGE)
     ON CONFLICT (id) DO UPDATE SET until = excluded.until;
     INSERT INTO queues (name, messages, bytes)
     VALUES (new.queue, 1, octet_length(new.head) + octet_length(new.data))

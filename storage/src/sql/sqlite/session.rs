@@ -30,6 +30,23 @@ enum Mode {
     TransactionLost,
 }
 
+impl Database {
+    /// Executes one of this crate's own statements outside of transactions, and returns its rows.
+    pub(crate) async fn execute(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<Vec<Vec<Value>>, EngineFailure> {
+        if clock::now() >= deadline {
+            return Err(EngineFailure::DeadlineExceeded);
+        }
+        let mut session = Session::new(self.clone());
+        let rows = session.execute(sql, parameters, deadline).await;
+        Ok(rows.map_err(Error::of_own_statement)?.rows)
+    }
+}
+
 impl Session {
     pub(crate) fn new(database: Database) -> Self {
         Self::continuing(database, 0, 0)
