@@ -21,7 +21,7 @@ pub use limits::{
     LEASE, LEASE_RENEWAL, MAX_CLAIM, MAX_CLAIM_BYTES, MAX_DELAY, MAX_FAILURES, MAX_LISTED,
     MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES, MAX_SWEPT, SAME_MESSAGE,
 };
-pub use message::{Claim, Claimed, Contents, Figures, Listed, Message, Owner, Room};
+pub use message::{Claim, Claimed, Contents, Figures, Listed, Message, Owner, Room, Schedule};
 pub use queues::Queues;
 
 /// The end of the name of a dead-letter queue.

@@ -94,6 +94,15 @@ pub struct Figures {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner(pub String);
 
+/// When something is to happen next that happens again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Identifies it.
+    pub name: String,
+    /// Seconds since 1970.
+    pub next: i64,
+}
+
 /// The room of a queue, together with its dead letters.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {

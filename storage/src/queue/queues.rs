@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::limits::{MAX_CLAIM, MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES};
-use super::message::{Claim, Figures, Listed, Message, Owner, Room};
+use super::message::{Claim, Figures, Listed, Message, Owner, Room, Schedule};
 use super::sqlite;
 use crate::sql::open::{OpenError, SqliteOptions};
 
@@ -248,6 +248,35 @@ impl Queues {
     ) -> Result<u64, Error> {
         match &self.0 {
             Engine::Sqlite(queues) => queues.delete(queue, number, deadline).await,
+        }
+    }
+
+    /// The schedules that were set, in no order.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn schedules(&self, deadline: Instant) -> Result<Vec<Schedule>, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.schedules(deadline).await,
+        }
+    }
+
+    /// Sets when a schedule comes next, if it is still to come at `from`; `None` is for one that is not there. Of several who do this
+    /// at once, one does. Returns whether it was this one.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn reschedule(
+        &self,
+        name: &str,
+        from: Option<i64>,
+        to: Option<i64>,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        match &self.0 {
+            Engine::Sqlite(queues) => queues.reschedule(name, from, to, deadline).await,
         }
     }
 

@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use self::rows::{claimed, count, duration, figures, foreign_file, listed, milliseconds, name};
+use self::rows::{
+    claimed, count, duration, figures, foreign_file, listed, milliseconds, name, schedule,
+};
 use self::statements::{
     ACKNOWLEDGE, BURY, CLAIM, DELETE, END_LEASES, FIGURES, FORGET, JOIN, LEAVE, LIST, NEXT, OLD,
-    REDRIVE, RELEASE, RENEW, RETRY, ROOM, insert, schema,
+    REDRIVE, RELEASE, RENEW, RESCHEDULE, RETRY, ROOM, SCHEDULE, SCHEDULES, UNSCHEDULE, insert,
+    schema,
 };
 use super::error::Error;
 use super::limits::{LEASE, MAX_CLAIM_BYTES, MAX_FAILURES, MAX_LISTED, MAX_SWEPT};
-use super::message::{Claim, Contents, Figures, Listed, Message, Owner, Room};
+use super::message::{Claim, Contents, Figures, Listed, Message, Owner, Room, Schedule};
 use crate::sql::open::{OpenError, SqliteOptions};
 use crate::sql::sqlite::Database;
 use crate::sql::{self, Value};
@@ -244,6 +247,29 @@ impl Queues {
         deadline: Instant,
     ) -> Result<u64, Error> {
         self.change_some(DELETE, queue, number, deadline).await
+    }
+
+    pub(super) async fn schedules(&self, deadline: Instant) -> Result<Vec<Schedule>, Error> {
+        let rows = self.execute(SCHEDULES, Vec::new(), deadline).await?;
+        rows.into_iter().map(schedule).collect()
+    }
+
+    pub(super) async fn reschedule(
+        &self,
+        name: &str,
+        from: Option<i64>,
+        to: Option<i64>,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        let (sql, times) = match (from, to) {
+            (None, None) => return Ok(false),
+            (None, Some(to)) => (SCHEDULE, vec![to]),
+            (Some(from), Some(to)) => (RESCHEDULE, vec![from, to]),
+            (Some(from), None) => (UNSCHEDULE, vec![from]),
+        };
+        let times = times.into_iter().map(Value::Integer);
+        let parameters = [name.into()].into_iter().chain(times);
+        self.changed(sql, parameters.collect(), deadline).await
     }
 
     /// Changes messages in steps, so that others have their turn in between.

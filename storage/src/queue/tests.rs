@@ -436,3 +436,28 @@ async fn dead_letters_wait_for_nothing() {
         assert!(waiting("mail.dead").await.is_zero());
     }
 }
+
+#[tokio::test]
+async fn of_those_who_set_a_schedule_at_once_one_does() {
+    for bed in beds() {
+        let set = async |from, to| bed.queues.reschedule("daily", from, to, soon()).await;
+        assert!(set(None, Some(10)).await.unwrap());
+        assert!(!set(None, Some(11)).await.unwrap(), "it is there");
+        assert!(!set(Some(9), Some(11)).await.unwrap(), "it is at 10");
+        let racing = (20..30).map(|to| set(Some(10), Some(to)));
+        let won = futures::future::join_all(racing).await;
+        let won: Vec<bool> = won.into_iter().map(Result::unwrap).collect();
+        assert_eq!(won.iter().filter(|won| **won).count(), 1);
+        let next = 20 + i64::try_from(won.iter().position(|won| *won).unwrap()).unwrap();
+        let other = bed.queues.reschedule("other", None, Some(1), soon()).await;
+        assert!(other.unwrap());
+        let mut all = bed.queues.schedules(soon()).await.unwrap();
+        all.sort_by(|one, two| one.name.cmp(&two.name));
+        let all: Vec<_> = all.iter().map(|of| (&*of.name, of.next)).collect();
+        assert_eq!(all, [("daily", next), ("other", 1)]);
+        assert!(!set(Some(10), None).await.unwrap());
+        assert!(set(Some(next), None).await.unwrap());
+        assert!(!set(Some(next), Some(40)).await.unwrap(), "it is gone");
+        assert_eq!(bed.queues.schedules(soon()).await.unwrap().len(), 1);
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::failure::EngineFailure;
 use crate::queue::error::Error;
 use crate::queue::limits::MAX_DELAY;
-use crate::queue::message::{Claimed, Contents, Figures, Listed, Owner};
+use crate::queue::message::{Claimed, Contents, Figures, Listed, Owner, Schedule};
 use crate::sql::Value;
 
 pub(super) fn claimed(row: Vec<Value>) -> Result<Claimed, Error> {
@@ -73,6 +73,13 @@ pub(super) fn figures(row: Vec<Value>) -> Result<Figures, Error> {
             claimed: claimed.cast_unsigned(),
             waiting: duration(waiting),
         }),
+        _ => Err(foreign_file()),
+    }
+}
+
+pub(super) fn schedule(row: Vec<Value>) -> Result<Schedule, Error> {
+    match <[Value; 2]>::try_from(row) {
+        Ok([Value::Text(name), Value::Integer(next)]) => Ok(Schedule { name, next }),
         _ => Err(foreign_file()),
     }
 }

@@ -38,6 +38,12 @@ CREATE TABLE IF NOT EXISTS owners (
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Seconds since 1970.
+CREATE TABLE IF NOT EXISTS schedules (
+    name TEXT PRIMARY KEY,
+    next INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TRIGGER IF NOT EXISTS messages_once BEFORE INSERT ON messages
 WHEN EXISTS (SELECT 1 FROM accepted WHERE id = new.id AND until > new.accepted)
 BEGIN

@@ -123,6 +123,14 @@ pub(super) const REDRIVE: &str = concat!(
 );
 pub(super) const DELETE: &str = concat!("DELETE FROM messages WHERE ", some!(), " RETURNING 1");
 
+pub(super) const SCHEDULES: &str = "SELECT name, next FROM schedules";
+pub(super) const SCHEDULE: &str =
+    "INSERT INTO schedules (name, next) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING 1";
+pub(super) const RESCHEDULE: &str =
+    "UPDATE schedules SET next = ?3 WHERE name = ?1 AND next = ?2 RETURNING 1";
+pub(super) const UNSCHEDULE: &str =
+    "DELETE FROM schedules WHERE name = ?1 AND next = ?2 RETURNING 1";
+
 /// The statements that make the tables.
 pub(super) fn schema() -> String {
     let milliseconds = SAME_MESSAGE.as_millis().to_string();
