@@ -31,6 +31,7 @@ pub mod queues;
 pub mod rate_limit;
 pub mod request;
 pub mod router;
+pub mod schedule;
 pub mod server;
 pub mod serving;
 pub mod settings;

@@ -277,6 +277,9 @@ pub const MAX_HOLD: Duration = Duration::from_secs(5);
 /// The longest name of a queue, in bytes: a label of a host name (RFC 1035 §2.3.4).
 pub const MAX_QUEUE_NAME_BYTES: usize = 63;
 
+/// The most schedules of a component: its queue shows all their messages on one page.
+pub const MAX_SCHEDULES: usize = 32;
+
 /// How many messages a consumer works on at once in each node.
 pub const DEFAULT_CONSUMER_CONCURRENCY: u32 = 8;
 

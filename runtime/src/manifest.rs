@@ -21,14 +21,16 @@ mod files;
 mod name;
 mod read;
 mod reader;
+mod schedules;
 mod source;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tool;
 mod trigger;
 
-pub use consumes::EVENTS;
+pub use consumes::{EVENTS, KindPattern};
 pub(crate) use name::check_label;
+pub use schedules::{Missed, Schedule};
 
 /// The name of the manifest in a directory.
 pub const MANIFEST_FILE: &str = "spin.toml";
@@ -188,8 +190,10 @@ pub struct Component {
     pub build: Option<Build>,
     /// Its limits.
     pub limits: ComponentLimits,
-    /// The messages that it is called with.
+    /// The messages that it is called with, among them those of its schedules.
     pub consumes: Vec<Consumes>,
+    /// When it is called by the clock.
+    pub schedules: Vec<Schedule>,
 }
 
 /// The messages that a component is called with, from `[[component.ID.tool.terrace.consumes]]`.
@@ -229,13 +233,8 @@ pub enum Subscription {
         /// Their source, or any.
         source: Option<String>,
     },
-}
-
-/// A type of events, or the beginning of types.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KindPattern {
-    text: String,
-    is_prefix: bool,
+    /// Those of the component's schedules.
+    Schedules(String),
 }
 
 /// Another component, which provides imports of a component.

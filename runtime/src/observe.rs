@@ -35,7 +35,7 @@ pub use metrics::Metrics;
 pub use observer::Observer;
 pub(crate) use observer::Outcome;
 pub use origins::{BalancerFigures, OriginFigures};
-pub(crate) use queues::Delivered;
 pub use queues::QueueMetrics;
+pub(crate) use queues::{Delivered, Fired};
 pub use rates::RateFigures;
 pub use stage::{Stage, StageTimes};

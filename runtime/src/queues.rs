@@ -1,6 +1,7 @@
 //! Owns the queues of an app in this process: sending, the lease of the process, and who waits for messages.
 //! Calling the consumers is left to `serving`, keeping the messages to [`storage::queue`].
 
+mod firing;
 pub mod limits;
 mod outbox;
 mod pages;
@@ -16,6 +17,7 @@ use storage::queue::{self, Figures, LEASE, LEASE_RENEWAL, Owner, Room};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, sleep_until};
 
+pub(crate) use firing::{Firing, fire};
 pub(crate) use outbox::{Outbox, OutboxNews};
 pub(crate) use pages::{
     ChangeRequest, Changed, DELETE_PATH, LIST_PATH, ListedMessage, QUEUES_PATH, QueueFigures,

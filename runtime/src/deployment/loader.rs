@@ -17,10 +17,12 @@ use crate::fault::{Fault, Faults, Reason};
 use crate::function::{Function, FunctionParts};
 use crate::grants::AllowedHosts;
 use crate::host::{FileTree, HostFactory};
-use crate::manifest::{App, Component, Consumes, FileMount, Target as ManifestTarget};
+use crate::manifest::{
+    App, Component, Consumes, FileMount, Subscription, Target as ManifestTarget,
+};
 use crate::observe::{ComponentMetrics, Log, Metrics};
 use crate::outbound::{AppCalls, Outbound, ProtectedNetworks};
-use crate::queues::{AppQueues, Outbox, Queues};
+use crate::queues::{AppQueues, Firing, Outbox, Queues};
 use crate::router::Router;
 use crate::state::State;
 use crate::variables::ComponentVariables;
@@ -73,6 +75,8 @@ impl Loader {
                 queues: Arc::clone(&self.queues),
                 consumes: app.consumes().cloned().collect(),
                 outboxes: self.outboxes(app),
+                components: app.components.iter().map(|of| of.id.clone()).collect(),
+                schedules: schedules(app),
             }),
         };
         let files = self.files.next();
@@ -225,6 +229,15 @@ impl Loader {
                 .collect(),
         }
     }
+}
+
+/// The schedules of all components.
+fn schedules(app: &App) -> Vec<Firing> {
+    let schedules = app.schedules().map(|(component, schedule)| {
+        let queue = Subscription::Schedules(component.to_owned()).queue();
+        Firing::new(component, queue, schedule)
+    });
+    schedules.collect()
 }
 
 /// Reads, composes, compiles and links a component.

@@ -143,6 +143,8 @@ pub(crate) fn no_queues() -> Arc<AppQueues> {
         queues: Arc::new(Queues::new(room, &Metrics::new())),
         consumes: Vec::new(),
         outboxes: Vec::new(),
+        components: Vec::new(),
+        schedules: Vec::new(),
     })
 }
 

@@ -62,7 +62,7 @@ pub(super) fn component<'d>(
         read.composed.extend(component.map(|place| (index, place)));
     }
     let (files, file_patterns) = files::files(reader, table);
-    let (limits, consumes) = tool::terrace(id, table);
+    let (limits, consumes, schedules) = tool::terrace(id, table);
     read.component = Component {
         id: id.to_owned(),
         source,
@@ -78,6 +78,7 @@ pub(super) fn component<'d>(
         build,
         limits,
         consumes,
+        schedules,
     };
     unsupported(table);
     table.finish();
@@ -100,6 +101,7 @@ fn unreadable<'d>(id: &str) -> ReadComponent<'d> {
         build: None::<Build>,
         limits: tool::defaults(),
         consumes: Vec::new(),
+        schedules: Vec::new(),
     };
     ReadComponent {
         component,

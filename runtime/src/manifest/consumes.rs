@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::name::check_queue;
-use super::{Consumes, KindPattern, Subscription};
+use super::{Consumes, Subscription};
 use crate::document::{Table, Value};
 use crate::fault::{Position, Reason};
 use crate::limits::{
@@ -14,6 +14,16 @@ use crate::units::duration;
 
 /// The queue of events, whose messages go to all that subscribe to them.
 pub const EVENTS: &str = "events";
+
+/// The beginning of the queues that have the messages of schedules.
+const SCHEDULES: &str = "schedules";
+
+/// A type of events, or the beginning of types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindPattern {
+    text: String,
+    is_prefix: bool,
+}
 
 /// What a component consumes, in the order of the manifest.
 pub(super) fn consumes(id: &str, tool: &Table<'_>) -> Vec<Consumes> {
@@ -164,10 +174,7 @@ impl Consumes {
     /// The name of the queue that has its messages.
     #[must_use]
     pub fn queue(&self) -> String {
-        match &self.subscription {
-            Subscription::Queue(queue) => queue.clone(),
-            Subscription::Events { component, .. } => format!("{EVENTS}.{component}"),
-        }
+        self.subscription.queue()
     }
 
     /// Whether it gets an event of this type and source that was sent to the queue `name`.
@@ -175,6 +182,8 @@ impl Consumes {
     pub fn takes(&self, name: &str, kind: &str, source: &str) -> bool {
         match &self.subscription {
             Subscription::Queue(queue) => queue == name,
+            // Nobody else sends them.
+            Subscription::Schedules(_) => false,
             Subscription::Events {
                 kinds,
                 source: wanted,
@@ -183,6 +192,18 @@ impl Consumes {
                 let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted == source);
                 name == EVENTS && is_wanted && kinds.iter().any(|pattern| pattern.matches(kind))
             }
+        }
+    }
+}
+
+impl Subscription {
+    /// The name of the queue that has the messages.
+    #[must_use]
+    pub fn queue(&self) -> String {
+        match self {
+            Self::Queue(queue) => queue.clone(),
+            Self::Events { component, .. } => format!("{EVENTS}.{component}"),
+            Self::Schedules(component) => format!("{SCHEDULES}.{component}"),
         }
     }
 }

@@ -29,6 +29,15 @@ pub(crate) fn check_label(label: &str) -> Result<(), Reason> {
 
 /// Queues are labels of host names: lower-case letters and digits joined by `-`.
 pub(super) fn check_queue(name: &str) -> Result<(), Reason> {
+    check_label_of_host(name, "queue", "mail")
+}
+
+/// Schedules have names like those of queues.
+pub(super) fn check_schedule(name: &str) -> Result<(), Reason> {
+    check_label_of_host(name, "schedule", "daily-digest")
+}
+
+fn check_label_of_host(name: &str, kind: &str, example: &str) -> Result<(), Reason> {
     let word = |word: &str| {
         let is_valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         !word.is_empty() && word.bytes().all(is_valid)
@@ -36,6 +45,8 @@ pub(super) fn check_queue(name: &str) -> Result<(), Reason> {
     if name.len() <= MAX_QUEUE_NAME_BYTES && name.split('-').all(word) {
         return Ok(());
     }
-    let help = "names of queues are words of lower-case letters and digits joined by `-`, at most 63 bytes, such as `mail`";
-    Err(Reason::new(format!("`{name}` cannot be the name of a queue")).help(help))
+    let help = format!(
+        "names of {kind}s are words of lower-case letters and digits joined by `-`, at most {MAX_QUEUE_NAME_BYTES} bytes, such as `{example}`"
+    );
+    Err(Reason::new(format!("`{name}` cannot be the name of a {kind}")).help(help))
 }

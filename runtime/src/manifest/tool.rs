@@ -1,9 +1,10 @@
-//! Reads `[component.ID.tool.terrace]`: the limits of a component, and what it consumes. Tables of other tools are ignored.
+//! Reads `[component.ID.tool.terrace]`: the limits of a component, what it consumes, and its schedules. Tables of other tools are ignored.
 
 use std::time::Duration;
 
 use super::consumes::consumes;
-use super::{ComponentLimits, Consumes, Reuse};
+use super::schedules::schedules;
+use super::{ComponentLimits, Consumes, Reuse, Schedule, Subscription};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
 use crate::limits::{
@@ -35,16 +36,28 @@ fn default_reuse() -> Reuse {
     }
 }
 
-/// The limits of a component, and what it consumes.
-pub(super) fn terrace(id: &str, component: &Table<'_>) -> (ComponentLimits, Vec<Consumes>) {
+/// The limits of a component, what it consumes, and its schedules.
+pub(super) fn terrace(
+    id: &str,
+    component: &Table<'_>,
+) -> (ComponentLimits, Vec<Consumes>, Vec<Schedule>) {
     let tools = component.table("tool", format!("[component.{id}.tool]"));
     let name = format!("[component.{id}.tool.terrace]");
     let Some(table) = tools.and_then(|tools| tools.table("terrace", name)) else {
-        return (defaults(), Vec::new());
+        return (defaults(), Vec::new(), Vec::new());
     };
-    let read = (limits(id, &table), consumes(id, &table));
+    let limits = limits(id, &table);
+    let mut consumes = consumes(id, &table);
+    let schedules = schedules(id, &table);
     table.finish();
-    read
+    if let Some(first) = schedules.first() {
+        let subscription = Subscription::Schedules(id.to_owned());
+        consumes.push(Consumes {
+            ordered_by: Some("subject".to_owned()),
+            ..Consumes::of(subscription, first.position.clone())
+        });
+    }
+    (limits, consumes, schedules)
 }
 
 fn limits(id: &str, table: &Table<'_>) -> ComponentLimits {

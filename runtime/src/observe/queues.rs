@@ -20,6 +20,18 @@ pub struct QueueMetrics {
     accepted: Family<QueueLabels, Counter>,
     deliveries: Family<DeliveryLabels, Counter>,
     latency: Family<QueueLabels, DurationHistogram>,
+    firings: Family<DeliveryLabels, Counter>,
+}
+
+/// What became of a time of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fired {
+    /// Its message was sent.
+    Sent,
+    /// No server ran, and it is skipped.
+    Missed,
+    /// The message of an earlier time waits still.
+    Waiting,
 }
 
 /// How the delivery of a message ended.
@@ -66,6 +78,7 @@ impl QueueMetrics {
         Self {
             accepted: register(registry, "messages_accepted", "Messages that a queue has accepted"),
             deliveries: register(registry, "message_deliveries", "Deliveries of messages by how they ended"),
+            firings: register(registry, "schedule_firings", "Times of schedules by what became of them"),
             latency: register(registry, "message_latency_seconds", "Time from the acceptance of a message to its acknowledgement"),
         }
     }
@@ -74,6 +87,18 @@ impl QueueMetrics {
     pub(crate) fn accepted(&self, queue: &str) {
         let queue = queue.to_owned();
         self.accepted.get_or_create(&QueueLabels { queue }).inc();
+    }
+
+    /// Counts a time of a schedule with this queue.
+    pub(crate) fn fired(&self, queue: &str, fired: Fired) {
+        let result = match fired {
+            Fired::Sent => "sent",
+            Fired::Missed => "missed",
+            Fired::Waiting => "waiting",
+        };
+        let queue = queue.to_owned();
+        let labels = DeliveryLabels { queue, result };
+        self.firings.get_or_create(&labels).inc();
     }
 
     /// Counts a delivery of a message that was accepted so long ago.

@@ -14,6 +14,9 @@ pub const SEND_RETRY_SECONDS: u64 = 5;
 /// The time between two looks of a consumer at a queue for messages that another process sent.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How late a schedule is before its time counts as missed: a server that is started anew takes less.
+pub const MISSED_AFTER: Duration = Duration::from_secs(60);
+
 /// The pause of a consumer after its component, or the engine, had no room for its work.
 pub const BUSY_PAUSE: Duration = Duration::from_millis(200);
 

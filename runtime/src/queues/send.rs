@@ -12,6 +12,7 @@ use storage::queue::{Contents, DEAD, Error, MAX_DELAY, Message};
 use wasmtime_wasi_http::WasiBody;
 
 use super::Queues;
+use super::firing::Firing;
 use super::limits::{ENGINE_TIMEOUT, MAX_CONTENT_BYTES, MAX_HOPS, SEND_RETRY_SECONDS};
 use super::outbox::Outbox;
 use crate::clock;
@@ -30,6 +31,10 @@ pub struct AppQueues {
     pub consumes: Vec<Consumes>,
     /// The databases with an outbox.
     pub(crate) outboxes: Vec<Outbox>,
+    /// The components of the app.
+    pub(crate) components: Vec<String>,
+    /// Their schedules.
+    pub(crate) schedules: Vec<Firing>,
 }
 
 /// Why events were not accepted.

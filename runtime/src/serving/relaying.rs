@@ -1,17 +1,18 @@
-//! Relays the outboxes of the current app to its queues, and checks them before it is served. How is left to `queues`.
+//! Relays the outboxes of the current app to its queues, checks them before it is served, and fires its schedules. How is left to
+//! `queues`.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use tokio::time::sleep;
 
 use super::current_app::Handles;
 use super::{StartError, failed};
 use crate::clock;
-use crate::queues::Outbox;
 use crate::queues::limits::{ENGINE_TIMEOUT, POLL_INTERVAL};
+use crate::queues::{Outbox, fire};
 use crate::request::WorkerId;
 use crate::state::State;
 
@@ -40,7 +41,7 @@ pub(super) fn check(labels: &[String], state: &State) -> Result<(), StartError> 
     })
 }
 
-/// Relays the outboxes of one app after the other, for as long as it is polled.
+/// Relays the outboxes and fires the schedules of one app after the other, for as long as it is polled.
 pub(super) async fn relay(current: &ArcSwap<Handles>) -> Infallible {
     loop {
         let deployment = Arc::clone(current.load().of(WorkerId(0)));
@@ -53,7 +54,7 @@ pub(super) async fn relay(current: &ArcSwap<Handles>) -> Infallible {
         };
         tokio::select! {
             () = replaced => {}
-            _ = async { join_all(relays).await; std::future::pending::<()>().await } => {}
+            _ = join(join_all(relays), fire(queues)) => {}
         }
     }
 }

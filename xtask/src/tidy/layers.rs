@@ -26,7 +26,7 @@ const RUNTIME: &[&[&str]] = &[
     &["request"],
     &["observe"],
     &["document"],
-    &["certificates", "event", "grants", "units"],
+    &["certificates", "event", "grants", "schedule", "units"],
     &["failure", "fault"],
     &["clock", "environment", "limits"],
 ];

@@ -412,3 +412,37 @@ fn dependencies_that_cannot_be_read_are_refused() {
         );
     }
 }
+
+#[test]
+fn schedules_that_cannot_be_read_are_refused() {
+    for (schedule, expected) in [
+        ("{ name = 'a' }", "`cron` is missing"),
+        ("{ cron = '@daily' }", "`name` is missing"),
+        (
+            "{ name = 'A b', cron = '@daily' }",
+            "cannot be the name of a schedule",
+        ),
+        (
+            "{ name = 'a', cron = '@daily', missed = 'ski' }",
+            "did you mean `skip`?",
+        ),
+        (
+            "{ name = 'a', cron = '@daily', zone = 'UTC' }",
+            "unknown key `zone`",
+        ),
+        (
+            "{ name = 'a', cron = '@daily', timezone = 'Moon' }",
+            "there is no time zone `Moon`",
+        ),
+    ] {
+        component(&format!("tool.terrace.schedules = [{schedule}]"), expected);
+    }
+    let many: Vec<_> = (0..33)
+        .map(|number| format!("{{ name = 'a{number}', cron = '@daily' }}"))
+        .collect();
+    let many = many.join(", ");
+    component(
+        &format!("tool.terrace.schedules = [{many}]"),
+        "at most 32 schedules",
+    );
+}
