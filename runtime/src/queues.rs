@@ -8,6 +8,7 @@ mod pages;
 mod send;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -95,14 +96,28 @@ impl Queues {
         &self.metrics
     }
 
-    /// Keeps a lease, and what belongs to no queue in order, for as long as it is polled.
-    pub(crate) async fn keep(&self) -> std::convert::Infallible {
+    /// Keeps a lease, and what belongs to no queue in order, and hears of what other processes send, for as long as it is polled.
+    pub(crate) async fn keep(&self) -> Infallible {
         let engine = loop {
             match self.engine.get() {
                 Some(engine) => break engine,
                 None => self.opened.notified().await,
             }
         };
+        tokio::select! {
+            never = self.hear(engine) => never,
+            never = self.keep_in_order(engine) => never,
+        }
+    }
+
+    /// Wakes those who wait for what another process sends.
+    async fn hear(&self, engine: &queue::Queues) -> Infallible {
+        loop {
+            self.wake(&engine.heard().await);
+        }
+    }
+
+    async fn keep_in_order(&self, engine: &queue::Queues) -> Infallible {
         loop {
             let deadline = clock::now() + ENGINE_TIMEOUT;
             if let Err(error) = engine.sweep(deadline).await {

@@ -244,6 +244,9 @@ pub fn open_shared_level(redis: &Redis, secret: Secret) -> Result<Level, OpenErr
 pub fn open_queues(engine: &QueueEngine) -> Result<queue::Queues, OpenError> {
     match engine {
         QueueEngine::Sqlite(path) => queue::Queues::open_sqlite(path, options()),
+        QueueEngine::Postgres(postgres) => {
+            queue::Queues::open_postgres(&postgres.url, &server_options(postgres))
+        }
     }
 }
 

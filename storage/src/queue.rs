@@ -12,14 +12,14 @@ mod error;
 mod limits;
 mod message;
 mod queues;
-mod sqlite;
+mod tables;
 #[cfg(test)]
 mod tests;
 
 pub use error::Error;
 pub use limits::{
     LEASE, LEASE_RENEWAL, MAX_CLAIM, MAX_CLAIM_BYTES, MAX_DELAY, MAX_FAILURES, MAX_LISTED,
-    MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES, MAX_SWEPT, SAME_MESSAGE,
+    MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES, MAX_SWEPT, MAX_UNKNOWN_CLAIMS, SAME_MESSAGE,
 };
 pub use message::{Claim, Claimed, Contents, Figures, Listed, Message, Owner, Room, Schedule};
 pub use queues::Queues;

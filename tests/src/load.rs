@@ -25,6 +25,8 @@ pub struct OpenLoop {
 /// One request of an open loop.
 #[derive(Debug)]
 pub struct Call {
+    /// Which request it was, from 0.
+    pub index: usize,
     /// Its method and target.
     pub what: String,
     /// Whether it may be sent twice (RFC 9110 §9.2.2).
@@ -125,7 +127,7 @@ async fn call_at_a_rate(
         tokio::select! {
             _ = ticks.tick() => {
                 let index = begun.fetch_add(1, Ordering::Relaxed);
-                calls.spawn(call(client.clone(), request(index)));
+                calls.spawn(call(client.clone(), index, request(index)));
             }
             Some(call) = calls.join_next() => done.push(call.expect("no panic")),
             _ = &mut stopped => break,
@@ -135,12 +137,13 @@ async fn call_at_a_rate(
     done
 }
 
-async fn call(client: Client, request: Request<Content>) -> Call {
+async fn call(client: Client, index: usize, request: Request<Content>) -> Call {
     let what = format!("{} {}", request.method(), request.uri().path());
     let is_idempotent = request.method().is_idempotent();
     let begun = Instant::now();
     let outcome = client.try_send(request).await;
     Call {
+        index,
         what,
         is_idempotent,
         begun,

@@ -92,13 +92,18 @@ impl AppInputs {
 
     /// What is wrong with queues whose messages are in a file.
     fn local_queues(&self) -> Option<Fault> {
-        let QueueEngine::Sqlite(path) = &self.config.queue.engine;
+        let QueueEngine::Sqlite(path) = &self.config.queue.engine else {
+            return None;
+        };
         let consumes = self.app.consumes().next()?;
         let what = format!(
             "several nodes would each have queues of their own: their messages are in the file {}",
             path.display()
         );
-        let help = format!("serve the app by one node{ALLOWED}");
+        let file = self.settings_file.display();
+        let help = format!(
+            "add `[queue]` with `url = \"postgres://USER@HOST/DATABASE\"` to {file}{ALLOWED}"
+        );
         let reason = Reason::new(what).help(help);
         Some(Fault::new(&self.app.manifest, reason).at(consumes.position.clone()))
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use storage::queue::Room;
 
-use super::{Engine, StoreEngine, same_file, store};
-use crate::document::Table;
+use super::{Engine, Postgres, StoreEngine, same_file, store};
+use crate::document::{Table, Value};
 use crate::fault::Reason;
 use crate::limits::{DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_MESSAGES};
 use crate::units::size;
@@ -25,6 +25,8 @@ pub struct Queue {
 pub enum QueueEngine {
     /// An SQLite file.
     Sqlite(PathBuf),
+    /// Tables in a database on a Postgres server.
+    Postgres(Postgres),
 }
 
 /// Databases and key-value stores by label.
@@ -47,9 +49,11 @@ pub(super) fn queue(root: &Table<'_>, directory: &Path, state: &Path, stores: St
     let messages = table.number("messages", 1, u64::MAX >> 1);
     let bytes = table.parsed("bytes", size);
     let url = table.get("url");
-    let path = url.as_ref().and_then(|url| url.parsed(store::queue_path));
+    let engine = url
+        .as_ref()
+        .and_then(|url| engine(&table, url, directory))
+        .unwrap_or_else(default);
     table.finish();
-    let engine = path.map_or_else(default, |path| QueueEngine::Sqlite(directory.join(path)));
     if let (QueueEngine::Sqlite(path), Some(url)) = (&engine, url)
         && is_of_others(path, stores)
     {
@@ -66,6 +70,14 @@ pub(super) fn queue(root: &Table<'_>, directory: &Path, state: &Path, stores: St
             bytes: bytes.unwrap_or(room.bytes),
         },
     }
+}
+
+fn engine(table: &Table<'_>, url: &Value<'_>, directory: &Path) -> Option<QueueEngine> {
+    if store::is_postgres(url.string()?) {
+        return store::postgres(table, url).map(QueueEngine::Postgres);
+    }
+    let path = url.parsed(store::queue_path)?;
+    Some(QueueEngine::Sqlite(directory.join(path)))
 }
 
 fn is_of_others(path: &Path, (databases, stores): Stores<'_>) -> bool {

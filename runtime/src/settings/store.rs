@@ -16,6 +16,9 @@ use crate::manifest::check_label;
 /// The schemes of engines that later versions have.
 const LATER: [&str; 2] = ["libsql", "citus"];
 
+/// The schemes of Postgres.
+const POSTGRES: [&str; 2] = ["postgres", "postgresql"];
+
 /// The schemes of Redis.
 const REDIS: [&str; 3] = ["redis", "rediss", "redis+unix"];
 
@@ -113,6 +116,11 @@ fn is_redis(url: &str) -> bool {
     REDIS.contains(&scheme(url))
 }
 
+/// Whether a URL is one of Postgres, right or wrong.
+pub(super) fn is_postgres(url: &str) -> bool {
+    POSTGRES.contains(&scheme(url))
+}
+
 /// The URL of a Redis server that holds nothing of the app. It is not repeated in messages, because it may hold a password.
 pub(super) fn redis_url(url: &str) -> Result<String, Reason> {
     if is_redis(url) {
@@ -127,8 +135,8 @@ fn scheme(url: &str) -> &str {
 }
 
 fn database(table: &Table<'_>, url: &Value<'_>, directory: &Path) -> Option<Engine> {
-    if ["postgres", "postgresql"].contains(&scheme(url.string()?)) {
-        return postgres(table, url);
+    if is_postgres(url.string()?) {
+        return postgres(table, url).map(Engine::Postgres);
     }
     let path = url.parsed(|url| sqlite_path(&OF_DATABASES, url))?;
     Some(Engine::Sqlite(directory.join(path)))
@@ -143,18 +151,18 @@ fn key_value(table: &Table<'_>, url: &Value<'_>, directory: &Path) -> Option<Sto
 }
 
 /// The server of `postgres://…`. Whether its URL is right is seen when it is opened.
-fn postgres(table: &Table<'_>, url: &Value<'_>) -> Option<Engine> {
+pub(super) fn postgres(table: &Table<'_>, url: &Value<'_>) -> Option<Postgres> {
     let connections = table.number("connections", 1, MAX_SQL_CONNECTIONS);
     let connections = connections.and_then(|number| usize::try_from(number).ok());
     let prepared = table.boolean("prepared");
     let password = password(table, "password_variable")?;
-    Some(Engine::Postgres(Postgres {
+    Some(Postgres {
         url: url.string()?.to_owned(),
         password,
         connections: NonZeroUsize::new(connections.unwrap_or(DEFAULT_CONNECTIONS))
             .expect("neither the least number nor the default is zero"),
         prepared,
-    }))
+    })
 }
 
 /// The server of `redis://…`. Whether its URL is right is seen when it is opened.
@@ -208,14 +216,11 @@ const OF_DATABASES: Urls = Urls {
 
 const OF_STORES: Urls = Urls {
     help: "write `sqlite:PATH`, with a path relative to this file, or `redis://HOST/NUMBER`",
-    elsewhere: (
-        &["postgres", "postgresql"],
-        "key-value stores are not on Postgres",
-    ),
+    elsewhere: (&POSTGRES, "key-value stores are not on Postgres"),
 };
 
 const OF_QUEUES: Urls = Urls {
-    help: "write `sqlite:PATH`, with a path relative to this file",
+    help: "write `sqlite:PATH`, with a path relative to this file, or `postgres://USER@HOST/DATABASE`",
     elsewhere: (&REDIS, "queues are not on Redis"),
 };
 

@@ -298,13 +298,22 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
 }
 
 #[test]
-fn queues_have_a_file_of_their_own_and_room() {
+fn queues_have_a_place_of_their_own_and_room() {
     check("[queue]\nurl = 'redis://a'", "queues are not on Redis");
     check("[queue]\nurl = 'queue.db'", "no scheme");
     check("[queue]\nmessages = 0", "must be from 1");
     check(
         "[sql.default]\nurl = 'sqlite:./a.db'\n[queue]\nurl = 'sqlite:a.db'",
         "is a database or a key-value store",
+    );
+    let on_postgres = judge("[queue]\nurl = 'postgres://a/b'\nconnections = 3").unwrap();
+    let QueueEngine::Postgres(postgres) = on_postgres.queue.engine else {
+        panic!("it is on Postgres");
+    };
+    assert_eq!(postgres.connections.get(), 3);
+    check(
+        "[queue]\nurl = 'sqlite:q.db'\nconnections = 3",
+        "connections",
     );
     let config = judge("[queue]\nurl = 'sqlite:q.db'\nbytes = '2MiB'").unwrap();
     assert_eq!(config.queue.room.bytes, 2 << 20);

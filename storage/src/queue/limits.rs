@@ -30,6 +30,9 @@ pub const LEASE: Duration = Duration::from_secs(15);
 /// The time between two renewals of a lease: two may fail.
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(4);
 
+/// Most claims whose outcome is not known, because the connection broke. Nothing more is claimed until their messages were given back.
+pub const MAX_UNKNOWN_CLAIMS: usize = 1_000;
+
 /// Most failures that are kept with a message, the last ones.
 pub const MAX_FAILURES: usize = 20;
 

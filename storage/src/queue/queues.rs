@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::error::Error;
 use super::limits::{MAX_CLAIM, MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES};
 use super::message::{Claim, Figures, Listed, Message, Owner, Room, Schedule};
-use super::sqlite;
-use crate::sql::open::{OpenError, SqliteOptions};
+use super::tables;
+use crate::sql::open::{OpenError, PostgresOptions, SqliteOptions};
 
 /// All queues of one file or server. Clones are the same queues.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Queues(Engine);
 
 #[derive(Clone, Debug)]
 enum Engine {
-    Sqlite(sqlite::Queues),
+    Tables(tables::Queues),
 }
 
 impl Queues {
@@ -25,8 +25,21 @@ impl Queues {
     ///
     /// See [`OpenError`].
     pub fn open_sqlite(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
-        sqlite::Queues::open(path, options)
-            .map(Engine::Sqlite)
+        tables::Queues::open_sqlite(path, options)
+            .map(Engine::Tables)
+            .map(Self)
+    }
+
+    /// Opens the queues in the database of a Postgres server at `postgres://USER@HOST:PORT/DATABASE`, with the parameters of libpq.
+    /// The schema `terrace_queue` is made in it if it is missing. It blocks the calling thread until the server has answered, at
+    /// most for about the open timeout.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]. No error repeats the URL's password.
+    pub fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self, OpenError> {
+        tables::Queues::open_postgres(url, options)
+            .map(Engine::Tables)
             .map(Self)
     }
 
@@ -34,7 +47,7 @@ impl Queues {
     #[must_use]
     pub fn engine(&self) -> &'static str {
         match &self.0 {
-            Engine::Sqlite(_) => "sqlite",
+            Engine::Tables(queues) => queues.engine(),
         }
     }
 
@@ -55,7 +68,7 @@ impl Queues {
             return Ok(());
         }
         match &self.0 {
-            Engine::Sqlite(queues) => queues.send(messages, room, deadline).await,
+            Engine::Tables(queues) => queues.send(messages, room, deadline).await,
         }
     }
 
@@ -66,7 +79,7 @@ impl Queues {
     /// See [`Error`].
     pub async fn join(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.join(owner, deadline).await,
+            Engine::Tables(queues) => queues.join(owner, deadline).await,
         }
     }
 
@@ -77,7 +90,7 @@ impl Queues {
     /// [`Error::LeaseEnded`] if it has ended: others have its messages. See [`Error`].
     pub async fn renew(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.renew(owner, deadline).await,
+            Engine::Tables(queues) => queues.renew(owner, deadline).await,
         }
     }
 
@@ -88,19 +101,19 @@ impl Queues {
     /// See [`Error`].
     pub async fn leave(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.leave(owner, deadline).await,
+            Engine::Tables(queues) => queues.leave(owner, deadline).await,
         }
     }
 
-    /// Ends the leases of owners that did not renew them, and forgets ids that were seen long ago. Any process may do this, about
-    /// once a second.
+    /// Gives back the messages of this process's claims whose outcome is not known, ends the leases of owners that did not renew
+    /// them, and forgets ids that were seen long ago. Each process does this, about once a second.
     ///
     /// # Errors
     ///
     /// See [`Error`].
     pub async fn sweep(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.sweep(deadline).await,
+            Engine::Tables(queues) => queues.sweep(deadline).await,
         }
     }
 
@@ -108,7 +121,7 @@ impl Queues {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. If the outcome is not known, the messages may be claimed: they are ready again after the lease.
+    /// See [`Error`]. If the outcome is not known, the messages may be claimed: they are ready again after [`Queues::sweep`].
     pub async fn claim(
         &self,
         owner: &Owner,
@@ -118,7 +131,7 @@ impl Queues {
     ) -> Result<Claim, Error> {
         let most = most.min(MAX_CLAIM);
         match &self.0 {
-            Engine::Sqlite(queues) => queues.claim(owner, queue, most, deadline).await,
+            Engine::Tables(queues) => queues.claim(owner, queue, most, deadline).await,
         }
     }
 
@@ -134,7 +147,7 @@ impl Queues {
         deadline: Instant,
     ) -> Result<bool, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.acknowledge(owner, number, deadline).await,
+            Engine::Tables(queues) => queues.acknowledge(owner, number, deadline).await,
         }
     }
 
@@ -152,7 +165,7 @@ impl Queues {
         deadline: Instant,
     ) -> Result<bool, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.retry(owner, number, delay, failure, deadline).await,
+            Engine::Tables(queues) => queues.retry(owner, number, delay, failure, deadline).await,
         }
     }
 
@@ -170,7 +183,7 @@ impl Queues {
         deadline: Instant,
     ) -> Result<bool, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.release(owner, number, delay, deadline).await,
+            Engine::Tables(queues) => queues.release(owner, number, delay, deadline).await,
         }
     }
 
@@ -187,7 +200,7 @@ impl Queues {
         deadline: Instant,
     ) -> Result<bool, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.bury(owner, number, failure, deadline).await,
+            Engine::Tables(queues) => queues.bury(owner, number, failure, deadline).await,
         }
     }
 
@@ -198,7 +211,7 @@ impl Queues {
     /// See [`Error`].
     pub async fn figures(&self, deadline: Instant) -> Result<Vec<Figures>, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.figures(deadline).await,
+            Engine::Tables(queues) => queues.figures(deadline).await,
         }
     }
 
@@ -214,7 +227,7 @@ impl Queues {
         deadline: Instant,
     ) -> Result<Vec<Listed>, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.list(queue, after, deadline).await,
+            Engine::Tables(queues) => queues.list(queue, after, deadline).await,
         }
     }
 
@@ -231,7 +244,7 @@ impl Queues {
         deadline: Instant,
     ) -> Result<u64, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.redrive(queue, number, deadline).await,
+            Engine::Tables(queues) => queues.redrive(queue, number, deadline).await,
         }
     }
 
@@ -247,7 +260,15 @@ impl Queues {
         deadline: Instant,
     ) -> Result<u64, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.delete(queue, number, deadline).await,
+            Engine::Tables(queues) => queues.delete(queue, number, deadline).await,
+        }
+    }
+
+    /// Waits until another process has sent messages to a queue for which this one waits, and names it. Not every engine tells, and
+    /// none tells for sure: looking at times is needed nevertheless. One caller at a time.
+    pub async fn heard(&self) -> String {
+        match &self.0 {
+            Engine::Tables(queues) => queues.heard().await,
         }
     }
 
@@ -258,7 +279,7 @@ impl Queues {
     /// See [`Error`].
     pub async fn schedules(&self, deadline: Instant) -> Result<Vec<Schedule>, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.schedules(deadline).await,
+            Engine::Tables(queues) => queues.schedules(deadline).await,
         }
     }
 
@@ -276,7 +297,7 @@ impl Queues {
         deadline: Instant,
     ) -> Result<bool, Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.reschedule(name, from, to, deadline).await,
+            Engine::Tables(queues) => queues.reschedule(name, from, to, deadline).await,
         }
     }
 
@@ -287,7 +308,7 @@ impl Queues {
     /// The work that did not finish before `deadline`. Nothing that was accepted is lost.
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
-            Engine::Sqlite(queues) => queues.close(deadline).await,
+            Engine::Tables(queues) => queues.close(deadline).await,
         }
     }
 }

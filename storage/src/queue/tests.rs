@@ -1,100 +1,12 @@
 //! The contract of queues, for each engine.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+mod bed;
+mod concurrency;
 
-use super::{
-    Contents, Error, MAX_CLAIM_BYTES, MAX_FAILURES, MAX_MESSAGE_BYTES, MAX_SENT, Message, Owner,
-    Queues, Room,
-};
-use crate::clock;
-use crate::sql::open::SqliteOptions;
+use std::time::Duration;
 
-const ROOM: Room = Room {
-    messages: 1_000_000,
-    bytes: 1 << 30,
-};
-
-/// Queues of an engine, with what they need to be there.
-struct Bed {
-    queues: Queues,
-    _folder: tempfile::TempDir,
-}
-
-fn beds() -> Vec<Bed> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("queue.db");
-    vec![Bed {
-        queues: Queues::open_sqlite(&path, SqliteOptions::default()).unwrap(),
-        _folder: folder,
-    }]
-}
-
-fn soon() -> Instant {
-    clock::now() + Duration::from_secs(20)
-}
-
-fn message(queue: &str, id: &str) -> Message {
-    Message {
-        queue: queue.to_owned(),
-        id: id.to_owned(),
-        key: None,
-        delay: Duration::ZERO,
-        contents: Contents {
-            head: format!("{{\"id\":{id:?}}}"),
-            data: id.as_bytes().to_vec(),
-        },
-    }
-}
-
-fn keyed(id: &str, key: &str) -> Message {
-    Message {
-        key: Some(key.to_owned()),
-        ..message("mail", id)
-    }
-}
-
-fn owner(name: &str) -> Owner {
-    Owner(name.to_owned())
-}
-
-impl Bed {
-    async fn send(&self, messages: &[Message]) {
-        let sent = self.queues.send(messages.to_vec(), ROOM, soon());
-        sent.await.unwrap();
-    }
-
-    async fn join(&self, name: &str) -> Owner {
-        let owner = owner(name);
-        self.queues.join(&owner, soon()).await.unwrap();
-        owner
-    }
-
-    /// Claims messages, and gives their numbers by their data.
-    async fn claim(&self, owner: &Owner, queue: &str, most: usize) -> Vec<(String, i64)> {
-        let claim = self.queues.claim(owner, queue, most, soon()).await.unwrap();
-        let messages = claim.messages.into_iter();
-        messages
-            .map(|claimed| {
-                let data = String::from_utf8(claimed.contents.data).unwrap();
-                (data, claimed.number)
-            })
-            .collect()
-    }
-
-    /// The number of messages by queue.
-    async fn counts(&self) -> BTreeMap<String, u64> {
-        let figures = self.queues.figures(soon()).await.unwrap();
-        let figures = figures.into_iter();
-        figures
-            .map(|figures| (figures.queue, figures.messages))
-            .collect()
-    }
-}
-
-fn ids(claimed: &[(String, i64)]) -> Vec<&str> {
-    claimed.iter().map(|(id, _)| &**id).collect()
-}
+use self::bed::{ROOM, beds, ids, keyed, message, owner, soon};
+use super::{Error, MAX_CLAIM_BYTES, MAX_FAILURES, MAX_MESSAGE_BYTES, MAX_SENT, Message, Room};
 
 #[tokio::test]
 async fn messages_come_in_their_order_to_one_owner_each() {

@@ -234,3 +234,9 @@ pub const MAX_TRIAL_STEPS: u64 = 1_000_000;
 
 /// The plan's cost, in Postgres' units, of a query that needs no index. A unit is the reading of one page.
 pub const MAX_QUIET_COST: u64 = 100;
+
+/// How often a statement of the host's own is executed that loses against others.
+pub const MAX_HOST_ATTEMPTS: u32 = 5;
+
+/// The pause before a connection that listens is opened again.
+pub const LISTEN_PAUSE: Duration = Duration::from_secs(1);

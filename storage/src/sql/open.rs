@@ -199,7 +199,7 @@ pub enum OpenError {
     },
     /// The user may not make what is needed.
     #[error(
-        "the user may not make the schema `terrace` in {server}: {message}; GRANT CREATE ON DATABASE to it"
+        "the user may not make a schema in {server}: {message}; GRANT CREATE ON DATABASE to it"
     )]
     Rights {
         /// The server.

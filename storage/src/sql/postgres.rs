@@ -13,6 +13,7 @@ mod examine;
 mod failures;
 mod functions;
 mod guard;
+mod host;
 mod job;
 mod lock_waits;
 mod open;
@@ -29,4 +30,5 @@ mod translations;
 mod values;
 
 pub(crate) use database::Database;
+pub(crate) use host::{HostDatabase, Parameter};
 pub(crate) use session::Session;

@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, RowStream, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, Row, RowStream, SimpleQueryMessage, Statement};
 
 use super::cancel::Cancel;
 use super::failures::Failed;
@@ -115,6 +115,19 @@ impl Connection {
         let work = async { texts(&self.client, query).await.map_err(Failed::from) };
         let (result, is_clean) = until_stopped(&self.cancel, stop, work).await;
         self.note(result, is_clean)
+    }
+
+    /// Runs a statement of the host's own with values, and reads its rows.
+    pub(super) async fn rows(
+        &mut self,
+        text: &str,
+        values: &[(&(dyn ToSql + Sync), Type)],
+        stop: &mut Stop<'_>,
+    ) -> Result<Vec<Vec<Value>>, Failed> {
+        let work = async { Ok(self.client.query_typed(text, values).await?) };
+        let (result, is_clean) = until_stopped(&self.cancel, stop, work).await;
+        let rows = self.note(result, is_clean)?;
+        rows.iter().map(row_values).collect()
     }
 
     /// Runs a change of the host's own with values.
@@ -227,6 +240,12 @@ impl Connection {
     pub(super) fn forget(&mut self) {
         self.prepared = Prepared::default();
     }
+}
+
+fn row_values(row: &Row) -> Result<Vec<Value>, Failed> {
+    let values = (0..row.len()).map(|at| row.try_get::<_, Received>(at).map(|value| value.0));
+    let values: Result<_, _> = values.collect();
+    values.map_err(|error| Failed::OtherColumns(super::failures::words(&error)))
 }
 
 /// The texts of a query of the host's own; `NULL` is empty.

@@ -1,7 +1,7 @@
 //! A database on Postgres: its pool, its schema and its thread. Sessions decide which statements run together.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Weak, mpsc as thread_channel};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::address::Address;
@@ -58,19 +58,10 @@ impl Database {
         let connector = Connector::new(&address)?;
         let driver = Driver::start("postgres").map_err(|source| OpenError::Thread { source })?;
         let (catalog, statistics) = (Arc::<Catalog>::default(), Arc::<Statistics>::default());
-        let (done, opened) = thread_channel::channel();
         let (shown, known) = (address.shown.clone(), Arc::clone(&catalog));
         let (secure, deadline) = (connector.clone(), clock::now() + options.open_timeout);
-        driver.spawn(async move {
-            // Nobody waits any more if the deadline is long gone.
-            let _ = done.send(open::open(&address, &secure, &known, deadline).await);
-        });
-        let patience = options.open_timeout.saturating_mul(2);
-        let outcome = opened.recv_timeout(patience);
-        let Opened { config, is_direct } = outcome.unwrap_or(Err(OpenError::Unreachable {
-            server: shown,
-            message: "it does not answer in time".to_owned(),
-        }))?;
+        let opening = async move { open::open(&address, &secure, &known, deadline).await };
+        let Opened { config, is_direct } = open::wait(&driver, shown, options, opening)?;
         let pool = Pool::new(
             config,
             connector,

@@ -1,5 +1,6 @@
 //! Opens a database: the server is reached and judged, and the schema `terrace` made, before anything is served.
 
+use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use tokio::time::timeout_at;
@@ -9,12 +10,13 @@ use super::address::{Address, DIRECT};
 use super::catalog::Catalog;
 use super::connection::Connection;
 use super::failures::{self, Failed};
-use super::functions;
+use super::functions::{OF_GUESTS, Objects};
 use super::job::Stop;
 use super::pool;
 use super::tls::Connector;
+use crate::driver::Driver;
 use crate::sql::limits::MIN_SERVER_VERSION;
-use crate::sql::open::OpenError;
+use crate::sql::open::{OpenError, PostgresOptions};
 
 /// How the server is reached from now on.
 #[derive(Debug)]
@@ -84,7 +86,7 @@ pub(super) async fn make(
     };
     let (config, mut connection) = judged(address, connector, deadline).await?;
     let mut stop = Stop::at(deadline);
-    let made = functions::make(&mut connection, &mut stop).await;
+    let made = OF_GUESTS.make(&mut connection, &mut stop).await;
     made.map_err(|error| unmade(&error, address))?;
     let session = format!("SELECT current_schema(), current_setting('{DIRECT}', true)");
     let session = connection.texts(&session, &mut stop).await;
@@ -105,6 +107,68 @@ pub(super) async fn make(
         is_direct: direct == "on",
     };
     Ok((opened, connection))
+}
+
+/// Reaches the server, and makes what is missing of `objects`, for statements of the host's own.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub(super) async fn open_host(
+    address: &Address,
+    connector: &Connector,
+    objects: &Objects,
+    deadline: Instant,
+) -> Result<Opened, OpenError> {
+    let (config, mut connection) = judged(address, connector, deadline).await?;
+    let mut stop = Stop::at(deadline);
+    let made = objects.make(&mut connection, &mut stop).await;
+    made.map_err(|error| unmade(&error, address))?;
+    let failed = |message: String| OpenError::Server {
+        server: address.shown.clone(),
+        message,
+    };
+    let session = format!(
+        "SELECT current_setting('{DIRECT}', true), current_setting('default_transaction_isolation')"
+    );
+    let session = connection.texts(&session, &mut stop).await;
+    let session = session.map_err(|error| failed(error.error().to_string()))?;
+    let [direct, isolation]: [String; 2] = session
+        .into_iter()
+        .next()
+        .and_then(|row| row.try_into().ok())
+        .unwrap_or_default();
+    if isolation != "read committed" {
+        let advice = "set the user's default_transaction_isolation to `read committed`";
+        return Err(failed(format!(
+            "its transactions are {isolation}: {advice}"
+        )));
+    }
+    let is_direct = direct == "on";
+    Ok(Opened { config, is_direct })
+}
+
+/// Opens a database on its thread, and blocks the calling one until that has ended.
+///
+/// # Errors
+///
+/// Those of `opening`, and if it does not end.
+pub(super) fn wait<T: Send + 'static>(
+    driver: &Driver,
+    shown: String,
+    options: &PostgresOptions,
+    opening: impl Future<Output = Result<T, OpenError>> + Send + 'static,
+) -> Result<T, OpenError> {
+    let (done, opened) = channel();
+    driver.spawn(async move {
+        // Nobody waits any more if the deadline is long gone.
+        let _ = done.send(opening.await);
+    });
+    let outcome = opened.recv_timeout(options.open_timeout.saturating_mul(2));
+    outcome.unwrap_or(Err(OpenError::Unreachable {
+        server: shown,
+        message: "it does not answer in time".to_owned(),
+    }))
 }
 
 /// Refuses a database whose data is elsewhere now.

@@ -24,7 +24,7 @@ pub(super) fn claimed(row: Vec<Value>) -> Result<Claimed, Error> {
             age: duration(age),
             contents: Contents { head, data },
         }),
-        _ => Err(foreign_file()),
+        _ => Err(foreign_tables()),
     }
 }
 
@@ -52,7 +52,7 @@ pub(super) fn listed(row: Vec<Value>) -> Result<Listed, Error> {
             failures,
             contents: Contents { head, data },
         }),
-        _ => Err(foreign_file()),
+        _ => Err(foreign_tables()),
     }
 }
 
@@ -73,14 +73,14 @@ pub(super) fn figures(row: Vec<Value>) -> Result<Figures, Error> {
             claimed: claimed.cast_unsigned(),
             waiting: duration(waiting),
         }),
-        _ => Err(foreign_file()),
+        _ => Err(foreign_tables()),
     }
 }
 
 pub(super) fn schedule(row: Vec<Value>) -> Result<Schedule, Error> {
     match <[Value; 2]>::try_from(row) {
         Ok([Value::Text(name), Value::Integer(next)]) => Ok(Schedule { name, next }),
-        _ => Err(foreign_file()),
+        _ => Err(foreign_tables()),
     }
 }
 
@@ -93,8 +93,12 @@ pub(super) fn count(number: usize) -> Value {
 }
 
 pub(super) fn milliseconds(duration: Duration) -> Value {
+    Value::Integer(whole_milliseconds(duration))
+}
+
+pub(super) fn whole_milliseconds(duration: Duration) -> i64 {
     let milliseconds = duration.min(MAX_DELAY).as_millis();
-    Value::Integer(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+    i64::try_from(milliseconds).unwrap_or(i64::MAX)
 }
 
 /// A time that the clock of the machine says; it may have been put back in between.
@@ -103,9 +107,9 @@ pub(super) fn duration(milliseconds: i64) -> Duration {
 }
 
 /// Our own tables are strict about types, so these tables are not ours.
-pub(super) fn foreign_file() -> Error {
+pub(super) fn foreign_tables() -> Error {
     EngineFailure::Other {
-        message: "the tables of the queues were not made by this program; choose another file"
+        message: "the tables of the queues were not made by this program; choose another place"
             .to_owned(),
     }
     .into()

@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS messages (
     due INTEGER NOT NULL,
     blocked INTEGER NOT NULL DEFAULT 0,
     owner TEXT,
+    claim INTEGER,
     attempts INTEGER NOT NULL DEFAULT 0,
     failures TEXT NOT NULL DEFAULT '[]'
 ) STRICT;

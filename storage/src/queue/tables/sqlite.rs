@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::Statements;
 use crate::queue::limits::SAME_MESSAGE;
 
 /// The tables and their triggers. The word `SAME_MESSAGE` stands for that time.
-const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA: &str = include_str!("sqlite.sql");
 
 /// Milliseconds since 1970.
 macro_rules! now {
@@ -16,40 +17,40 @@ macro_rules! now {
 
 pub(super) const ROOM: &str = "SELECT coalesce(sum(messages), 0), coalesce(sum(bytes), 0) FROM queues \
      WHERE name IN (?1, ?1 || '.dead')";
-pub(super) const JOIN: &str = concat!(
+const JOIN: &str = concat!(
     "INSERT INTO owners (name, until) VALUES (?1, ",
     now!(),
     " + ?2)"
 );
-pub(super) const RENEW: &str = concat!(
+const RENEW: &str = concat!(
     "UPDATE owners SET until = ",
     now!(),
     " + ?2 WHERE name = ?1 AND until > ",
     now!(),
     " RETURNING 1"
 );
-pub(super) const LEAVE: &str = "DELETE FROM owners WHERE name = ?1";
-pub(super) const OLD: &str = concat!(
+const LEAVE: &str = "DELETE FROM owners WHERE name = ?1";
+const OLD: &str = concat!(
     "SELECT EXISTS (SELECT 1 FROM owners WHERE until <= ",
     now!(),
     "), EXISTS (SELECT 1 FROM accepted WHERE until <= ",
     now!(),
     ")"
 );
-pub(super) const END_LEASES: &str = concat!("DELETE FROM owners WHERE until <= ", now!());
-pub(super) const FORGET: &str = concat!(
+const END_LEASES: &str = concat!("DELETE FROM owners WHERE until <= ", now!());
+const FORGET: &str = concat!(
     "DELETE FROM accepted WHERE id IN (SELECT id FROM accepted WHERE until <= ",
     now!(),
     " LIMIT ?1) RETURNING 1"
 );
-pub(super) const NEXT: &str = concat!(
+const NEXT: &str = concat!(
     "SELECT max(min(due) - ",
     now!(),
-    ", 0) FROM messages WHERE queue = ?1 AND owner IS NULL AND blocked = 0"
+    ", 0), 0 FROM messages WHERE queue = ?1 AND owner IS NULL AND blocked = 0"
 );
 /// Messages in the order in which they are due, for as long as their bytes together are few.
-pub(super) const CLAIM: &str = concat!(
-    "UPDATE messages SET owner = ?1, attempts = attempts + 1 WHERE number IN (",
+const CLAIM: &str = concat!(
+    "UPDATE messages SET owner = ?1, claim = ?5, attempts = attempts + 1 WHERE number IN (",
     "SELECT number FROM (",
     "SELECT number, sum(octet_length(head) + octet_length(data)) OVER (ORDER BY due, number) AS bytes, ",
     "row_number() OVER (ORDER BY due, number) AS place FROM (",
@@ -63,34 +64,35 @@ pub(super) const CLAIM: &str = concat!(
     now!(),
     " - accepted, head, data"
 );
-pub(super) const ACKNOWLEDGE: &str =
-    "DELETE FROM messages WHERE number = ?1 AND owner = ?2 RETURNING 1";
+const FORGO: &str =
+    "UPDATE messages SET owner = NULL, attempts = attempts - 1 WHERE owner = ?1 AND claim = ?2";
+const ACKNOWLEDGE: &str = "DELETE FROM messages WHERE number = ?1 AND owner = ?2 RETURNING 1";
 /// Adds the failure `?3` to the last ones.
 macro_rules! failures {
     () => {
         "failures = json_insert(iif(json_array_length(failures) >= ?4, json_remove(failures, '$[0]'), failures), '$[#]', json(?3))"
     };
 }
-pub(super) const RETRY: &str = concat!(
+const RETRY: &str = concat!(
     "UPDATE messages SET owner = NULL, due = ",
     now!(),
     " + ?5, ",
     failures!(),
     " WHERE number = ?1 AND owner = ?2 RETURNING 1"
 );
-pub(super) const BURY: &str = concat!(
+const BURY: &str = concat!(
     "UPDATE messages SET owner = NULL, queue = queue || '.dead', due = ",
     now!(),
     ", ",
     failures!(),
     " WHERE number = ?1 AND owner = ?2 RETURNING 1"
 );
-pub(super) const RELEASE: &str = concat!(
+const RELEASE: &str = concat!(
     "UPDATE messages SET owner = NULL, attempts = attempts - 1, due = ",
     now!(),
     " + ?3 WHERE number = ?1 AND owner = ?2 RETURNING 1"
 );
-pub(super) const FIGURES: &str = concat!(
+const FIGURES: &str = concat!(
     "SELECT name, messages, bytes, ",
     "(SELECT count(*) FROM messages WHERE owner IS NOT NULL AND queue = name), ",
     "coalesce((SELECT max(",
@@ -99,7 +101,7 @@ pub(super) const FIGURES: &str = concat!(
     "AND name NOT LIKE '%.dead'), 0) ",
     "FROM queues ORDER BY name"
 );
-pub(super) const LIST: &str = concat!(
+const LIST: &str = concat!(
     "SELECT number, attempts, ",
     now!(),
     " - accepted, max(due - ",
@@ -114,22 +116,44 @@ macro_rules! some {
          WHERE queue = ?1 AND owner IS NULL AND (?2 IS NULL OR number = ?2) ORDER BY number LIMIT ?3)"
     };
 }
-pub(super) const REDRIVE: &str = concat!(
+const REDRIVE: &str = concat!(
     "UPDATE messages SET queue = substr(queue, 1, length(queue) - 5), attempts = 0, due = ",
     now!(),
     " WHERE ?1 LIKE '%.dead' AND ",
     some!(),
     " RETURNING 1"
 );
-pub(super) const DELETE: &str = concat!("DELETE FROM messages WHERE ", some!(), " RETURNING 1");
+const DELETE: &str = concat!("DELETE FROM messages WHERE ", some!(), " RETURNING 1");
 
-pub(super) const SCHEDULES: &str = "SELECT name, next FROM schedules";
-pub(super) const SCHEDULE: &str =
+pub(super) const STATEMENTS: Statements = Statements {
+    join: JOIN,
+    renew: RENEW,
+    leave: LEAVE,
+    old: OLD,
+    end_leases: END_LEASES,
+    forget: FORGET,
+    next: NEXT,
+    claim: CLAIM,
+    forgo: FORGO,
+    acknowledge: ACKNOWLEDGE,
+    retry: RETRY,
+    bury: BURY,
+    release: RELEASE,
+    figures: FIGURES,
+    list: LIST,
+    redrive: REDRIVE,
+    delete: DELETE,
+    schedules: SCHEDULES,
+    schedule: SCHEDULE,
+    reschedule: RESCHEDULE,
+    unschedule: UNSCHEDULE,
+};
+
+const SCHEDULES: &str = "SELECT name, next FROM schedules";
+const SCHEDULE: &str =
     "INSERT INTO schedules (name, next) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING 1";
-pub(super) const RESCHEDULE: &str =
-    "UPDATE schedules SET next = ?3 WHERE name = ?1 AND next = ?2 RETURNING 1";
-pub(super) const UNSCHEDULE: &str =
-    "DELETE FROM schedules WHERE name = ?1 AND next = ?2 RETURNING 1";
+const RESCHEDULE: &str = "UPDATE schedules SET next = ?3 WHERE name = ?1 AND next = ?2 RETURNING 1";
+const UNSCHEDULE: &str = "DELETE FROM schedules WHERE name = ?1 AND next = ?2 RETURNING 1";
 
 /// The statements that make the tables.
 pub(super) fn schema() -> String {

@@ -1,0 +1,155 @@
+//! The engines under test, and what tests do with them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::queue::{Contents, Message, Owner, Queues, Room};
+use crate::sql::open::{PostgresOptions, SqliteOptions};
+use crate::test_server::Server;
+use crate::test_server::pooler::Pooler;
+
+pub(super) const ROOM: Room = Room {
+    messages: 1_000_000,
+    bytes: 1 << 30,
+};
+
+/// Queues of an engine, with what they need to be there.
+pub(super) struct Bed {
+    pub(super) queues: Queues,
+    needs: Needs,
+}
+
+/// What an engine needs to be there.
+enum Needs {
+    Folder(tempfile::TempDir),
+    Server(Server),
+    Pooler(
+        Pooler,
+        #[expect(dead_code, reason = "it ends with the bed")] Server,
+    ),
+}
+
+pub(super) fn beds() -> Vec<Bed> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    let on_sqlite = Bed {
+        queues: Queues::open_sqlite(&path, SqliteOptions::default()).unwrap(),
+        needs: Needs::Folder(folder),
+    };
+    let on_postgres = on_postgres();
+    let server = Server::start();
+    let pooler = Pooler::to(server.socket());
+    let behind_a_pooler = Bed {
+        queues: Queues::open_postgres(&pooler.url(), &patient()).unwrap(),
+        needs: Needs::Pooler(pooler, server),
+    };
+    vec![on_sqlite, on_postgres, behind_a_pooler]
+}
+
+/// Queues on a server without a pooler.
+pub(super) fn on_postgres() -> Bed {
+    let server = Server::start();
+    Bed {
+        queues: Queues::open_postgres(&server.url(), &patient()).unwrap(),
+        needs: Needs::Server(server),
+    }
+}
+
+fn patient() -> PostgresOptions {
+    PostgresOptions {
+        open_timeout: Duration::from_secs(30),
+        ..PostgresOptions::default()
+    }
+}
+
+pub(super) fn soon() -> Instant {
+    clock::now() + Duration::from_secs(20)
+}
+
+pub(super) fn message(queue: &str, id: &str) -> Message {
+    Message {
+        queue: queue.to_owned(),
+        id: id.to_owned(),
+        key: None,
+        delay: Duration::ZERO,
+        contents: Contents {
+            head: format!("{{\"id\":{id:?}}}"),
+            data: id.as_bytes().to_vec(),
+        },
+    }
+}
+
+pub(super) fn keyed(id: &str, key: &str) -> Message {
+    Message {
+        key: Some(key.to_owned()),
+        ..message("mail", id)
+    }
+}
+
+pub(super) fn owner(name: &str) -> Owner {
+    Owner(name.to_owned())
+}
+
+impl Bed {
+    /// The same queues as another process opens them.
+    pub(super) fn another(&self) -> Queues {
+        match &self.needs {
+            Needs::Folder(folder) => {
+                let path = folder.path().join("queue.db");
+                Queues::open_sqlite(&path, SqliteOptions::default()).unwrap()
+            }
+            Needs::Server(server) => Queues::open_postgres(&server.url(), &patient()).unwrap(),
+            Needs::Pooler(pooler, _) => Queues::open_postgres(&pooler.url(), &patient()).unwrap(),
+        }
+    }
+
+    /// The URL of its server.
+    pub(super) fn url(&self) -> String {
+        match &self.needs {
+            Needs::Server(server) => server.url(),
+            Needs::Folder(_) | Needs::Pooler(..) => panic!("it has no server of its own"),
+        }
+    }
+
+    pub(super) async fn send(&self, messages: &[Message]) {
+        let sent = self.queues.send(messages.to_vec(), ROOM, soon());
+        sent.await.unwrap();
+    }
+
+    pub(super) async fn join(&self, name: &str) -> Owner {
+        let owner = owner(name);
+        self.queues.join(&owner, soon()).await.unwrap();
+        owner
+    }
+
+    /// Claims messages, and gives their numbers by their data.
+    pub(super) async fn claim(
+        &self,
+        owner: &Owner,
+        queue: &str,
+        most: usize,
+    ) -> Vec<(String, i64)> {
+        let claim = self.queues.claim(owner, queue, most, soon()).await.unwrap();
+        let messages = claim.messages.into_iter();
+        messages
+            .map(|claimed| {
+                let data = String::from_utf8(claimed.contents.data).unwrap();
+                (data, claimed.number)
+            })
+            .collect()
+    }
+
+    /// The number of messages by queue.
+    pub(super) async fn counts(&self) -> BTreeMap<String, u64> {
+        let figures = self.queues.figures(soon()).await.unwrap();
+        let figures = figures.into_iter();
+        figures
+            .map(|figures| (figures.queue, figures.messages))
+            .collect()
+    }
+}
+
+pub(super) fn ids(claimed: &[(String, i64)]) -> Vec<&str> {
+    claimed.iter().map(|(id, _)| &**id).collect()
+}

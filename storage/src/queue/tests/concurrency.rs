@@ -1,0 +1,174 @@
+//! Several processes at once.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::join_all;
+
+use super::bed::{beds, keyed, message, on_postgres, owner, soon};
+use crate::queue::{Message, Queues};
+use crate::sql::open::PostgresOptions;
+use crate::sql::{self, Value};
+
+const PRODUCERS: usize = 4;
+const CONSUMERS: usize = 4;
+const MESSAGES: usize = 60;
+
+/// Stands for the messages without a key, which have no order.
+const UNKEYED: &str = "3";
+
+/// Messages that were done, by key: their producer and number; and who is at work on a key.
+#[derive(Default)]
+struct Work {
+    done: Mutex<BTreeMap<String, Vec<(usize, usize)>>>,
+    at_work: Mutex<BTreeMap<String, usize>>,
+    count: AtomicUsize,
+}
+
+#[tokio::test]
+async fn messages_of_one_key_are_in_order_however_many_send_and_consume() {
+    for bed in beds() {
+        let (one, two) = (bed.queues.clone(), bed.another());
+        let work = Work::default();
+        let producing = (0..PRODUCERS).map(|producer| {
+            let queues = if producer % 2 == 0 { &one } else { &two };
+            produce(queues, producer)
+        });
+        let consuming = (0..CONSUMERS).map(|consumer| {
+            let queues = if consumer % 2 == 0 { &one } else { &two };
+            consume(queues, consumer, &work)
+        });
+        futures::join!(join_all(producing), join_all(consuming));
+        let done = work.done.into_inner().unwrap();
+        for (key, done) in done.iter().filter(|(key, _)| *key != UNKEYED) {
+            for producer in 0..PRODUCERS {
+                let of = done.iter().filter(|(by, _)| *by == producer);
+                let numbers: Vec<_> = of.map(|(_, number)| *number).collect();
+                assert!(numbers.is_sorted(), "{key} of {producer}: {numbers:?}");
+            }
+        }
+        assert_eq!(
+            done.values().map(Vec::len).sum::<usize>(),
+            PRODUCERS * MESSAGES
+        );
+    }
+}
+
+/// Sends messages of three keys and of none, one after the other.
+async fn produce(queues: &Queues, producer: usize) {
+    for number in 0..MESSAGES {
+        let id = format!("{producer} {number}");
+        let message = match number % 4 {
+            3 => message("mail", &id),
+            key => keyed(&id, &key.to_string()),
+        };
+        let sent = queues.send(vec![message], super::ROOM, soon());
+        sent.await.unwrap();
+    }
+}
+
+async fn consume(queues: &Queues, consumer: usize, work: &Work) {
+    let owner = owner(&format!("consumer {consumer}"));
+    queues.join(&owner, soon()).await.unwrap();
+    while work.count.load(Ordering::Relaxed) < PRODUCERS * MESSAGES {
+        // On SQLite a look at an empty queue waits for nothing.
+        tokio::task::yield_now().await;
+        let claim = queues.claim(&owner, "mail", 3, soon()).await.unwrap();
+        for claimed in claim.messages {
+            let id = String::from_utf8(claimed.contents.data).unwrap();
+            let (producer, number) = id.split_once(' ').unwrap();
+            let number: usize = number.parse().unwrap();
+            let key = (number % 4).to_string();
+            let is_keyed = key != UNKEYED;
+            if is_keyed {
+                let before = work.at_work.lock().unwrap().insert(key.clone(), consumer);
+                assert_eq!(before, None, "two work on {key}");
+            }
+            tokio::task::yield_now().await;
+            let done = (producer.parse().unwrap(), number);
+            work.done
+                .lock()
+                .unwrap()
+                .entry(key.clone())
+                .or_default()
+                .push(done);
+            if is_keyed {
+                work.at_work.lock().unwrap().remove(&key);
+            }
+            let acknowledged = queues.acknowledge(&owner, claimed.number, soon());
+            assert!(acknowledged.await.unwrap());
+            work.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_waits_hears_of_what_another_sends() {
+    let bed = on_postgres();
+    let other = bed.another();
+    let one = bed.join("one").await;
+    // Listening begins some time after the start; nothing tells when.
+    let heard = crate::test_wait::until("it hears", async || {
+        assert!(bed.claim(&one, "mail", 1).await.is_empty());
+        let id = format!("{:?}", soon());
+        other
+            .send(vec![message("mail", &id)], super::ROOM, soon())
+            .await
+            .unwrap();
+        let heard = tokio::time::timeout(std::time::Duration::from_millis(100), bed.queues.heard());
+        let heard = heard.await.ok();
+        let (_, number) = bed.claim(&one, "mail", 1).await[0];
+        bed.queues.acknowledge(&one, number, soon()).await.unwrap();
+        heard
+    });
+    assert_eq!(heard.await, "mail");
+}
+
+#[tokio::test]
+async fn two_that_send_the_same_batch_at_once_send_it_once() {
+    for bed in beds() {
+        let (one, two) = (bed.queues.clone(), bed.another());
+        for round in 0..10 {
+            let batch: Vec<_> = (0..50)
+                .map(|id| message("mail", &format!("{round} {id}")))
+                .collect();
+            let turned: Vec<Message> = batch.iter().rev().cloned().collect();
+            let (first, second) = futures::join!(
+                one.send(batch, super::ROOM, soon()),
+                two.send(turned, super::ROOM, soon())
+            );
+            assert_eq!((first, second), (Ok(()), Ok(())));
+        }
+        assert_eq!(bed.counts().await["mail"], 500);
+    }
+}
+
+/// A function of the app that has the database sees nothing of the queues in it.
+#[tokio::test]
+async fn statements_of_functions_do_not_reach_the_tables_of_queues() {
+    let bed = on_postgres();
+    bed.send(&[message("mail", "secret")]).await;
+    let database = sql::Database::open_postgres(&bed.url(), &PostgresOptions::default()).unwrap();
+    let mut session = database.session();
+    for statement in [
+        "SELECT data FROM terrace_queue.messages",
+        "SELECT data FROM \"terrace_queue\".\"messages\"",
+        "SELECT data FROM messages",
+        "DELETE FROM terrace_queue.messages",
+        "SELECT terrace_queue.drop('mail', NULL, 1)",
+    ] {
+        let answered = session
+            .execute(statement, Vec::<Value>::new(), soon())
+            .await;
+        let error = answered.expect_err(statement);
+        assert!(
+            matches!(
+                error,
+                sql::Error::Statement { .. } | sql::Error::Forbidden { .. }
+            ),
+            "{error:?}"
+        );
+    }
+    assert_eq!(bed.counts().await["mail"], 1);
+}
