@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use terrace_tests::client::{request, whole};
+use terrace_tests::client::{Content, request, whole};
 use terrace_tests::secure::{self, ask, http2};
 use terrace_tests::upstream::Upstream;
 use terrace_tests::wait::within;
@@ -53,13 +54,16 @@ fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
 }
 
 async fn edge() -> (Upstream, Running) {
-    let origin = Upstream::answering(async |request: Request<Incoming>| {
-        let length = request.uri().path().len();
-        Response::new(whole(vec![b'x'; length]))
-    });
-    let origin = origin.await;
+    edge_of(Upstream::answering(async |request| Response::new(answer(&request))).await).await
+}
+
+async fn edge_of(origin: Upstream) -> (Upstream, Running) {
     let edge = App::edge(&origin.url).config("[listen]\nh2c = true\n[cache]\nmemory = \"off\"");
     (origin, edge.start().await)
+}
+
+fn answer(request: &Request<Incoming>) -> Content {
+    whole(vec![b'x'; request.uri().path().len()])
 }
 
 /// A connection after its preface (RFC 9113 §3.4).
@@ -187,7 +191,13 @@ async fn floods_of_streams_cost_nobody_else() {
 /// RFC 9113 §5.1.2: what is beyond the limit is refused, and the streams within it go on.
 #[tokio::test]
 async fn streams_beyond_the_limit_of_a_connection_are_refused_alone() {
-    let (_origin, edge) = edge().await;
+    // A response that comes before the request has ended would end its stream.
+    let origin = Upstream::answering(async |request: Request<Incoming>| {
+        let answer = answer(&request);
+        let _ended = request.into_body().collect().await;
+        Response::new(answer)
+    });
+    let (_origin, edge) = edge_of(origin.await).await;
     let mut stream = begun(&edge).await;
     let open: Vec<u8> = (0..120)
         .flat_map(|number| frame(HEADERS, END_HEADERS, number * 2 + 1, POST))
