@@ -23,6 +23,7 @@ mod read;
 mod reader;
 mod schedules;
 mod source;
+mod spin;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tool;

@@ -87,15 +87,15 @@ pub mod exported {
 #[doc(hidden)]
 pub mod exported {
     //! What [`export!`](crate::export) expands to; not for use by hand.
-    pub use crate::host::{deliver, serve};
-    pub use ::worker::worker_sys::MessageBatch;
+    pub use crate::host::{deliver, fire, serve};
+    pub use ::worker::worker_sys::{MessageBatch, ScheduledEvent};
     pub use ::worker::{Env, js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 }
 
 /// Makes a function the component's handler: `async fn handler(Request) -> impl IntoResponse`, or
 /// `async fn handler() -> impl IntoResponse`, which is faster because the request is not copied.
 ///
-/// For WASI it expands to the export of `wasi:http/handler@0.3.0`, for Cloudflare to the events `fetch` and `queue`. Natively it
+/// For WASI it expands to the export of `wasi:http/handler@0.3.0`, for Cloudflare to the events `fetch`, `queue` and `scheduled`. Natively it
 /// only checks that the handler exists.
 #[macro_export]
 macro_rules! export {
@@ -117,7 +117,8 @@ macro_rules! export {
         const _: () = {
             use wasm_bindgen::prelude::wasm_bindgen as entry;
             use $crate::exported::{
-                Env, MessageBatch, js_sys, wasm_bindgen, wasm_bindgen_futures as futures, web_sys,
+                Env, MessageBatch, ScheduledEvent, js_sys, wasm_bindgen,
+                wasm_bindgen_futures as futures, web_sys,
             };
             #[entry(wasm_bindgen = wasm_bindgen, wasm_bindgen_futures = futures, js_sys = js_sys)]
             pub async fn fetch(
@@ -129,6 +130,13 @@ macro_rules! export {
             #[entry(wasm_bindgen = wasm_bindgen, wasm_bindgen_futures = futures, js_sys = js_sys)]
             pub async fn queue(batch: MessageBatch, env: Env) {
                 $crate::exported::deliver(batch, env, $handler).await;
+            }
+            #[entry(wasm_bindgen = wasm_bindgen, wasm_bindgen_futures = futures, js_sys = js_sys)]
+            pub async fn scheduled(
+                event: ScheduledEvent,
+                env: Env,
+            ) -> Result<(), wasm_bindgen::JsValue> {
+                $crate::exported::fire(event, env, $handler).await
             }
         };
         #[cfg(not(target_family = "wasm"))]

@@ -5,7 +5,8 @@
 //! acknowledges the message; after any other response, the queue delivers it again.
 //!
 //! `"http://NAME.queue.internal"` in `allowed_outbound_hosts` of `spin.toml` grants sending, or `[[queues.producers]]` in
-//! `wrangler.toml`. Terrace and Cloudflare deliver messages. On Spin, sending returns an error.
+//! `wrangler.toml`. Terrace and Cloudflare deliver messages. On Spin, sending returns an error; `terrace check --target spin` says so
+//! before.
 
 mod event;
 #[cfg(any(all(target_family = "wasm", target_os = "unknown"), test))]
@@ -13,10 +14,10 @@ pub(crate) mod json;
 
 pub use event::{Event, EventError};
 
-use crate::sql::Statement;
-
+use crate::Request;
 use crate::host;
 use crate::manifest::grant;
+use crate::sql::Statement;
 
 /// The longest name of a queue: it is a label of a host name.
 const MAX_NAME_BYTES: usize = 63;
@@ -52,6 +53,24 @@ pub async fn send(queue: &str, event: Event) -> Result<(), Error> {
     check_name(queue)?;
     event.check()?;
     host::enqueue(queue, event).await
+}
+
+/// The name of the queue that delivers this request; `None` for a client's request. A function that answers clients and consumes a queue
+/// tells them apart by it. Its routes for clients must not lead to the path `/`: there, a client can say that it is a queue.
+///
+/// ```
+/// use terrace_sdk::{Body, Request, queue};
+///
+/// let delivery = Request::post("http://mail.queue.internal/").body(Body::empty()).unwrap();
+/// assert_eq!(queue::name_of(&delivery), Some("mail"));
+/// let client = Request::get("https://example.com/").body(Body::empty()).unwrap();
+/// assert_eq!(queue::name_of(&client), None);
+/// ```
+#[must_use]
+pub fn name_of(request: &Request) -> Option<&str> {
+    let target = request.uri();
+    let name = target.host()?.strip_suffix(".queue.internal")?;
+    (target.path() == "/").then_some(name)
 }
 
 fn check_name(queue: &str) -> Result<(), Error> {

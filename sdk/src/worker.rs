@@ -8,6 +8,7 @@ mod http;
 mod kv;
 mod outbound;
 mod queue;
+mod schedule;
 mod sql;
 
 pub use http::serve;
@@ -15,11 +16,12 @@ pub(crate) use kv::Store;
 pub(crate) use outbound::send;
 pub use queue::deliver;
 pub(crate) use queue::enqueue;
+pub use schedule::fire;
 pub(crate) use sql::{Connection, batch, migrate};
 
 use std::cell::OnceCell;
 
-use worker::js_sys::{self, Reflect};
+use worker::js_sys::{self, Object, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{Env, web_sys};
 
@@ -39,6 +41,23 @@ fn keep_env(env: Env) {
 
 fn with_env<T>(work: impl FnOnce(&Env) -> T) -> Option<T> {
     ENV.with(|kept| kept.get().map(work))
+}
+
+/// The variables whose names begin so and that have this value: the rest of each name, as a label.
+fn labels(prefix: &str, value: &str) -> Vec<String> {
+    let names = with_env(|env| Object::keys(env.unchecked_ref::<Object>()));
+    let names = names.iter().flat_map(|names| names.iter());
+    let names = names.filter_map(|name| name.as_string());
+    let named =
+        names.filter(|name| binding(name).and_then(|of| of.as_string()).as_deref() == Some(value));
+    let labels = named.filter_map(|name| {
+        Some(
+            name.strip_prefix(prefix)?
+                .to_ascii_lowercase()
+                .replace('_', "-"),
+        )
+    });
+    labels.collect()
 }
 
 /// The binding with a name, if there is one.

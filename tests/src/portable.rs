@@ -36,6 +36,13 @@ pub struct Portable {
 /// The variable that the function is granted on every target, and its value.
 pub const VARIABLE: (&str, &str) = ("greeting", "good morning");
 
+/// The beginning of the path at which the host in memory calls a schedule.
+pub const FIRE: &str = "/fire/";
+
+/// The table of an outbox.
+pub const OUTBOX: &str = "CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY, queue TEXT NOT NULL, id TEXT NOT NULL, \
+    source TEXT NOT NULL, type TEXT NOT NULL, subject TEXT, time TEXT, datacontenttype TEXT, data BLOB)";
+
 /// Integers that JavaScript's numbers hold, and two that they do not.
 const EXACT: [i64; 5] = [0, -1, i32::MAX as i64, (1 << 53) - 1, 1 - (1 << 53)];
 const BEYOND: [i64; 2] = [(1 << 53) + 1, i64::MIN];
@@ -55,7 +62,9 @@ pub fn claims() -> Vec<Claim<Portable>> {
         transactions_of_several_calls_work_or_are_refused,
         fields_of_spin_are_the_hosts_or_absent,
         content_comes_back,
-        an_event_is_delivered_kept_or_refused,
+        an_event_is_delivered_or_refused,
+        an_event_of_the_outbox_is_delivered,
+        a_schedule_calls_the_function,
         cookies_stay_apart,
         no_content_is_no_content,
     ]
@@ -99,6 +108,22 @@ impl Portable {
         let sql = format!("SELECT count(*) FROM {table}");
         let answer = self.sql(&sql, json!([])).await.expect(200).json();
         answer["rows"][0][0]["integer"].clone()
+    }
+
+    /// The kind of an event that was delivered with this content, or the time of a schedule of this name.
+    async fn kept(&self, name: &str) -> String {
+        let path = format!("/kv/default/{name}");
+        let kept = until("the delivery of the event", async || {
+            let answer = self.get(&path).await;
+            (answer.status == 200).then(|| answer.text())
+        });
+        kept.await
+    }
+
+    /// Has Cloudflare's runtime call the function as if it were time.
+    async fn pull_trigger(&self) {
+        let trigger = "/cdn-cgi/handler/scheduled?cron=*+*+*+*+*";
+        self.get(trigger).await.expect(200);
     }
 
     /// The file that grants capabilities.
@@ -268,27 +293,45 @@ pub async fn content_comes_back(server: &Portable) {
     assert!(answer.expect(200).body == content);
 }
 
-/// Cloudflare delivers an event to the function that consumes the queue, the host in memory keeps it, and where no
-/// queue is built yet it is an error that names the queue.
-pub async fn an_event_is_delivered_kept_or_refused(server: &Portable) {
+/// An event comes to the function that consumes the queue. Spin has no queues, and says which is meant.
+pub async fn an_event_is_delivered_or_refused(server: &Portable) {
     let word = unique("event");
     let answer = server.call(Method::POST, "/queue/jobs", word.clone()).await;
-    match server.target {
-        Target::Native => _ = answer.expect(202),
-        Target::Terrace | Target::Spin => {
-            let said = answer.expect(500).text();
-            assert!(said.contains("jobs"), "{said}");
-        }
-        Target::Cloudflare => {
-            answer.expect(202);
-            let path = format!("/kv/default/{word}");
-            let kept = until("the delivery of the event", async || {
-                let answer = server.get(&path).await;
-                (answer.status == 200).then(|| answer.text())
-            });
-            assert_eq!(kept.await, "tested.sent");
-        }
+    if server.target == Target::Spin {
+        let said = answer.expect(500).text();
+        assert!(said.contains("jobs"), "{said}");
+        return;
     }
+    answer.expect(202);
+    assert_eq!(server.kept(&word).await, "tested.sent");
+}
+
+/// An event of a transaction comes to the function once the transaction is committed: on Cloudflare with the next cron trigger, which
+/// the test pulls itself. Spin has no queues.
+pub async fn an_event_of_the_outbox_is_delivered(server: &Portable) {
+    if server.target == Target::Spin {
+        return;
+    }
+    server.sql(OUTBOX, json!([])).await.expect(200);
+    let word = unique("event");
+    let put = server.call(Method::POST, "/outbox/default/jobs", word.clone());
+    put.await.expect(200);
+    if server.target == Target::Cloudflare {
+        server.pull_trigger().await;
+    }
+    assert_eq!(server.kept(&word).await, "tested.outbox");
+}
+
+/// The function is called by the clock, with the name of its schedule and the time. Spin has no schedules.
+pub async fn a_schedule_calls_the_function(server: &Portable) {
+    match server.target {
+        Target::Spin => return,
+        Target::Cloudflare => server.pull_trigger().await,
+        Target::Native => _ = server.get(&format!("{FIRE}tick")).await.expect(204),
+        Target::Terrace => {}
+    }
+    let time = server.kept("tick").await;
+    assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
 }
 
 /// Each `Set-Cookie` is a field of its own (RFC 6265 §3).

@@ -1,7 +1,7 @@
 //! Promise: what the SDK offers is the same on every target, but for the differences that docs/targets.md lists.
 
 use terrace_sdk::testing::Host;
-use terrace_tests::portable::{Portable, Target, VARIABLE, claims};
+use terrace_tests::portable::{OUTBOX, Portable, Target, VARIABLE, claims};
 use terrace_tests::target::native::Native;
 use terrace_tests::target::wrangler::{WRANGLER_REMEDY, Worker};
 use terrace_tests::target::{all_hold, not_run};
@@ -24,6 +24,11 @@ async fn the_sdk_holds_on_terrace() {
         .grant("sqlite_databases = [\"default\"]")
         .grant("key_value_stores = [\"default\"]")
         .grant(&format!("variables = {{ {name} = {value:?} }}"))
+        .grant("allowed_outbound_hosts = [\"http://jobs.queue.internal\"]")
+        .limit("consumes = [{ queue = \"jobs\" }]")
+        .limit("schedules = [{ name = \"tick\", cron = \"* * * * * *\" }]")
+        .section("[application.tool.terrace]\noutbox = [\"default\"]\nmigrations = { default = \"migrations\" }")
+        .file("migrations/0001_outbox.sql", OUTBOX)
         .start()
         .await;
     all_hold(

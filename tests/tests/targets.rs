@@ -1,11 +1,12 @@
 //! Promise: one source of a function is served by Terrace, Spin, Cloudflare and plain wasmtime.
 
 use terrace_tests::client::request;
+use terrace_tests::contract::exit;
 use terrace_tests::process::Process;
 use terrace_tests::realworld::{self, Api};
 use terrace_tests::target::wrangler::{WRANGLER_REMEDY, Worker};
 use terrace_tests::target::{Served, all_hold, not_run, wasmtime};
-use terrace_tests::{Client, guest, process};
+use terrace_tests::{App, Client, guest, process};
 
 /// The root manifest, which `spin up` serves without anything of ours.
 #[tokio::test]
@@ -42,6 +43,36 @@ async fn cloudflare_serves_the_whole_api() {
     assert_eq!(migrated.code, Some(0), "{}", migrated.text);
     let served = worker.start().await;
     the_whole_api_holds(&served).await;
+}
+
+/// `spin up` ignores what is for Terrace, so that what is missing would be missed only when messages do not come.
+#[tokio::test]
+async fn what_spin_does_not_have_is_found_before_it_is_served() {
+    let app = App::new()
+        .component("mailer", guest("relay"))
+        .route("/send/...")
+        .grant("allowed_outbound_hosts = [\"http://mail.queue.internal\"]")
+        .grant("sqlite_databases = [\"default\"]")
+        .limit("consumes = [{ queue = \"mail\" }]")
+        .limit("schedules = [{ name = \"digest\", cron = \"@daily\" }]")
+        .section("[application.tool.terrace]\noutbox = [\"default\"]");
+    let checked = app.check().await;
+    assert_eq!(checked.code, Some(0), "{}", checked.text);
+    let for_spin = ["check", "--from", "spin.toml", "--target", "spin"];
+    let checked = process::run(app.folder(), &for_spin).await;
+    assert_eq!(checked.code, Some(exit::USAGE), "{}", checked.text);
+    for words in [
+        "nobody delivers the messages of `mail`",
+        "nobody fires `digest`",
+        "the events of the database `default` stay in their table",
+        "what component `mailer` sends to them is an error",
+    ] {
+        assert!(
+            checked.text.contains(words),
+            "no `{words}` in {}",
+            checked.text
+        );
+    }
 }
 
 /// A function that uses WASI only is served as the page on targets says.

@@ -326,12 +326,22 @@ pub(crate) struct CheckArguments {
     /// Also find what would keep so many nodes from being alike: files of one machine, a cache that is not shared
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) nodes: u32,
+    /// Also find what this other runtime of the manifest does not have
+    #[arg(long, value_name = "RUNTIME")]
+    pub(crate) target: Option<CheckedTarget>,
     /// Also find the queries of the server with this admin address that Postgres would not take
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) from_admin: Option<SocketAddr>,
     /// Print one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Another runtime that serves the same manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum CheckedTarget {
+    /// `spin up`
+    Spin,
 }
 
 impl CheckArguments {

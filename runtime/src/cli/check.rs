@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use http::Request;
 
 use super::admin;
-use super::arguments::CheckArguments;
+use super::arguments::{CheckArguments, CheckedTarget};
 use super::console::Console;
 use super::error::CommandError;
 use super::event::Event;
@@ -26,6 +26,9 @@ pub(crate) fn run(arguments: &CheckArguments, console: Console) -> Result<(), Co
     }
     faults.or(())?;
     let app = App::load(&arguments.manifest.from)?;
+    if arguments.target == Some(CheckedTarget::Spin) {
+        app.check_on_spin()?;
+    }
     console.tell(&Event::Fine {
         manifest: &app.manifest,
         components: app.components.len(),

@@ -25,6 +25,19 @@ pub(crate) fn queue_binding(name: &str) -> String {
     binding("QUEUE", name)
 }
 
+/// The beginning of the variables that name the cron triggers: `SCHEDULE_DIGEST`.
+pub(crate) const SCHEDULE: &str = "SCHEDULE_";
+
+/// The variable that names the databases with an outbox.
+pub(crate) const OUTBOX: &str = "OUTBOX";
+
+/// What to write for a cron trigger that no variable names.
+pub(crate) fn schedule(cron: &str) -> String {
+    format!(
+        "add {SCHEDULE}NAME = {cron:?} to [vars] of wrangler.toml, with the name of the schedule, or {OUTBOX} = \"default\" if it is for the outbox of a database"
+    )
+}
+
 fn binding(kind: &str, label: &str) -> String {
     if label == DEFAULT_LABEL {
         return kind.to_owned();
@@ -118,6 +131,10 @@ mod tests {
             (
                 queue("mail"),
                 "binding = \"QUEUE_MAIL\" and queue = \"mail\"",
+            ),
+            (
+                schedule("0 7 * * *"),
+                "SCHEDULE_NAME = \"0 7 * * *\" to [vars]",
             ),
             (variable("key"), "key = \"...\" to [vars]"),
             (string_variable("limit"), "in quotes: limit = \"...\""),

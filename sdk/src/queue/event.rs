@@ -11,6 +11,9 @@ use crate::{Body, BodyError, Request};
 /// The only version of CloudEvents' attributes.
 const SPEC_VERSION: &str = "1.0";
 
+/// The type of the event of a schedule.
+const SCHEDULE: &str = "terrace.schedule";
+
 /// The longest data that [`Event::read`] accepts, in bytes: the limit of Cloudflare's queues.
 const MAX_DATA_BYTES: usize = 128 * 1_024;
 
@@ -64,6 +67,22 @@ impl Event {
         self.content_type = Some(content_type.into());
         self.data = data.into();
         self
+    }
+
+    /// The event of a schedule whose time has come.
+    #[cfg(not(target_os = "wasi"))]
+    pub(crate) fn of_schedule(name: &str, time: &str) -> Self {
+        Self {
+            subject: Some(name.to_owned()),
+            time: Some(time.to_owned()),
+            ..Self::new(format!("{name}/{time}"), "/schedules", SCHEDULE)
+        }
+    }
+
+    /// The name of the schedule whose time has come, if this is its event. Its `time` is the time that was meant.
+    #[must_use]
+    pub fn schedule(&self) -> Option<&str> {
+        self.subject.as_deref().filter(|_| self.kind == SCHEDULE)
     }
 
     /// The event that a request carries.

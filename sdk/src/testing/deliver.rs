@@ -51,6 +51,28 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Calls a handler as its schedule of this name does when its time has come. `time` is that time, in RFC 3339.
+    ///
+    /// ```
+    /// use terrace_sdk::{Request, queue::Event, testing::Host};
+    ///
+    /// async fn digest(request: Request) -> String {
+    ///     let event = Event::read(request).await.unwrap();
+    ///     format!("{:?} at {:?}", event.schedule(), event.time)
+    /// }
+    ///
+    /// let answer = Host::new().fire("digest", "2026-11-28T07:30:00Z", digest);
+    /// assert_eq!(answer.text(), r#"Some("digest") at Some("2026-11-28T07:30:00Z")"#);
+    /// ```
+    pub fn fire<A>(&self, schedule: &str, time: &str, handler: impl Handler<A>) -> Answer {
+        self.call(
+            handler,
+            request("schedules", Event::of_schedule(schedule, time)),
+        )
+    }
+}
+
 fn request(queue: &str, event: Event) -> Request {
     let request = event.into_request(queue);
     request.expect("an event that was sent makes a request")

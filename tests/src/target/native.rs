@@ -19,6 +19,14 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 
+use crate::portable::FIRE;
+
+/// The queue whose messages the function gets.
+const QUEUE: &str = "jobs";
+
+/// The time of each schedule.
+const TIME: &str = "2026-11-28T07:30:00Z";
+
 /// A function as native code. It ends with it.
 #[derive(Debug)]
 pub struct Native {
@@ -94,7 +102,7 @@ where
 }
 
 async fn answer<A>(
-    handler: impl Handler<A>,
+    handler: impl Handler<A> + Copy,
     host: Host,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -105,7 +113,12 @@ async fn answer<A>(
         .expect("tests send whole requests")
         .to_bytes();
     let request = Request::from_parts(head, content.into());
-    let answer = host.call(handler, request);
+    let answer = match request.uri().path().strip_prefix(FIRE) {
+        Some(schedule) => host.fire(schedule, TIME, handler),
+        None => host.call(handler, request),
+    };
+    // What it has sent is delivered by itself, as elsewhere.
+    host.deliver(QUEUE, handler);
     let mut response = Response::new(Full::new(answer.content));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;

@@ -3,6 +3,7 @@
 //! JSON has one kind of number, so the answer names the kind of each value: `{"integer": 1}`.
 
 use serde_json::{Value as Json, json};
+use terrace_sdk::queue::{self, Event};
 use terrace_sdk::sql::{Connection, Error as SqlError, FromValue, Row, Rows, Statement, Value};
 use terrace_sdk::{Error, IntoResponse, Response};
 
@@ -22,6 +23,19 @@ pub(crate) async fn batch(label: &str, content: &[u8]) -> Result<Response, Error
     let all = connection.batch(&statements).await?;
     let told: Vec<_> = all.iter().map(told).collect::<Result<_, _>>()?;
     Ok(Json::from(told).to_string().into_response())
+}
+
+/// Puts an event with this content into the outbox, in a batch with another statement.
+pub(crate) async fn outbox(label: &str, queue: &str, content: &[u8]) -> Result<Response, Error> {
+    let content = String::from_utf8_lossy(content).into_owned();
+    let event =
+        Event::new(&content, "/portable", "tested.outbox").data("text/plain", content.clone());
+    let connection = Connection::open(label).await?;
+    let nothing = Statement::new("DELETE FROM outbox WHERE number < 0");
+    connection
+        .batch(&[nothing, queue::outbox(queue, event)?])
+        .await?;
+    Ok("it is sent later".into_response())
 }
 
 /// Inserts a row in a transaction of several calls, and takes it back.

@@ -16,9 +16,9 @@ const MAX_CONTENT: usize = 1 << 20;
 
 /// Answers with what the target does.
 pub async fn handle(request: Request) -> Response {
-    let answer = match request.uri().path() {
-        "/" => delivered(request).await,
-        _ => answer(request).await,
+    let answer = match queue::name_of(&request) {
+        Some(_) => delivered(request).await,
+        None => answer(request).await,
     };
     answer.unwrap_or_else(|error| with_status(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
@@ -42,6 +42,9 @@ async fn answer(request: Request) -> Result<Response, Error> {
         ["waiting", label, table] => database::waiting(label, table).await,
         ["transaction", label, table] => database::transaction(label, table).await,
         ["queue", name] => sent(name, body.read(MAX_CONTENT).await?).await,
+        ["outbox", label, name] => {
+            database::outbox(label, name, &body.read(MAX_CONTENT).await?).await
+        }
         ["fetch"] => Ok(outbound::send(request_of(&body.read(MAX_CONTENT).await?)?).await?),
         ["post"] => Ok(outbound::send(post_of(&body.read(MAX_CONTENT).await?)?).await?),
         ["field", name] => Ok(field(&head.headers, name)),
@@ -62,11 +65,17 @@ async fn sent(queue: &str, data: Bytes) -> Result<Response, Error> {
     Ok(with_status(StatusCode::ACCEPTED, Body::empty()))
 }
 
-/// Keeps the kind of an event under the name that is its data.
+/// Keeps the kind of an event under the name that is its data, and the time of a schedule under its name.
 async fn delivered(request: Request) -> Result<Response, Error> {
     let event = Event::read(request).await?;
-    let name = String::from_utf8_lossy(&event.data).into_owned();
-    Store::open("default").await?.set(&name, event.kind).await?;
+    let (name, value) = match event.schedule() {
+        Some(schedule) => (schedule.to_owned(), event.time.unwrap_or_default()),
+        None => (
+            String::from_utf8_lossy(&event.data).into_owned(),
+            event.kind,
+        ),
+    };
+    Store::open("default").await?.set(&name, value).await?;
     Ok(with_status(StatusCode::NO_CONTENT, Body::empty()))
 }
 
