@@ -2,6 +2,7 @@
 //! behaviour is in the crate `edge-cache`.
 
 mod bookmark;
+mod bookmarks;
 mod disk;
 mod figures;
 mod pages;

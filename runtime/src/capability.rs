@@ -118,9 +118,10 @@ impl Capabilities {
         let component = Arc::clone(&self.grants.component);
         let route = context.route().map(|route| Arc::clone(route.route()));
         let route = route.unwrap_or_default();
-        Some(Arc::new(match self.request.deadline {
-            Some(_) => sql::Request::shared(component, route),
-            None => sql::Request::new(component, route),
+        Some(Arc::new(match (self.request.deadline, context.needs()) {
+            (Some(_), _) => sql::Request::shared(component, route),
+            (None, Some(needs)) => sql::Request::new(component, route).with_needs(needs),
+            (None, None) => sql::Request::new(component, route),
         }))
     }
 

@@ -252,6 +252,9 @@ pub const REAP_INTERVAL: Duration = Duration::from_secs(1);
 /// Most connections that a setting may allow to a database server, which takes a hundred by default for all its clients.
 pub const MAX_SQL_CONNECTIONS: u64 = 1_000;
 
+/// Most replicas of a database. Each costs a process a few connections.
+pub const MAX_REPLICAS: usize = 16;
+
 /// Requests that a rate limit may allow in its time. More are no limit.
 pub const MAX_RATE_REQUESTS: u64 = 1_000_000;
 

@@ -304,6 +304,8 @@ pub struct Postgres {
     pub connections: NonZeroUsize,
     /// Whether statements are prepared under names; absent to find out whether they can be.
     pub prepared: Option<bool>,
+    /// The URLs of servers that follow this one, which may hold passwords.
+    pub replicas: Vec<String>,
 }
 
 /// What keeps a key-value store.
@@ -394,6 +396,7 @@ impl Engine {
             password,
             connections,
             prepared,
+            replicas: Vec::new(),
         })
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future;
 use parking_lot::Mutex;
@@ -21,6 +22,7 @@ use crate::settings::{Config, Engine, Postgres, QueueEngine, Redis, StoreEngine}
 #[derive(Default)]
 pub struct State {
     opened: Mutex<Opened>,
+    has_replicas: AtomicBool,
 }
 
 #[derive(Default)]
@@ -48,6 +50,9 @@ impl State {
                 LabelKind::KeyValue => opened.open_store(config, &app.name, &used.label)?,
             }
         }
+        let mut databases = opened.databases.values();
+        let has_replicas = databases.any(|database| database.system().is_some());
+        self.has_replicas.store(has_replicas, Ordering::Relaxed);
         Ok(())
     }
 
@@ -71,6 +76,32 @@ impl State {
         databases
             .map(|(label, database)| figures(label, database))
             .collect()
+    }
+
+    /// Whether a database has replicas.
+    #[must_use]
+    pub fn has_replicas(&self) -> bool {
+        self.has_replicas.load(Ordering::Relaxed)
+    }
+
+    /// The positions of the newest writes of this process in the databases with replicas. Who must see its writes needs at least this.
+    #[must_use]
+    pub fn written(&self) -> sql::Positions {
+        if !self.has_replicas() {
+            return sql::Positions::default();
+        }
+        let opened = self.opened.lock();
+        let written = opened.databases.values().map(sql::Database::written);
+        written.fold(sql::Positions::default(), |all, one| all.and(&one))
+    }
+
+    /// A key that all processes on the same databases with replicas have.
+    #[must_use]
+    pub fn common_secret(&self) -> Secret {
+        let opened = self.opened.lock();
+        let systems = opened.databases.values().filter_map(sql::Database::system);
+        let systems: Vec<u8> = systems.flat_map(u64::to_be_bytes).collect();
+        blake3::derive_key("terrace: bookmarks of databases with replicas", &systems)
     }
 
     /// The database with that label, and where it is.
@@ -190,6 +221,7 @@ fn figures(label: &str, database: &sql::Database) -> DatabaseFigures {
         lock_waits: counts.lock_waits.get(),
         waiting: u64::try_from(database.waiting()).unwrap_or(u64::MAX),
         connections,
+        servers: database.servers(),
     }
 }
 
@@ -224,6 +256,7 @@ fn server_options(postgres: &Postgres) -> PostgresOptions {
         connections: postgres.connections,
         prepared: postgres.prepared,
         password: postgres.password.clone(),
+        replicas: postgres.replicas.clone(),
         ..PostgresOptions::default()
     }
 }

@@ -77,7 +77,10 @@ use refusal::Fault;
 use translator::Translator;
 
 /// The functions that translated statements call, by the version of the migration that makes them.
-pub const FUNCTIONS: [&str; 1] = [include_str!("dialect/functions/0001.sql")];
+pub const FUNCTIONS: [&str; 2] = [
+    include_str!("dialect/functions/0001.sql"),
+    include_str!("dialect/functions/0002.sql"),
+];
 
 /// A statement for Postgres.
 #[derive(Clone, Debug, PartialEq)]

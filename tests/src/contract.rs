@@ -110,6 +110,14 @@ pub mod metric {
     pub const CACHE_FOLLOWED: &str = "terrace_cache_shared_followed";
     /// Reads of clients that wrote, by `result`: `reached` or `behind`.
     pub const CACHE_BOOKMARKS: &str = "terrace_cache_bookmarks_total";
+    /// Statements that only read.
+    pub const SQL_READS: &str = "terrace_sql_reads_total";
+    /// Those of requests that ran on a replica, by `server`.
+    pub const SQL_REPLICA_READS: &str = "terrace_sql_replica_reads_total";
+    /// How far a replica lags behind, by `server`.
+    pub const SQL_REPLICA_LAG: &str = "terrace_sql_replica_lag_seconds";
+    /// 1 for the state that a database server is in: `primary`, `replica`, `out`, `apart`.
+    pub const SQL_SERVER_STATE: &str = "terrace_sql_server_state";
     /// Requests by origin.
     pub const ORIGIN_REQUESTS: &str = "terrace_origin_requests_total";
     /// 1 for the state that an origin is in: `healthy`, `ejected`, `probed`.

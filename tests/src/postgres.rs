@@ -10,6 +10,8 @@ use tempfile::TempDir;
 
 #[path = "postgres/pooler.rs"]
 pub mod pooler;
+#[path = "postgres/replica.rs"]
+pub mod replica;
 
 /// The user that runs the server where the test runs as root, which Postgres refuses.
 const USER: &str = "nobody";
@@ -54,13 +56,18 @@ impl Server {
     /// When there is no Postgres on this machine.
     #[must_use]
     pub fn with(settings: &[&str]) -> Self {
+        Self::made(settings, |data| copy_cluster(is_root(), data))
+    }
+
+    /// Starts a server on data that `make` makes.
+    fn made(settings: &[&str], make: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("terrace-postgres-")
             .tempdir_in("/tmp")
             .expect("a test has room for a folder");
         let is_root = is_root();
         give_to_server(is_root, folder.path());
-        copy_cluster(is_root, &folder.path().join("data"));
+        make(&folder.path().join("data"));
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
         let process = start(is_root, folder.path(), &settings);
         Self {
@@ -231,7 +238,7 @@ fn start(is_root: bool, folder: &Path, further: &[String]) -> Child {
     postgres.stderr(Stdio::piped());
     for _ in 0..MAX_STARTS {
         let mut process = postgres.spawn().expect("the tests need postgresql-15");
-        match wait_until("ready to accept connections", &mut process) {
+        match wait_until("system is ready to accept", &mut process) {
             Ok(()) => return process,
             // The children of one that was killed have not noticed yet.
             Err(said) if said.contains("pre-existing shared memory") => {

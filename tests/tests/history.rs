@@ -10,6 +10,7 @@ use serde_json::json;
 use terrace_tests::client::{Answer, Client, request};
 use terrace_tests::contract::metric;
 use terrace_tests::history::{Event, violations};
+use terrace_tests::postgres::replica::FOLLOWED;
 use terrace_tests::realworld::{Api, User, path_of};
 use terrace_tests::wait::until;
 use terrace_tests::{App, Running, postgres, redis};
@@ -88,15 +89,21 @@ struct Cluster {
     servers: Vec<Running>,
     redis: Shared,
     _postgres: postgres::Server,
+    _replica: Option<postgres::Server>,
 }
 
 impl Cluster {
-    async fn start(redis: Shared) -> Self {
-        let postgres = postgres::Server::start();
+    /// With a replica, it lags behind by `delay`.
+    async fn start(redis: Shared, delay: Option<&str>) -> Self {
+        let postgres = postgres::Server::with(&[FOLLOWED]);
+        let delay = delay.map(|delay| format!("recovery_min_apply_delay={delay}"));
+        let replica = delay.map(|delay| postgres.replica(&[&delay]));
+        let replicas: Vec<_> = replica.iter().map(postgres::Server::url).collect();
         let shared = format!("[cache]\nshared = {:?}", redis.url());
         let conduit = || {
             App::conduit()
                 .config(&format!("[sql.default]\nurl = {:?}", postgres.url()))
+                .config(&format!("replicas = {replicas:?}"))
                 .config(&shared)
                 .config("[listen]\ntrusted_proxies = [\"127.0.0.1\"]")
         };
@@ -110,6 +117,7 @@ impl Cluster {
             servers: vec![one, two, first, second],
             redis,
             _postgres: postgres,
+            _replica: replica,
         };
         cluster.until_followed().await;
         cluster
@@ -262,17 +270,25 @@ async fn visitors(cluster: &Cluster) -> Vec<Visitor> {
 
 #[tokio::test]
 async fn each_read_sees_the_writes_that_it_must_while_redis_forgets_and_restarts() {
-    check(Shared::Alone(redis::Server::start())).await;
+    check(Shared::Alone(redis::Server::start()), None).await;
+}
+
+#[tokio::test]
+async fn each_read_sees_the_writes_that_it_must_with_a_replica_that_lags_behind() {
+    let cluster = check(Shared::Alone(redis::Server::start()), Some("2ms")).await;
+    let reads = cluster.sum(metric::SQL_REPLICA_READS, &[]).await;
+    println!("{reads} reads on the replica");
+    assert!(reads > 0.0);
 }
 
 #[tokio::test]
 async fn each_read_sees_the_writes_that_it_must_while_a_redis_cluster_loses_servers() {
     let servers = redis::cluster::Cluster::start().await;
-    check(Shared::Cluster { servers, dead: 0 }).await;
+    check(Shared::Cluster { servers, dead: 0 }, None).await;
 }
 
-async fn check(redis: Shared) {
-    let mut cluster = Cluster::start(redis).await;
+async fn check(redis: Shared, delay: Option<&str>) -> Cluster {
+    let mut cluster = Cluster::start(redis, delay).await;
     let (done, is_over) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let mut running = JoinSet::new();
     for visitor in visitors(&cluster).await {
@@ -313,4 +329,5 @@ async fn check(redis: Shared) {
     ] {
         assert!(cluster.sum(metric, &[label]).await > 0.0, "{label:?}");
     }
+    cluster
 }

@@ -1,7 +1,10 @@
-//! The bookmark of a client that wrote: the place of its last write in the log of purges, signed. It comes back with the client's
-//! requests, so that a server that lags behind knows. What a server does then is left to `stage`, the log to `shared`.
+//! The bookmark of a client that wrote: the place of its last write in the log of purges, and that in the databases with replicas,
+//! signed. It comes back with the client's requests, so that a server that lags behind knows. What a server does then is left to
+//! `stage`, the log to `shared`.
 //!
-//! It is the text `1.LOG.NUMBER.TIME.DIGEST`. LOG is empty if no log has the write: TIME is when the bookmark was made, in seconds.
+//! It is the text `1.LOG.NUMBER.TIME.DIGEST`, or `2.LOG.NUMBER.TIME.POSITIONS.DIGEST` with databases. LOG is empty if no log has the
+//! write; then NUMBER is 1 if there is none, and no server but this one could lag behind. TIME is when the bookmark was made, in
+//! seconds.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,6 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use edge_cache::Told;
 use edge_cache::store::LogPosition;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use storage::sql::Positions;
 
 use crate::clock;
 use crate::limits::{BOOKMARK_LIFETIME, MAX_BOOKMARK_AGE};
@@ -19,16 +23,21 @@ const FIELD: HeaderName = HeaderName::from_static("terrace-bookmark");
 /// The beginning of the cookie.
 const COOKIE: &str = "__Host-terrace-bookmark=";
 
-/// The version of the text.
-const VERSION: &str = "1";
+/// The version of the text without databases.
+const PLAIN: &str = "1";
+
+/// The version of the text with positions in databases.
+const WITH_DATABASES: &str = "2";
 
 /// The key that the servers share.
-type Secret = [u8; 32];
+pub(super) type Secret = [u8; 32];
 
 /// A bookmark that this server made, or whose signature is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bookmark {
     place: Place,
+    /// Where the client's writes are in the databases with replicas, at most.
+    positions: Positions,
     /// When it was made, since the epoch.
     made: Duration,
 }
@@ -39,31 +48,57 @@ enum Place {
     At(LogPosition),
     /// Nobody knows whether the other servers learn of the write.
     Unknown,
+    /// There is no log.
+    NoLog,
 }
 
 impl Bookmark {
     /// One for a write of now.
-    pub(super) fn of(told: Told) -> Self {
+    pub(super) fn of(told: Told, positions: Positions) -> Self {
         let place = match told {
             Told::Confirmed(position) => Place::At(position),
             Told::Unconfirmed => Place::Unknown,
         };
-        Self { place, made: now() }
+        Self {
+            place,
+            positions,
+            made: now(),
+        }
+    }
+
+    /// One for a write of now of which no log tells.
+    pub(super) fn without_log(positions: Positions) -> Self {
+        Self {
+            place: Place::NoLog,
+            positions,
+            made: now(),
+        }
     }
 
     /// The place in the log, if there is one.
     pub(super) fn position(&self) -> Option<&LogPosition> {
         match &self.place {
             Place::At(position) => Some(position),
-            Place::Unknown => None,
+            Place::Unknown | Place::NoLog => None,
         }
+    }
+
+    /// Whether it says nothing of a log.
+    pub(super) fn has_no_log(&self) -> bool {
+        self.place == Place::NoLog
+    }
+
+    /// The positions in databases that the client's reads must see.
+    pub(super) fn positions(&self) -> &Positions {
+        &self.positions
     }
 
     /// One that stands for two.
     pub(super) fn and(self, other: Self) -> Self {
-        match (&self.place, &other.place) {
-            (Place::Unknown, _) => self,
-            (_, Place::Unknown) => other,
+        let positions = self.positions.clone().and(&other.positions);
+        let both = match (&self.place, &other.place) {
+            (Place::Unknown, _) | (_, Place::NoLog) => self,
+            (_, Place::Unknown) | (Place::NoLog, _) => other,
             (Place::At(one), Place::At(two)) if one.log == two.log => match one.number < two.number
             {
                 true => other,
@@ -73,7 +108,8 @@ impl Bookmark {
                 place: Place::Unknown,
                 ..other
             },
-        }
+        };
+        Self { positions, ..both }
     }
 
     /// That of a client's new write, after the one that it has: it does not make good that nobody knows of an earlier one.
@@ -83,7 +119,7 @@ impl Bookmark {
                 if earlier.place == Place::Unknown
                     && self.made < earlier.made.saturating_add(BOOKMARK_LIFETIME) =>
             {
-                earlier
+                earlier.and(self)
             }
             _ => self,
         }
@@ -157,10 +193,16 @@ impl Bookmark {
     }
 
     fn encode(&self, secret: &Secret) -> String {
-        let (log, number) = self
-            .position()
-            .map_or(("", 0), |position| (&*position.log, position.number));
-        let signed = format!("{VERSION}.{log}.{number}.{}", self.made.as_secs());
+        let (log, number) = match &self.place {
+            Place::At(position) => (&*position.log, position.number),
+            Place::Unknown => ("", 0),
+            Place::NoLog => ("", 1),
+        };
+        let (positions, made) = (&self.positions, self.made.as_secs());
+        let signed = match positions.is_empty() {
+            true => format!("{PLAIN}.{log}.{number}.{made}"),
+            false => format!("{WITH_DATABASES}.{log}.{number}.{made}.{positions}"),
+        };
         let digest = blake3::keyed_hash(secret, signed.as_bytes());
         format!("{signed}.{}", digest.to_hex())
     }
@@ -180,17 +222,27 @@ impl Bookmark {
             parts.next()?.parse().ok()?,
             Duration::from_secs(parts.next()?.parse().ok()?),
         );
-        if version != VERSION || now() > made.saturating_add(MAX_BOOKMARK_AGE) {
+        let positions = match version {
+            PLAIN => Positions::default(),
+            WITH_DATABASES => Positions::parse(parts.next()?)?,
+            _ => return None,
+        };
+        if now() > made.saturating_add(MAX_BOOKMARK_AGE) {
             return None;
         }
-        let place = match log {
-            "" => Place::Unknown,
-            log => Place::At(LogPosition {
+        let place = match (log, number) {
+            ("", 1) => Place::NoLog,
+            ("", _) => Place::Unknown,
+            (log, number) => Place::At(LogPosition {
                 log: Arc::from(log),
                 number,
             }),
         };
-        Some(Self { place, made })
+        Some(Self {
+            place,
+            positions,
+            made,
+        })
     }
 }
 

@@ -15,13 +15,15 @@ use edge_cache::store::{
     Generation, LogPosition, Purge, PurgeMode, SharedFuture, SharedLevel, SharedLevelError,
     SharedLookup, SharedPurges, SharedResponse,
 };
-use http::{HeaderMap, Request};
+use parking_lot::Mutex;
 use storage::EngineFailure;
 use storage::shared::{Entry, Level, Position};
+use storage::sql::{MAX_REPLICA_LAG, Positions};
 
-use super::bookmark::Bookmark;
+use super::bookmark::{Bookmark, Secret};
 use crate::clock;
 use crate::limits::{BOOKMARK_WAIT, SHARED_CACHE_TIMEOUT};
+use crate::state::State;
 
 /// The level of this server. Clones are the same.
 #[derive(Clone)]
@@ -37,15 +39,30 @@ struct Inner {
     reached: AtomicU64,
     /// Requests that went past the cache because of their bookmark.
     behind: AtomicU64,
+    /// The databases of this server.
+    state: Arc<State>,
+    floor: Mutex<Floor>,
+}
+
+/// Where the writes that led to the purges so far are in the databases with replicas. Responses that are stored must see them.
+struct Floor {
+    positions: Positions,
+    /// When there last may have been purges whose positions are not known.
+    unknown: Instant,
 }
 
 /// The tag of all responses, for purges that no other tag means.
 const EVERYTHING: &str = "*";
 
 impl SharedCache {
-    pub(crate) fn new(level: Level) -> Self {
+    pub(crate) fn new(level: Level, state: Arc<State>) -> Self {
         Self(Arc::new(Inner {
             level,
+            state,
+            floor: Mutex::new(Floor {
+                positions: Positions::default(),
+                unknown: clock::now(),
+            }),
             is_out: AtomicBool::new(false),
             is_before_caches: AtomicBool::new(false),
             reached: AtomicU64::new(0),
@@ -75,9 +92,28 @@ impl SharedCache {
         )
     }
 
-    /// Removes the bookmark of a request. One that is wrong is none.
-    pub(super) fn take_bookmark(&self, headers: &mut HeaderMap) -> Option<Bookmark> {
-        Bookmark::take_from_request(headers, &self.0.level.secret()?)
+    /// The key of the bookmarks; `None` while it is not known.
+    pub(super) fn secret(&self) -> Option<Secret> {
+        self.0.level.secret()
+    }
+
+    /// The positions in databases that a response must see which is stored from now on.
+    pub(super) fn floor(&self) -> Positions {
+        let floor = self.0.floor.lock();
+        // No replica that lags behind for longer is read from.
+        match clock::now() < floor.unknown + MAX_REPLICA_LAG {
+            true => Positions::beyond(),
+            false => floor.positions.clone(),
+        }
+    }
+
+    /// Notes the positions of purges; `None` if some are not known.
+    fn note_positions(&self, positions: Option<Positions>) {
+        let mut floor = self.0.floor.lock();
+        match positions {
+            Some(positions) => floor.positions = floor.positions.clone().and(&positions),
+            None => floor.unknown = clock::now(),
+        }
     }
 
     /// Waits until this server knows of the write that a bookmark is for; returns whether it does.
@@ -100,37 +136,14 @@ impl SharedCache {
         has_reached
     }
 
-    /// Has the origin of a request answer with nothing older than what this server knows, and its client.
-    pub(super) fn tell_origin<B>(&self, request: &mut Request<B>) {
-        let Some(secret) = self.0.level.secret() else {
-            return;
+    /// The bookmark of all that this server knows. Responses of origins that are `stored` must also see what the databases have.
+    pub(super) fn own_bookmark(&self, is_stored: bool) -> Option<Bookmark> {
+        let position = self.0.level.position().map(from_storage)?;
+        let positions = match is_stored {
+            true => self.floor(),
+            false => Positions::default(),
         };
-        let position = self.0.level.position().map(from_storage);
-        let own = position.map(|position| Bookmark::of(Told::Confirmed(position)));
-        let of_client = request.extensions().get::<Bookmark>().cloned();
-        if let Some(bookmark) = [own, of_client].into_iter().flatten().reduce(Bookmark::and) {
-            bookmark.add_to_request(request.headers_mut(), &secret);
-        }
-    }
-
-    /// Removes the bookmark that an origin gave.
-    pub(super) fn take_from_origin(&self, headers: &mut HeaderMap) -> Option<Bookmark> {
-        Bookmark::take_from_response(headers, &self.0.level.secret()?)
-    }
-
-    /// Gives the client of a write its bookmark: for what the level was told, and the origin's.
-    pub(super) fn give_bookmark(
-        &self,
-        headers: &mut HeaderMap,
-        told: Option<Told>,
-        of_origin: Option<Bookmark>,
-        earlier: Option<Bookmark>,
-    ) {
-        let own = told.map(Bookmark::of);
-        let both = [own, of_origin].into_iter().flatten().reduce(Bookmark::and);
-        if let (Some(bookmark), Some(secret)) = (both, self.0.level.secret()) {
-            bookmark.after(earlier).add_to_response(headers, &secret);
-        }
+        Some(Bookmark::of(Told::Confirmed(position), positions))
     }
 
     /// Whether this server knows what the others purge.
@@ -194,8 +207,15 @@ impl SharedLevel for SharedCache {
             self.note(news.as_ref().err());
             let news = news.map_err(failed)?;
             let purges = match news.messages {
-                Some(messages) => messages.iter().map(|text| message::purge(text)).collect(),
-                None => vec![(Purge::All, PurgeMode::Hard)],
+                Some(messages) => {
+                    let positions = messages.iter().map(|text| message::written(text));
+                    positions.for_each(|positions| self.note_positions(positions));
+                    messages.iter().map(|text| message::purge(text)).collect()
+                }
+                None => {
+                    self.note_positions(None);
+                    vec![(Purge::All, PurgeMode::Hard)]
+                }
             };
             Ok(SharedPurges {
                 generation: Generation::after(news.generation),
@@ -210,9 +230,9 @@ impl SharedLevel for SharedCache {
 
     fn purge<'a>(&'a self, purges: &'a [(Purge, PurgeMode)]) -> SharedFuture<'a, LogPosition> {
         Box::pin(async move {
-            let purges = purges.iter();
+            let (purges, written) = (purges.iter(), self.0.state.written());
             let purges: Vec<_> = purges
-                .map(|(what, mode)| (tag(what), message::of(what, *mode)))
+                .map(|(what, mode)| (tag(what), message::of(what, *mode, &written)))
                 .collect();
             let purged = self.0.level.purge(&purges, deadline()).await;
             purged.map(from_storage).map_err(failed)

@@ -20,12 +20,14 @@ use http_body::Body;
 
 use self::content::{ReportingBody, content};
 use super::bookmark::Bookmark;
+use super::bookmarks::Bookmarks;
 use super::simplify::{simple_key, simplify};
-use super::{EdgeCache, SharedCache, figures};
+use super::{EdgeCache, figures};
 use crate::failure::Failure;
 use crate::observe::{Metrics, RouteMetrics, Stage};
 use crate::request::{EndsBy, RequestBody, RequestContext, ResponseBody, WebSocketWanted};
 use crate::server::Background;
+use crate::state::State;
 
 /// The label `component` of requests that the cache has answered.
 const COMPONENT: &str = "cache";
@@ -58,11 +60,13 @@ pub(crate) trait NextStage: 'static {
 
 /// The cache on one worker.
 pub(crate) struct CacheStage {
+    bookmarks: Bookmarks,
     /// None if the settings want no cache.
     parts: Option<Rc<Parts>>,
 }
 
 struct Parts {
+    bookmarks: Bookmarks,
     cache: EdgeCache,
     scope: GroupScope,
     background: Background,
@@ -81,7 +85,14 @@ pub(crate) enum Lookup {
 }
 
 /// A request that goes past the cache.
-pub(crate) struct Bypass(Option<(Rc<Parts>, edge_cache::Bypass)>);
+pub(crate) struct Bypass(Past);
+
+enum Past {
+    /// Because of what is remembered of its URL.
+    OfUrl(Rc<Parts>, edge_cache::Bypass),
+    /// There is no cache for it. A change gets a bookmark.
+    Whole(Option<Bookmarks>),
+}
 
 /// A request that is to be forwarded.
 pub(crate) struct Pending {
@@ -97,17 +108,21 @@ impl CacheStage {
     /// The stage of a worker, whose `background` it uses.
     pub(crate) fn new(
         cache: Option<&EdgeCache>,
+        state: &Arc<State>,
         scope: GroupScope,
         background: Background,
         metrics: &Metrics,
     ) -> Self {
+        let bookmarks = Bookmarks::new(cache, Arc::clone(state));
         let parts = cache.map(|cache| Parts {
+            bookmarks: bookmarks.clone(),
             cache: cache.clone(),
             scope,
             background,
             metrics: metrics.route(&metrics.component(COMPONENT), ""),
         });
         Self {
+            bookmarks,
             parts: parts.map(Rc::new),
         }
     }
@@ -117,14 +132,7 @@ impl CacheStage {
         &self,
         request: &mut Request<B>,
     ) -> Option<LocalBoxFuture<'static, bool>> {
-        let shared = self.parts.as_ref()?.cache.1.as_ref()?;
-        let bookmark = shared.take_bookmark(request.headers_mut())?;
-        let shared = shared.clone();
-        request.extensions_mut().insert(bookmark.clone());
-        if !request.method().is_safe() {
-            return None;
-        }
-        Some(Box::pin(async move { !shared.reaches(&bookmark).await }))
+        self.bookmarks.take(request)
     }
 
     /// Looks for a stored response; not for a client that this server lags behind. Never waits.
@@ -138,7 +146,10 @@ impl CacheStage {
         // A connection that switches to another protocol has nothing to store.
         let has_response = request.extensions().get::<WebSocketWanted>().is_none();
         let Some(parts) = self.parts.as_ref().filter(|_| has_response) else {
-            return Lookup::Bypass(Bypass(None), request);
+            let is_change = !request.method().is_safe();
+            context.set_needs(self.bookmarks.needs(&request, false));
+            let past = Past::Whole(is_change.then(|| self.bookmarks.clone()));
+            return Lookup::Bypass(Bypass(past), request);
         };
         context.enter_at(Stage::Cache, now);
         simplify(&parts.cache.2, &mut request);
@@ -157,8 +168,10 @@ impl CacheStage {
                 Lookup::Hit(response.map(content))
             }
             edge_cache::Lookup::Bypass(bypass, mut request) => {
-                parts.tell_origin(&mut request);
-                Lookup::Bypass(Bypass(Some((Rc::clone(parts), bypass))), request)
+                context.set_needs(parts.bookmarks.needs(&request, false));
+                parts.tell_origin(&mut request, false);
+                let past = Past::OfUrl(Rc::clone(parts), bypass);
+                Lookup::Bypass(Bypass(past), request)
             }
             edge_cache::Lookup::Forward(pending) => Lookup::Forward(Pending {
                 parts: Rc::clone(parts),
@@ -174,8 +187,17 @@ impl CacheStage {
 impl Bypass {
     /// Adds `Cache-Status` to the response, and notes whether the next one like it may be stored.
     pub(crate) fn respond(self, outcome: Outcome, context: &RequestContext) -> Outcome {
-        let Some((parts, bypass)) = self.0 else {
-            return outcome;
+        let (parts, bypass) = match self.0 {
+            Past::OfUrl(parts, bypass) => (parts, bypass),
+            Past::Whole(bookmarks) => {
+                return outcome.map(|mut response| {
+                    let fields = response.headers_mut();
+                    bookmarks
+                        .iter()
+                        .for_each(|of| of.give(fields, None, None, None));
+                    response
+                });
+            }
         };
         let response = outcome.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
         let (response, status) = parts.cache.0.bypassed(&bypass, response);
@@ -202,6 +224,7 @@ impl Pending {
             parts,
             context,
             earlier,
+            is_safe,
             ..
         } = self;
         let exchange = Rc::new(Exchange {
@@ -217,9 +240,10 @@ impl Pending {
         exchange.answered.set(true);
         let mut served = served.inspect_err(|_| context.set_cache_result(figures::FAILED))?;
         exchange.keep_trailer(&served.status, served.response.headers_mut());
-        if let Some(shared) = &parts.cache.1 {
+        if !is_safe {
             let (fields, of_origin) = (served.response.headers_mut(), exchange.of_origin.take());
-            shared.give_bookmark(fields, served.told, of_origin, earlier.map(|one| *one));
+            let bookmarks = &parts.bookmarks;
+            bookmarks.give(fields, served.told, of_origin, earlier.map(|one| *one));
         }
         parts.tell(&context, &served.status);
         if let Some(work) = served.background {
@@ -272,7 +296,8 @@ impl<N: NextStage> Upstream for ToNext<N> {
             // Others may wait for the same response, and it is stored: it has the time of the function.
             request.extensions_mut().remove::<EndsBy>();
         }
-        exchange.parts.tell_origin(&mut request);
+        context.set_needs(exchange.parts.bookmarks.needs(&request, true));
+        exchange.parts.tell_origin(&mut request, true);
         // On the heap, because the futures around it move.
         let answer = Box::pin(exchange.next.answer(request, Arc::clone(&context)));
         let mut response = answer.await?;
@@ -318,22 +343,17 @@ impl Parts {
         }
     }
 
-    /// The level that is shared with origins which have caches of their own, if this server has such origins.
-    fn shared_with_origins(&self) -> Option<&SharedCache> {
-        let shared = self.cache.1.as_ref();
-        shared.filter(|_| self.scope == GroupScope::Origin)
-    }
-
-    /// Tells the origin how new its response has to be.
-    fn tell_origin<B>(&self, request: &mut Request<B>) {
-        if let Some(shared) = self.shared_with_origins() {
-            shared.tell_origin(request);
+    /// Tells an origin, which may have a cache or replicas of its own, how new its response has to be.
+    fn tell_origin<B>(&self, request: &mut Request<B>, is_stored: bool) {
+        if self.scope == GroupScope::Origin {
+            self.bookmarks.tell_origin(request, is_stored);
         }
     }
 
     fn take_from_origin<B>(&self, response: &mut Response<B>) -> Option<Bookmark> {
-        self.shared_with_origins()?
-            .take_from_origin(response.headers_mut())
+        let is_of_origin = self.scope == GroupScope::Origin;
+        let fields = is_of_origin.then(|| response.headers_mut())?;
+        self.bookmarks.take_from_origin(fields)
     }
 
     /// Invalidates what the cache itself does not, which does so for the URLs and groups of the request's host: the keys under

@@ -6,6 +6,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use storage::sql::{ServerFigures, ServerState};
 
 use super::source::Figures;
 
@@ -34,6 +35,8 @@ pub struct DatabaseFigures {
     pub waiting: u64,
     /// The connections to a server; none on SQLite.
     pub connections: Option<ConnectionFigures>,
+    /// The servers of a database with replicas.
+    pub servers: Vec<ServerFigures>,
 }
 
 /// The connections of this process to a database server.
@@ -74,6 +77,56 @@ const COUNTERS: [Family; 9] = [
     ("sql_connections_opened", "Connections opened to the database server", |of| Some(of.connections?.opened)),
 ];
 
+/// The names of the states of servers.
+const STATES: [(ServerState, &str); 4] = [
+    (ServerState::Primary, "primary"),
+    (ServerState::Replica, "replica"),
+    (ServerState::Out, "out"),
+    (ServerState::Apart, "apart"),
+];
+
+/// The metrics of the servers of databases with replicas.
+fn encode_servers(all: &[DatabaseFigures], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let servers = || {
+        let all = all.iter();
+        all.flat_map(|of| of.servers.iter().map(|server| (of.label.as_str(), server)))
+    };
+    if servers().next().is_none() {
+        return Ok(());
+    }
+    let help = "Statements of requests that ran on a server as a replica";
+    let mut family =
+        encoder.encode_descriptor("sql_replica_reads", help, None, MetricType::Counter)?;
+    for (label, server) in servers() {
+        let labels = [("database", label), ("server", &server.server)];
+        ConstCounter::new(server.reads).encode(family.encode_family(&labels)?)?;
+    }
+    let help = "How far a replica lagged behind its primary when it was looked at last";
+    let name = "sql_replica_lag_seconds";
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (label, server) in servers() {
+        let labels = [("database", label), ("server", &server.server)];
+        if let Some(lag) = server.lag {
+            ConstGauge::new(lag.as_secs_f64()).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    let help = "1 for the state in which a server was seen last";
+    let mut family =
+        encoder.encode_descriptor("sql_server_state", help, None, MetricType::Gauge)?;
+    for (label, server) in servers() {
+        for (state, name) in STATES {
+            let labels = [
+                ("database", label),
+                ("server", &server.server),
+                ("state", name),
+            ];
+            let is_so = i64::from(server.state == state);
+            ConstGauge::new(is_so).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
 impl Figures for Vec<DatabaseFigures> {
     fn encode(self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let values = |value: fn(&DatabaseFigures) -> Option<u64>| {
@@ -103,6 +156,6 @@ impl Figures for Vec<DatabaseFigures> {
                 ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
             }
         }
-        Ok(())
+        encode_servers(&self, &mut encoder)
     }
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use parking_lot::Mutex;
 use storage::EngineFailure;
+use storage::sql::Needs;
 
 use super::Caller;
 use super::id::{RequestId, X_REQUEST_ID};
@@ -34,6 +36,8 @@ pub struct RequestContext {
     /// The messages that led to this request, one after the other; none for a client's.
     hops: OnceLock<u32>,
     storage_failure: OnceLock<EngineFailure>,
+    /// What its reads must see that run on replicas of a database; `None` if none may.
+    needs: Mutex<Option<Arc<Needs>>>,
     /// Calls that engines have not answered yet.
     storage_calls: AtomicU32,
     interim: Interim,
@@ -64,6 +68,7 @@ impl RequestContext {
             cache_result: OnceLock::new(),
             hops: OnceLock::new(),
             storage_failure: OnceLock::new(),
+            needs: Mutex::default(),
             storage_calls: AtomicU32::new(0),
             interim: Interim::default(),
             stages: StageTimes::default(),
@@ -158,6 +163,18 @@ impl RequestContext {
     /// How many messages led to this request, one after the other.
     pub(crate) fn hops(&self) -> u32 {
         self.hops.get().copied().unwrap_or(0)
+    }
+
+    /// Has its reads run on replicas of a database that have what they must see; `None` for none.
+    pub(crate) fn set_needs(&self, needs: Option<Arc<Needs>>) {
+        if needs.is_some() {
+            *self.needs.lock() = needs;
+        }
+    }
+
+    /// What its reads must see that run on replicas; `None` if none may.
+    pub(crate) fn needs(&self) -> Option<Arc<Needs>> {
+        self.needs.lock().clone()
     }
 
     /// Reports that a database or a key-value store failed. Only the first failure counts, since later ones mostly follow

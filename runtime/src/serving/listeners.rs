@@ -118,10 +118,10 @@ impl Listeners {
         let metrics = Arc::new(Metrics::new());
         let format = log_format(config, overrides.json);
         let (log, log_writer) = Log::start(io::stdout(), format, &metrics).map_err(failed)?;
-        let level = second_level(config, overrides.take_over)?;
+        let state = Arc::<State>::default();
+        let level = second_level(config, overrides.take_over, &state)?;
         let cache = EdgeCache::new(&config.cache, config.listen.workers, level);
         cache.iter().for_each(|cache| cache.tell(&metrics));
-        let state = Arc::<State>::default();
         let queues = Arc::new(Queues::new(config.queue.room, &metrics));
         let readiness = Readiness::default();
         let observer = Arc::new(observer(config, &metrics, &log));
@@ -189,8 +189,12 @@ fn handover_path(state_directory: &Path, address: SocketAddr) -> PathBuf {
 }
 
 /// The second level of the cache that the settings ask for. A server that is taken over has the folder of a disk until it ends.
-fn second_level(config: &Config, take_over: bool) -> Result<SecondLevel, StartError> {
-    if let Some(shared) = shared_level(config)? {
+fn second_level(
+    config: &Config,
+    take_over: bool,
+    state: &Arc<State>,
+) -> Result<SecondLevel, StartError> {
+    if let Some(shared) = shared_level(config, state)? {
         return Ok(SecondLevel::Shared(shared));
     }
     let Some(CacheDisk { path, size }) = &config.cache.disk else {
@@ -202,7 +206,7 @@ fn second_level(config: &Config, take_over: bool) -> Result<SecondLevel, StartEr
 }
 
 /// The level that several servers share, if the settings ask for one.
-fn shared_level(config: &Config) -> Result<Option<SharedCache>, StartError> {
+fn shared_level(config: &Config, state: &Arc<State>) -> Result<Option<SharedCache>, StartError> {
     let Some(redis) = &config.cache.shared else {
         return Ok(None);
     };
@@ -210,7 +214,7 @@ fn shared_level(config: &Config) -> Result<Option<SharedCache>, StartError> {
     getrandom::fill(&mut secret).map_err(|error| failed(io::Error::other(error)))?;
     let level = state::open_shared_level(redis, secret);
     let level = level.map_err(|error| failed(format!("the shared level of the cache: {error}")))?;
-    Ok(Some(SharedCache::new(level)))
+    Ok(Some(SharedCache::new(level, Arc::clone(state))))
 }
 
 /// Sends the runtime's own messages to standard error.

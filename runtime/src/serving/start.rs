@@ -323,11 +323,12 @@ fn pipelines<N, F: Fn(WorkerId, &Background) -> N>(
     next: F,
 ) -> impl Fn(PipelineParts) -> RequestPipeline<N> + use<N, F> {
     let (cache, metrics) = (listeners.cache.clone(), Arc::clone(&listeners.metrics));
+    let state = Arc::clone(&listeners.state);
     move |parts| RequestPipeline {
         server: parts.stages,
         rates: rates.clone(),
         next: Rc::new(next(parts.worker, &parts.background)),
-        cache: CacheStage::new(cache.as_ref(), scope, parts.background, &metrics),
+        cache: CacheStage::new(cache.as_ref(), &state, scope, parts.background, &metrics),
     }
 }
 

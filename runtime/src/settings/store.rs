@@ -10,7 +10,7 @@ use super::{DEFAULT_LABEL, Engine, Postgres, Redis, StoreEngine, not_yet, same_f
 use crate::document::{Table, Value};
 use crate::environment;
 use crate::fault::Reason;
-use crate::limits::MAX_SQL_CONNECTIONS;
+use crate::limits::{MAX_REPLICAS, MAX_SQL_CONNECTIONS};
 use crate::manifest::check_label;
 
 /// The schemes of engines that later versions have.
@@ -89,9 +89,6 @@ fn section<'d, E>(
         }
         let table = entry.table(format!("[{name}.{}]", entry.key()))?;
         let url = table.required("url", "add `url = \"sqlite:PATH\"`");
-        if let Some(replicas) = table.get("replicas") {
-            replicas.report_key(not_yet("`replicas`"));
-        }
         let engine = url.as_ref().and_then(|url| engine(&table, url));
         table.finish();
         Some(Stored {
@@ -136,9 +133,18 @@ fn scheme(url: &str) -> &str {
 
 fn database(table: &Table<'_>, url: &Value<'_>, directory: &Path) -> Option<Engine> {
     if is_postgres(url.string()?) {
-        return postgres(table, url).map(Engine::Postgres);
+        let replicas = replicas(table);
+        let postgres = postgres(table, url)?;
+        return Some(Engine::Postgres(Postgres {
+            replicas,
+            ..postgres
+        }));
     }
     let path = url.parsed(|url| sqlite_path(&OF_DATABASES, url))?;
+    if let Some(replicas) = table.get("replicas") {
+        let reason = Reason::new("a database in a file has no replicas");
+        replicas.report_key(reason.help("remove `replicas`, or move the database to Postgres"));
+    }
     Some(Engine::Sqlite(directory.join(path)))
 }
 
@@ -162,7 +168,24 @@ pub(super) fn postgres(table: &Table<'_>, url: &Value<'_>) -> Option<Postgres> {
         connections: NonZeroUsize::new(connections.unwrap_or(DEFAULT_CONNECTIONS))
             .expect("neither the least number nor the default is zero"),
         prepared,
+        replicas: Vec::new(),
     })
+}
+
+/// The URLs of the servers that follow the primary. Whether they are right is seen when they are opened.
+fn replicas(table: &Table<'_>) -> Vec<String> {
+    let listed = table.strings("replicas").into_iter().enumerate();
+    let urls = listed.filter_map(|(at, (value, url))| {
+        let fault = match is_postgres(url) {
+            true if at < MAX_REPLICAS => return Some(url.to_owned()),
+            true => format!("a database has at most {MAX_REPLICAS} replicas"),
+            false => "the URL of a replica is not one of Postgres".to_owned(),
+        };
+        // It is not repeated, because it may hold a password.
+        value.report(Reason::new(fault).help("write `postgres://USER@HOST/DATABASE`"));
+        None
+    });
+    urls.collect()
 }
 
 /// The server of `redis://…`. Whether its URL is right is seen when it is opened.

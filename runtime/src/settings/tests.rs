@@ -285,7 +285,11 @@ fn unknown_keys_are_faults_with_the_nearest_known_one() {
 fn keys_of_later_versions_are_refused_and_not_ignored() {
     check(
         "[sql.default]\nurl = 'sqlite:a'\nreplicas = []",
-        "does not have `replicas` yet",
+        "a database in a file has no replicas",
+    );
+    check(
+        "[sql.default]\nurl = 'postgres://app@db/app'\nreplicas = ['sqlite:a']",
+        "the URL of a replica is not one of Postgres",
     );
     check(
         "[kv.default]\nurl = 'postgres://app@db/app'",

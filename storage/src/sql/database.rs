@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use super::error::Error;
 use super::place::{Engine, Held, Place};
+use super::position::Positions;
+use super::postgres::ServerFigures;
 use super::session::Session;
 use super::shapes::{Observed, Shapes};
 use super::statistics::Statistics;
@@ -110,6 +112,33 @@ impl Database {
         match &self.engine() {
             Engine::Sqlite(_) => false,
             Engine::Postgres(database) => database.is_out(),
+        }
+    }
+
+    /// The position of the newest write of this process, if the database has replicas. Who must see that write needs at least this.
+    #[must_use]
+    pub fn written(&self) -> Positions {
+        match &self.engine() {
+            Engine::Sqlite(_) => Positions::default(),
+            Engine::Postgres(database) => database.written(),
+        }
+    }
+
+    /// The identifier that the data of a primary and its replicas have in common, if the database has replicas.
+    #[must_use]
+    pub fn system(&self) -> Option<u64> {
+        match &self.engine() {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(database) => database.system(),
+        }
+    }
+
+    /// What the servers of the database tell about themselves, if it has replicas.
+    #[must_use]
+    pub fn servers(&self) -> Vec<ServerFigures> {
+        match &self.engine() {
+            Engine::Sqlite(_) => Vec::new(),
+            Engine::Postgres(database) => database.figures(),
         }
     }
 

@@ -240,3 +240,24 @@ pub const MAX_HOST_ATTEMPTS: u32 = 5;
 
 /// The pause before a connection that listens is opened again.
 pub const LISTEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// How far a replica may lag behind its primary. Beyond it, reads run on the primary: a client that has written nothing sees each
+/// write within this time.
+pub const MAX_REPLICA_LAG: Duration = Duration::from_secs(1);
+
+/// The time between two looks at a server of a database with replicas, while it is used. A replica that was promoted is noticed
+/// after it; a look costs the server some tens of microseconds.
+pub const REPLICA_LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The same while nothing reads. It is below the lag that a replica may have, so the first read afterwards can run on one.
+pub const IDLE_REPLICA_LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The time for which a replica that was found to lag behind is not asked again by reads. They run on another server meanwhile.
+pub const MIN_ASK_PAUSE: Duration = Duration::from_millis(10);
+
+/// Most places of a primary that a process remembers with their times: those of more than the lag that a replica may have.
+pub const MAX_NOTED_PLACES: usize = 64;
+
+/// Most servers whose places a bookmark has. An app has one or two with replicas; with more, the reads of clients that have written
+/// run on primaries.
+pub const MAX_POSITIONS: usize = 4;

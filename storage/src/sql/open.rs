@@ -40,6 +40,8 @@ pub struct PostgresOptions {
     pub prepared: Option<bool>,
     /// The password, in place of one in the URL.
     pub password: Option<String>,
+    /// The URLs of servers that follow the primary. Reads of requests run on them.
+    pub replicas: Vec<String>,
 }
 
 impl Default for PostgresOptions {
@@ -50,6 +52,7 @@ impl Default for PostgresOptions {
             connections: NonZeroUsize::new(DEFAULT_CONNECTIONS).expect("the default is not zero"),
             prepared: None,
             password: None,
+            replicas: Vec::new(),
         }
     }
 }
@@ -196,6 +199,14 @@ pub enum OpenError {
     ReadOnly {
         /// The server.
         server: String,
+    },
+    /// A server is not a replica of the database.
+    #[error("the replica {server} cannot be used: {message}")]
+    Replica {
+        /// The server.
+        server: String,
+        /// What is wrong, and what to do.
+        message: &'static str,
     },
     /// The user may not make what is needed.
     #[error(

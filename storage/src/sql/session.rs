@@ -8,6 +8,7 @@ use super::error::Error;
 use super::limits::{MAX_PARAMETERS, MAX_STATEMENT_BYTES};
 use super::place::{self, Inside, Place};
 use super::plan::PlanStep;
+use super::position::Needs;
 use super::shapes::{Ended, Held, Reader, Request, Shapes};
 use super::value::{Rows, Value};
 use super::work::Work;
@@ -99,7 +100,8 @@ impl Session {
     ) -> Result<(Rows, Reader), Error> {
         let in_transaction = self.is_in_transaction();
         let counted = self.shapes.begin(request, sql, &parameters, in_transaction);
-        let result = self.execute(sql, parameters, deadline).await;
+        let needs = request.needs();
+        let result = self.run(sql, parameters, needs, deadline).await;
         let work = self.work();
         if let Engine::Postgres(session) = &self.engine {
             session.note_sizes();
@@ -134,6 +136,16 @@ impl Session {
         parameters: Vec<Value>,
         deadline: Instant,
     ) -> Result<Rows, Error> {
+        self.run(sql, parameters, None, deadline).await
+    }
+
+    async fn run(
+        &mut self,
+        sql: &str,
+        parameters: Vec<Value>,
+        needs: Option<Arc<Needs>>,
+        deadline: Instant,
+    ) -> Result<Rows, Error> {
         check_size(sql, &parameters)?;
         if clock::now() >= deadline {
             return Err(EngineFailure::DeadlineExceeded.into());
@@ -141,7 +153,7 @@ impl Session {
         self.enter(deadline).await?;
         let result = match &mut self.engine {
             Engine::Sqlite(session) => session.execute(sql, parameters, deadline).await,
-            Engine::Postgres(session) => session.execute(sql, parameters, deadline).await,
+            Engine::Postgres(session) => session.execute(sql, parameters, needs, deadline).await,
         };
         self.leave();
         result

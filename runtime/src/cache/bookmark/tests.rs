@@ -5,14 +5,20 @@ use super::*;
 const OURS: Secret = [1; 32];
 
 fn at(log: &str, number: u64) -> Bookmark {
-    Bookmark::of(Told::Confirmed(LogPosition {
+    let position = LogPosition {
         log: log.into(),
         number,
-    }))
+    };
+    Bookmark::of(Told::Confirmed(position), Positions::default())
+}
+
+/// One of a server without a log, with a position in a database.
+fn in_database(position: &str) -> Bookmark {
+    Bookmark::without_log(Positions::parse(position).unwrap())
 }
 
 fn unknown() -> Bookmark {
-    Bookmark::of(Told::Unconfirmed)
+    Bookmark::of(Told::Unconfirmed, Positions::default())
 }
 
 fn headers(fields: &[(HeaderName, &str)]) -> HeaderMap {
@@ -28,7 +34,8 @@ fn place(bookmark: Option<Bookmark>) -> Option<Place> {
 
 #[test]
 fn what_a_response_gives_a_request_brings_back_by_cookie_or_field() {
-    for bookmark in [at("run", 7), unknown()] {
+    let in_both = at("run", 7).and(in_database("7-1-ff"));
+    for bookmark in [at("run", 7), unknown(), in_database("primary"), in_both] {
         let mut response = HeaderMap::new();
         bookmark.add_to_response(&mut response, &OURS);
         let cookie = response[header::SET_COOKIE].to_str().unwrap();
@@ -42,8 +49,9 @@ fn what_a_response_gives_a_request_brings_back_by_cookie_or_field() {
             headers(&[(header::COOKIE, pair)]),
             headers(&[(FIELD, field)]),
         ] {
-            let taken = Bookmark::take_from_request(&mut request, &OURS);
-            assert_eq!(place(taken).unwrap(), bookmark.place);
+            let taken = Bookmark::take_from_request(&mut request, &OURS).unwrap();
+            assert_eq!(taken.positions, bookmark.positions);
+            assert_eq!(taken.place, bookmark.place);
             assert!(request.is_empty(), "{request:?}");
         }
         let taken = Bookmark::take_from_response(&mut response, &OURS);
@@ -112,6 +120,8 @@ fn several_bookmarks_are_as_strict_as_the_strictest() {
         (at("a", 7), at("b", 8), unknown()),
         (at("a", 7), unknown(), unknown()),
         (unknown(), at("a", 7), unknown()),
+        (in_database("7-1-1"), at("a", 7), at("a", 7)),
+        (unknown(), in_database("7-1-1"), unknown()),
     ] {
         let cookie = format!("{COOKIE}{}", one.encode(&OURS));
         let field = two.encode(&OURS);
@@ -119,6 +129,8 @@ fn several_bookmarks_are_as_strict_as_the_strictest() {
         let taken = Bookmark::take_from_request(&mut request, &OURS);
         assert_eq!(place(taken), Some(both.place), "{one:?} {two:?}");
     }
+    let newest = in_database("7-1-1").and(in_database("7-1-2+8-1-1"));
+    assert_eq!(newest.positions, Positions::parse("7-1-2+8-1-1").unwrap());
 }
 
 #[test]

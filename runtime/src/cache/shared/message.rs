@@ -4,6 +4,7 @@ use edge_cache::rules::groups::CacheGroup;
 use edge_cache::rules::key::CacheKey;
 use edge_cache::store::{Purge, PurgeMode};
 use serde::{Deserialize, Serialize};
+use storage::sql::Positions;
 
 /// A purge as it is in the log. It is read by servers of other versions as well: what they do not know, they take for one of
 /// everything.
@@ -12,6 +13,9 @@ struct Message {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     soft: bool,
     what: What,
+    /// Where the writes that led to it are in the databases with replicas, at most.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    written: String,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -28,7 +32,7 @@ enum What {
     All,
 }
 
-pub(super) fn of(what: &Purge, mode: PurgeMode) -> Vec<u8> {
+pub(super) fn of(what: &Purge, mode: PurgeMode, written: &Positions) -> Vec<u8> {
     let what = match what {
         Purge::Url(key) => What::Url(key.as_str().to_owned()),
         Purge::Path(path) => What::Path(path.to_string()),
@@ -40,13 +44,25 @@ pub(super) fn of(what: &Purge, mode: PurgeMode) -> Vec<u8> {
         Purge::All => What::All,
     };
     let soft = mode == PurgeMode::Soft;
-    serde_json::to_vec(&Message { soft, what }).expect("texts and marks have a form in JSON")
+    let written = written.to_string();
+    let message = Message {
+        soft,
+        what,
+        written,
+    };
+    serde_json::to_vec(&message).expect("texts and marks have a form in JSON")
+}
+
+/// The positions of a message; `None` if they are not known.
+pub(super) fn written(message: &[u8]) -> Option<Positions> {
+    let message: Message = serde_json::from_slice(message).ok()?;
+    Positions::parse(&message.written)
 }
 
 /// The purge of a message; of everything if it is not known.
 pub(super) fn purge(message: &[u8]) -> (Purge, PurgeMode) {
     let everything = (Purge::All, PurgeMode::Hard);
-    let Ok(Message { soft, what }) = serde_json::from_slice(message) else {
+    let Ok(Message { soft, what, .. }) = serde_json::from_slice(message) else {
         return everything;
     };
     let what = match what {
@@ -87,8 +103,10 @@ mod tests {
             Purge::All,
         ] {
             for mode in [PurgeMode::Soft, PurgeMode::Hard] {
-                let message = of(&what, mode);
+                let positions = Positions::parse("7-1-ff").unwrap();
+                let message = of(&what, mode, &positions);
                 assert_eq!(purge(&message), (what.clone(), mode));
+                assert_eq!(written(&message), Some(positions));
             }
         }
         for unknown in [
@@ -99,6 +117,7 @@ mod tests {
         ] {
             let purge = purge(unknown.as_bytes());
             assert_eq!(purge, (Purge::All, PurgeMode::Hard), "{unknown}");
+            assert_eq!(written(unknown.as_bytes()), None, "{unknown}");
         }
     }
 }

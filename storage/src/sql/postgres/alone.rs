@@ -9,6 +9,7 @@ use super::definitions::{self, Change, Made};
 use super::failures::Failed;
 use super::job::{Counters, Job, Reply, State, Stop};
 use super::pool::Checkout;
+use super::replicas;
 use super::statement::{
     BEGIN, BEGIN_CHANGE, Savepoint, Statement, misplaced, needs_connection, no_savepoint,
 };
@@ -48,7 +49,11 @@ pub(super) async fn execute(database: Database, job: Job) {
     let (statement, deadline, mut reply) = Statement::of(job);
     let counters = statement.counters;
     let mut stop = Stop::of(deadline, &mut reply);
-    let (result, counters, state) = match retried(&database, &statement, &mut stop).await {
+    let done = match replicas::read(&database, &statement, &mut stop).await {
+        Some(done) => done.map(|(rows, counters)| (rows, counters, State::Outside)),
+        None => retried(&database, &statement, &mut stop).await,
+    };
+    let (result, counters, state) = match done {
         Ok((rows, counters, state)) => (Ok(rows), counters, state),
         Err(error) => (Err(error), counters, State::Outside),
     };
@@ -106,6 +111,9 @@ async fn once(
         checkout,
     } = ready;
     let effect = translation.translated.effect;
+    if effect != Effect::Read {
+        statement.note_write();
+    }
     let Some(mut checkout) = checkout.filter(|_| needs_connection(effect)) else {
         let conflicts = statement.counters.conflicts;
         let state = change_state(database, effect, translation.text(), conflicts, stop).await?;
@@ -172,8 +180,15 @@ async fn trouble(
     if is_ended || database.note_pooler(failed) {
         return Trouble::Again(error);
     }
+    if let Failed::ReadOnly(_) = failed {
+        return match database.servers().look_again(failed, stop).await {
+            true => Trouble::Again(error),
+            false => Trouble::Final(error),
+        };
+    }
     if let Failed::Lost(_) = failed {
         if effect == Effect::Write {
+            database.servers().note_write(None);
             return Trouble::Final(EngineFailure::OutcomeUnknown.into());
         }
         if clock::now() >= stop.deadline {
@@ -213,14 +228,20 @@ async fn run(
     let around = Around {
         before: BEGIN,
         after: if commits_at_once { "COMMIT" } else { "" },
+        ask: if commits_at_once {
+            database.servers().ask()
+        } else {
+            ""
+        },
     };
     connection.in_transaction = true;
     match statement.run(around, translation, connection, stop).await {
         Ok(done) if commits_at_once => {
             connection.in_transaction = false;
+            database.servers().note_write(connection.written.take());
             Ok(done)
         }
-        Ok(done) => commit(checkout, stop).await.map(|()| done),
+        Ok(done) => commit(database, checkout, stop).await.map(|()| done),
         Err(failed) => {
             roll_back(checkout).await;
             Err(match failed {
@@ -258,7 +279,7 @@ async fn change_schema(
         }
     };
     let asked = clock::now();
-    let committed = commit(checkout, stop).await;
+    let committed = commit(database, checkout, stop).await;
     committed.map_err(|failed| match failed {
         Failed::Lost(_) => Trouble::Final(EngineFailure::OutcomeUnknown.into()),
         other => other.error().into(),
@@ -271,9 +292,15 @@ async fn change_schema(
     Ok(())
 }
 
-async fn commit(checkout: &mut Checkout, stop: &mut Stop<'_>) -> Result<(), Failed> {
+async fn commit(
+    database: &Database,
+    checkout: &mut Checkout,
+    stop: &mut Stop<'_>,
+) -> Result<(), Failed> {
     let connection = checkout.connection();
-    let committed = connection.command("COMMIT", stop).await;
+    let servers = database.servers();
+    let committed = connection.commit("COMMIT", servers.ask(), stop).await;
+    servers.note_commit(&committed, connection.written.take());
     // Whether it committed or failed, the transaction has ended.
     connection.in_transaction = matches!(committed, Err(Failed::Lost(_)));
     committed

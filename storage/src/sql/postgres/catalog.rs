@@ -94,6 +94,12 @@ impl Catalog {
         (clock::now() < verified + SCHEMA_LEASE).then(|| Arc::clone(&state.known))
     }
 
+    /// What was known last, however long ago; `None` before the first time.
+    pub(super) fn last(&self) -> Option<Arc<Known>> {
+        let state = self.state();
+        (state.known.version > 0 || state.verified.is_some()).then(|| Arc::clone(&state.known))
+    }
+
     /// Whether a statement may still be translated with this.
     pub(super) fn is_valid(&self, known: &Arc<Known>) -> bool {
         self.valid().is_some_and(|valid| Arc::ptr_eq(&valid, known))

@@ -1,12 +1,10 @@
 //! One connection: it prepares and runs statements and reads their rows, and stops them at their deadline. Which statement runs
 //! in which transaction is left to others.
 
-use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
 use std::time::Instant;
 
 use futures_core::Stream;
-use lru::LruCache;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
@@ -16,14 +14,13 @@ use tokio_postgres::{Client, Row, RowStream, SimpleQueryMessage, Statement};
 use super::cancel::Cancel;
 use super::failures::Failed;
 use super::job::Stop;
+use super::prepared::Prepared;
 use super::translations::Translation;
 use super::values::{Bound, Received};
 use crate::clock;
 use crate::dialect::{Effect, Translated};
-use crate::sql::limits::{
-    MAX_CONNECTION_AGE, MAX_OUTCOME_WAIT, MAX_PREPARED_BYTES, MAX_PROBE_WAIT, MAX_RESULT_BYTES,
-    PREPARED_CACHE_CAPACITY,
-};
+use crate::sql::limits::{MAX_CONNECTION_AGE, MAX_OUTCOME_WAIT, MAX_PROBE_WAIT, MAX_RESULT_BYTES};
+use crate::sql::position::Place;
 use crate::value::Value;
 
 /// What a statement gave.
@@ -43,6 +40,8 @@ pub(super) struct Around<'c> {
     pub(super) before: &'c str,
     /// They run after it; empty for none.
     pub(super) after: &'c str,
+    /// A question for the place of the write, after them; empty for none.
+    pub(super) ask: &'c str,
 }
 
 /// A connection. Only one statement runs on it at a time.
@@ -59,6 +58,10 @@ pub(super) struct Connection {
     is_spent: bool,
     /// Whether a transaction may be open.
     pub(super) in_transaction: bool,
+    /// How far in its history the server was when this connection asked.
+    pub(super) reached: Place,
+    /// Where the last write on it is, if that was asked for.
+    pub(super) written: Option<Place>,
 }
 
 impl Connection {
@@ -77,6 +80,8 @@ impl Connection {
             opened: clock::now(),
             is_spent: false,
             in_transaction: false,
+            reached: Place::default(),
+            written: None,
         }
     }
 
@@ -130,6 +135,25 @@ impl Connection {
         rows.iter().map(row_values).collect()
     }
 
+    /// Runs commands that commit, and asks for the place of the writes; without a question nothing.
+    pub(super) async fn commit(
+        &mut self,
+        text: &str,
+        ask: &str,
+        stop: &mut Stop<'_>,
+    ) -> Result<(), Failed> {
+        let client = &self.client;
+        // Two questions, because what becomes of the second says nothing of the commit.
+        let work = async {
+            let (ended, place) =
+                tokio::join!(biased; client.batch_execute(text), asked(client, ask));
+            ended.map(|()| place).map_err(Failed::from)
+        };
+        let (result, is_clean) = until_stopped(&self.cancel, stop, work).await;
+        self.written = self.note(result, is_clean)?;
+        Ok(())
+    }
+
     /// Runs a change of the host's own with values.
     pub(super) async fn change(
         &mut self,
@@ -170,53 +194,52 @@ impl Connection {
             prepared,
             cancel,
             is_spent,
+            written,
             ..
         } = self;
-        let Around { mut before, after } = around;
-        let statement = match prepared.get(translation.id) {
-            _ if !self.can_prepare => None,
-            Some(statement) => Some(statement),
-            None => {
-                let types: Vec<_> = values.iter().map(|(_, kind)| kind.clone()).collect();
-                let prepare = client.prepare_typed(translation.text(), &types);
-                let (begun, statement) = tokio::join!(biased; command(client, before), prepare);
-                begun?;
-                before = "";
-                let statement = statement?;
-                prepared.remember(translation, &statement);
-                Some(statement)
-            }
-        };
-        let work = async {
-            let rows = match &statement {
-                None => client.query_typed_raw(translation.text(), values).await?,
-                Some(statement) => {
-                    let values = values.into_iter().map(|(value, _)| value);
-                    let values = values.collect::<Vec<_>>();
-                    client.query_raw(statement, values).await?
-                }
-            };
-            collect(rows, &translation.translated, cancel, is_spent).await
-        };
-        // Each is sent when it is polled for the first time: in this order, and before any is answered.
-        let (begun, answer, ended) =
-            tokio::join!(biased; command(client, before), work, command(client, after));
-        let begun = begun.map_err(Failed::from);
-        if begun.as_ref().is_err_and(Failed::leaves_connection)
-            && !matches!(answer, Err(Failed::Refused(_)))
-        {
-            return Err(Failed::NotBegun);
+        let Around {
+            mut before,
+            after,
+            ask,
+        } = around;
+        let mut known = prepared.get(translation.id).filter(|_| self.can_prepare);
+        if known.is_none() && self.can_prepare {
+            let types: Vec<_> = values.iter().map(|(_, kind)| kind.clone()).collect();
+            let prepare = client.prepare_typed(translation.text(), &types);
+            let (begun, statement) = tokio::join!(biased; command(client, before), prepare);
+            begun.map_err(|error| Failed::of_begin(&error))?;
+            before = "";
+            let statement = statement?;
+            prepared.remember(translation, &statement);
+            known = Some(statement);
         }
-        begun?;
-        let answer = answer?;
+        let work = run(
+            client,
+            known.as_ref(),
+            translation,
+            values,
+            cancel,
+            is_spent,
+        );
+        // Each is sent when it is polled for the first time: in this order, and before any is answered.
+        let (begun, answer, ended, asked) = tokio::join!(
+            biased;
+            command(client, before),
+            work,
+            command(client, after),
+            asked(client, ask),
+        );
+        let begun = begun.map_err(|error| Failed::of_begin(&error));
+        let answer = after_begin(begun, answer)?;
         ended?;
+        *written = asked;
         Ok(answer)
     }
 
     /// Notes what a statement did to the connection.
     fn note<T>(&mut self, result: Result<T, Failed>, is_clean: bool) -> Result<T, Failed> {
         let is_fatal = match &result {
-            Err(Failed::Lost(_) | Failed::NotBegun) => true,
+            Err(Failed::Lost(_) | Failed::NotBegun | Failed::ReadOnly(_)) => true,
             // Prepared statements that are not there: a pooler is in between.
             Err(failed @ Failed::Refused(_)) => {
                 !failed.leaves_connection() || matches!(failed.code(), "26000" | "42P05")
@@ -265,6 +288,28 @@ pub(in crate::sql) async fn texts(
     Ok(texts.collect())
 }
 
+/// What a statement gave that was sent together with what begins its transaction.
+fn after_begin(
+    begun: Result<(), Failed>,
+    answer: Result<Answer, Failed>,
+) -> Result<Answer, Failed> {
+    let is_refused = matches!(answer, Err(Failed::Refused(_) | Failed::ReadOnly(_)));
+    if begun.as_ref().is_err_and(Failed::leaves_connection) && !is_refused {
+        return Err(Failed::NotBegun);
+    }
+    begun.and(answer)
+}
+
+/// Asks for the place of a write; `None` without a question or an answer.
+async fn asked(client: &Client, question: &str) -> Option<Place> {
+    if question.is_empty() {
+        return None;
+    }
+    let rows = texts(client, question).await.ok()?;
+    let row = rows.first()?;
+    Place::of_row(row.first()?, row.get(1)?)
+}
+
 /// Runs commands of the host's own; none if the text is empty.
 async fn command(client: &Client, text: &str) -> Result<(), tokio_postgres::Error> {
     match text {
@@ -295,6 +340,26 @@ async fn until_stopped<T>(
             (Err(Failed::Lost(message)), false)
         }
     }
+}
+
+/// Runs a statement, under its name if it has one, and reads its rows.
+async fn run(
+    client: &Client,
+    statement: Option<&Statement>,
+    translation: &Translation,
+    values: Vec<(Bound<'_>, Type)>,
+    cancel: &Cancel,
+    is_spent: &mut bool,
+) -> Result<Answer, Failed> {
+    let rows = match statement {
+        None => client.query_typed_raw(translation.text(), values).await?,
+        Some(statement) => {
+            let values = values.into_iter().map(|(value, _)| value);
+            let values = values.collect::<Vec<_>>();
+            client.query_raw(statement, values).await?
+        }
+    };
+    collect(rows, &translation.translated, cancel, is_spent).await
 }
 
 /// Reads the rows as they arrive, up to the limit.
@@ -360,49 +425,6 @@ async fn discard(mut rows: Pin<&mut RowStream>, cancel: &Cancel) -> bool {
         }
         if patience == 0 && !is_cancelled {
             cancel.send().await;
-        }
-    }
-}
-
-/// Prepared statements by the number of their translation, bounded by number and bytes.
-#[derive(Debug)]
-struct Prepared {
-    statements: LruCache<u64, (Statement, usize)>,
-    bytes: usize,
-}
-
-impl Default for Prepared {
-    fn default() -> Self {
-        let capacity =
-            NonZeroUsize::new(PREPARED_CACHE_CAPACITY).expect("the capacity is not zero");
-        Self {
-            statements: LruCache::new(capacity),
-            bytes: 0,
-        }
-    }
-}
-
-impl Prepared {
-    fn get(&mut self, id: u64) -> Option<Statement> {
-        let (statement, _) = self.statements.get(&id)?;
-        Some(statement.clone())
-    }
-
-    fn remember(&mut self, translation: &Translation, statement: &Statement) {
-        if !translation.is_short {
-            return;
-        }
-        let bytes = translation.text().len();
-        self.bytes += bytes;
-        let entry = (statement.clone(), bytes);
-        if let Some((_, (_, forgotten))) = self.statements.push(translation.id, entry) {
-            self.bytes -= forgotten;
-        }
-        while self.bytes > MAX_PREPARED_BYTES {
-            let Some((_, (_, forgotten))) = self.statements.pop_lru() else {
-                break;
-            };
-            self.bytes -= forgotten;
         }
     }
 }

@@ -11,7 +11,10 @@ use super::failures::Failed;
 use super::job::Stop;
 use super::lock_waits::{self, LockWaits};
 use super::open::{self, Opened};
+use super::open_all::{self, Addressed};
 use super::pool::{Checkout, Pool};
+use super::server::{Server, ServerFigures};
+use super::servers::{self, Servers};
 use super::sizes::{self, FirstSizes};
 use super::statement::needs_connection;
 use super::tls::Connector;
@@ -21,6 +24,7 @@ use crate::driver::Driver;
 use crate::sql::error::Error;
 use crate::sql::limits::{LOCK_LOOK_INTERVAL, MAX_PROBE_WAIT, MAX_REPLY_WAIT};
 use crate::sql::open::{OpenError, PostgresOptions};
+use crate::sql::position::Positions;
 use crate::sql::statistics::Statistics;
 use crate::value::Value;
 
@@ -30,7 +34,7 @@ pub(crate) struct Database(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    pool: Arc<Pool>,
+    servers: Arc<Servers>,
     catalog: Arc<Catalog>,
     first_sizes: FirstSizes,
     lock_waits: LockWaits,
@@ -51,26 +55,26 @@ pub(super) struct Ready {
 }
 
 impl Database {
-    /// Reaches the server and judges it; makes what the engine keeps there if it is missing. It blocks the calling thread.
+    /// Reaches the servers and judges them; makes what the engine keeps there if it is missing. It blocks the calling thread.
     pub(crate) fn open(url: &str, options: &PostgresOptions) -> Result<Self, OpenError> {
         let node = format!("{NODE}{:016x}", RandomState::new().hash_one(url));
-        let address = Address::read(url, options, &node)?;
-        let connector = Connector::new(&address)?;
+        let addresses = addresses(url, options, &node)?;
         let driver = Driver::start("postgres").map_err(|source| OpenError::Thread { source })?;
         let (catalog, statistics) = (Arc::<Catalog>::default(), Arc::<Statistics>::default());
-        let (shown, known) = (address.shown.clone(), Arc::clone(&catalog));
-        let (secure, deadline) = (connector.clone(), clock::now() + options.open_timeout);
-        let opening = async move { open::open(&address, &secure, &known, deadline).await };
-        let Opened { config, is_direct } = open::wait(&driver, shown, options, opening)?;
-        let pool = Pool::new(
-            config,
-            connector,
-            is_direct,
-            options,
-            Arc::clone(&statistics),
-        );
+        let (shown, known) = (addresses[0].address.shown.clone(), Arc::clone(&catalog));
+        let deadline = clock::now() + options.open_timeout;
+        let opening = async move { open_all::open(addresses, &known, deadline).await };
+        let opened = open::wait(&driver, shown, options, opening)?;
+        let is_direct = opened.servers[opened.primary].opened.is_direct;
+        let servers = opened.servers.into_iter().map(|server| {
+            let Opened { config, is_direct } = server.opened;
+            let statistics = Arc::clone(&statistics);
+            let pool = Pool::new(config, server.connector, is_direct, options, statistics);
+            Server::new(pool, server.shown)
+        });
+        let servers = Servers::new(opened.system, servers.collect(), opened.primary);
         let database = Self(Arc::new(Inner {
-            pool,
+            servers: Arc::new(servers),
             catalog,
             first_sizes: FirstSizes::default(),
             lock_waits: LockWaits::default(),
@@ -81,14 +85,43 @@ impl Database {
             driver,
         }));
         database.spawn(watch(Arc::downgrade(&database.0)));
+        for at in database.servers().watched() {
+            let servers = Arc::downgrade(database.servers());
+            database.spawn(servers::watch(servers, at));
+        }
         Ok(database)
+    }
+
+    /// The servers: the primary and its replicas.
+    pub(super) fn servers(&self) -> &Arc<Servers> {
+        &self.0.servers
+    }
+
+    /// The pool of the primary.
+    fn pool(&self) -> &Arc<Pool> {
+        self.0.servers.primary()
+    }
+
+    /// The position of the newest write of this process, if there are replicas.
+    pub(crate) fn written(&self) -> Positions {
+        self.0.servers.written()
+    }
+
+    /// The identifier of the data, which the primary and its replicas have in common, if there are replicas.
+    pub(crate) fn system(&self) -> Option<u64> {
+        self.0.servers.system()
+    }
+
+    /// What the servers tell about themselves, if there are several.
+    pub(crate) fn figures(&self) -> Vec<ServerFigures> {
+        self.0.servers.figures()
     }
 
     /// Looks once which statements wait for a lock of another transaction. If there is no connection or no answer in time,
     /// nothing is counted.
     pub(super) async fn look_for_lock_waits(&self) {
         let mut stop = Stop::at(clock::now() + MAX_PROBE_WAIT);
-        let Ok(mut checkout) = self.0.pool.checkout(&mut stop).await else {
+        let Ok(mut checkout) = self.pool().checkout(&mut stop).await else {
             return;
         };
         if checkout.is_new {
@@ -110,18 +143,21 @@ impl Database {
 
     /// The number of statements that wait for a connection.
     pub(crate) fn waiting(&self) -> usize {
-        self.0.pool.waiting()
+        self.0.servers.pools().map(|pool| pool.waiting()).sum()
     }
 
     /// Whether statements that need a new connection fail at once, because the server did not answer.
     pub(crate) fn is_out(&self) -> bool {
-        self.0.pool.is_out()
+        self.pool().is_out()
     }
 
     /// Waits for the statements that run, and closes the connections.
     pub(crate) async fn close(&self, deadline: Instant) -> Result<(), Error> {
         let mut stop = Stop::at(deadline);
-        Ok(self.0.pool.close(&mut stop).await?)
+        for pool in self.0.servers.pools() {
+            pool.close(&mut stop).await?;
+        }
+        Ok(())
     }
 
     /// Runs a task to its end on the thread of the connections, even if its caller leaves.
@@ -169,8 +205,8 @@ impl Database {
     /// Notes that prepared statements are lost between two uses. Whether they were: those of others may be too, that run already.
     pub(super) fn note_pooler(&self, failed: &Failed) -> bool {
         let is_pooler = matches!(failed.code(), "26000" | "42P05");
-        if is_pooler && self.0.pool.can_prepare() {
-            self.0.pool.stop_preparing();
+        if is_pooler && self.pool().can_prepare() {
+            self.pool().stop_preparing();
         }
         is_pooler
     }
@@ -188,7 +224,7 @@ impl Database {
         has_lost: bool,
         stop: &mut Stop<'_>,
     ) -> Result<Checkout, Error> {
-        let checkout = self.0.pool.checkout_for_transaction(has_lost, stop).await?;
+        let checkout = self.pool().checkout_for_transaction(has_lost, stop).await?;
         // While this node had no connection, another could not see it, and did not wait for it.
         if checkout.is_new {
             self.catalog().doubt();
@@ -213,7 +249,7 @@ impl Database {
                     is_last = true;
                     let mut checkout = match held.take() {
                         Some(checkout) => checkout,
-                        None => self.0.pool.checkout(stop).await?,
+                        None => self.pool().checkout(stop).await?,
                     };
                     let known = catalog.verify(checkout.connection(), stop).await?;
                     held = Some(checkout);
@@ -231,7 +267,7 @@ impl Database {
                 Err(error) => return Err(error),
             };
             if needs_connection(translation.translated.effect) && held.is_none() {
-                let checkout = self.0.pool.checkout(stop).await?;
+                let checkout = self.pool().checkout(stop).await?;
                 // While this node had no connection, another could not see it, and did not wait for it.
                 if checkout.is_new {
                     catalog.doubt();
@@ -250,6 +286,23 @@ impl Database {
     }
 }
 
+/// The servers of a database: that of the URL, and its replicas.
+fn addresses(
+    url: &str,
+    options: &PostgresOptions,
+    node: &str,
+) -> Result<Vec<Addressed>, OpenError> {
+    let urls = [url]
+        .into_iter()
+        .chain(options.replicas.iter().map(String::as_str));
+    let addresses = urls.map(|url| {
+        let address = Address::read(url, options, node)?;
+        let connector = Connector::new(&address)?;
+        Ok(Addressed { address, connector })
+    });
+    addresses.collect()
+}
+
 /// Looks again and again which statements wait for locks, until the database is closed. Nobody waits for that.
 async fn watch(database: Weak<Inner>) {
     let mut was_used = false;
@@ -258,7 +311,7 @@ async fn watch(database: Weak<Inner>) {
         let Some(database) = database.upgrade().map(Database) else {
             return;
         };
-        let is_used = database.0.pool.is_used();
+        let is_used = database.pool().is_used();
         if is_used && was_used {
             database.look_for_lock_waits().await;
         }

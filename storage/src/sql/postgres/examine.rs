@@ -219,6 +219,7 @@ impl Examiner<'_> {
             sql: example.sql.clone(),
             parameters: example.parameters.clone(),
             counters: Counters::default(),
+            needs: None,
         };
         let steps = plan::of(&statement, &translation, self.connection, &mut self.stop).await;
         steps.ok()

@@ -11,6 +11,8 @@ use crate::sql::error::Error;
 pub(super) enum Failed {
     /// The server's error. The statement changed nothing.
     Refused(Box<DbError>),
+    /// The server takes no writes: it follows another one. The statement changed nothing.
+    ReadOnly(String),
     /// It was stopped, and changed nothing.
     Stopped,
     /// Its result is too large.
@@ -26,8 +28,24 @@ pub(super) enum Failed {
 impl From<tokio_postgres::Error> for Failed {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
+            Some(server) if server.code().code() == "25006" => {
+                Self::ReadOnly(server.message().to_owned())
+            }
             Some(server) => Self::Refused(Box::new(server.clone())),
             None => Self::Lost(words(&error)),
+        }
+    }
+}
+
+impl Failed {
+    /// Why a transaction did not begin: a server that follows another one has none that are serializable.
+    pub(super) fn of_begin(error: &tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(server) if server.code().code() == "0A000" => {
+                Self::ReadOnly(server.message().to_owned())
+            }
+            Some(server) => Self::Refused(Box::new(server.clone())),
+            None => Self::Lost(words(error)),
         }
     }
 }
@@ -75,7 +93,7 @@ impl Failed {
                 message: message.clone(),
             }
             .into(),
-            Self::Lost(message) => EngineFailure::Unavailable {
+            Self::Lost(message) | Self::ReadOnly(message) => EngineFailure::Unavailable {
                 message: message.clone(),
             }
             .into(),

@@ -1,11 +1,13 @@
 //! The messages between a session and the tasks that execute its statements: the statement, and what came of it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use crate::sql::error::Error;
+use crate::sql::position::Needs;
 use crate::value::{Rows, Value};
 
 /// The counters of one session.
@@ -26,6 +28,8 @@ pub(super) struct Job {
     pub(super) parameters: Vec<Value>,
     /// The session's counters before the statement.
     pub(super) counters: Counters,
+    /// What a read of a request must see; `None` to see all.
+    pub(super) needs: Option<Arc<Needs>>,
     pub(super) deadline: Instant,
     pub(super) reply: oneshot::Sender<Reply>,
 }

@@ -54,19 +54,30 @@ pub(super) async fn judged(
     connector: &Connector,
     deadline: Instant,
 ) -> Result<(Config, Connection), OpenError> {
-    let connecting = reach(address, connector);
-    let (config, mut connection) = match timeout_at(deadline.into(), connecting).await {
-        Ok(Ok(reached)) => reached,
-        Ok(Err(error)) => return Err(unconnected(&error, address)),
-        Err(_) => {
-            return Err(OpenError::Server {
-                server: address.shown.clone(),
-                message: "it does not answer in time".to_owned(),
-            });
-        }
-    };
+    let (config, mut connection) = reached(address, connector, deadline).await?;
     judge(address, &mut connection, &mut Stop::at(deadline)).await?;
     Ok((config, connection))
+}
+
+/// Reaches the server.
+///
+/// # Errors
+///
+/// See [`OpenError`].
+pub(super) async fn reached(
+    address: &Address,
+    connector: &Connector,
+    deadline: Instant,
+) -> Result<(Config, Connection), OpenError> {
+    let connecting = reach(address, connector);
+    match timeout_at(deadline.into(), connecting).await {
+        Ok(Ok(reached)) => Ok(reached),
+        Ok(Err(error)) => Err(unconnected(&error, address)),
+        Err(_) => Err(OpenError::Server {
+            server: address.shown.clone(),
+            message: "it does not answer in time".to_owned(),
+        }),
+    }
 }
 
 /// Reaches the server, and makes what the engine keeps there if it is missing.

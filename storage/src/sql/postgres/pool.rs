@@ -52,10 +52,10 @@ struct Idle {
     doubted: Option<Instant>,
 }
 
-/// A connection of the pool.
+/// A connection of the pool, or beside it.
 #[derive(Debug)]
-struct Pooled {
-    connection: Connection,
+pub(super) struct Pooled {
+    pub(super) connection: Connection,
     /// When it was last given back.
     since: Instant,
     /// Whether nobody has used it yet.
@@ -170,6 +170,21 @@ impl Pool {
             }
             () = stop.reached() => Err(EngineFailure::DeadlineExceeded),
         }
+    }
+
+    /// Opens a connection beside those that are lent, for a look at the server.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer, now or a moment ago.
+    pub(super) async fn beside(&self) -> Result<Pooled, EngineFailure> {
+        self.breaker.admit()?;
+        self.connect().await
+    }
+
+    /// Closes the connections that nobody uses: the server is not what it was when they were opened.
+    pub(super) fn forget_idle(&self) {
+        self.idle().connections.clear();
     }
 
     /// Whether a connection is lent.

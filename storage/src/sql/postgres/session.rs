@@ -2,6 +2,7 @@
 //! of its open transaction.
 
 use std::mem;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +18,7 @@ use crate::failure::EngineFailure;
 use crate::sql::error::Error;
 use crate::sql::limits::MAX_REPLY_WAIT;
 use crate::sql::plan::PlanStep;
+use crate::sql::position::Needs;
 use crate::sql::work::Work;
 use crate::value::{Rows, Value};
 
@@ -59,6 +61,7 @@ impl Session {
         &mut self,
         sql: &str,
         parameters: Vec<Value>,
+        needs: Option<Arc<Needs>>,
         deadline: Instant,
     ) -> Result<Rows, Error> {
         self.counters.waited = Duration::ZERO;
@@ -67,6 +70,7 @@ impl Session {
             sql: sql.into(),
             parameters,
             counters: self.counters,
+            needs,
             deadline,
             reply,
         };
@@ -112,6 +116,7 @@ impl Session {
             sql: sql.into(),
             parameters,
             counters: self.counters,
+            needs: None,
         };
         let database = self.database.clone();
         self.database.spawn(async move {

@@ -1,6 +1,7 @@
 //! A statement of a session with its values, and its result. In which transaction it runs is left to [`super::alone`] and
 //! [`super::transaction`].
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -12,6 +13,7 @@ use super::translations::Translation;
 use super::values;
 use crate::dialect::Effect;
 use crate::sql::error::Error;
+use crate::sql::position::Needs;
 use crate::value::{Rows, Value};
 
 /// Opens a transaction. As in SQLite, transactions have the effect of running one after the other. If two that run at once cannot
@@ -29,6 +31,8 @@ pub(super) struct Statement {
     pub(super) parameters: Vec<Value>,
     /// The session's counters before it.
     pub(super) counters: Counters,
+    /// What it must see if it is a read of a request; `None` to see all.
+    pub(super) needs: Option<Arc<Needs>>,
 }
 
 impl Statement {
@@ -38,6 +42,7 @@ impl Statement {
             sql,
             parameters,
             counters,
+            needs,
             deadline,
             reply,
         } = job;
@@ -45,8 +50,16 @@ impl Statement {
             sql,
             parameters,
             counters,
+            needs,
         };
         (statement, deadline, reply)
+    }
+
+    /// Has the rest of its request read from the primary, before it may change something.
+    pub(super) fn note_write(&self) {
+        if let Some(needs) = &self.needs {
+            needs.note_write();
+        }
     }
 
     /// Runs it on a connection, between the commands `around`.

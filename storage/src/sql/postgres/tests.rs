@@ -10,5 +10,6 @@ mod other_hands;
 mod outages;
 mod pool;
 mod pooler;
+mod replicas;
 mod tls;
 mod turns;

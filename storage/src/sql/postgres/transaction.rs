@@ -222,6 +222,7 @@ impl Open {
         let around = Around {
             before: &before,
             after: "",
+            ask: "",
         };
         let connection = self.checkout.connection();
         let done = statement.run(around, translation, connection, stop).await?;
@@ -325,8 +326,11 @@ impl Open {
             "COMMIT".to_owned()
         };
         let asked = clock::now();
-        match self.checkout.connection().command(&text, stop).await {
-            Ok(()) => self.checkout.connection().in_transaction = false,
+        let (connection, servers) = (self.checkout.connection(), database.servers());
+        let committed = connection.commit(&text, servers.ask(), stop).await;
+        servers.note_commit(&committed, connection.written.take());
+        match committed {
+            Ok(()) => connection.in_transaction = false,
             Err(Failed::Lost(_)) => {
                 return Outcome::outside(Err(EngineFailure::OutcomeUnknown.into()));
             }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::shape::Shape;
 use crate::sql::limits::{MAX_QUIET_RESULT_BYTES, MAX_SHAPES_OF_REQUEST};
+use crate::sql::position::Needs;
 use crate::value::Value;
 
 /// The request of a function on whose behalf statements run.
@@ -13,6 +14,8 @@ pub struct Request {
     pub(crate) route: Arc<str>,
     /// `None` if several requests share the sessions, so that their statements cannot be told apart.
     noted: Option<Mutex<Noted>>,
+    /// What its reads must see, if they may run on replicas.
+    needs: Option<Arc<Needs>>,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +43,7 @@ impl Request {
             component,
             route,
             noted: Some(Mutex::default()),
+            needs: None,
         }
     }
 
@@ -50,7 +54,19 @@ impl Request {
             component,
             route,
             noted: None,
+            needs: None,
         }
+    }
+
+    /// Has its reads outside of transactions run on replicas that have what it needs.
+    #[must_use]
+    pub fn with_needs(mut self, needs: Arc<Needs>) -> Self {
+        self.needs = Some(needs);
+        self
+    }
+
+    pub(in crate::sql) fn needs(&self) -> Option<Arc<Needs>> {
+        self.needs.clone()
     }
 
     /// Notes bytes that the function gave to others than the client: a store, another server, a statement.
