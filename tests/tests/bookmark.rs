@@ -115,7 +115,8 @@ async fn a_client_reads_its_write_through_a_server_that_lags_behind() {
     assert_eq!(pair.bookmarks("behind").await, 2.0);
     let [_, (name, good)] = pair.write().await;
     let forged = (name, good.replacen("1.", "1.other", 1));
-    let foreign = (name, format!("{}0", &good[..good.len() - 1]));
+    let digit = if good.ends_with('0') { '1' } else { '0' };
+    let foreign = (name, format!("{}{digit}", &good[..good.len() - 1]));
     for wrong in [forged, foreign, (name, "1..0.0.".to_owned())] {
         let read = pair.read(&wrong).await;
         assert!(!went_past(&read), "{read:?}");
