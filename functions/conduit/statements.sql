@@ -10,8 +10,12 @@ INSERT INTO article_tags (tag, article_id) VALUES (?2, (SELECT article_id FROM s
 INSERT INTO article_tags (tag, article_id) VALUES (?2, ?1)
 INSERT INTO articles (slug, title, description, body, tags, author_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
 INSERT INTO comments (article_id, id, author_id, body, created_at, updated_at) SELECT id, last_comment_id, ?1, ?3, ?4, ?4 FROM articles WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2) RETURNING id, created_at, updated_at, body, (SELECT username FROM users WHERE id = ?1) AS username, (SELECT bio FROM users WHERE id = ?1) AS bio, (SELECT image FROM users WHERE id = ?1) AS image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = ?1) AS following, article_id
+INSERT INTO digests (user_id, made_at, articles) SELECT user_id, ?1, count(*) FROM notifications WHERE digest = '' AND user_id > ?2 AND user_id <= ?3 GROUP BY user_id ON CONFLICT (user_id, made_at) DO UPDATE SET articles = digests.articles + excluded.articles
 INSERT INTO favorites (user_id, article_id) SELECT ?1, article_id FROM slugs WHERE slug = ?2 ON CONFLICT DO NOTHING
 INSERT INTO follows (follower_id, followed_id) SELECT ?1, id FROM users WHERE username = ?2 ON CONFLICT DO NOTHING
+INSERT INTO notifications (user_id, article_id, created_at) SELECT follower_id, ?1, ?4 FROM follows WHERE followed_id = (SELECT author_id FROM articles WHERE id = ?1) AND follower_id > ?2 AND follower_id <= ?3 ON CONFLICT DO NOTHING
+INSERT INTO outbox (queue, id, source, type, subject) SELECT 'conduit', 'article ' || article_id, '/conduit', 'article.published', CAST(article_id AS TEXT) FROM slugs WHERE slug = ?1
+INSERT INTO outbox (queue, id, source, type, subject, time, datacontenttype, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 INSERT INTO slugs (slug, article_id) VALUES (?1, last_insert_rowid())
 INSERT INTO slugs (slug, article_id) VALUES (?2, ?1)
 INSERT INTO tags (name, articles) VALUES (?1, 1) ON CONFLICT (name) DO UPDATE SET articles = tags.articles + 1
@@ -28,19 +32,25 @@ SELECT articles.slug, articles.title, articles.description, articles.tags, artic
 SELECT articles.slug, articles.title, articles.description, articles.tags, articles.created_at, articles.updated_at, articles.favorites_count, EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id) AS favorited, users.username, users.bio, users.image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id) AS following, articles.id, users.id AS author_id, (SELECT count(*) FROM follows JOIN articles ON articles.author_id = follows.followed_id WHERE follows.follower_id = ?1) FROM (SELECT articles.id AS id FROM follows JOIN articles ON articles.author_id = follows.followed_id WHERE follows.follower_id = ?1 ORDER BY articles.id DESC LIMIT ?2 OFFSET ?3) page JOIN articles ON articles.id = page.id JOIN users ON users.id = articles.author_id ORDER BY articles.id DESC
 SELECT articles.slug, articles.title, articles.description, articles.tags, articles.created_at, articles.updated_at, articles.favorites_count, EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id) AS favorited, users.username, users.bio, users.image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id) AS following, articles.id, users.id AS author_id, articles.body FROM articles JOIN users ON users.id = articles.author_id WHERE articles.id = (SELECT article_id FROM slugs WHERE slug = ?2)
 SELECT articles.slug, articles.title, articles.description, articles.tags, articles.created_at, articles.updated_at, articles.favorites_count, EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id) AS favorited, users.username, users.bio, users.image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id) AS following, articles.id, users.id AS author_id, articles.body FROM articles JOIN users ON users.id = articles.author_id WHERE articles.id = ?2
+SELECT articles.slug, articles.title, users.username, notifications.created_at FROM notifications JOIN articles ON articles.id = notifications.article_id JOIN users ON users.id = articles.author_id WHERE notifications.user_id = ?1 ORDER BY notifications.article_id DESC LIMIT ?2 OFFSET ?3
 SELECT comments.author_id, slugs.article_id FROM slugs LEFT JOIN comments ON comments.article_id = slugs.article_id AND comments.id = ?2 WHERE slugs.slug = ?1
 SELECT comments.id, comments.created_at, comments.updated_at, comments.body, users.username, users.bio, users.image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id), slugs.article_id, users.id FROM slugs LEFT JOIN comments ON comments.article_id = slugs.article_id AND comments.id < ?4 LEFT JOIN users ON users.id = comments.author_id WHERE slugs.slug = ?2 ORDER BY comments.id DESC LIMIT ?3
-SELECT id, author_id, title FROM articles WHERE id = (SELECT article_id FROM slugs WHERE slug = ?1)
+SELECT follower_id FROM follows WHERE followed_id = (SELECT author_id FROM articles WHERE id = ?1) AND follower_id > ?2 ORDER BY follower_id LIMIT 1 OFFSET ?3
+SELECT id, author_id, title, tags FROM articles WHERE id = (SELECT article_id FROM slugs WHERE slug = ?1)
 SELECT id, username, email, bio, image FROM users WHERE id = ?1
 SELECT id, username, email, bio, image, password_hash FROM users WHERE email = ?1
+SELECT made_at, articles FROM digests WHERE user_id = ?1 ORDER BY made_at DESC LIMIT 20
 SELECT name FROM tags WHERE articles > 0 ORDER BY articles DESC, name DESC LIMIT ?1
 SELECT slugs.article_id, users.username FROM slugs JOIN users ON users.id = ?1 WHERE slugs.slug = ?2
 SELECT tags, username, slug FROM articles JOIN users ON users.id = author_id WHERE articles.id = ?1
+SELECT user_id FROM notifications WHERE digest = '' AND user_id > ?1 GROUP BY user_id ORDER BY user_id LIMIT 1 OFFSET ?2
 SELECT username, bio, image, EXISTS (SELECT 1 FROM follows WHERE follower_id = ?1 AND followed_id = users.id), id FROM users WHERE username = ?2
 UPDATE article_counts SET articles = articles - changes() WHERE part = ?1 % 16
 UPDATE articles SET favorites_count = favorites_count + 1 WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2) AND NOT EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id)
 UPDATE articles SET favorites_count = favorites_count - 1 WHERE id = (SELECT article_id FROM slugs WHERE slug = ?2) AND EXISTS (SELECT 1 FROM favorites WHERE user_id = ?1 AND article_id = articles.id)
 UPDATE articles SET last_comment_id = last_comment_id + 1 WHERE id = (SELECT article_id FROM slugs WHERE slug = ?1)
 UPDATE articles SET slug = coalesce(?2, slug), title = coalesce(?3, title), description = coalesce(?4, description), body = coalesce(?5, body), tags = coalesce(?6, tags), updated_at = ?7 WHERE id = ?1
+UPDATE notifications SET digest = ?1 WHERE digest = '' AND user_id > ?2 AND user_id <= ?3
+UPDATE tags SET articles = (SELECT count(*) FROM article_tags WHERE tag = tags.name) WHERE name IN (?1, ?2)
 UPDATE tags SET articles = articles - 1 WHERE name IN (SELECT tag FROM article_tags WHERE article_id = ?1)
 UPDATE users SET username = coalesce(?2, username), email = coalesce(?3, email), password_hash = coalesce(?4, password_hash), bio = CASE WHEN ?5 = 1 THEN ?6 ELSE bio END, image = CASE WHEN ?7 = 1 THEN ?8 ELSE image END WHERE id = ?1 RETURNING id, username, email, bio, image

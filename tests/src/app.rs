@@ -90,11 +90,38 @@ impl App {
     /// Conduit on a database of its own, mounted as in the root manifest.
     #[must_use]
     pub fn conduit() -> Self {
+        Self::conduit_with("")
+    }
+
+    /// The same with its notifications, and with a digest each second.
+    ///
+    /// # Panics
+    /// When the repository lacks the migrations.
+    #[must_use]
+    pub fn conduit_with_events() -> Self {
+        let app = Self::conduit_with(", events = \"on\"")
+            .limit("consumes = [{ queue = \"conduit\", backoff = \"50ms\" }]")
+            .limit("schedules = [{ name = \"digest\", cron = \"* * * * * *\" }]")
+            .section(
+                "[application.tool.terrace]\noutbox = [\"default\"]\nmigrations = { default = \"migrations\" }",
+            );
+        let folder = process::workspace().join("functions/conduit/migrations");
+        let files = std::fs::read_dir(folder).expect("the repository has the folder");
+        files.fold(app, |app, file| {
+            let file = file.expect("the folder can be read");
+            let text = std::fs::read(file.path()).expect("the file can be read");
+            app.file(&format!("migrations/{}", file.file_name().display()), text)
+        })
+    }
+
+    fn conduit_with(variables: &str) -> Self {
         Self::new()
             .component("conduit", crate::guest("conduit"))
             .route("/api/...")
             .grant("sqlite_databases = [\"default\"]")
-            .grant("variables = { jwt_secret = \"{{ jwt_secret }}\" }")
+            .grant(&format!(
+                "variables = {{ jwt_secret = \"{{{{ jwt_secret }}}}\"{variables} }}"
+            ))
             .section("[variables]\njwt_secret = { required = true, secret = true }")
             .environment(
                 "SPIN_VARIABLE_JWT_SECRET",

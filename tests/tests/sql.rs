@@ -133,7 +133,7 @@ async fn what_is_no_database_is_refused() {
 const FOLDER: &str = "[application.tool.terrace.migrations]\ndefault = \"migrations\"";
 
 /// The migrations of conduit.
-const CONDUIT: [(&str, &str); 3] = [
+const CONDUIT: [(&str, &str); 4] = [
     (
         "0001_conduit.sql",
         include_str!("../../functions/conduit/migrations/0001_conduit.sql"),
@@ -145,6 +145,10 @@ const CONDUIT: [(&str, &str); 3] = [
     (
         "0003_spread_keys.sql",
         include_str!("../../functions/conduit/migrations/0003_spread_keys.sql"),
+    ),
+    (
+        "0004_notifications.sql",
+        include_str!("../../functions/conduit/migrations/0004_notifications.sql"),
     ),
 ];
 
@@ -205,7 +209,7 @@ async fn migrations_that_a_function_applied_are_recorded_and_not_applied_again()
     let file = rusqlite::Connection::open(before.app().state().join("default.db")).unwrap();
     file.execute(&copy, []).unwrap();
     let ended = app.sql(&["migrate"]).await;
-    says(&ended, exit::FINE, &["0003_spread_keys.sql is recorded"]);
+    says(&ended, exit::FINE, &["0004_notifications.sql is recorded"]);
     let app = app.start().await;
     let ended = exec(&app, &["SELECT count(*) FROM users"]).await;
     says(&ended, exit::FINE, &["1\n"]);
@@ -219,7 +223,7 @@ async fn each_migration_is_applied_by_one_of_two_servers() {
     let ended = app
         .sql(&["exec", "SELECT count(*) AS n FROM terrace_migrations"])
         .await;
-    says(&ended, exit::FINE, &["\n 3\n"]);
+    says(&ended, exit::FINE, &["\n 4\n"]);
     for server in [&one, &other] {
         server.get("/api/tags").await.expect(200);
     }

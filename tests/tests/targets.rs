@@ -28,6 +28,8 @@ async fn spin_serves_the_whole_api() {
         "127.0.0.1:0",
         "--state-dir",
         state,
+        "--variable",
+        "events=off",
     ];
     let process = Process::start_group(&spin, process::workspace(), &arguments, &[]);
     let served = Served::ready(process, "Serving ").await;

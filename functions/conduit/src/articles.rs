@@ -17,7 +17,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::limits::{MAX_BODY_CHARACTERS, MAX_SHORT_TEXT_CHARACTERS, MAX_TITLE_CHARACTERS};
 use crate::validation::Validation;
-use crate::{clock, reply, slug as slugs, tags};
+use crate::{clock, notifications, reply, slug as slugs, tags};
 
 const INSERT: &str = "
     INSERT INTO articles (slug, title, description, body, tags, author_id, created_at, updated_at)
@@ -32,7 +32,7 @@ const COUNT_UP: &str = "
     ON CONFLICT (part) DO UPDATE SET articles = article_counts.articles + 1";
 
 const FIND: &str = "
-    SELECT id, author_id, title FROM articles WHERE id = (SELECT article_id FROM slugs WHERE slug = ?1)";
+    SELECT id, author_id, title, tags FROM articles WHERE id = (SELECT article_id FROM slugs WHERE slug = ?1)";
 
 /// What lists an article is in. Read in the transaction of a change, so that it is what the change found.
 const BEFORE: &str = "
@@ -109,6 +109,7 @@ struct Revision {
 struct Own {
     id: i64,
     title: String,
+    tags: Vec<String>,
 }
 
 /// `GET /articles/{slug}`
@@ -128,7 +129,18 @@ pub(crate) async fn create(mut call: Call) -> Result<Response, Failure> {
     let Content { article } = call.json::<Content<NewArticle>>().await?;
     let draft = draft(article)?;
     let slug = slugs::of(&draft.title);
-    let results = with_free_slug(&call, &slug, |slug| insertion(author, slug, &draft)).await?;
+    let sent: Vec<Statement> = tags::send(&call, &[], &draft.tags)?.into_iter().collect();
+    let results = with_free_slug(&call, &slug, |slug| {
+        let mut statements = insertion(author, slug, &draft);
+        // The last statement has the article.
+        let last = statements.len() - 1;
+        statements.splice(
+            last..last,
+            sent.iter().cloned().chain(published(&call, slug)),
+        );
+        statements
+    });
+    let results = results.await?;
     let rows = last(&results)?;
     let response = view::reply(StatusCode::CREATED, rows)?;
     let author = view::author(rows.one()?)?;
@@ -146,15 +158,19 @@ pub(crate) async fn update(mut call: Call, slug: &str) -> Result<Response, Failu
         .as_deref()
         .filter(|title| *title != own.title)
         .map(slugs::of);
+    let sent = match &revision.tags {
+        Some(tags) => tags::send(&call, &own.tags, tags)?,
+        None => None,
+    };
+    let write = |slug: Option<&str>| {
+        let mut statements = changes(viewer, own.id, slug, &revision);
+        let last = statements.len() - 1;
+        statements.splice(last..last, sent.clone());
+        statements
+    };
     let results = match renamed {
-        Some(renamed) => {
-            let write = |slug: &str| changes(viewer, own.id, Some(slug), &revision);
-            with_free_slug(&call, &renamed, write).await?
-        }
-        None => {
-            call.batch(&changes(viewer, own.id, None, &revision))
-                .await?
-        }
+        Some(renamed) => with_free_slug(&call, &renamed, |slug| write(Some(slug))).await?,
+        None => call.batch(&write(None)).await?,
     };
     let groups = changed(own.id, &results, revision.tags.as_deref())?;
     Ok(caching::changed(view::reply_ok(last(&results)?)?, groups))
@@ -181,6 +197,7 @@ pub(crate) async fn delete(call: Call, slug: &str) -> Result<Response, Failure> 
     let mut statements = vec![Statement::new(BEFORE).bind(own.id)];
     statements.extend(tags::remove(own.id));
     statements.extend([DELETE, COUNT_DOWN, RELEASE].map(|text| Statement::new(text).bind(own.id)));
+    statements.extend(tags::send(&call, &own.tags, &[])?);
     let results = call.batch(&statements).await?;
     // Two requests may delete the same article, which is gone for the second.
     let before = first(&results).map_err(|_| Failure::NotFound("article"))?;
@@ -264,6 +281,13 @@ fn insertion(author: i64, slug: &str, draft: &Draft) -> Vec<Statement> {
     statements
 }
 
+/// Sends the event of a new article, if somebody delivers it.
+fn published(call: &Call, slug: &str) -> Option<Statement> {
+    call.instance
+        .sends_events
+        .then(|| notifications::send(slug))
+}
+
 fn changes(viewer: i64, id: i64, slug: Option<&str>, revision: &Revision) -> Vec<Statement> {
     let update = Statement::new(UPDATE)
         .bind(id)
@@ -323,5 +347,6 @@ async fn find_own(call: &Call, slug: &str) -> Result<Own, Failure> {
     Ok(Own {
         id: row.get(0)?,
         title: row.get(2)?,
+        tags: view::tags_from_json(row.get(3)?)?,
     })
 }

@@ -8,10 +8,11 @@ use terrace_sdk::sql::{Connection, Error};
 pub const LABEL: &str = "default";
 
 /// All migrations in order; the first is version 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_conduit.sql"),
     include_str!("../migrations/0002_warnings.sql"),
     include_str!("../migrations/0003_spread_keys.sql"),
+    include_str!("../migrations/0004_notifications.sql"),
 ];
 
 /// Applies the migrations that the database lacks; only reads if there are none.

@@ -16,6 +16,8 @@ const DEVELOPMENT_SECRET_PREFIX: &str = "development-only-";
 pub(crate) struct Instance {
     /// Signs the tokens.
     pub(crate) secret: Vec<u8>,
+    /// Whether somebody delivers the events of the outbox. Without that, they would only fill it.
+    pub(crate) sends_events: bool,
 }
 
 thread_local! {
@@ -50,7 +52,20 @@ async fn prepare(connection: &Connection) -> Result<Instance, Error> {
     }
     Ok(Instance {
         secret: secret.into_bytes(),
+        sends_events: sends_events().await?,
     })
+}
+
+async fn sends_events() -> Result<bool, Error> {
+    match variables::get("events").await {
+        Ok(value) if value == "on" => Ok(true),
+        Ok(value) if value == "off" => Ok(false),
+        Ok(value) => Err(Error::message(format!(
+            "variable events is {value:?}, and not on or off"
+        ))),
+        Err(variables::Error::Undefined(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether to warn now. All instances ask the same database, so the log has the warning once an hour, and not once for

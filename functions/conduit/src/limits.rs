@@ -46,6 +46,12 @@ pub(crate) const MAX_LISTED_TAGS: u32 = 1_000;
 /// The most comments on a page, the newest first. A `Link` leads to the page after it.
 pub(crate) const MAX_PAGE_COMMENTS: usize = 1_000;
 
+/// The most followers that one delivery notifies: what it writes fits a transaction of a few milliseconds.
+pub(crate) const MAX_NOTIFIED_AT_ONCE: u32 = 1_000;
+
+/// The most users for whom one delivery makes a digest.
+pub(crate) const MAX_DIGESTS_AT_ONCE: u32 = 500;
+
 /// How long the warning about the secret is not repeated, in seconds. Every new instance would give it otherwise.
 pub(crate) const WARNING_PAUSE_SECONDS: i64 = 60 * 60;
 

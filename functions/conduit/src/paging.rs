@@ -7,7 +7,7 @@ use crate::failure::{Failure, Invalid};
 use crate::limits::{DEFAULT_PAGE_ARTICLES, MAX_PAGE_ARTICLES};
 
 /// Greater than any id, and a number that every database takes: D1 has integers up to 2^53 - 1.
-const MAX_ID: i64 = (1 << 53) - 1;
+pub(crate) const MAX_ID: i64 = (1 << 53) - 1;
 
 /// The query of a URI, decoded.
 pub(crate) struct Query(Vec<(String, String)>);

@@ -6,7 +6,7 @@ use terrace_sdk::{Request, Response};
 
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::{articles, comments, favorites, profiles, tags, users};
+use crate::{articles, comments, favorites, notifications, profiles, tags, users};
 
 /// A path that exists.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +23,7 @@ enum Route {
     Comment(String, String),
     Favorite(String),
     Tags,
+    Notifications,
 }
 
 impl Route {
@@ -45,6 +46,7 @@ impl Route {
             ["articles", slug, "comments", id] => Self::Comment(slug.to_owned(), id.to_owned()),
             ["articles", slug, "favorite"] => Self::Favorite(slug.to_owned()),
             ["tags"] => Self::Tags,
+            ["notifications"] => Self::Notifications,
             _ => return None,
         })
     }
@@ -54,7 +56,9 @@ impl Route {
         match self {
             Self::Users | Self::Login => "POST, OPTIONS",
             Self::User => "GET, HEAD, PUT, OPTIONS",
-            Self::Profile(_) | Self::Feed | Self::Tags => "GET, HEAD, OPTIONS",
+            Self::Profile(_) | Self::Feed | Self::Tags | Self::Notifications => {
+                "GET, HEAD, OPTIONS"
+            }
             Self::Follow(_) | Self::Favorite(_) => "POST, DELETE, OPTIONS",
             Self::Articles | Self::Comments(_) => "GET, HEAD, POST, OPTIONS",
             Self::Article(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
@@ -109,6 +113,7 @@ async fn dispatch(route: Route, method: &Method, call: Call) -> Result<Response,
         (Route::Favorite(slug), &Method::POST) => favorites::add(call, &slug).await,
         (Route::Favorite(slug), _) => favorites::remove(call, &slug).await,
         (Route::Tags, _) => tags::list(call).await,
+        (Route::Notifications, _) => notifications::list(call).await,
     }
 }
 

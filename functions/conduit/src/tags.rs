@@ -2,14 +2,18 @@
 //!
 //! The functions that write give statements for the batch of the article they belong to.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
-use terrace_sdk::sql::{self, Statement, Value};
-use terrace_sdk::{Response, values};
+use terrace_sdk::queue::Event;
+use terrace_sdk::sql::{self, Connection, Statement, Value};
+use terrace_sdk::{Error, Response, values};
 
 use crate::caching::{self, Group, Groups};
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::limits::MAX_LISTED_TAGS;
+use crate::limits::{MAX_LISTED_TAGS, MAX_TAGS_PER_ARTICLE};
+use crate::messages::{self, TAGGED};
 use crate::reply;
 
 const MOST_USED: &str =
@@ -53,6 +57,41 @@ pub(crate) fn add_to_new(slug: &str, tags: &[String]) -> Vec<Statement> {
     }
     let article = "(SELECT article_id FROM slugs WHERE slug = ?1)";
     vec![count_up(tags), link(article, slug.into(), tags)]
+}
+
+/// Sends the event that the tags of an article are others than before. None if nobody delivers it, or no tag is concerned.
+pub(crate) fn send(
+    call: &Call,
+    before: &[String],
+    after: &[String],
+) -> Result<Option<Statement>, Failure> {
+    let tags: BTreeSet<&String> = before.iter().chain(after).collect();
+    if tags.is_empty() || !call.instance.sends_events {
+        return Ok(None);
+    }
+    let mut chance = [0; 16];
+    getrandom::fill(&mut chance)?;
+    let id = chance.map(|byte| format!("{byte:02x}")).concat();
+    let tags = serde_json::to_string(&tags).map_err(Error::from)?;
+    Ok(Some(messages::send(&id, TAGGED, "tags", &tags)?))
+}
+
+/// Counts the uses of the tags that an event names anew. Requests keep the counts in step; this mends what went wrong, by whatever.
+pub(crate) async fn recount(database: &Connection, event: &Event) -> Result<(), Error> {
+    let tags: Vec<String> = serde_json::from_slice(&event.data)?;
+    // An article with the most tags may get as many others, and D1 allows a hundred parameters.
+    for tags in tags.chunks(MAX_TAGS_PER_ARTICLE) {
+        let names: Vec<String> = (1..=tags.len())
+            .map(|number| format!("?{number}"))
+            .collect();
+        let text = format!(
+            "UPDATE tags SET articles = (SELECT count(*) FROM article_tags WHERE tag = tags.name) WHERE name IN ({})",
+            names.join(", ")
+        );
+        let values = tags.iter().map(Value::from).collect::<Vec<_>>();
+        database.execute(&text, values).await?;
+    }
+    Ok(())
 }
 
 fn count_up(tags: &[String]) -> Statement {

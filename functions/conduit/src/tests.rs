@@ -13,3 +13,4 @@ mod profiles;
 mod queries;
 mod statements;
 mod users;
+mod workflows;

@@ -22,7 +22,7 @@ fn is_bounded_scan(statement: &str, step: &str) -> bool {
 /// Calls every endpoint once and gives the statements that were run.
 #[expect(clippy::too_many_lines, reason = "a call for each statement")]
 pub(super) fn every_statement() -> (Api, BTreeSet<String>) {
-    let api = Api::new();
+    let api = Api::with_events();
     // The first request applies the migrations, which read whole tables.
     assert_eq!(api.get("/tags", "").status, 200);
     let migrations = api.host.statements().len();
@@ -53,9 +53,17 @@ pub(super) fn every_statement() -> (Api, BTreeSet<String>) {
         "/articles/first",
         "/articles/first/comments",
         "/tags",
+        "/notifications",
     ] {
         assert_eq!(api.get(path, &bert).status, 200, "{path}");
     }
+    for answer in api.host.deliver("conduit", crate::handle) {
+        assert_eq!(answer.status, 204);
+    }
+    let digest = api
+        .host
+        .fire("digest", "2026-11-28T07:00:00Z", crate::handle);
+    assert_eq!(digest.status, 204);
     api.put(
         &format!("/articles/{slug}"),
         &anna,

@@ -31,6 +31,14 @@ impl Api {
         }
     }
 
+    /// The same where somebody delivers events.
+    pub(super) fn with_events() -> Self {
+        let Self { host } = Self::new();
+        Self {
+            host: host.variable("events", "on"),
+        }
+    }
+
     pub(super) fn send(&self, request: Request) -> Reply {
         let answer = self.host.call(crate::handle, request);
         let json = serde_json::from_slice(&answer.content).unwrap_or(Value::Null);
