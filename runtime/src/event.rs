@@ -147,10 +147,9 @@ impl Event {
         Ok(self)
     }
 
-    /// Adds an attribute, unless its name is none (§3.1: lower-case letters and digits).
+    /// Adds an attribute, unless its name is none.
     fn add(&mut self, name: &str, value: String) -> Result<(), Malformed> {
-        let is_valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        if name.is_empty() || !name.bytes().all(is_valid) {
+        if !is_name(name) {
             let what = format!(
                 "`{}` is not the name of an attribute: they have lower-case letters and digits only",
                 name.escape_debug()
@@ -160,6 +159,12 @@ impl Event {
         self.attributes.insert(name.to_owned(), value);
         Ok(())
     }
+}
+
+/// Whether an attribute may be called so (§3.1: lower-case letters and digits).
+pub(crate) fn is_name(name: &str) -> bool {
+    let is_valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    !name.is_empty() && name.bytes().all(is_valid)
 }
 
 /// The content mode (HTTP protocol binding §3).

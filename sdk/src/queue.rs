@@ -15,6 +15,8 @@ pub(crate) mod json;
 pub use event::{Event, EventError};
 
 use crate::Request;
+use http::HeaderMap;
+
 use crate::host;
 use crate::manifest::grant;
 use crate::sql::Statement;
@@ -73,6 +75,21 @@ pub fn name_of(request: &Request) -> Option<&str> {
     (target.path() == "/").then_some(name)
 }
 
+/// The trace that a request belongs to, for [`Event::trace`]: the work that follows from the request is in its trace then.
+#[must_use]
+pub fn trace_of(request: &Request) -> Option<String> {
+    trace(request.headers()).map(str::to_owned)
+}
+
+/// A host that traces says where this request is in the trace; otherwise the event says where its sender was.
+fn trace(fields: &HeaderMap) -> Option<&str> {
+    let field = fields.get("traceparent");
+    field
+        .or_else(|| fields.get("ce-traceparent"))?
+        .to_str()
+        .ok()
+}
+
 fn check_name(queue: &str) -> Result<(), Error> {
     let is_valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if queue.is_empty() || queue.len() > MAX_NAME_BYTES || !queue.bytes().all(is_valid) {
@@ -83,7 +100,7 @@ fn check_name(queue: &str) -> Result<(), Error> {
 
 /// The statement that puts an event into the outbox of its database. The runtime sends the event to the queue if and only if the
 /// transaction of the statement commits: give it to [`Connection::batch`](crate::sql::Connection::batch) together with the changes
-/// that the event is about.
+/// that the event is about. An event with a [`trace`](Event::trace) needs the column `traceparent` in the table.
 ///
 /// ```
 /// # use terrace_sdk::{queue::{self, Event}, sql::{Connection, Statement}};
@@ -105,9 +122,16 @@ fn check_name(queue: &str) -> Result<(), Error> {
 pub fn outbox(queue: &str, event: Event) -> Result<Statement, Error> {
     const INSERT: &str = "INSERT INTO outbox (queue, id, source, type, subject, time, datacontenttype, data) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    const IN_TRACE: &str = "INSERT INTO outbox (queue, id, source, type, subject, time, datacontenttype, data, traceparent) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     check_name(queue)?;
     event.check()?;
-    let statement = Statement::new(INSERT)
+    let text = if event.trace.is_some() {
+        IN_TRACE
+    } else {
+        INSERT
+    };
+    let statement = Statement::new(text)
         .bind(queue)
         .bind(event.id)
         .bind(event.source)
@@ -115,5 +139,9 @@ pub fn outbox(queue: &str, event: Event) -> Result<Statement, Error> {
         .bind(event.subject)
         .bind(event.time)
         .bind(event.content_type);
-    Ok(statement.bind(event.data.to_vec()))
+    let statement = statement.bind(event.data.to_vec());
+    Ok(match event.trace {
+        Some(trace) => statement.bind(trace),
+        None => statement,
+    })
 }

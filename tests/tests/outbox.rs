@@ -203,3 +203,26 @@ async fn two_processes_with_one_outbox_send_each_event_once() {
         judge.counts()
     );
 }
+
+#[tokio::test]
+async fn further_columns_of_an_outbox_are_attributes() {
+    let judge = Judge::mild().await;
+    let columns = "ALTER TABLE outbox ADD COLUMN traceparent TEXT;\nALTER TABLE outbox ADD COLUMN partitionkey INTEGER;\n\
+                   ALTER TABLE outbox ADD COLUMN not_one TEXT;";
+    let app = app(&judge).file("migrations/0002_columns.sql", columns);
+    let app = app.start().await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let sql = "INSERT INTO outbox (queue, id, source, type, traceparent, partitionkey, not_one) \
+               VALUES ('mail', '1', '/tests', 'tested', ?, 7, 'x')";
+    run(&app, &[json!([sql, trace])]).await;
+    let heard = judge.until_answered(1).await;
+    assert_eq!(heard[0].field("ce-partitionkey"), "7");
+    assert_eq!(heard[0].field("ce-traceparent"), trace);
+    let id = "0af7651916cd43dd8448eb211c80319c";
+    app.process
+        .log
+        .event("request", |line| {
+            line["route"] == "queue:mail" && line["trace_id"] == id
+        })
+        .await;
+}

@@ -1,6 +1,7 @@
 //! The outbox of a database: events that a function inserts in the transaction of its other changes, and that are sent once that is
 //! committed. They are sent in the order of their numbers under their own ids, so that those sent twice are one message each.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,18 +17,19 @@ use tokio::time::{sleep, timeout};
 use super::AppQueues;
 use super::limits::{ENGINE_TIMEOUT, MAX_RELAYED, POLL_INTERVAL};
 use crate::clock;
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::limits::{MAX_EVENT_ATTRIBUTE_BYTES, MAX_QUEUE_NAME_BYTES};
 use crate::manifest::EVENTS;
 
 /// The name of the table, in any case of letters.
 const TABLE: &[u8] = b"outbox";
 
-/// The columns of the table: the number, the queue, and the attributes and the data of an event.
+/// The columns that the table has in any case: the number, the queue, and the attributes and the data of an event. Those beyond them are
+/// further attributes.
 const COLUMNS: &str = "number, queue, id, source, type, subject, time, datacontenttype, data";
 
-/// The attributes among them, in their order.
-const ATTRIBUTES: [&str; 6] = ["id", "source", "type", "subject", "time", "datacontenttype"];
+/// The columns among them that are no attributes.
+const NO_ATTRIBUTES: [&str; 3] = ["number", "queue", "data"];
 
 /// Where events go that no queue takes.
 const UNDELIVERABLE: &str = "outbox.dead";
@@ -125,9 +127,11 @@ impl Outbox {
     async fn relay_some(&self, app: &AppQueues) -> Result<usize, RelayError> {
         let deadline = clock::now() + ENGINE_TIMEOUT;
         let mut session = self.database.session();
-        let read = format!("SELECT {COLUMNS} FROM outbox ORDER BY number LIMIT {MAX_RELAYED}");
-        let rows = session.execute(&read, Vec::new(), deadline).await?.rows;
-        let rows: Vec<Row> = rows.into_iter().map(|row| self.row(app, row)).collect();
+        let read = format!("SELECT * FROM outbox ORDER BY number LIMIT {MAX_RELAYED}");
+        let read = session.execute(&read, Vec::new(), deadline).await?;
+        let columns = &read.columns;
+        let rows = read.rows.into_iter();
+        let rows: Vec<Row> = rows.map(|row| self.row(app, columns, row)).collect();
         if rows.is_empty() {
             return Ok(0);
         }
@@ -145,21 +149,25 @@ impl Outbox {
     }
 
     /// The messages of a row. One that no queue takes is a dead letter, and not in the way of others.
-    fn row(&self, app: &AppQueues, values: Vec<Value>) -> Row {
-        let column = |at: usize| values.get(at).cloned().unwrap_or(Value::Null);
-        let key = [column(0), column(2), column(3)];
-        let mut values = values.into_iter().skip(1);
-        let queue = text(values.next()).unwrap_or_default();
+    fn row(&self, app: &AppQueues, columns: &[String], values: Vec<Value>) -> Row {
+        let mut values: BTreeMap<&str, Value> =
+            columns.iter().map(String::as_str).zip(values).collect();
+        let key = ["number", "id", "source"];
+        let key = key.map(|name| values.get(name).cloned().unwrap_or(Value::Null));
+        let queue = text(values.remove("queue")).unwrap_or_default();
         let mut event = Event::default();
-        for name in ATTRIBUTES {
-            if let Some(value) = text(values.next()) {
-                event.or_attribute(name, || value);
-            }
-        }
-        event.data = match values.next() {
+        event.data = match values.remove("data") {
             Some(Value::Blob(data)) => data.into(),
             value => text(value).unwrap_or_default().into(),
         };
+        for (name, value) in values {
+            if let Some(value) = text(Some(value))
+                && !NO_ATTRIBUTES.contains(&name)
+                && event::is_name(name)
+            {
+                event.or_attribute(name, || value);
+            }
+        }
         let checked = event.clone().completed();
         let messages = match &checked {
             Ok(event) => app.messages(&queue, event, Duration::ZERO),

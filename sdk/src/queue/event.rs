@@ -46,6 +46,9 @@ pub struct Event {
     pub time: Option<String>,
     /// The media type of the data: `application/json`.
     pub content_type: Option<String>,
+    /// The trace that it belongs to: a `traceparent` (W3C Trace Context). [`Event::read`] gives that of the delivery, and
+    /// [`trace_of`](super::trace_of) that of any request.
+    pub trace: Option<String>,
     /// The data; empty if there is none.
     pub data: Bytes,
 }
@@ -104,6 +107,7 @@ impl Event {
             subject: attribute(&parts.headers, "ce-subject")?,
             time: attribute(&parts.headers, "ce-time")?,
             content_type: attribute(&parts.headers, header::CONTENT_TYPE.as_str())?,
+            trace: super::trace(&parts.headers).map(str::to_owned),
             data: body.read(MAX_DATA_BYTES).await?,
         };
         event.check()?;
@@ -130,7 +134,11 @@ impl Event {
             .header("ce-id", encode(&self.id))
             .header("ce-source", encode(&self.source))
             .header("ce-type", encode(&self.kind));
-        let optional = [("ce-subject", self.subject), ("ce-time", self.time)];
+        let optional = [
+            ("ce-subject", self.subject),
+            ("ce-time", self.time),
+            ("ce-traceparent", self.trace),
+        ];
         for (name, value) in optional {
             if let Some(value) = value {
                 request = request.header(name, encode(&value));

@@ -17,6 +17,7 @@ pub(crate) fn from_event(event: &Event) -> String {
     for (name, value) in [
         ("subject", &event.subject),
         ("time", &event.time),
+        ("traceparent", &event.trace),
         ("datacontenttype", &event.content_type),
     ] {
         if let Some(value) = value {
@@ -46,6 +47,7 @@ pub(crate) fn to_event(message: &str) -> Result<Event, EventError> {
     let event = Event {
         subject: text("subject"),
         time: text("time"),
+        trace: text("traceparent"),
         data: data(&message, content_type.as_deref())?.into(),
         content_type,
         ..Event::new(

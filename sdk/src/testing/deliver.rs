@@ -7,7 +7,7 @@ use crate::queue::Event;
 use crate::{Handler, Request};
 
 /// The events of an outbox in their order.
-const READ: &str = "SELECT queue, id, source, type, subject, time, datacontenttype, data FROM outbox ORDER BY number";
+const READ: &str = "SELECT * FROM outbox ORDER BY number";
 
 impl Host {
     /// Delivers the events of a queue to a handler, one after the other, in the order in which they were sent, and returns its
@@ -106,15 +106,22 @@ fn empty(database: &Connection) -> rusqlite::Result<Vec<(String, Event)>> {
 
 fn read(row: &Row<'_>) -> rusqlite::Result<(String, Event)> {
     let event = Event {
-        subject: row.get(4)?,
-        time: row.get(5)?,
-        content_type: row.get(6)?,
-        data: row.get::<_, Option<Vec<u8>>>(7)?.unwrap_or_default().into(),
+        subject: row.get("subject")?,
+        time: row.get("time")?,
+        content_type: row.get("datacontenttype")?,
+        // A table need not have the column.
+        trace: row
+            .get::<_, Option<String>>("traceparent")
+            .unwrap_or_default(),
+        data: row
+            .get::<_, Option<Vec<u8>>>("data")?
+            .unwrap_or_default()
+            .into(),
         ..Event::new(
-            row.get::<_, String>(1)?,
-            row.get::<_, String>(2)?,
-            row.get::<_, String>(3)?,
+            row.get::<_, String>("id")?,
+            row.get::<_, String>("source")?,
+            row.get::<_, String>("type")?,
         )
     };
-    Ok((row.get(0)?, event))
+    Ok((row.get("queue")?, event))
 }

@@ -331,7 +331,20 @@ fn events_of_an_outbox_are_sent_once_they_are_committed() {
         let fails = Statement::new("INSERT INTO nothing VALUES (1)");
         database.batch(&[insert(), fails]).await.unwrap_err();
         database.batch(&[insert()]).await.unwrap();
+        let column = "ALTER TABLE outbox ADD COLUMN traceparent TEXT";
+        database.execute(column, values![]).await.unwrap();
+        let traced = queue::Event {
+            trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+            ..event.clone()
+        };
+        let insert = queue::outbox("traced", traced).unwrap();
+        database.batch(&[insert]).await.unwrap();
     });
+    let trace = async |request: Request| queue::trace_of(&request).unwrap_or_default();
+    assert_eq!(
+        host.deliver("traced", trace)[0].text(),
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    );
     let answers = host.deliver("mail", subject);
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].text(), "seven");

@@ -63,16 +63,19 @@ async fn run<A>(cron: &str, time: &str, handler: impl Handler<A> + Copy) -> Resu
 
 /// Sends the events in the outbox of a database. One that its queue does not take stays, and is in the way of no other.
 async fn relay(label: &str) -> Result<(), Error> {
-    const READ: &str = "SELECT number, queue, id, source, type, subject, time, datacontenttype, data \
+    const READ: &str = "SELECT number, queue, id, source, type, subject, time, datacontenttype, data, outbox.* \
          FROM outbox WHERE number > ?1 ORDER BY number LIMIT ?2";
     let database = Connection::open(label).await?;
     let mut last: i64 = 0;
     let mut failure = None;
     for _ in 0..PAGES {
         let rows = database.execute(READ, [last.into(), PAGE.into()]).await?;
+        // A table need not have this column.
+        let trace = rows.columns().iter().position(|name| name == "traceparent");
         for row in rows.iter() {
             last = row.get(0)?;
-            if let Err(error) = send(row).await {
+            let trace = trace.map_or(Ok(None), |column| row.get(column))?;
+            if let Err(error) = send(row, trace).await {
                 failure = Some(error);
                 continue;
             }
@@ -88,12 +91,13 @@ async fn relay(label: &str) -> Result<(), Error> {
     failure.map_or(Ok(()), Err)
 }
 
-async fn send(row: &Row) -> Result<(), Error> {
+async fn send(row: &Row, trace: Option<String>) -> Result<(), Error> {
     let data: Option<&[u8]> = row.get(8)?;
     let event = Event {
         subject: row.get(5)?,
         time: row.get(6)?,
         content_type: row.get(7)?,
+        trace,
         data: data.unwrap_or_default().to_vec().into(),
         ..Event::new(
             row.get::<String>(2)?,
