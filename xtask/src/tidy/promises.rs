@@ -9,13 +9,14 @@ use std::{collections::BTreeSet, fs};
 use super::{pages::prose, root, text_files};
 
 /// The pages.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "docs/assets.md",
     "docs/http-cache.md",
     "docs/operating.md",
     "docs/limits.md",
     "docs/databases.md",
     "docs/queues.md",
+    "docs/workflows.md",
 ];
 
 const HELD_BY: &str = "<!-- held by:";
