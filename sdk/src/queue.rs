@@ -58,7 +58,7 @@ pub async fn send(queue: &str, event: Event) -> Result<(), Error> {
 }
 
 /// The name of the queue that delivers this request; `None` for a client's request. A function that answers clients and consumes a queue
-/// tells them apart by it. Its routes for clients must not lead to the path `/`: there, a client can say that it is a queue.
+/// tells them apart by it. Terrace refuses clients who say that they are a queue, and Cloudflare knows no such host; Spin does neither.
 ///
 /// ```
 /// use terrace_sdk::{Body, Request, queue};

@@ -111,3 +111,24 @@ async fn an_unknown_path_is_told_as_a_problem() {
         .await;
     app.get("/b").await.expect_problem(404, failure::NO_ROUTE);
 }
+
+/// A function with a route for everything tells deliveries from requests by their host.
+#[tokio::test]
+async fn a_client_cannot_say_that_it_is_a_queue() {
+    let app = App::of("faults-p3").start().await;
+    for head in [
+        "POST / HTTP/1.1\r\nHost: mail.queue.internal\r\n",
+        "POST / HTTP/1.1\r\nHost: MAIL.Queue.internal:80\r\n",
+        "POST / HTTP/1.1\r\nHost: mail.queue.internal.\r\n",
+        "POST http://mail.queue.internal/ HTTP/1.1\r\nHost: mail.queue.internal\r\n",
+    ] {
+        let text = exchange(
+            &app.http,
+            format!("{head}Content-Length: 0\r\nConnection: close\r\n\r\n"),
+        );
+        let text = text.await;
+        assert_eq!(statuses(&text), [400], "{head:?} gave {text}");
+    }
+    let other = "GET /status/200 HTTP/1.1\r\nHost: queue.example\r\nConnection: close\r\n\r\n";
+    assert_eq!(statuses(&exchange(&app.http, other).await), [200]);
+}

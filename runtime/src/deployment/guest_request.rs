@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::wasi_error;
 use crate::failure::Failure;
+use crate::grants::QUEUE_DOMAIN;
 use crate::outbound::OWN_HOST;
 use crate::request::{RequestBody, RequestContext, X_REQUEST_ID};
 use crate::router::{RouteMatch, insert_internal_headers, strip_reserved_headers};
@@ -22,7 +23,8 @@ static INTERNAL_CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0:0");
 /// Makes the request for the guest of `route` from a client's.
 ///
 /// # Errors
-/// [`Failure::BodyTooLarge`] when the announced content is longer than `max_body_bytes`.
+/// [`Failure::BodyTooLarge`] when the announced content is longer than `max_body_bytes`, [`Failure::BadRequest`] for a host that is
+/// for messages.
 pub(super) fn from_client(
     request: Request<RequestBody>,
     route: &RouteMatch<'_, '_>,
@@ -32,6 +34,11 @@ pub(super) fn from_client(
     let (mut head, mut body) = request.into_parts();
     body.set_limit(max_body_bytes)?;
     head.uri = absolute(&head.uri, &head.headers)?;
+    if is_queue(&head.uri) {
+        return Err(Failure::BadRequest {
+            detail: "hosts below queue.internal are those of deliveries, which clients do not make",
+        });
+    }
     // The server has stripped the reserved fields that the client sent.
     route.insert_headers(&mut head.headers);
     context.write_to(&mut head.headers);
@@ -136,6 +143,14 @@ fn absolute(target: &Uri, headers: &HeaderMap) -> Result<Uri, Failure> {
         .path_and_query
         .get_or_insert(PathAndQuery::from_static("/"));
     Uri::from_parts(parts).map_err(|_| malformed)
+}
+
+/// Whether a host is one from which functions get their messages.
+fn is_queue(target: &Uri) -> bool {
+    let host = target.host().unwrap_or_default().trim_end_matches('.');
+    let start = host.len().checked_sub(QUEUE_DOMAIN.len());
+    let domain = start.and_then(|start| host.get(start..));
+    domain.is_some_and(|domain| domain.eq_ignore_ascii_case(QUEUE_DOMAIN))
 }
 
 fn empty() -> WasiBody {
