@@ -235,6 +235,50 @@ async fn requests_go_past_a_shield_that_is_gone_and_to_it_when_it_is_back() {
     .await;
 }
 
+#[tokio::test]
+async fn urls_are_spread_over_shields_and_go_to_the_others_when_one_fails() {
+    let origin = counting(&[("cache-control", "max-age=600")]).await;
+    let shield = || App::edge(&origin.url).start();
+    let [one, two] = [shield().await, shield().await];
+    let edge = async |shields: [&Running; 2]| {
+        let shields = shields.map(|shield| shield.http.clone());
+        let own = format!("[edge]\nshield = {shields:?}");
+        App::edge(&origin.url).config(&own).start().await
+    };
+    // Their lists are in different orders, and yet they ask the same shield for one thing.
+    let (first, second) = (edge([&one, &two]).await, edge([&two, &one]).await);
+    let asked = || {
+        let seen = origin.seen().into_iter();
+        seen.filter(|request| request.method == Method::GET).count()
+    };
+    let all = 0..60;
+    for number in all.clone() {
+        for edge in [&first, &second] {
+            assert_eq!(statuses(&ask(edge, &format!("/{number}")).await).len(), 2);
+        }
+    }
+    assert_eq!(asked(), 60);
+    let requests = one.metrics().await.sum(metric::CACHE_REQUESTS, &[]);
+    assert!((20.0..100.0).contains(&requests), "{requests} of 120");
+    one.process.kill();
+    for number in all {
+        ask(&first, &format!("/{number}?again")).await;
+    }
+    // The other shield has them all; one or two went to the origin while nobody knew.
+    let third = edge([&one, &two]).await;
+    until("the lost shield is noticed", async || {
+        let through = statuses(&ask(&third, "/0?again").await).len() == 2;
+        through.then_some(())
+    })
+    .await;
+    let before = asked();
+    for number in 0..60 {
+        ask(&third, &format!("/{number}?again")).await;
+    }
+    let more = asked() - before;
+    assert!(more <= 5, "{more}");
+}
+
 /// A purge by the admin listener of a server.
 async fn purge(server: &Running, what: &serde_json::Value) {
     let url = format!("{}/cache/purge", server.admin);

@@ -9,7 +9,7 @@ use futures::future::{Either, select};
 use http::{Request, Response};
 use tokio::time::sleep;
 
-use super::balancer;
+use super::balancer::{self, UrlDigest};
 use super::connections::Connections;
 use super::endpoint::Endpoint;
 use super::exchange::Exchange;
@@ -39,6 +39,7 @@ pub(super) struct Attempts {
 
 /// What all attempts of one request have in common.
 struct Course<'r> {
+    url: UrlDigest,
     timeouts: Timeouts,
     context: &'r Arc<RequestContext>,
 }
@@ -103,9 +104,13 @@ impl Attempts {
         timeouts: Timeouts,
         context: &Arc<RequestContext>,
     ) -> Result<Answered, Failure> {
-        let course = Course { timeouts, context };
+        let course = Course {
+            url: outgoing.url(),
+            timeouts,
+            context,
+        };
         let (mut failure, mut tried) = (Failure::OriginUnresolved, Vec::new());
-        let mut next = self.choose(&tried);
+        let mut next = self.choose(&tried, &course.url);
         while let Some(exchange) = next {
             tried.push(Arc::clone(exchange.endpoint()));
             let sent = match self.hedge_after.filter(|_| outgoing.may_be_hedged()) {
@@ -124,7 +129,7 @@ impl Attempts {
             if !missed.may_be_followed(&mut outgoing) || tried.len() >= MAX_ATTEMPTS {
                 break;
             }
-            let other = self.choose(&tried);
+            let other = self.choose(&tried, &course.url);
             next = other.filter(|_| is_paid || self.origins.may_retry());
         }
         Err(failure)
@@ -163,7 +168,10 @@ impl Attempts {
                 sent = &mut sending => Some(sent),
                 () = sleep(after) => None,
             };
-            let other = || self.choose(tried).filter(|_| self.origins.may_hedge());
+            let other = || {
+                self.choose(tried, &course.url)
+                    .filter(|_| self.origins.may_hedge())
+            };
             if let Some(sent) = early {
                 (sent, false)
             } else if let Some(other) = other() {
@@ -240,12 +248,13 @@ impl Attempts {
     }
 
     /// Chooses among the origins of this moment: since the request began, addresses may have come and gone.
-    fn choose(&self, tried: &[Arc<Endpoint>]) -> Option<Exchange> {
+    fn choose(&self, tried: &[Arc<Endpoint>], url: &UrlDigest) -> Option<Exchange> {
         let origins = &self.origins;
         let all = origins.endpoints();
         let now = origins.epoch.moment(clock::now());
         let random = || self.random.next();
-        let choice = balancer::choose(&all, tried, origins.requests_probe(), now, random)?;
+        let probes = origins.requests_probe();
+        let choice = balancer::choose(&all, tried, url, probes, now, random)?;
         Some(Exchange::begin(choice, origins.epoch, now, random()))
     }
 }

@@ -1,5 +1,6 @@
 //! Owns the choice of an origin for a request: the better one of two that are drawn at random, so that the edge needs no order of
-//! all of them and does not send everything to the same best one. What is better is left to `endpoint`.
+//! all of them and does not send everything to the same best one. What is better is left to `endpoint`. Of several shields, each URL
+//! has its own.
 
 use std::sync::Arc;
 
@@ -15,10 +16,11 @@ pub(super) struct Choice {
 }
 
 /// Chooses an origin that was not `tried`. If all are ejected, the request is sent anyway: then the failures say more about
-/// something else than about each of them. Without checks, requests probe.
+/// something else than about each of them. Without checks, requests probe. Shields are chosen by the `url`.
 pub(super) fn choose(
     all: &[Arc<Endpoint>],
     tried: &[Arc<Endpoint>],
+    url: &UrlDigest,
     requests_probe: bool,
     now: Moment,
     mut random: impl FnMut() -> u64,
@@ -31,7 +33,7 @@ pub(super) fn choose(
             return Some(Choice { endpoint, is_probe });
         }
     }
-    if let Some(endpoint) = shield(all, tried) {
+    if let Some(endpoint) = shield(all, tried, url) {
         let is_probe = false;
         return Some(Choice { endpoint, is_probe });
     }
@@ -45,12 +47,34 @@ pub(super) fn choose(
     Some(Choice { endpoint, is_probe })
 }
 
-/// The first edge before the origins that is healthy. All edges of a region ask the same one, so that the origins are asked once for
-/// one thing.
-fn shield(all: &[Arc<Endpoint>], tried: &[Arc<Endpoint>]) -> Option<Arc<Endpoint>> {
-    let mut shields = all.iter().filter(|endpoint| endpoint.is_shield);
-    let found = shields.find(|shield| shield.health.is_healthy() && !contains(tried, shield));
-    found.cloned()
+/// The edge before the origins that has the highest rank for the URL among those that are healthy (rendezvous hashing). All edges ask
+/// the same one for one thing, so the origins are asked once; and if one fails, only its URLs go to others.
+fn shield(
+    all: &[Arc<Endpoint>],
+    tried: &[Arc<Endpoint>],
+    url: &UrlDigest,
+) -> Option<Arc<Endpoint>> {
+    let shields = all.iter().filter(|endpoint| endpoint.is_shield);
+    let usable = shields.filter(|shield| shield.health.is_healthy() && !contains(tried, shield));
+    usable.max_by_key(|shield| url.rank(shield.name())).cloned()
+}
+
+/// A digest of the URL of a request, which is the same on each edge.
+pub(super) struct UrlDigest([u8; 32]);
+
+impl UrlDigest {
+    pub(super) fn of(host: &[u8], path_and_query: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher
+            .update(host)
+            .update(b"\n")
+            .update(path_and_query.as_bytes());
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    fn rank(&self, server: &str) -> [u8; 32] {
+        *blake3::keyed_hash(&self.0, server.as_bytes()).as_bytes()
+    }
 }
 
 /// Whether another origin than these would take a request.

@@ -44,6 +44,11 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
+    /// Its address, or host and port.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A server that takes so many `connections` at once.
     pub(super) fn new(
         origin: Origin,

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use http::Request;
+use http::header::HOST;
 use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 
+use super::balancer::UrlDigest;
 use super::limits::{MAX_ALL_KEPT_CONTENT_BYTES, MAX_KEPT_CONTENT_BYTES};
 use crate::failure::Failure;
 use crate::http_client::ClientError;
@@ -68,6 +71,16 @@ impl Outgoing {
             content,
             several,
         })
+    }
+
+    /// The URL as its client asked for it.
+    pub(super) fn url(&self) -> UrlDigest {
+        let host = self.head.headers.get(HOST).map(HeaderValue::as_bytes);
+        let path = self.head.uri.path_and_query();
+        UrlDigest::of(
+            host.unwrap_or_default(),
+            path.map_or("/", PathAndQuery::as_str),
+        )
     }
 
     /// The request to this origin, if there is content to send.

@@ -24,6 +24,10 @@ fn origins(count: u16) -> (Vec<Arc<Endpoint>>, Moment) {
     )
 }
 
+fn url(number: usize) -> UrlDigest {
+    UrlDigest::of(b"shop.example", &format!("/{number}"))
+}
+
 fn is_same(one: &Arc<Endpoint>, other: &Arc<Endpoint>) -> bool {
     Arc::ptr_eq(one, other)
 }
@@ -33,7 +37,7 @@ fn shares(all: &[Arc<Endpoint>], requests_probe: bool, now: Moment) -> Vec<usize
     let random = IdSource::from_seeds(1, 2);
     let mut counts = vec![0; all.len()];
     for _ in 0..1_000 {
-        let chosen = choose(all, &[], requests_probe, now, || random.next()).unwrap();
+        let chosen = choose(all, &[], &url(0), requests_probe, now, || random.next()).unwrap();
         chosen.endpoint.begin();
         let index = all.iter().position(|one| is_same(one, &chosen.endpoint));
         counts[index.unwrap()] += 1;
@@ -116,34 +120,75 @@ fn an_origin_is_tried_once() {
     let (all, now) = origins(2);
     let random = IdSource::from_seeds(1, 2);
     for _ in 0..100 {
-        let second = choose(&all, &all[..1], true, now, || random.next()).unwrap();
+        let second = choose(&all, &all[..1], &url(0), true, now, || random.next()).unwrap();
         assert!(is_same(&second.endpoint, &all[1]));
     }
-    assert!(choose(&all, &all, true, now, || random.next()).is_none());
-    assert!(choose(&[], &[], true, now, || random.next()).is_none());
+    assert!(choose(&all, &all, &url(0), true, now, || random.next()).is_none());
+    assert!(choose(&[], &[], &url(0), true, now, || random.next()).is_none());
 }
 
 #[test]
 fn an_ejected_origin_is_no_second_choice() {
     let (all, now) = origins(2);
     all[1].health.failed(now, now, 0);
-    assert!(choose(&all, &all[..1], true, now, || 0).is_none());
+    assert!(choose(&all, &all[..1], &url(0), true, now, || 0).is_none());
     assert!(!has_other(&all, &all[..1]));
     assert!(has_other(&all, &all[1..2]));
 }
 
-#[test]
-fn the_first_healthy_shield_is_asked_before_all_origins() {
-    let shield = |name: &str| {
-        let edge = Origin::parse(name).unwrap();
+/// How many of 1,000 URLs each origin gets.
+fn shares_of_urls(all: &[Arc<Endpoint>], now: Moment) -> Vec<usize> {
+    let random = IdSource::from_seeds(1, 2);
+    let mut counts = vec![0; all.len()];
+    for number in 0..1_000 {
+        let chosen = choose(all, &[], &url(number), false, now, || random.next()).unwrap();
+        let index = all.iter().position(|one| is_same(one, &chosen.endpoint));
+        counts[index.unwrap()] += 1;
+    }
+    counts
+}
+
+fn shields(count: u16) -> Vec<Arc<Endpoint>> {
+    let shield = |number| {
+        let edge = Origin::parse(&format!("http://10.0.0.2:{number}")).unwrap();
         Arc::new(Endpoint::new(edge, None, Health::new(1, None), 1_000).into_shield())
     };
+    (1..=count).map(shield).collect()
+}
+
+#[test]
+fn shields_that_are_healthy_share_the_urls_before_all_origins() {
     let (origins, now) = origins(2);
-    let mut all = vec![shield("http://first"), shield("http://second")];
+    let mut all = shields(2);
     all.extend(origins);
-    check_near(&shares(&all, false, now), &[1_000, 0, 0, 0]);
+    check_near(&shares_of_urls(&all, now), &[500, 500, 0, 0]);
     all[0].health.failed(now, now, 0);
-    check_near(&shares(&all, false, now), &[0, 1_000, 0, 0]);
+    check_near(&shares_of_urls(&all, now), &[0, 1_000, 0, 0]);
     all[1].health.failed(now, now, 0);
-    check_near(&shares(&all, false, now), &[0, 0, 500, 500]);
+    let shares = shares_of_urls(&all, now);
+    assert_eq!(shares[..2], [0, 0]);
+}
+
+/// The order of the list differs from edge to edge.
+#[test]
+fn each_url_has_a_shield_which_changes_only_if_that_fails() {
+    let (_, now) = origins(0);
+    let (all, mut reversed) = (shields(3), shields(3));
+    reversed.reverse();
+    let of = |all: &[Arc<Endpoint>], number| {
+        let chosen = choose(all, &[], &url(number), false, now, || 0).unwrap();
+        chosen.endpoint.name().to_owned()
+    };
+    let before: Vec<_> = (0..1_000).map(|number| of(&all, number)).collect();
+    let same: Vec<_> = (0..1_000).map(|number| of(&reversed, number)).collect();
+    assert_eq!(before, same);
+    let failed = all[1].name().to_owned();
+    all[1].health.failed(now, now, 0);
+    let after = (0..1_000).map(|number| of(&all, number));
+    let mut moved = 0;
+    for (before, after) in before.iter().zip(after) {
+        assert_eq!(*before == failed, *before != after);
+        moved += usize::from(*before != after);
+    }
+    assert!((270..400).contains(&moved), "{moved}");
 }
