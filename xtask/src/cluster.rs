@@ -1,5 +1,8 @@
-//! `cargo xtask cluster`: several nodes that share Postgres and Redis, an edge in front of them, and the load of conduit's users.
-//! The load is left to the bench's program `journeys`.
+//! `cargo xtask cluster`: several nodes that share Postgres and Redis, an edge in front of them or two in two regions, and the load of
+//! conduit's users. The load is left to the bench's program `journeys`.
+
+mod link;
+mod regions;
 
 use std::{
     fs::{self, File},
@@ -11,8 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
+
+use regions::Regions;
 
 use crate::{
     Outcome, child::Program, postgres, process, setup, test_servers, up, workspace::Workspace,
@@ -27,13 +32,30 @@ const START_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The address of the edge.
 const EDGE: &str = "127.0.0.1:3000";
 
+/// What a server trusts that has proxies before it on this machine.
+const SERVED_LOCALLY: &str = "[listen]\ntrusted_proxies = [\"127.0.0.1\"]\n";
+
+/// How large the site is, in users.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Rung {
+    /// An edge before nodes that share Postgres and Redis
+    #[value(name = "10k")]
+    TenThousand,
+    /// Two regions, 40 ms from each other: an edge and a replica in both, a shield before the nodes of one
+    #[value(name = "100k")]
+    HundredThousand,
+}
+
 /// How the cluster is started and loaded.
 #[derive(Args)]
 pub(crate) struct Options {
     /// How many nodes serve the app
     #[arg(default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=32))]
     nodes: u8,
-    /// Users who come in each second; each sends eight requests
+    /// How large the site is
+    #[arg(long, value_enum, default_value = "10k")]
+    rung: Rung,
+    /// Users who come in each second; each makes nine steps
     #[arg(long, default_value_t = 10)]
     rate: u32,
     /// Seconds in which users come
@@ -72,25 +94,38 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome<bool> {
         folder: workspace.target.join("cluster"),
     };
     let _held = hold(&place.folder)?;
+    let is_fine = match options.rung {
+        Rung::TenThousand => one_region(&place, options)?,
+        Rung::HundredThousand => two_regions(&place, options)?,
+    };
+    Ok(is_fine)
+}
+
+/// An edge before nodes that share Postgres and Redis.
+fn one_region(place: &Place, options: &Options) -> Outcome<bool> {
     let database = postgres::serve_new(&place.folder.join("postgres"))?;
     let redis = Redis::start(&place.folder)?;
     write_settings(&place.folder, &database, redis.port)?;
     let nodes = (1..=options.nodes).map(|number| place.node(number));
     let nodes = nodes.collect::<Outcome<Vec<_>>>()?;
-    let edge = place.edge(options.listen, &nodes)?;
-    eprintln!(
-        "{} nodes serve behind {}; the logs are in {}",
-        nodes.len(),
-        edge.http,
-        place.folder.display()
-    );
-    let is_fine = place.load(options, &nodes, &edge)?;
-    if options.stay {
-        eprintln!("the cluster goes on until Ctrl-C");
-        // Ctrl-C goes to all processes of the terminal, which end by themselves.
-        thread::park();
-    }
-    Ok(is_fine)
+    let origins: Vec<_> = nodes.iter().map(|node| node.http.clone()).collect();
+    let edge = place.edge("edge", &options.listen.to_string(), &origins)?;
+    place.tell(&nodes, &[&edge]);
+    let members: Vec<_> = nodes.iter().chain([&edge]).collect();
+    place.load(options, &members, &[&edge])
+}
+
+/// Two regions.
+fn two_regions(place: &Place, options: &Options) -> Outcome<bool> {
+    let Regions {
+        nodes,
+        shield,
+        edges: [home, far],
+        ..
+    } = &Regions::start(place, options)?;
+    place.tell(nodes, &[home, far]);
+    let members: Vec<_> = nodes.iter().chain([shield, home, far]).collect();
+    place.load(options, &members, &[home, far])
 }
 
 /// Builds the server, the functions and the load.
@@ -116,13 +151,22 @@ impl Place {
         Member::start(&name, &mut node, &self.folder)
     }
 
-    fn edge(&self, listen: SocketAddr, nodes: &[Member]) -> Outcome<Member> {
-        let mut edge = self.terrace("edge", "edge.toml", "edge");
-        edge.args(["--listen", &listen.to_string()]);
-        for node in nodes {
-            edge.args(["--origin", &node.http]);
+    /// An edge with the settings of its name.
+    fn edge(&self, name: &str, listen: &str, origins: &[String]) -> Outcome<Member> {
+        let file = name.replace(' ', "-");
+        let mut edge = self.terrace("edge", &format!("{file}.toml"), &file);
+        edge.args(["--listen", listen]);
+        for origin in origins {
+            edge.args(["--origin", origin]);
         }
-        Member::start("edge", &mut edge, &self.folder)
+        Member::start(name, &mut edge, &self.folder)
+    }
+
+    fn tell(&self, nodes: &[Member], edges: &[&Member]) {
+        let edges: Vec<_> = edges.iter().map(|edge| edge.http.as_str()).collect();
+        let (count, edges) = (nodes.len(), edges.join(" and "));
+        let folder = self.folder.display();
+        eprintln!("{count} nodes serve behind {edges}; the logs are in {folder}");
     }
 
     fn terrace(&self, command: &str, settings: &str, state: &str) -> Command {
@@ -133,19 +177,26 @@ impl Place {
         terrace
     }
 
-    /// Puts the load on the edge, which prints what it met. Whether every request had the right answer.
-    fn load(&self, options: &Options, nodes: &[Member], edge: &Member) -> Outcome<bool> {
+    /// Puts the load on the edges, which prints what it met of these members. Whether every request had the right answer.
+    fn load(&self, options: &Options, members: &[&Member], edges: &[&Member]) -> Outcome<bool> {
         let mut journeys = ending_with_this(&self.programs.join("journeys"));
         journeys.args(["--rate", &options.rate.to_string()]);
         journeys.args(["--seconds", &options.seconds.to_string()]);
-        journeys.args(["--address", edge.http.trim_start_matches("http://")]);
-        for member in nodes.iter().chain([edge]) {
+        for edge in edges {
+            journeys.args(["--address", edge.http.trim_start_matches("http://")]);
+        }
+        for member in members {
             let admin = member.admin.trim_start_matches("http://");
             let process = format!("{}={admin}", member.name);
             journeys.args(["--process", &process]);
         }
         let status = journeys.arg("--output").arg(&self.folder).status();
         let status = status.map_err(|error| process::cannot_start(&journeys, &error))?;
+        if options.stay {
+            eprintln!("the cluster goes on until Ctrl-C");
+            // Ctrl-C goes to all processes of the terminal, which end by themselves.
+            thread::park();
+        }
         Ok(status.success())
     }
 }
@@ -159,14 +210,16 @@ fn ending_with_this(program: &Path) -> Command {
 
 /// The settings of the nodes and of the edge.
 fn write_settings(folder: &Path, database: &str, redis: u16) -> io::Result<()> {
-    // Each process would print a line for each request, which nobody reads.
-    let cache =
-        format!("[log]\naccess = \"off\"\n[cache]\nshared = \"redis://127.0.0.1:{redis}/1\"\n");
-    let node = format!(
-        "[listen]\ntrusted_proxies = [\"127.0.0.1\"]\n[sql.default]\nurl = {database:?}\nconnections = 8\n{cache}"
-    );
+    let cache = cache(&format!("redis://127.0.0.1:{redis}/1"));
+    let node =
+        format!("{SERVED_LOCALLY}[sql.default]\nurl = {database:?}\nconnections = 8\n{cache}");
     fs::write(folder.join("node.toml"), node)?;
     fs::write(folder.join("edge.toml"), cache)
+}
+
+/// The settings of a server's cache. Each process would print a line for each request, which nobody reads.
+fn cache(redis: &str) -> String {
+    format!("[log]\naccess = \"off\"\n[cache]\nshared = {redis:?}\n")
 }
 
 impl Member {

@@ -18,6 +18,10 @@ const PACKAGE: &str = "postgresql-15";
 /// The package of the extension with which indexes are tried.
 const EXTENSION: &str = "postgresql-15-hypopg";
 
+/// The port of a server, and the name of its socket, which has it.
+pub(crate) const PORT: u16 = 5432;
+pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
+
 /// The user that runs the server where this task runs as root, which Postgres refuses.
 const SERVER_USER: &str = "nobody";
 
@@ -84,18 +88,14 @@ pub(crate) fn install() -> Outcome {
 /// # Errors
 /// When it does not start; the message has its last words.
 pub(crate) fn serve(folder: &Path) -> Outcome<String> {
-    let is_root = process::output(Command::new("id").arg("-u"))? == "0";
-    let socket = folder.join(".s.PGSQL.5432");
+    let socket = folder.join(SOCKET);
     if socket.as_os_str().len() > MAX_SOCKET_PATH_BYTES {
         let path = folder.display();
         return Err(
             format!("{path} is too long for the path of a socket: set CARGO_TARGET_DIR").into(),
         );
     }
-    fs::create_dir_all(folder)?;
-    if is_root {
-        process::run(Command::new("chown").arg(SERVER_USER).arg(folder))?;
-    }
+    let is_root = hand_over(folder)?;
     if !process::succeeds(as_server(is_root, Path::new("test")).arg("-w").arg(folder)) {
         let path = folder.display();
         return Err(format!("the user {SERVER_USER}, who runs Postgres for root, cannot reach {path}: set CARGO_TARGET_DIR").into());
@@ -122,6 +122,30 @@ pub(crate) fn serve(folder: &Path) -> Outcome<String> {
     Ok(format!("postgres://app@{folder}/postgres"))
 }
 
+/// Starts a server that follows another one, with its data in a new folder. The other is reached at a socket in a folder, or at an
+/// address of this machine. Returns the URL of its database.
+///
+/// # Errors
+/// As [`serve`].
+pub(crate) fn follow(folder: &Path, primary: &Path, port: u16) -> Outcome<String> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    let is_root = hand_over(folder)?;
+    let mut backup = as_server(is_root, &program("pg_basebackup"));
+    backup.args([
+        "--username=app",
+        "--checkpoint=fast",
+        "--write-recovery-conf",
+    ]);
+    backup
+        .arg("--host")
+        .arg(primary)
+        .args(["--port", &port.to_string()]);
+    process::run(backup.arg("--pgdata").arg(folder.join("data")))?;
+    serve(folder)
+}
+
 /// The same with an empty database.
 ///
 /// # Errors
@@ -131,6 +155,16 @@ pub(crate) fn serve_new(folder: &Path) -> Outcome<String> {
         fs::remove_dir_all(folder)?;
     }
     serve(folder)
+}
+
+/// Makes a folder that belongs to whoever runs the server. Whether this process is root's.
+fn hand_over(folder: &Path) -> Outcome<bool> {
+    let is_root = process::output(Command::new("id").arg("-u"))? == "0";
+    fs::create_dir_all(folder)?;
+    if is_root {
+        process::run(Command::new("chown").arg(SERVER_USER).arg(folder))?;
+    }
+    Ok(is_root)
 }
 
 fn start(is_root: bool, folder: &Path, data: &Path, log: &Path) -> Outcome<Child> {

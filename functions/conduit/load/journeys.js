@@ -6,7 +6,8 @@
 import http from "k6/http";
 import { check, sleep } from "k6";
 
-const url = `${__ENV.URL || "http://127.0.0.1:3000"}/api`;
+const site = __ENV.URL || "http://127.0.0.1:3000";
+const url = `${site}/api`;
 const rate = Number(__ENV.RATE || 10);
 const seconds = Number(__ENV.SECONDS || 20);
 
@@ -65,6 +66,11 @@ export function setup() {
 
 export default function () {
   const user = client();
+  think();
+  for (const path of ["/assets/", "/assets/style-fe3eb037.css", "/assets/guide/"]) {
+    const file = http.get(site + path, { tags: { name: "page" } });
+    check(file, { "is a file": (file) => file.status === 200 && file.body.length > 0 });
+  }
   const articles = user.send("GET", "/articles?limit=20").articles || [];
   const chosen = articles[Math.floor(Math.random() * articles.length)];
   if (!check(chosen, { "the list has articles": (chosen) => chosen !== undefined })) return;

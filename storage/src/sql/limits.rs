@@ -255,6 +255,9 @@ pub const IDLE_REPLICA_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// The time for which a replica that was found to lag behind is not asked again by reads. They run on another server meanwhile.
 pub const MIN_ASK_PAUSE: Duration = Duration::from_millis(10);
 
+/// How much longer it may take to ask a replica than the nearest server. One that is in another region is not read from.
+pub const MAX_FARTHER: Duration = Duration::from_millis(10);
+
 /// Most places of a primary that a process remembers with their times: those of more than the lag that a replica may have.
 pub const MAX_NOTED_PLACES: usize = 64;
 

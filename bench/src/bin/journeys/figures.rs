@@ -127,25 +127,100 @@ fn percentile(samples: &[&Sample], part: f64) -> f64 {
         .map_or(0.0, |time| time.as_secs_f64() * 1000.0)
 }
 
-/// A line about a process: its name, how many requests it served, and how many of them from its cache.
-pub(crate) async fn of_process(process: &str) -> Outcome<String> {
-    let (name, address) = process
-        .split_once('=')
-        .ok_or("a process is written as NAME=ADDRESS")?;
-    let Ok(metrics) = timeout(MAX_METRICS_TIME, metrics(address)).await else {
-        return Ok(format!("{name}: no metrics in time"));
+/// What a process says of itself.
+pub(crate) struct Process {
+    name: String,
+    /// Absent if it does not answer.
+    served: Option<Served>,
+}
+
+/// The counts of a process.
+struct Served {
+    requests: f64,
+    /// Those that its cache was asked for, and those that it answered.
+    asked: f64,
+    hits: f64,
+    refused: f64,
+    /// Statements that read, and those of them that ran on replicas.
+    reads: f64,
+    on_replicas: f64,
+}
+
+impl Process {
+    /// Asks a process, which is written as `NAME=ADDRESS`.
+    pub(crate) async fn ask(process: &str) -> Outcome<Self> {
+        let (name, address) = process
+            .split_once('=')
+            .ok_or("a process is written as NAME=ADDRESS")?;
+        let metrics = timeout(MAX_METRICS_TIME, metrics(address)).await;
+        let metrics = metrics.ok().and_then(Result::ok);
+        let served = metrics.map(|metrics| Served {
+            requests: sum(&metrics, "terrace_requests_total", ""),
+            asked: sum(&metrics, "terrace_cache_requests_total", ""),
+            hits: sum(&metrics, "terrace_cache_requests_total", "=\"hit\""),
+            refused: sum(&metrics, "terrace_failures_total", ""),
+            reads: sum(&metrics, "terrace_sql_reads_total", ""),
+            on_replicas: sum(&metrics, "terrace_sql_replica_reads_total", ""),
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            served,
+        })
+    }
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        let Some(served) = &self.served else {
+            return write!(out, "{name}: it does not answer");
+        };
+        let Served {
+            requests,
+            asked,
+            hits,
+            refused,
+            reads,
+            on_replicas,
+        } = served;
+        let ratio = percent(*hits, *asked);
+        write!(
+            out,
+            "{name}: {requests:.0} requests, {ratio:.0} % of them from the cache, {refused:.0} failures"
+        )?;
+        if *on_replicas > 0.0 {
+            let ratio = percent(*on_replicas, *reads);
+            write!(out, "; {ratio:.0} % of {reads:.0} reads on replicas")?;
+        }
+        Ok(())
+    }
+}
+
+/// A line about all edges, if there are several: how many requests their caches answered, and how many came to the nodes.
+pub(crate) fn of_edges(processes: &[Process]) -> Option<String> {
+    let of = |kind: &str| {
+        let mut served = Vec::new();
+        let ours = processes
+            .iter()
+            .filter(|process| process.name.starts_with(kind));
+        served.extend(ours.filter_map(|process| process.served.as_ref()));
+        served
     };
-    let Ok(metrics) = metrics else {
-        return Ok(format!("{name}: it does not answer"));
-    };
-    let requests = sum(&metrics, "terrace_requests_total", "");
-    let asked = sum(&metrics, "terrace_cache_requests_total", "");
-    let hits = sum(&metrics, "terrace_cache_requests_total", "=\"hit\"");
-    let refused = sum(&metrics, "terrace_failures_total", "");
-    let ratio = 100.0 * hits / asked.max(1.0);
-    Ok(format!(
-        "{name}: {requests:.0} requests, {ratio:.0} % of them from the cache, {refused:.0} failures"
+    let (edges, nodes) = (of("edge"), of("node"));
+    if edges.len() < 2 {
+        return None;
+    }
+    let requests = |of: &[&Served]| of.iter().map(|served| served.requests).sum::<f64>();
+    let asked = edges.iter().map(|served| served.asked).sum();
+    let ratio = percent(edges.iter().map(|served| served.hits).sum(), asked);
+    let through = percent(requests(&nodes), requests(&edges));
+    Some(format!(
+        "the edges together: {ratio:.0} % of {asked:.0} requests from their caches; {through:.0} % came to a node"
     ))
+}
+
+fn percent(part: f64, all: f64) -> f64 {
+    100.0 * part / all.max(1.0)
 }
 
 /// The sum of the samples of a metric whose labels contain a text.

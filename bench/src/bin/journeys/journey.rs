@@ -1,4 +1,4 @@
-//! The journey of a user: eight steps, with a pause before each.
+//! The journey of a user: nine steps, with a pause before each.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,7 +11,8 @@ use tokio::{
 use crate::{Outcome, user::User};
 
 /// The steps, in their order.
-pub(crate) const STEPS: [&str; 8] = [
+pub(crate) const STEPS: [&str; 9] = [
+    "page",
     "browse",
     "read",
     "comments",
@@ -22,6 +23,9 @@ pub(crate) const STEPS: [&str; 8] = [
     "own favourite",
 ];
 
+/// What a browser fetches before it shows anything.
+const PAGE: [&str; 3] = ["/assets/", "/assets/style-fe3eb037.css", "/assets/guide/"];
+
 /// The mean pause, in which a user reads.
 const MEAN_PAUSE: Duration = Duration::from_millis(500);
 
@@ -30,7 +34,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(3);
 
 /// What all journeys share.
 pub(crate) struct Site {
-    pub(crate) address: SocketAddr,
+    /// The edges. Each user has one.
+    pub(crate) addresses: Vec<SocketAddr>,
     /// Tells the users of this run from those of others.
     pub(crate) run: String,
     /// Articles.
@@ -57,7 +62,8 @@ pub(crate) async fn make(
     samples: &UnboundedSender<Sample>,
 ) {
     let mut random = Random(u64::from(index));
-    let mut user = User::new(site.address, format!("{}n{index}", site.run));
+    let edge = usize::try_from(index).unwrap_or(0) % site.addresses.len().max(1);
+    let mut user = User::new(site.addresses[edge], format!("{}n{index}", site.run));
     let mut slug = site.slugs[random.below(site.slugs.len())].clone();
     let mut comment = Value::Null;
     for step in 0..STEPS.len() {
@@ -76,6 +82,14 @@ pub(crate) async fn make(
     }
 }
 
+async fn open_page(user: &mut User) -> Outcome {
+    for path in PAGE {
+        let content = user.fetch(path).await?;
+        expect(!content.is_empty(), "an empty file")?;
+    }
+    Ok(())
+}
+
 async fn take(
     step: usize,
     user: &mut User,
@@ -85,6 +99,7 @@ async fn take(
 ) -> Outcome {
     let article = format!("/api/articles/{slug}");
     match STEPS[step] {
+        "page" => open_page(user).await?,
         "browse" => {
             let list = user.get("/api/articles?limit=20").await?;
             let articles = list["articles"].as_array().ok_or("no list")?;

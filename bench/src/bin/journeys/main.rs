@@ -24,7 +24,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{figures::Figures, journey::Site, user::User};
+use crate::{
+    figures::{Figures, Process},
+    journey::Site,
+    user::User,
+};
 
 /// The result of a step. People read the errors.
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -32,16 +36,16 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 /// Articles that are there before the first user comes.
 const ARTICLES: usize = 50;
 
-/// The time for the journeys that are under way when no more begin. They have eight steps, with a pause before each.
+/// The time for the journeys that are under way when no more begin. They have nine steps, with a pause before each.
 const LAST_JOURNEYS: Duration = Duration::from_secs(60);
 
 /// Puts the load of conduit's users on a server, and judges every answer.
 #[derive(Parser)]
 #[command(name = "journeys")]
 struct Options {
-    /// The address of the server
-    #[arg(long)]
-    address: SocketAddr,
+    /// The address of a server; of several, each user has one
+    #[arg(long, required = true)]
+    address: Vec<SocketAddr>,
     /// Users who come in each second
     #[arg(long)]
     rate: u32,
@@ -71,10 +75,10 @@ async fn main() -> ExitCode {
 /// Whether every request had the right answer.
 async fn run(options: &Options) -> Outcome<bool> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let mut author = User::new(options.address, since.as_millis().to_string());
+    let mut author = User::new(options.address[0], since.as_millis().to_string());
     let slugs = author.publish(ARTICLES).await?;
     let site = Arc::new(Site {
-        address: options.address,
+        addresses: options.address.clone(),
         run: since.as_millis().to_string(),
         slugs,
     });
@@ -84,8 +88,14 @@ async fn run(options: &Options) -> Outcome<bool> {
     let plot = options.output.join("journeys.svg");
     fs::write(&plot, plot::svg(&figures.by_second()))?;
     print!("{figures}");
+    let mut processes = Vec::new();
     for process in &options.process {
-        println!("{}", figures::of_process(process).await?);
+        let process = Process::ask(process).await?;
+        println!("{process}");
+        processes.push(process);
+    }
+    if let Some(together) = figures::of_edges(&processes) {
+        println!("{together}");
     }
     println!("{}", plot.display());
     Ok(figures.are_all_fine())

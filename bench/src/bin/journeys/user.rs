@@ -74,6 +74,11 @@ impl User {
         self.send(Method::GET, path, None).await
     }
 
+    /// GETs a file.
+    pub(crate) async fn fetch(&mut self, path: &str) -> Outcome<Bytes> {
+        self.send_any(Method::GET, path, None).await
+    }
+
     /// POSTs JSON to a path.
     pub(crate) async fn post(&mut self, path: &str, content: &Value) -> Outcome<Value> {
         self.send(Method::POST, path, Some(content)).await
@@ -89,6 +94,16 @@ impl User {
         path: &str,
         content: Option<&Value>,
     ) -> Outcome<Value> {
+        let answer = self.send_any(method, path, content).await?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    async fn send_any(
+        &mut self,
+        method: Method,
+        path: &str,
+        content: Option<&Value>,
+    ) -> Outcome<Bytes> {
         match timeout(MAX_ANSWER_TIME, self.exchange(method, path, content)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
@@ -107,7 +122,7 @@ impl User {
         method: Method,
         path: &str,
         content: Option<&Value>,
-    ) -> Outcome<Value> {
+    ) -> Outcome<Bytes> {
         let mut request = Request::builder().method(method).uri(path);
         request = request.header(header::HOST, self.address.to_string());
         if let Some(token) = &self.token {
@@ -130,7 +145,7 @@ impl User {
         if !status.is_success() {
             return Err(format!("{status}: {}", String::from_utf8_lossy(&content)).into());
         }
-        Ok(serde_json::from_slice(&content)?)
+        Ok(content)
     }
 
     /// The open connection, or a new one.

@@ -2,6 +2,7 @@
 //! asked is left to [`super::servers`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
@@ -87,6 +88,8 @@ pub(super) struct Server {
     pub(super) seen: watch::Sender<Seen>,
     /// The connection for looks.
     looking: Mutex<Option<Pooled>>,
+    /// The shortest time in microseconds that an answer took lately; a server that was not asked yet is near.
+    distance: AtomicU64,
 }
 
 impl Server {
@@ -97,7 +100,25 @@ impl Server {
             reads: Counter::default(),
             seen: watch::Sender::default(),
             looking: Mutex::default(),
+            distance: AtomicU64::new(0),
         }
+    }
+
+    /// About how long it takes to ask this server.
+    pub(super) fn distance(&self) -> Duration {
+        Duration::from_micros(self.distance.load(Ordering::Relaxed))
+    }
+
+    /// Notes how long an answer took. One that took longer than others counts only if the next ones do too: it may have waited for a
+    /// processor.
+    fn note_distance(&self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+        let before = self.distance.load(Ordering::Relaxed);
+        let now = match before {
+            0 => took,
+            before => took.min(before + before / 8 + 1),
+        };
+        self.distance.store(now, Ordering::Relaxed);
     }
 
     /// Asks the server what it is, and where, on a connection beside those of the pool: these may all be lent.
@@ -116,9 +137,11 @@ impl Server {
                 .map_err(|failure| failure.to_string())?,
         };
         let pooled = looking.insert(pooled);
-        let mut stop = Stop::at(clock::now() + MAX_PROBE_WAIT);
+        let asked = clock::now();
+        let mut stop = Stop::at(asked + MAX_PROBE_WAIT);
         let answer = ask(&mut pooled.connection, &mut stop).await;
         let answer = answer.map_err(|failed| failed.error().to_string())?;
+        self.note_distance(clock::now() - asked);
         if !answer.is_replica && answer.named < answer.place.timeline {
             let name = format!(
                 "INSERT INTO terrace.timelines VALUES ({}) ON CONFLICT DO NOTHING",
@@ -183,4 +206,35 @@ pub enum ServerState {
     Out,
     /// It takes writes, or has data, that are not those of the primary. Nothing runs on it.
     Apart,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::postgres::address::Address;
+    use crate::sql::postgres::tls::Connector;
+    use crate::{PostgresOptions, sql::statistics::Statistics};
+
+    #[test]
+    fn a_server_is_as_far_as_its_fastest_answers_lately() {
+        let options = PostgresOptions::default();
+        let address = Address::read("postgres://a/b", &options, "").unwrap();
+        let connector = Connector::new(&address).unwrap();
+        let statistics = Arc::<Statistics>::default();
+        let pool = Pool::new(address.config, connector, true, &options, statistics);
+        let server = Server::new(pool, String::new());
+        let ms = Duration::from_millis;
+        for (took, least, most) in [(40, 40, 40), (1, 1, 1), (40, 1, 2), (2, 1, 2)] {
+            server.note_distance(ms(took));
+            let distance = server.distance();
+            assert!(
+                ms(least) <= distance && distance <= ms(most),
+                "{distance:?}"
+            );
+        }
+        for _ in 0..60 {
+            server.note_distance(ms(40));
+        }
+        assert_eq!(server.distance(), ms(40));
+    }
 }

@@ -8,7 +8,7 @@ mod history;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use tokio::time::sleep;
@@ -19,7 +19,9 @@ use super::pool::Pool;
 use super::server::{Answer, PLACE_OF_WRITE, Seen, Server, ServerFigures, ServerState};
 use crate::breaker::jittered;
 use crate::clock;
-use crate::sql::limits::{IDLE_REPLICA_LOOK_INTERVAL, MIN_ASK_PAUSE, REPLICA_LOOK_INTERVAL};
+use crate::sql::limits::{
+    IDLE_REPLICA_LOOK_INTERVAL, MAX_FARTHER, MIN_ASK_PAUSE, REPLICA_LOOK_INTERVAL,
+};
 use crate::sql::position::{Needs, Place, Positions};
 
 use history::History;
@@ -148,9 +150,13 @@ impl Servers {
         Some(own.max(least?).max(schema?))
     }
 
-    /// The next replica that may have reached a place.
+    /// The next replica that may have reached a place, of those that are near. While the primary is out, each is near enough.
     pub(super) fn replica(&self, need: Place) -> Option<usize> {
         let (count, now) = (self.all.len(), clock::now());
+        let far = match self.is_primary_out() {
+            true => Duration::MAX,
+            false => self.nearest() + MAX_FARTHER,
+        };
         let primary = self.primary.load(Ordering::Acquire);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let state = self.state();
@@ -159,8 +165,15 @@ impl Servers {
             let is_replica = matches!(*self.all[at].seen.borrow(), Seen::Replica(_));
             let was_behind = state.found[at]
                 .is_some_and(|(found, when)| found < need && now < when + MIN_ASK_PAUSE);
-            at != primary && is_replica && !was_behind
+            at != primary && is_replica && !was_behind && self.all[at].distance() <= far
         })
+    }
+
+    /// The distance of the nearest server that answers.
+    fn nearest(&self) -> Duration {
+        let answers = |server: &&Server| *server.seen.borrow() != Seen::Out;
+        let distances = self.all.iter().filter(answers).map(Server::distance);
+        distances.min().unwrap_or_default()
     }
 
     pub(super) fn server(&self, at: usize) -> &Server {

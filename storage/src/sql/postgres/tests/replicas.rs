@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::sql::tests::harness::{far, one, patient, run};
 use crate::sql::{Database, Error, Needs, Positions, Request, ServerState, Session, Value};
+use crate::test_proxy::{Fault, Proxy};
 use crate::test_server::Server;
 use crate::test_server::replica::FOLLOWED;
 use crate::test_wait::until;
@@ -339,4 +340,42 @@ async fn servers_that_are_no_replicas_are_refused_and_one_that_is_down_is_awaite
     );
     replica.restart();
     until_read_on(&database, 1).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_is_far_away_stands_by() {
+    let mut primary = Server::with(&[FOLLOWED]);
+    let (mut near, far) = (primary.replica(&[]), primary.replica(&[]));
+    let proxy = Proxy::to(far.socket());
+    // Each fault happens once; there are more than looks and reads in this test.
+    for _ in 0..5_000 {
+        proxy.when("pg_control_system", Fault::Delay(Duration::from_millis(40)));
+    }
+    let options = PostgresOptions {
+        replicas: vec![near.url(), proxy.url()],
+        ..patient()
+    };
+    let database = Database::open_postgres(&primary.url(), &options).unwrap();
+    with_register(&database).await;
+    let replicas = [
+        ServerState::Primary,
+        ServerState::Replica,
+        ServerState::Replica,
+    ];
+    until_states(&database, &replicas).await;
+    until_read_on(&database, 1).await;
+    let before = reads(&database);
+    for _ in 0..100 {
+        read(&database, Positions::default()).await;
+    }
+    let after = reads(&database);
+    assert!(
+        after[1] > before[1] && after[2] == before[2],
+        "{before:?} {after:?}"
+    );
+    near.kill();
+    primary.kill();
+    let out = [ServerState::Out, ServerState::Out, ServerState::Replica];
+    until_states(&database, &out).await;
+    until_read_on(&database, 2).await;
 }
