@@ -310,6 +310,9 @@ pub const MAX_CONSUMER_TIMEOUT: Duration = Duration::from_secs(12 * 60 * 60);
 /// The most messages that a queue has, together with its dead letters. Further ones are refused with 503.
 pub const DEFAULT_QUEUE_MESSAGES: u64 = 1_000_000;
 
+/// The most servers that can keep each message of a queue on NATS JetStream: more serve no purpose.
+pub const MAX_STREAM_REPLICAS: u64 = 5;
+
 /// The most bytes of a queue's messages, together with its dead letters. Further messages are refused with 503.
 pub const DEFAULT_QUEUE_BYTES: u64 = 1024 * MIB;
 

@@ -42,7 +42,7 @@ pub use key_rules::{KeyRules, Names};
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
 pub use origin::{Origin, OriginEntry};
-pub use queue::{Queue, QueueEngine};
+pub use queue::{JetStream, Queue, QueueEngine};
 pub use rates::{Quota, Rates};
 
 /// The file that is read where none is named.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future;
 use parking_lot::Mutex;
+use storage::queue::JetStreamOptions;
 use storage::shared::{Level, Secret};
 use storage::sql::transfer;
 use storage::{OpenError, PostgresOptions, RedisOptions, SqliteOptions, kv, queue, sql};
@@ -270,15 +271,29 @@ pub fn open_shared_level(redis: &Redis, secret: Secret) -> Result<Level, OpenErr
     Level::open(&redis.url, "", secret, &redis_options(redis))
 }
 
-/// Opens what keeps the messages of queues.
+/// Opens what keeps the messages of queues of an app, and warns of messages that it may lose.
 ///
 /// # Errors
 /// If it can't be opened, with the reason.
-pub fn open_queues(engine: &QueueEngine) -> Result<queue::Queues, OpenError> {
+pub fn open_queues(engine: &QueueEngine, app: &str) -> Result<queue::Queues, OpenError> {
     match engine {
         QueueEngine::Sqlite(path) => queue::Queues::open_sqlite(path, options()),
         QueueEngine::Postgres(postgres) => {
             queue::Queues::open_postgres(&postgres.url, &server_options(postgres))
+        }
+        QueueEngine::JetStream(jetstream) => {
+            let ledger = open_queues(&jetstream.ledger, app)?;
+            let options = JetStreamOptions {
+                open_timeout: STATE_OPEN_TIMEOUT,
+                password: jetstream.password.clone(),
+                prefix: jetstream.prefix.clone().unwrap_or_else(|| app.to_owned()),
+                replicas: jetstream.replicas,
+            };
+            let queues = queue::Queues::open_jetstream(&jetstream.url, &options, &ledger)?;
+            for caution in queues.cautions() {
+                tracing::warn!("the server of the queues: {caution}");
+            }
+            Ok(queues)
         }
     }
 }

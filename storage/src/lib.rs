@@ -31,6 +31,15 @@ mod value;
 mod test_authority;
 #[cfg(test)]
 #[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the file is a public module of the end-to-end tests"
+)]
+#[path = "../../tests/src/nats.rs"]
+mod test_nats;
+#[cfg(test)]
+#[allow(
+    dead_code,
     unreachable_pub,
     reason = "the file is a public module of the end-to-end tests"
 )]

@@ -9,6 +9,7 @@
 //! Times are those of the engine, so that the clocks of several processes need not agree.
 
 mod error;
+mod jetstream;
 mod limits;
 mod message;
 mod queues;
@@ -17,9 +18,11 @@ mod tables;
 mod tests;
 
 pub use error::Error;
+pub use jetstream::JetStreamOptions;
 pub use limits::{
-    LEASE, LEASE_RENEWAL, MAX_CLAIM, MAX_CLAIM_BYTES, MAX_DELAY, MAX_FAILURES, MAX_LISTED,
-    MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES, MAX_SWEPT, MAX_UNKNOWN_CLAIMS, SAME_MESSAGE,
+    HELD_PAUSE, LEASE, LEASE_RENEWAL, MAX_CHANNELS, MAX_CLAIM, MAX_CLAIM_BYTES, MAX_DELAY,
+    MAX_FAILURES, MAX_HELD, MAX_LISTED, MAX_MESSAGE_BYTES, MAX_RECONNECT_PAUSE, MAX_SENT,
+    MAX_SENT_BYTES, MAX_SWEPT, MAX_UNKNOWN_CLAIMS, MIN_NATS_MINOR, SAME_MESSAGE, UNHELD_PAUSE,
 };
 pub use message::{Claim, Claimed, Contents, Figures, Listed, Message, Owner, Room, Schedule};
 pub use queues::Queues;

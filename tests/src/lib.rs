@@ -18,6 +18,7 @@ pub mod judge;
 pub mod load;
 pub mod log;
 pub mod metrics;
+pub mod nats;
 pub mod pebble;
 pub mod portable;
 pub mod postgres;

@@ -1,4 +1,4 @@
-//! A proxy of a test's own between a client and a server on a socket of the file system: it cuts, delays and swallows what passes. It has a thread of
+//! A proxy of a test's own between a client and a server: it cuts, delays and swallows what passes. It has a thread of
 //! its own, so it also works while a test blocks. The tests of the crate `terrace-storage` include this file too.
 
 use std::io;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{oneshot, watch};
 
@@ -56,10 +56,17 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    server: PathBuf,
+    server: Place,
     door: Mutex<Door>,
     faults: Mutex<Vec<(Vec<u8>, Fault)>>,
     orders: watch::Sender<Orders>,
+}
+
+/// Where the server listens.
+#[derive(Clone, Debug)]
+enum Place {
+    Socket(PathBuf),
+    Network(SocketAddr),
 }
 
 /// How often all connections were told to do something.
@@ -92,11 +99,24 @@ impl Proxy {
     /// When this machine gives it no address or no thread.
     #[must_use]
     pub fn before(socket: &Path) -> Self {
+        Self::of(Place::Socket(socket.to_owned()))
+    }
+
+    /// A proxy in front of the server that listens at that address.
+    ///
+    /// # Panics
+    /// When this machine gives it no address or no thread.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
+        Self::of(Place::Network(address))
+    }
+
+    fn of(server: Place) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         listener.set_nonblocking(true).expect("it is a socket");
         let shared = Arc::new(Shared {
-            server: socket.to_owned(),
+            server,
             door: Mutex::new(Door::Open),
             faults: Mutex::default(),
             orders: watch::Sender::default(),
@@ -184,9 +204,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
 async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
     let door = *locked(&shared.door);
     let next = match door {
-        Door::Open => match UnixStream::connect(&shared.server).await {
-            Ok(server) => pass(&mut client, server, &shared).await,
-            Err(_) => Next::Cut,
+        Door::Open => match &shared.server {
+            Place::Socket(path) => match UnixStream::connect(path).await {
+                Ok(server) => pass(&mut client, server, &shared).await,
+                Err(_) => Next::Cut,
+            },
+            Place::Network(address) => match TcpStream::connect(address).await {
+                Ok(server) => pass(&mut client, server, &shared).await,
+                Err(_) => Next::Cut,
+            },
         },
         Door::Shut => Next::Cut,
         Door::Silent => Next::Swallow,
@@ -205,7 +231,10 @@ async fn swallow(client: &mut TcpStream) {
 }
 
 /// Passes on what both sides send until a fault, an order or an end. The server's side stays open while the client's is swallowed.
-async fn pass(client: &mut TcpStream, mut server: UnixStream, shared: &Shared) -> Next {
+async fn pass<S>(client: &mut TcpStream, mut server: S, shared: &Shared) -> Next
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut orders = shared.orders.subscribe();
     let begun = *orders.borrow_and_update();
     let (mut sent, mut answered) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
@@ -244,7 +273,7 @@ fn ordered(begun: Orders, now: Orders) -> Next {
 /// Passes on what the client sent. An empty piece is its end.
 async fn to_server(
     piece: &[u8],
-    server: &mut UnixStream,
+    server: &mut (impl AsyncWrite + Unpin),
     shared: &Shared,
     answer_fault: &mut Option<Fault>,
 ) -> Next {

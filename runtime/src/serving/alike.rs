@@ -92,17 +92,20 @@ impl AppInputs {
 
     /// What is wrong with queues whose messages are in a file.
     fn local_queues(&self) -> Option<Fault> {
-        let QueueEngine::Sqlite(path) = &self.config.queue.engine else {
-            return None;
-        };
+        let engine = &self.config.queue.engine;
+        let path = engine.file()?;
         let consumes = self.app.consumes().next()?;
+        let (what, key) = match engine {
+            QueueEngine::JetStream(_) => ("delayed messages and dead letters", "ledger"),
+            _ => ("queues", "url"),
+        };
         let what = format!(
-            "several nodes would each have queues of their own: their messages are in the file {}",
+            "several nodes would each have {what} of their own: they are in the file {}",
             path.display()
         );
         let file = self.settings_file.display();
         let help = format!(
-            "add `[queue]` with `url = \"postgres://USER@HOST/DATABASE\"` to {file}{ALLOWED}"
+            "add `[queue]` with `{key} = \"postgres://USER@HOST/DATABASE\"` to {file}{ALLOWED}"
         );
         let reason = Reason::new(what).help(help);
         Some(Fault::new(&self.app.manifest, reason).at(consumes.position.clone()))

@@ -12,12 +12,15 @@ use super::migrations;
 use super::relaying;
 use super::{StartError, failed};
 use crate::budget::InstanceBudget;
+use crate::clock;
 use crate::deployment::{self, Files, Loader};
 use crate::engine::{Engine, EngineSize};
 use crate::fault::{Fault, Faults, Reason};
 use crate::limits::{DEFAULT_MEMORY, MAX_INSTANCES};
+use crate::manifest::Consumes;
 use crate::outbound::ProtectedNetworks;
 use crate::queues::Queues;
+use crate::queues::limits::ENGINE_TIMEOUT;
 use crate::state::{self, State};
 
 /// The engine that the app needs; without a folder, compiled code is not kept.
@@ -84,8 +87,20 @@ pub(super) fn open_queues(inputs: &AppInputs, queues: &Queues) -> Result<(), Sta
     if inputs.app.consumes().next().is_none() && inputs.app.outboxes.is_empty() {
         return Ok(());
     }
-    let opened = queues.open(|| state::open_queues(&inputs.config.queue.engine));
-    opened.map_err(|error| failed(format!("the queues: {error}")))
+    let config = &inputs.config.queue;
+    let opened = queues.open(|| state::open_queues(&config.engine, &inputs.app.name));
+    opened.map_err(|error| failed(format!("the queues: {error}")))?;
+    let Some(engine) = queues.engine() else {
+        return Ok(());
+    };
+    let names: Vec<_> = inputs.app.consumes().map(Consumes::queue).collect();
+    let preparing = engine.prepare(&names, config.room, clock::now() + ENGINE_TIMEOUT);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let prepared = runtime.block_on(preparing);
+    prepared.map_err(|error| failed(format!("the queues: {error}")))
 }
 
 /// The loader of the app, and of the apps that replace it.

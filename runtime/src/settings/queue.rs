@@ -1,14 +1,17 @@
 //! `[queue]`: where the messages of queues are kept, and how many.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use storage::queue::Room;
+use storage::sql::DEFAULT_CONNECTIONS;
 
 use super::{Engine, Postgres, StoreEngine, same_file, store};
 use crate::document::{Table, Value};
 use crate::fault::Reason;
-use crate::limits::{DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_MESSAGES};
+use crate::limits::{DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_MESSAGES, MAX_STREAM_REPLICAS};
 use crate::units::size;
 
 /// Where the messages of queues are kept, and how many.
@@ -27,6 +30,42 @@ pub enum QueueEngine {
     Sqlite(PathBuf),
     /// Tables in a database on a Postgres server.
     Postgres(Postgres),
+    /// Streams of a NATS server.
+    JetStream(Box<JetStream>),
+}
+
+/// A NATS server, and how it is used.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JetStream {
+    /// The URL, which may hold a password.
+    pub url: String,
+    /// The password, if it is not in the URL.
+    pub password: Option<String>,
+    /// The beginning of the names of streams; absent for the name of the app.
+    pub prefix: Option<String>,
+    /// How many servers keep each message.
+    pub replicas: usize,
+    /// What keeps messages that are due later, failures and dead letters: a file or a database.
+    pub ledger: QueueEngine,
+}
+
+impl fmt::Debug for JetStream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("JetStream");
+        shown.field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
+impl QueueEngine {
+    /// The file that only this machine has, if there is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
+            Self::JetStream(jetstream) => jetstream.ledger.file(),
+        }
+    }
 }
 
 /// Databases and key-value stores by label.
@@ -51,10 +90,10 @@ pub(super) fn queue(root: &Table<'_>, directory: &Path, state: &Path, stores: St
     let url = table.get("url");
     let engine = url
         .as_ref()
-        .and_then(|url| engine(&table, url, directory))
+        .and_then(|url| engine(&table, url, directory, default))
         .unwrap_or_else(default);
     table.finish();
-    if let (QueueEngine::Sqlite(path), Some(url)) = (&engine, url)
+    if let (Some(path), Some(url)) = (engine.file(), url)
         && is_of_others(path, stores)
     {
         let what = format!(
@@ -72,12 +111,57 @@ pub(super) fn queue(root: &Table<'_>, directory: &Path, state: &Path, stores: St
     }
 }
 
-fn engine(table: &Table<'_>, url: &Value<'_>, directory: &Path) -> Option<QueueEngine> {
+fn engine(
+    table: &Table<'_>,
+    url: &Value<'_>,
+    directory: &Path,
+    default: impl Fn() -> QueueEngine,
+) -> Option<QueueEngine> {
     if store::is_postgres(url.string()?) {
         return store::postgres(table, url).map(QueueEngine::Postgres);
     }
+    if store::is_nats(url.string()?) {
+        return jetstream(table, url, directory, default)
+            .map(Box::new)
+            .map(QueueEngine::JetStream);
+    }
     let path = url.parsed(store::queue_path)?;
     Some(QueueEngine::Sqlite(directory.join(path)))
+}
+
+/// The server of `nats://…`. Whether its URL is right is seen when it is opened.
+fn jetstream(
+    table: &Table<'_>,
+    url: &Value<'_>,
+    directory: &Path,
+    default: impl Fn() -> QueueEngine,
+) -> Option<JetStream> {
+    let prefix = match table.get("prefix") {
+        Some(prefix) => Some(prefix.parsed(store::prefix)?),
+        None => None,
+    };
+    let replicas = table.number("replicas", 1, MAX_STREAM_REPLICAS);
+    let ledger_password = store::password(table, "ledger_password_variable")?;
+    let ledger = match table.get("ledger") {
+        Some(ledger) if store::is_postgres(ledger.string()?) => QueueEngine::Postgres(Postgres {
+            url: ledger.string()?.to_owned(),
+            password: ledger_password,
+            connections: NonZeroUsize::new(DEFAULT_CONNECTIONS).expect("the default is not zero"),
+            prepared: None,
+            replicas: Vec::new(),
+        }),
+        Some(ledger) => QueueEngine::Sqlite(directory.join(ledger.parsed(store::ledger_path)?)),
+        None => default(),
+    };
+    Some(JetStream {
+        url: url.string()?.to_owned(),
+        password: store::password(table, "password_variable")?,
+        prefix,
+        replicas: replicas
+            .and_then(|number| usize::try_from(number).ok())
+            .unwrap_or(1),
+        ledger,
+    })
 }
 
 fn is_of_others(path: &Path, (databases, stores): Stores<'_>) -> bool {

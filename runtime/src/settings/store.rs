@@ -118,6 +118,11 @@ pub(super) fn is_postgres(url: &str) -> bool {
     POSTGRES.contains(&scheme(url))
 }
 
+/// Whether a URL is one of NATS, right or wrong.
+pub(super) fn is_nats(url: &str) -> bool {
+    ["nats", "tls"].contains(&scheme(url))
+}
+
 /// The URL of a Redis server that holds nothing of the app. It is not repeated in messages, because it may hold a password.
 pub(super) fn redis_url(url: &str) -> Result<String, Reason> {
     if is_redis(url) {
@@ -191,7 +196,7 @@ fn replicas(table: &Table<'_>) -> Vec<String> {
 /// The server of `redis://…`. Whether its URL is right is seen when it is opened.
 fn redis(table: &Table<'_>, url: &Value<'_>) -> Option<Redis> {
     let prefix = match table.get("prefix") {
-        Some(prefix) => Some(prefix.parsed(redis_prefix)?),
+        Some(given) => Some(given.parsed(prefix)?),
         None => None,
     };
     Some(Redis {
@@ -201,13 +206,13 @@ fn redis(table: &Table<'_>, url: &Value<'_>) -> Option<Redis> {
     })
 }
 
-fn redis_prefix(text: &str) -> Result<String, Reason> {
+pub(super) fn prefix(text: &str) -> Result<String, Reason> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {
         return Ok(text.to_owned());
     }
     let help = "write letters, digits, `-`, `_` and `.`";
-    Err(Reason::new(format!("`{text}` cannot be a prefix of keys")).help(help))
+    Err(Reason::new(format!("`{text}` cannot be a prefix")).help(help))
 }
 
 /// The value of the environment variable that a key names, if the table has it. `None` for a fault, which is reported.
@@ -243,9 +248,22 @@ const OF_STORES: Urls = Urls {
 };
 
 const OF_QUEUES: Urls = Urls {
-    help: "write `sqlite:PATH`, with a path relative to this file, or `postgres://USER@HOST/DATABASE`",
+    help: "write `sqlite:PATH`, with a path relative to this file, `postgres://USER@HOST/DATABASE`, or `nats://HOST:PORT`",
     elsewhere: (&REDIS, "queues are not on Redis"),
 };
+
+const OF_LEDGERS: Urls = Urls {
+    help: "write `sqlite:PATH`, with a path relative to this file, or `postgres://USER@HOST/DATABASE`",
+    elsewhere: (
+        &["nats", "tls", "redis", "rediss"],
+        "it needs a file or a database",
+    ),
+};
+
+/// The file of what NATS cannot keep.
+pub(super) fn ledger_path(url: &str) -> Result<PathBuf, Reason> {
+    sqlite_path(&OF_LEDGERS, url)
+}
 
 /// The file of the queues.
 pub(super) fn queue_path(url: &str) -> Result<PathBuf, Reason> {

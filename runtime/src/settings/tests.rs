@@ -315,6 +315,23 @@ fn queues_have_a_place_of_their_own_and_room() {
         panic!("it is on Postgres");
     };
     assert_eq!(postgres.connections.get(), 3);
+    let of_nats = judge("[queue]\nurl = 'nats://a'\nprefix = 'p'\nledger = 'sqlite:l.db'").unwrap();
+    let QueueEngine::JetStream(jetstream) = &of_nats.queue.engine else {
+        panic!("it is on NATS");
+    };
+    assert_eq!(
+        (jetstream.prefix.as_deref(), jetstream.replicas),
+        (Some("p"), 1)
+    );
+    assert!(of_nats.queue.engine.file().unwrap().ends_with("l.db"));
+    check(
+        "[queue]\nurl = 'nats://a'\nledger = 'nats://b'",
+        "needs a file or a database",
+    );
+    check(
+        "[queue]\nurl = 'sqlite:q.db'\nledger = 'sqlite:l.db'",
+        "ledger",
+    );
     check(
         "[queue]\nurl = 'sqlite:q.db'\nconnections = 3",
         "connections",

@@ -33,6 +33,26 @@ pub const LEASE_RENEWAL: Duration = Duration::from_secs(4);
 /// Most claims whose outcome is not known, because the connection broke. Nothing more is claimed until their messages were given back.
 pub const MAX_UNKNOWN_CLAIMS: usize = 1_000;
 
+/// Oldest version of NATS that is taken, after the `2.`: it answers direct gets.
+pub const MIN_NATS_MINOR: i64 = 9;
+
+/// Longest pause between two attempts to connect to NATS.
+pub const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Most queues of one process on JetStream: each has a stream, which is read for figures. Further ones take nothing.
+pub const MAX_CHANNELS: usize = 1_000;
+
+/// Most messages of a queue on JetStream that a process holds because others of their keys come first. Further ones are given back for
+/// a while.
+pub const MAX_HELD: usize = 1_024;
+
+/// The pause before a process looks again whether messages that it holds are the first of their keys: another process may have ended
+/// the work on those before them.
+pub const HELD_PAUSE: Duration = Duration::from_millis(100);
+
+/// The pause after which messages come again that a process had no room to hold.
+pub const UNHELD_PAUSE: Duration = Duration::from_secs(5);
+
 /// Most failures that are kept with a message, the last ones.
 pub const MAX_FAILURES: usize = 20;
 

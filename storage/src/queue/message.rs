@@ -104,7 +104,7 @@ pub struct Schedule {
 }
 
 /// The room of a queue, together with its dead letters.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Most messages.
     pub messages: u64,

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::jetstream::JetStreamOptions;
 use super::limits::{MAX_CLAIM, MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES};
 use super::message::{Claim, Figures, Listed, Message, Owner, Room, Schedule};
-use super::tables;
+use super::{jetstream, tables};
 use crate::sql::open::{OpenError, PostgresOptions, SqliteOptions};
 
 /// All queues of one file or server. Clones are the same queues.
@@ -16,6 +17,7 @@ pub struct Queues(Engine);
 #[derive(Clone, Debug)]
 enum Engine {
     Tables(tables::Queues),
+    JetStream(jetstream::Queues),
 }
 
 impl Queues {
@@ -43,11 +45,59 @@ impl Queues {
             .map(Self)
     }
 
+    /// Opens the queues in the streams of a NATS server at `nats://USER:PASSWORD@HOST:PORT`, with `tls://` for TLS and commas between
+    /// several. `ledger` has what streams cannot keep: messages that are due later, failures, dead letters and schedules. It blocks
+    /// the calling thread until the server has answered, at most for about the open timeout.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]. No error repeats the URL's password.
+    pub fn open_jetstream(
+        url: &str,
+        options: &JetStreamOptions,
+        ledger: &Self,
+    ) -> Result<Self, OpenError> {
+        let ledger = match &ledger.0 {
+            Engine::Tables(ledger) => ledger.clone(),
+            Engine::JetStream(queues) => return Ok(Self(Engine::JetStream(queues.clone()))),
+        };
+        jetstream::Queues::open(url, options, ledger)
+            .map(Engine::JetStream)
+            .map(Self)
+    }
+
+    /// What the operator should know of the engine: sentences.
+    #[must_use]
+    pub fn cautions(&self) -> Vec<String> {
+        match &self.0 {
+            Engine::Tables(_) => Vec::new(),
+            Engine::JetStream(queues) => queues.cautions(),
+        }
+    }
+
+    /// Has queues with these names ready, each with this room.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; [`EngineFailure::Other`](crate::EngineFailure::Other) if something of somebody else is in the way.
+    pub async fn prepare(
+        &self,
+        queues: &[String],
+        room: Room,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        match &self.0 {
+            Engine::Tables(_) => Ok(()),
+            Engine::JetStream(engine) => engine.prepare(queues, room, deadline).await,
+        }
+    }
+
     /// The name of the engine.
     #[must_use]
     pub fn engine(&self) -> &'static str {
         match &self.0 {
             Engine::Tables(queues) => queues.engine(),
+            Engine::JetStream(_) => "jetstream",
         }
     }
 
@@ -69,6 +119,7 @@ impl Queues {
         }
         match &self.0 {
             Engine::Tables(queues) => queues.send(messages, room, deadline).await,
+            Engine::JetStream(queues) => queues.send(messages, room, deadline).await,
         }
     }
 
@@ -80,6 +131,7 @@ impl Queues {
     pub async fn join(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.join(owner, deadline).await,
+            Engine::JetStream(queues) => queues.join(owner, deadline).await,
         }
     }
 
@@ -91,6 +143,7 @@ impl Queues {
     pub async fn renew(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.renew(owner, deadline).await,
+            Engine::JetStream(queues) => queues.renew(owner, deadline).await,
         }
     }
 
@@ -102,6 +155,7 @@ impl Queues {
     pub async fn leave(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.leave(owner, deadline).await,
+            Engine::JetStream(queues) => queues.leave(owner, deadline).await,
         }
     }
 
@@ -114,6 +168,7 @@ impl Queues {
     pub async fn sweep(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.sweep(deadline).await,
+            Engine::JetStream(queues) => queues.sweep(deadline).await,
         }
     }
 
@@ -132,6 +187,7 @@ impl Queues {
         let most = most.min(MAX_CLAIM);
         match &self.0 {
             Engine::Tables(queues) => queues.claim(owner, queue, most, deadline).await,
+            Engine::JetStream(queues) => queues.claim(owner, queue, most, deadline).await,
         }
     }
 
@@ -148,6 +204,7 @@ impl Queues {
     ) -> Result<bool, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.acknowledge(owner, number, deadline).await,
+            Engine::JetStream(queues) => queues.acknowledge(owner, number, deadline).await,
         }
     }
 
@@ -166,6 +223,9 @@ impl Queues {
     ) -> Result<bool, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.retry(owner, number, delay, failure, deadline).await,
+            Engine::JetStream(queues) => {
+                queues.retry(owner, number, delay, failure, deadline).await
+            }
         }
     }
 
@@ -184,6 +244,7 @@ impl Queues {
     ) -> Result<bool, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.release(owner, number, delay, deadline).await,
+            Engine::JetStream(queues) => queues.release(owner, number, delay, deadline).await,
         }
     }
 
@@ -201,6 +262,7 @@ impl Queues {
     ) -> Result<bool, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.bury(owner, number, failure, deadline).await,
+            Engine::JetStream(queues) => queues.bury(owner, number, failure, deadline).await,
         }
     }
 
@@ -212,6 +274,7 @@ impl Queues {
     pub async fn figures(&self, deadline: Instant) -> Result<Vec<Figures>, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.figures(deadline).await,
+            Engine::JetStream(queues) => queues.figures(deadline).await,
         }
     }
 
@@ -228,6 +291,7 @@ impl Queues {
     ) -> Result<Vec<Listed>, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.list(queue, after, deadline).await,
+            Engine::JetStream(queues) => queues.list(queue, after, deadline).await,
         }
     }
 
@@ -245,6 +309,7 @@ impl Queues {
     ) -> Result<u64, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.redrive(queue, number, deadline).await,
+            Engine::JetStream(queues) => queues.redrive(queue, number, deadline).await,
         }
     }
 
@@ -261,6 +326,7 @@ impl Queues {
     ) -> Result<u64, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.delete(queue, number, deadline).await,
+            Engine::JetStream(queues) => queues.delete(queue, number, deadline).await,
         }
     }
 
@@ -269,6 +335,7 @@ impl Queues {
     pub async fn heard(&self) -> String {
         match &self.0 {
             Engine::Tables(queues) => queues.heard().await,
+            Engine::JetStream(queues) => queues.heard().await,
         }
     }
 
@@ -280,6 +347,7 @@ impl Queues {
     pub async fn schedules(&self, deadline: Instant) -> Result<Vec<Schedule>, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.schedules(deadline).await,
+            Engine::JetStream(queues) => queues.schedules(deadline).await,
         }
     }
 
@@ -298,6 +366,7 @@ impl Queues {
     ) -> Result<bool, Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.reschedule(name, from, to, deadline).await,
+            Engine::JetStream(queues) => queues.reschedule(name, from, to, deadline).await,
         }
     }
 
@@ -309,6 +378,7 @@ impl Queues {
     pub async fn close(&self, deadline: Instant) -> Result<(), Error> {
         match &self.0 {
             Engine::Tables(queues) => queues.close(deadline).await,
+            Engine::JetStream(queues) => queues.close(deadline).await,
         }
     }
 }

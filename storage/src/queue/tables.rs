@@ -2,6 +2,7 @@
 //! it is done as a whole. The database keeps the counts, the order of keys and the ids that were seen. The callers have checked
 //! sizes.
 
+mod notes;
 mod postgres;
 mod rows;
 mod sending;
@@ -12,6 +13,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
+
+pub(super) use self::notes::{Dead, Note};
 use self::rows::{
     claimed, count, duration, figures, foreign_tables, listed, milliseconds, name, schedule,
 };
@@ -69,6 +73,12 @@ struct Statements {
     list: &'static str,
     redrive: &'static str,
     delete: &'static str,
+    note_failure: &'static str,
+    note_release: &'static str,
+    note: &'static str,
+    forget_note: &'static str,
+    keep: &'static str,
+    kept: &'static str,
     schedules: &'static str,
     schedule: &'static str,
     reschedule: &'static str,
@@ -414,4 +424,20 @@ impl Claims {
     fn unknown(&self) -> MutexGuard<'_, Vec<(Owner, i64)>> {
         self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The digits of the digest of a name in a queue, for where bytes may not be.
+pub(super) fn hex_digest(queue: &str, name: &str) -> String {
+    let digest = digest(queue, name);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Identifies a message or a key of all queues, in few bytes whatever its length.
+pub(super) fn digest(queue: &str, id: &str) -> Vec<u8> {
+    const BYTES: usize = 16;
+    let mut digest = Sha256::new();
+    digest.update(queue.as_bytes());
+    digest.update([0]);
+    digest.update(id.as_bytes());
+    digest.finalize()[..BYTES].to_vec()
 }

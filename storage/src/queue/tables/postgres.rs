@@ -42,6 +42,17 @@ pub(super) const STATEMENTS: Statements = Statements {
          FROM terrace_queue.messages WHERE queue = $1 AND number > $2 ORDER BY number LIMIT $3",
     redrive: "SELECT FROM generate_series(1, terrace_queue.redrive($1, $2, $3))",
     delete: "SELECT FROM generate_series(1, terrace_queue.drop($1, $2, $3))",
+    note_failure: "INSERT INTO terrace_queue.notes AS n (queue, number, failures) VALUES ($1, $2, ARRAY[$3]) \
+         ON CONFLICT (queue, number) DO UPDATE SET \
+         failures = (n.failures || $3)[greatest(cardinality(n.failures) + 2 - $4, 1):]",
+    note_release: "INSERT INTO terrace_queue.notes AS n (queue, number, released) VALUES ($1, $2, 1) \
+         ON CONFLICT (queue, number) DO UPDATE SET released = n.released + 1",
+    note: "SELECT released, '[' || array_to_string(failures, ',') || ']' FROM terrace_queue.notes \
+         WHERE queue = $1 AND number = $2",
+    forget_note: "DELETE FROM terrace_queue.notes WHERE queue = $1 AND number = $2",
+    keep: "SELECT FROM terrace_queue.keep($1, $2, $3, $4, $5, $6, $7::text::json, $8)",
+    kept: "SELECT number, convert_from(key, 'UTF8'), head, data FROM terrace_queue.messages \
+         WHERE number = ANY (terrace_queue.some($1, $2, $3)) ORDER BY number",
     schedules: "SELECT name, next FROM terrace_queue.schedules",
     schedule: "INSERT INTO terrace_queue.schedules (name, next) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1::bigint",
     reschedule: "UPDATE terrace_queue.schedules SET next = $3 WHERE name = $1 AND next = $2 RETURNING 1::bigint",

@@ -52,6 +52,15 @@ CREATE TABLE terrace_queue.owners (
     until bigint NOT NULL
 );
 
+-- Messages that are elsewhere, and have failed or were given back.
+CREATE TABLE terrace_queue.notes (
+    queue text NOT NULL,
+    number bigint NOT NULL,
+    released bigint NOT NULL DEFAULT 0,
+    failures text[] NOT NULL DEFAULT '{}',
+    PRIMARY KEY (queue, number)
+);
+
 -- Seconds since 1970.
 CREATE TABLE terrace_queue.schedules (
     name text PRIMARY KEY,
@@ -316,6 +325,20 @@ BEGIN
         PERFORM terrace_queue.tell(ARRAY[of]);
     END IF;
     RETURN gone.messages;
+END $$;
+
+-- Stores a dead letter that was elsewhere, unless it is there.
+CREATE FUNCTION terrace_queue.keep(of text, which bytea, its_key text, its_head text, its_data bytea, tried bigint, reasons json, same_message bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO terrace_queue.accepted (id, until) VALUES (which, terrace_queue.now() + same_message) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    INSERT INTO terrace_queue.messages (queue, id, key, head, data, accepted, due, blocked, attempts, failures)
+    VALUES (of, which, convert_to(nullif(its_key, ''), 'UTF8'), its_head, its_data, terrace_queue.now(), terrace_queue.now(), false, tried,
+        ARRAY(SELECT reason::text FROM json_array_elements(reasons) AS reason));
+    PERFORM terrace_queue.count(of, 1, terrace_queue.size(its_head, its_data));
 END $$;
 
 -- Ends the lease of an owner, or all that are over.

@@ -2,10 +2,8 @@
 
 use std::time::Instant;
 
-use sha2::{Digest as _, Sha256};
-
 use super::rows::{foreign_tables, milliseconds, whole_milliseconds};
-use super::{Queues, Store, postgres, sqlite};
+use super::{Queues, Store, digest, postgres, sqlite};
 use crate::queue::error::Error;
 use crate::queue::limits::SAME_MESSAGE;
 use crate::queue::message::{Contents, Message, Room};
@@ -115,14 +113,4 @@ fn sent(messages: Vec<Message>, room: Room) -> Vec<Parameter> {
         most_bytes,
         Parameter::One(milliseconds(SAME_MESSAGE)),
     ]
-}
-
-/// Identifies a message or a key of all queues, in few bytes whatever its length.
-fn digest(queue: &str, id: &str) -> Vec<u8> {
-    const BYTES: usize = 16;
-    let mut digest = Sha256::new();
-    digest.update(queue.as_bytes());
-    digest.update([0]);
-    digest.update(id.as_bytes());
-    digest.finalize()[..BYTES].to_vec()
 }

@@ -143,12 +143,39 @@ pub(super) const STATEMENTS: Statements = Statements {
     list: LIST,
     redrive: REDRIVE,
     delete: DELETE,
+    note_failure: NOTE_FAILURE,
+    note_release: NOTE_RELEASE,
+    note: NOTE,
+    forget_note: FORGET_NOTE,
+    keep: KEEP,
+    kept: KEPT,
     schedules: SCHEDULES,
     schedule: SCHEDULE,
     reschedule: RESCHEDULE,
     unschedule: UNSCHEDULE,
 };
 
+const NOTE_FAILURE: &str = concat!(
+    "INSERT INTO notes (queue, number, failures) VALUES (?1, ?2, json_array(json(?3))) ",
+    "ON CONFLICT DO UPDATE SET ",
+    failures!()
+);
+const NOTE_RELEASE: &str = "INSERT INTO notes (queue, number, released) VALUES (?1, ?2, 1) \
+     ON CONFLICT DO UPDATE SET released = released + 1";
+const NOTE: &str = "SELECT released, failures FROM notes WHERE queue = ?1 AND number = ?2";
+const FORGET_NOTE: &str = "DELETE FROM notes WHERE queue = ?1 AND number = ?2";
+const KEEP: &str = concat!(
+    "INSERT INTO messages (queue, id, key, head, data, accepted, due, attempts, failures) ",
+    "SELECT ?1, ?2, nullif(?3, ''), ?4, ?5, ",
+    now!(),
+    ", ",
+    now!(),
+    ", ?6, ?7 WHERE ?8 > 0"
+);
+const KEPT: &str = concat!(
+    "SELECT number, key, head, data FROM messages WHERE ",
+    some!()
+);
 const SCHEDULES: &str = "SELECT name, next FROM schedules";
 const SCHEDULE: &str =
     "INSERT INTO schedules (name, next) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING 1";

@@ -39,6 +39,15 @@ CREATE TABLE IF NOT EXISTS owners (
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Messages that are elsewhere, and have failed or were given back.
+CREATE TABLE IF NOT EXISTS notes (
+    queue TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    released INTEGER NOT NULL DEFAULT 0,
+    failures TEXT NOT NULL DEFAULT '[]',
+    PRIMARY KEY (queue, number)
+) STRICT, WITHOUT ROWID;
+
 -- Seconds since 1970.
 CREATE TABLE IF NOT EXISTS schedules (
     name TEXT PRIMARY KEY,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::queue::{Contents, Message, Owner, Queues, Room};
+use crate::queue::{Contents, JetStreamOptions, Message, Owner, Queues, Room};
 use crate::sql::open::{PostgresOptions, SqliteOptions};
+use crate::test_nats as nats;
 use crate::test_server::Server;
 use crate::test_server::pooler::Pooler;
 
@@ -24,6 +25,7 @@ pub(super) struct Bed {
 enum Needs {
     Folder(tempfile::TempDir),
     Server(Server),
+    Nats(nats::Server, tempfile::TempDir),
     Pooler(
         Pooler,
         #[expect(dead_code, reason = "it ends with the bed")] Server,
@@ -44,7 +46,28 @@ pub(super) fn beds() -> Vec<Bed> {
         queues: Queues::open_postgres(&pooler.url(), &patient()).unwrap(),
         needs: Needs::Pooler(pooler, server),
     };
-    vec![on_sqlite, on_postgres, behind_a_pooler]
+    vec![on_sqlite, on_postgres, behind_a_pooler, on_jetstream()]
+}
+
+/// Queues on a NATS server, with a ledger in a file.
+pub(super) fn on_jetstream() -> Bed {
+    let (server, folder) = (nats::Server::start(), tempfile::tempdir().unwrap());
+    Bed {
+        queues: of_nats(&server, &folder),
+        needs: Needs::Nats(server, folder),
+    }
+}
+
+fn of_nats(server: &nats::Server, folder: &tempfile::TempDir) -> Queues {
+    let path = folder.path().join("ledger.db");
+    let ledger = Queues::open_sqlite(&path, SqliteOptions::default()).unwrap();
+    let options = JetStreamOptions {
+        open_timeout: Duration::from_secs(30),
+        password: None,
+        prefix: "tested".to_owned(),
+        replicas: 1,
+    };
+    Queues::open_jetstream(&server.url(), &options, &ledger).unwrap()
 }
 
 /// Queues on a server without a pooler.
@@ -100,6 +123,7 @@ impl Bed {
                 Queues::open_sqlite(&path, SqliteOptions::default()).unwrap()
             }
             Needs::Server(server) => Queues::open_postgres(&server.url(), &patient()).unwrap(),
+            Needs::Nats(server, folder) => of_nats(server, folder),
             Needs::Pooler(pooler, _) => Queues::open_postgres(&pooler.url(), &patient()).unwrap(),
         }
     }
@@ -108,7 +132,10 @@ impl Bed {
     pub(super) fn url(&self) -> String {
         match &self.needs {
             Needs::Server(server) => server.url(),
-            Needs::Folder(_) | Needs::Pooler(..) => panic!("it has no server of its own"),
+            Needs::Nats(server, _) => server.url(),
+            Needs::Folder(_) | Needs::Pooler(..) => {
+                panic!("it has no server of its own")
+            }
         }
     }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;
 
-use super::bed::{beds, keyed, message, on_postgres, owner, soon};
-use crate::queue::{Message, Queues};
+use super::bed::{Bed, beds, keyed, message, on_jetstream, on_postgres, owner, soon};
+use crate::queue::{Error, Message, Queues, Room};
 use crate::sql::open::PostgresOptions;
 use crate::sql::{self, Value};
 
@@ -105,7 +105,12 @@ async fn consume(queues: &Queues, consumer: usize, work: &Work) {
 
 #[tokio::test]
 async fn a_process_that_waits_hears_of_what_another_sends() {
-    let bed = on_postgres();
+    for bed in [on_postgres(), on_jetstream()] {
+        hears(&bed).await;
+    }
+}
+
+async fn hears(bed: &Bed) {
     let other = bed.another();
     let one = bed.join("one").await;
     // Listening begins some time after the start; nothing tells when.
@@ -123,6 +128,89 @@ async fn a_process_that_waits_hears_of_what_another_sends() {
         heard
     });
     assert_eq!(heard.await, "mail");
+}
+
+/// However many later messages of their keys another process has seen.
+#[tokio::test]
+async fn what_a_process_leaves_behind_comes_before_what_waits_for_it() {
+    for bed in beds() {
+        let other = bed.another();
+        for turn in ["first", "second"] {
+            let of = |key: usize| keyed(&format!("{turn} {key}"), &key.to_string());
+            bed.send(&(0..10).map(of).collect::<Vec<_>>()).await;
+        }
+        let (one, two) = (bed.join("one").await, owner("two"));
+        other.join(&two, soon()).await.unwrap();
+        assert_eq!(bed.claim(&one, "mail", 10).await.len(), 10);
+        for _ in 0..10 {
+            let claim = other.claim(&two, "mail", 2, soon()).await.unwrap();
+            assert!(claim.messages.is_empty(), "others come before them");
+        }
+        bed.queues.leave(&one, soon()).await.unwrap();
+        let mut done = Vec::new();
+        while done.len() < 20 {
+            tokio::task::yield_now().await;
+            let claim = other.claim(&two, "mail", 2, soon()).await.unwrap();
+            for claimed in claim.messages {
+                let acknowledged = other.acknowledge(&two, claimed.number, soon()).await;
+                assert!(acknowledged.unwrap());
+                done.push(String::from_utf8(claimed.contents.data).unwrap());
+            }
+        }
+        for key in 0..10 {
+            let place = |turn| done.iter().position(|id| *id == format!("{turn} {key}"));
+            assert!(place("first") < place("second"), "{done:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_somebody_else_is_refused_and_left_as_it_is() {
+    let bed = on_jetstream();
+    let theirs = async_nats::connect(bed.url()).await.unwrap();
+    let theirs = async_nats::jetstream::new(theirs);
+    let config = async_nats::jetstream::stream::Config {
+        name: "tested-queue-mail".to_owned(),
+        subjects: vec!["theirs.*".to_owned()],
+        ..Default::default()
+    };
+    theirs.create_stream(config).await.unwrap();
+    let queues = ["mail".to_owned()];
+    let prepared = bed.queues.prepare(&queues, super::ROOM, soon()).await;
+    let error = prepared.unwrap_err().to_string();
+    assert!(error.contains("was not made by this program"), "{error}");
+    let sent = bed
+        .queues
+        .send(vec![message("mail", "1")], super::ROOM, soon());
+    sent.await.expect_err("it has no stream");
+    let stream = theirs.get_stream("tested-queue-mail").await.unwrap();
+    let there = stream.cached_info();
+    assert_eq!(
+        (&*there.config.subjects, there.state.messages),
+        (&["theirs.*".to_owned()][..], 0)
+    );
+}
+
+#[tokio::test]
+async fn a_stream_follows_the_settings() {
+    let bed = on_jetstream();
+    let (queues, few) = (
+        ["mail".to_owned()],
+        Room {
+            messages: 1,
+            bytes: 1 << 20,
+        },
+    );
+    bed.queues
+        .prepare(&queues, super::ROOM, soon())
+        .await
+        .unwrap();
+    bed.queues.prepare(&queues, few, soon()).await.unwrap();
+    let other = bed.another();
+    let send = async |id: &str| other.send(vec![message("mail", id)], few, soon()).await;
+    send("1").await.unwrap();
+    let queue = "mail".to_owned();
+    assert_eq!(send("2").await, Err(Error::Full { queue }));
 }
 
 #[tokio::test]
