@@ -326,7 +326,10 @@ pub async fn an_event_of_the_outbox_is_delivered(server: &Portable) {
 pub async fn a_schedule_calls_the_function(server: &Portable) {
     match server.target {
         Target::Spin => return,
-        Target::Cloudflare => server.pull_trigger().await,
+        Target::Cloudflare => {
+            server.sql(OUTBOX, json!([])).await.expect(200);
+            server.pull_trigger().await;
+        }
         Target::Native => _ = server.get(&format!("{FIRE}tick")).await.expect(204),
         Target::Terrace => {}
     }

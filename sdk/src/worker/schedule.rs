@@ -45,20 +45,28 @@ async fn run<A>(cron: &str, time: &str, handler: impl Handler<A> + Copy) -> Resu
         );
         return Err(Error::message(what));
     }
+    // An outbox that fails is in the way of no other, and of no schedule.
+    let mut failure = None;
     for label in outboxes.split_whitespace() {
-        relay(label).await?;
+        failure = relay(label).await.err().or(failure);
     }
     for name in names {
-        let request = Event::of_schedule(&name, time).into_request("schedules")?;
-        let response: Response = handler.answer(|| Ok::<_, Error>(request)).await?;
-        if !response.status().is_success() {
-            let status = response.status();
-            return Err(Error::message(format!(
-                "schedule {name} failed: the handler answered {status}"
-            )));
-        }
+        failure = call(&name, time, handler).await.err().or(failure);
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
+}
+
+/// Calls the handler for a schedule.
+async fn call<A>(name: &str, time: &str, handler: impl Handler<A>) -> Result<(), Error> {
+    let request = Event::of_schedule(name, time).into_request("schedules")?;
+    let response: Response = handler.answer(|| Ok::<_, Error>(request)).await?;
+    if response.status().is_success() {
+        return Ok(());
+    }
+    let status = response.status();
+    Err(Error::message(format!(
+        "schedule {name} failed: the handler answered {status}"
+    )))
 }
 
 /// Sends the events in the outbox of a database. One that its queue does not take stays, and is in the way of no other.
