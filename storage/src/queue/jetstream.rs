@@ -156,6 +156,15 @@ impl Queues {
     pub(super) async fn join(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
         let until = clock::now() + LEASE;
         self.0.ledger.join(owner, deadline).await?;
+        // The messages of leases that have ended are others' by now.
+        let now = clock::now();
+        let ended = self
+            .leases()
+            .extract_if(|_, until| *until < now)
+            .collect::<Vec<_>>();
+        for (owner, _) in ended {
+            self.0.work.forget(&Owner(owner));
+        }
         self.leases().insert(owner.0.clone(), until);
         Ok(())
     }
