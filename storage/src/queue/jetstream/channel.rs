@@ -140,10 +140,18 @@ async fn found(inner: &Inner, name: &str) -> Result<Option<Config>, Failed> {
 /// The stream as it is wanted.
 async fn made(inner: &Inner, found: Option<Config>, wanted: &Config) -> Result<Stream, Failed> {
     match found {
-        Some(there) if is_same(&there, wanted) => {}
+        Some(there) if is_same(&there, wanted) && room_of(&there) == room_of(wanted) => {}
         // It is ours, of other settings.
         Some(_) => drop(inner.context.update_stream(wanted).await?),
-        None => drop(inner.context.create_stream(wanted.clone()).await?),
+        None => {
+            let created = inner.context.create_stream(wanted.clone()).await;
+            // Another process may create it at this moment, and then there it is.
+            if let Err(error) = created
+                && inner.context.get_stream(&wanted.name).await.is_err()
+            {
+                return Err(error.into());
+            }
+        }
     }
     let stream = inner.context.get_stream(&wanted.name).await?;
     if !is_same(&stream.cached_info().config, wanted) {
@@ -208,14 +216,12 @@ fn room_of(config: &Config) -> Room {
     }
 }
 
-/// Whether the server has what it was asked for.
+/// Whether the server has what it was asked for. Its room is left out: another process may have other settings, or none.
 fn is_same(there: &Config, wanted: &Config) -> bool {
     there.subjects == wanted.subjects
         && there.retention == wanted.retention
         && there.storage == wanted.storage
         && there.discard == wanted.discard
-        && there.max_messages == wanted.max_messages
-        && there.max_bytes == wanted.max_bytes
         && there.duplicate_window == wanted.duplicate_window
         && there.num_replicas == wanted.num_replicas
         && there.allow_direct

@@ -192,6 +192,20 @@ async fn a_stream_of_somebody_else_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn processes_that_make_a_stream_at_once_have_the_same() {
+    let bed = on_jetstream();
+    let others: Vec<_> = (0..4).map(|_| bed.another()).collect();
+    for queue in 0..10 {
+        let name = [format!("queue-{queue}")];
+        let preparing = others
+            .iter()
+            .map(|other| other.prepare(&name, super::ROOM, soon()));
+        let prepared = join_all(preparing).await;
+        assert!(prepared.iter().all(Result::is_ok), "{prepared:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_follows_the_settings() {
     let bed = on_jetstream();
     let (queues, few) = (
