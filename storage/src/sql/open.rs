@@ -148,9 +148,7 @@ pub enum OpenError {
         message: String,
     },
     /// The server does not answer.
-    #[error(
-        "the database server {server} cannot be reached: {message}; start it, or correct host and port"
-    )]
+    #[error("the server {server} cannot be reached: {message}; start it, or correct host and port")]
     Unreachable {
         /// The server.
         server: String,
@@ -159,7 +157,7 @@ pub enum OpenError {
     },
     /// There is no safe connection to the server.
     #[error(
-        "no safe connection to the database server {server}: {message}; correct its certificate or {parameters}"
+        "no safe connection to the server {server}: {message}; correct its certificate or {parameters}"
     )]
     Certificate {
         /// The server.
@@ -170,7 +168,7 @@ pub enum OpenError {
         parameters: &'static str,
     },
     /// The server does not accept the user or the password.
-    #[error("the database server {server} refuses this user: {message}; correct user and password")]
+    #[error("the server {server} refuses this user: {message}; correct user and password")]
     Denied {
         /// The server.
         server: String,
