@@ -27,6 +27,9 @@ const CONCURRENCY: usize = 8;
 const CALM: f64 = 3.0;
 const FAULT: f64 = 2.5;
 
+/// Seconds for which a node has its messages without a word.
+const LEASE: f64 = 15.0;
+
 /// What keeps the messages.
 enum Engine {
     Sqlite,
@@ -265,6 +268,20 @@ async fn each_node_dies(engine: Engine) {
     field.judge(&calls, 2).await;
 }
 
+/// A node stands still for longer than its lease, and goes on: others have its messages by then.
+async fn a_node_stands_still(engine: Engine) {
+    let field = Field::on(engine).await;
+    let [one, two] = &field.nodes;
+    let load = Field::produce(&[two]);
+    go_on(&load, CALM).await;
+    one.process.pause();
+    go_on(&load, LEASE + CALM).await;
+    one.process.resume();
+    go_on(&load, CALM).await;
+    let calls = load.finish().await;
+    field.judge(&calls, 1).await;
+}
+
 /// What keeps the messages dies, and starts again.
 async fn the_engine_dies(engine: Engine) {
     let mut field = Field::on(engine).await;
@@ -330,12 +347,19 @@ macro_rules! on {
     };
 }
 
-on!(sqlite, Engine::Sqlite, a_node_dies, each_node_dies);
+on!(
+    sqlite,
+    Engine::Sqlite,
+    a_node_dies,
+    each_node_dies,
+    a_node_stands_still
+);
 on!(
     jetstream,
     Engine::jetstream(),
     a_node_dies,
     each_node_dies,
+    a_node_stands_still,
     the_engine_dies,
     the_engine_is_cut_off
 );
@@ -344,6 +368,7 @@ on!(
     Engine::postgres(),
     a_node_dies,
     each_node_dies,
+    a_node_stands_still,
     the_engine_dies,
     the_engine_is_cut_off
 );
