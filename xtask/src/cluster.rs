@@ -211,8 +211,10 @@ fn ending_with_this(program: &Path) -> Command {
 /// The settings of the nodes and of the edge.
 fn write_settings(folder: &Path, database: &str, redis: u16) -> io::Result<()> {
     let cache = cache(&format!("redis://127.0.0.1:{redis}/1"));
-    let node =
-        format!("{SERVED_LOCALLY}[sql.default]\nurl = {database:?}\nconnections = 8\n{cache}");
+    // A file would be each node's own, and then both would send what is in the outbox.
+    let node = format!(
+        "{SERVED_LOCALLY}[sql.default]\nurl = {database:?}\nconnections = 8\n[queue]\nurl = {database:?}\nconnections = 8\n{cache}"
+    );
     fs::write(folder.join("node.toml"), node)?;
     fs::write(folder.join("edge.toml"), cache)
 }
@@ -269,15 +271,52 @@ impl Redis {
             port,
             _program: Program::start(&mut redis)?,
         };
-        let deadline = Instant::now() + MAX_START_TIME;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            if Instant::now() > deadline {
-                return Err("Redis does not start".into());
-            }
-            thread::sleep(START_POLL_INTERVAL);
-        }
+        until_it_listens("Redis", port)?;
         Ok(redis)
     }
+}
+
+/// A NATS server that writes through. It ends with this.
+struct Nats {
+    url: String,
+    _program: Program,
+}
+
+impl Nats {
+    fn start(program: &Path, folder: &Path) -> Outcome<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        let file = folder.join("nats.conf");
+        let store = folder.join("nats");
+        // The streams of an earlier run are of another database.
+        let _ = fs::remove_dir_all(&store);
+        let settings = format!(
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {store:?}, sync_interval: always }}\n"
+        );
+        fs::write(&file, settings)?;
+        let mut nats = ending_with_this(program);
+        nats.arg("-c").arg(&file);
+        nats.arg("--log").arg(folder.join("nats.log"));
+        let nats = Self {
+            url: format!("nats://127.0.0.1:{port}"),
+            _program: Program::start(&mut nats)?,
+        };
+        until_it_listens("NATS", port)?;
+        Ok(nats)
+    }
+}
+
+/// Waits until a server listens.
+fn until_it_listens(name: &str, port: u16) -> Outcome {
+    let deadline = Instant::now() + MAX_START_TIME;
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        if Instant::now() > deadline {
+            return Err(format!("{name} does not start").into());
+        }
+        thread::sleep(START_POLL_INTERVAL);
+    }
+    Ok(())
 }
 
 /// Holds the folder of a cluster, whose files one cluster has at a time.

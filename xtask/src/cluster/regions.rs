@@ -1,13 +1,13 @@
-//! The rung of two regions: nodes and primary in one, a replica of the database and an edge in each, and a shield before the nodes. What
+//! The rung of two regions: nodes, primary and JetStream in one, a replica of the database and an edge in each, and a shield before the nodes. What
 //! goes from one region to the other takes its time.
 
 use std::{fs, io, net::SocketAddr, path::Path};
 
-use super::{Member, Options, Place, Redis, SERVED_LOCALLY};
+use super::{Member, Nats, Options, Place, Redis, SERVED_LOCALLY};
 use crate::{
     Outcome,
     cluster::link::{self, End},
-    postgres,
+    postgres, test_servers,
 };
 
 /// Where the second edge serves.
@@ -22,10 +22,12 @@ struct Stores {
     redis: u16,
     /// Redis, as the other region reaches it.
     far_redis: u16,
+    /// The server of messages.
+    nats: String,
 }
 
 impl Stores {
-    fn start(folder: &Path) -> Outcome<(Self, Redis)> {
+    fn start(folder: &Path) -> Outcome<(Self, Redis, Nats)> {
         let home = folder.join("postgres");
         let database = postgres::serve_new(&home)?;
         let near = postgres::follow(&folder.join("replica-home"), &home, postgres::PORT)?;
@@ -34,22 +36,28 @@ impl Stores {
         postgres::follow(&there, Path::new("127.0.0.1"), replication)?;
         let far = link::to(End::Socket(there.join(postgres::SOCKET)))?;
         let redis = Redis::start(folder)?;
+        let nats = Nats::start(&test_servers::nats()?, folder)?;
         let stores = Self {
             database,
             replicas: [near, format!("postgres://app@127.0.0.1:{far}/postgres")],
             far_redis: linked(&format!("http://127.0.0.1:{}", redis.port))?,
             redis: redis.port,
+            nats: nats.url.clone(),
         };
-        Ok((stores, redis))
+        Ok((stores, redis, nats))
     }
 
     /// The settings of all servers, but for the shield of the edges.
     fn write_settings(&self, folder: &Path) -> io::Result<()> {
         let Self {
-            database, replicas, ..
+            database,
+            replicas,
+            nats,
+            ..
         } = self;
+        let queue = format!("[queue]\nurl = {nats:?}\nledger = {database:?}\n");
         let node = format!(
-            "{SERVED_LOCALLY}[sql.default]\nurl = {database:?}\nreplicas = {replicas:?}\nconnections = 8\n{}",
+            "{SERVED_LOCALLY}[sql.default]\nurl = {database:?}\nreplicas = {replicas:?}\nconnections = 8\n{queue}{}",
             cache(self.redis)
         );
         fs::write(folder.join("node.toml"), node)?;
@@ -64,6 +72,7 @@ pub(super) struct Regions {
     pub(super) shield: Member,
     pub(super) edges: [Member; 2],
     _redis: Redis,
+    _nats: Nats,
 }
 
 impl Regions {
@@ -73,7 +82,7 @@ impl Regions {
     /// When something does not start.
     pub(super) fn start(place: &Place, options: &Options) -> Outcome<Self> {
         let folder = &place.folder;
-        let (stores, redis) = Stores::start(folder)?;
+        let (stores, redis, nats) = Stores::start(folder)?;
         stores.write_settings(folder)?;
         let nodes = (1..=options.nodes).map(|number| place.node(number));
         let nodes = nodes.collect::<Outcome<Vec<_>>>()?;
@@ -92,6 +101,7 @@ impl Regions {
             shield,
             edges: [home, away],
             _redis: redis,
+            _nats: nats,
         })
     }
 }
