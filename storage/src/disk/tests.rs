@@ -248,8 +248,12 @@ async fn a_disk_that_fails_is_left_alone_for_a_while() {
     let disk = open(folder.path());
     put(&disk, "a", &[], "old").await;
     let entries = folder.path().join(ENTRIES);
-    fs::remove_dir_all(&entries).unwrap();
-    File::create(&entries).unwrap();
+    // What was put may be on its way to the disk still.
+    until("a file is in the place of the folder", async || {
+        let is_gone = fs::remove_dir_all(&entries).is_ok();
+        (is_gone && File::create(&entries).is_ok()).then_some(())
+    })
+    .await;
     assert!(values(&disk, "a").await.is_empty());
     let since = disk.get("b").await.generation;
     until("it is noticed", async || {
