@@ -24,7 +24,7 @@ pub use limits::{
     MAX_FAILURES, MAX_HELD, MAX_LISTED, MAX_MESSAGE_BYTES, MAX_RECONNECT_PAUSE, MAX_SENT,
     MAX_SENT_BYTES, MAX_SWEPT, MAX_UNKNOWN_CLAIMS, MIN_NATS_MINOR, SAME_MESSAGE, UNHELD_PAUSE,
 };
-pub use message::{Claim, Claimed, Contents, Figures, Listed, Message, Owner, Room, Schedule};
+pub use message::{Claim, Claimed, Contents, End, Figures, Listed, Message, Owner, Room, Schedule};
 pub use queues::Queues;
 
 /// The end of the name of a dead-letter queue.

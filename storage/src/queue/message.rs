@@ -54,6 +54,19 @@ pub struct Claimed {
     pub contents: Contents,
 }
 
+/// How the work on a message ends. Failures are JSON.
+#[derive(Clone, Copy, Debug)]
+pub enum End<'a> {
+    /// It is done.
+    Acknowledge,
+    /// As if it had not been claimed: it is ready again after this time.
+    Release(Duration),
+    /// It has failed, and is ready again after this time.
+    Retry(Duration, &'a str),
+    /// It has failed for good, and moves to the dead-letter queue.
+    Bury(&'a str),
+}
+
 /// A message as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -69,7 +82,7 @@ pub struct Listed {
     pub is_claimed: bool,
     /// Whether it waits for another one with its key.
     pub is_blocked: bool,
-    /// The last failures, as a JSON array of what [`Queues::retry`](super::Queues::retry) was given.
+    /// The last failures, as a JSON array of what [`Queues::end`](super::Queues::end) was given.
     pub failures: String,
     /// What its consumer gets.
     pub contents: Contents,
@@ -104,7 +117,7 @@ pub struct Schedule {
 }
 
 /// The room of a queue, together with its dead letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Room {
     /// Most messages.
     pub messages: u64,

@@ -1,12 +1,12 @@
 //! The queues of any engine, and their operations. This module checks sizes; the engine does the rest.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::error::Error;
 use super::jetstream::JetStreamOptions;
 use super::limits::{MAX_CLAIM, MAX_MESSAGE_BYTES, MAX_SENT, MAX_SENT_BYTES};
-use super::message::{Claim, Figures, Listed, Message, Owner, Room, Schedule};
+use super::message::{Claim, End, Figures, Listed, Message, Owner, Room, Schedule};
 use super::{jetstream, tables};
 use crate::sql::open::{OpenError, PostgresOptions, SqliteOptions};
 
@@ -191,78 +191,21 @@ impl Queues {
         }
     }
 
-    /// Ends the work on a message: it is done. Returns whether the owner still had it.
+    /// Ends the work on a message. Returns whether the owner still had it.
     ///
     /// # Errors
     ///
     /// See [`Error`].
-    pub async fn acknowledge(
+    pub async fn end(
         &self,
         owner: &Owner,
         number: i64,
+        end: End<'_>,
         deadline: Instant,
     ) -> Result<bool, Error> {
         match &self.0 {
-            Engine::Tables(queues) => queues.acknowledge(owner, number, deadline).await,
-            Engine::JetStream(queues) => queues.acknowledge(owner, number, deadline).await,
-        }
-    }
-
-    /// Ends the work on a message: it is ready again after `delay`. `failure` is JSON. Returns whether the owner still had it.
-    ///
-    /// # Errors
-    ///
-    /// See [`Error`].
-    pub async fn retry(
-        &self,
-        owner: &Owner,
-        number: i64,
-        delay: Duration,
-        failure: &str,
-        deadline: Instant,
-    ) -> Result<bool, Error> {
-        match &self.0 {
-            Engine::Tables(queues) => queues.retry(owner, number, delay, failure, deadline).await,
-            Engine::JetStream(queues) => {
-                queues.retry(owner, number, delay, failure, deadline).await
-            }
-        }
-    }
-
-    /// Ends the work on a message as if it had not been claimed: it is ready again after `delay`. Returns whether the owner still
-    /// had it.
-    ///
-    /// # Errors
-    ///
-    /// See [`Error`].
-    pub async fn release(
-        &self,
-        owner: &Owner,
-        number: i64,
-        delay: Duration,
-        deadline: Instant,
-    ) -> Result<bool, Error> {
-        match &self.0 {
-            Engine::Tables(queues) => queues.release(owner, number, delay, deadline).await,
-            Engine::JetStream(queues) => queues.release(owner, number, delay, deadline).await,
-        }
-    }
-
-    /// Ends the work on a message: it moves to the dead-letter queue. `failure` is JSON. Returns whether the owner still had it.
-    ///
-    /// # Errors
-    ///
-    /// See [`Error`].
-    pub async fn bury(
-        &self,
-        owner: &Owner,
-        number: i64,
-        failure: &str,
-        deadline: Instant,
-    ) -> Result<bool, Error> {
-        match &self.0 {
-            Engine::Tables(queues) => queues.bury(owner, number, failure, deadline).await,
-            Engine::JetStream(queues) => queues.bury(owner, number, failure, deadline).await,
+            Engine::Tables(queues) => queues.end(owner, number, end, deadline).await,
+            Engine::JetStream(queues) => queues.end(owner, number, end, deadline).await,
         }
     }
 

@@ -23,7 +23,7 @@ use super::error::Error;
 use super::limits::{
     LEASE, MAX_CLAIM_BYTES, MAX_FAILURES, MAX_LISTED, MAX_SWEPT, MAX_UNKNOWN_CLAIMS,
 };
-use super::message::{Claim, Figures, Listed, Owner, Schedule};
+use super::message::{Claim, End, Figures, Listed, Owner, Schedule};
 use crate::failure::EngineFailure;
 use crate::sql::open::{OpenError, PostgresOptions, SqliteOptions};
 use crate::sql::postgres::{HostDatabase, Parameter};
@@ -136,9 +136,8 @@ impl Queues {
 
     pub(super) async fn join(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
         let parameters = vec![name(owner), milliseconds(LEASE)];
-        self.execute(self.statements().join, parameters, deadline)
+        self.perform(self.statements().join, parameters, deadline)
             .await
-            .map(drop)
     }
 
     pub(super) async fn renew(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
@@ -154,9 +153,8 @@ impl Queues {
 
     pub(super) async fn leave(&self, owner: &Owner, deadline: Instant) -> Result<(), Error> {
         let parameters = vec![name(owner)];
-        self.execute(self.statements().leave, parameters, deadline)
+        self.perform(self.statements().leave, parameters, deadline)
             .await
-            .map(drop)
     }
 
     pub(super) async fn sweep(&self, deadline: Instant) -> Result<(), Error> {
@@ -250,63 +248,28 @@ impl Queues {
         }
     }
 
-    pub(super) async fn acknowledge(
+    /// Ends the work on a message. Returns whether the owner still had it.
+    pub(super) async fn end(
         &self,
         owner: &Owner,
         number: i64,
+        end: End<'_>,
         deadline: Instant,
     ) -> Result<bool, Error> {
-        let parameters = vec![number.into(), name(owner)];
-        self.changed(self.statements().acknowledge, parameters, deadline)
-            .await
-    }
-
-    pub(super) async fn retry(
-        &self,
-        owner: &Owner,
-        number: i64,
-        delay: Duration,
-        failure: &str,
-        deadline: Instant,
-    ) -> Result<bool, Error> {
-        let parameters = vec![
-            number.into(),
-            name(owner),
-            failure.into(),
-            count(MAX_FAILURES),
-            milliseconds(delay),
-        ];
-        self.changed(self.statements().retry, parameters, deadline)
-            .await
-    }
-
-    pub(super) async fn bury(
-        &self,
-        owner: &Owner,
-        number: i64,
-        failure: &str,
-        deadline: Instant,
-    ) -> Result<bool, Error> {
-        let parameters = vec![
-            number.into(),
-            name(owner),
-            failure.into(),
-            count(MAX_FAILURES),
-        ];
-        self.changed(self.statements().bury, parameters, deadline)
-            .await
-    }
-
-    pub(super) async fn release(
-        &self,
-        owner: &Owner,
-        number: i64,
-        delay: Duration,
-        deadline: Instant,
-    ) -> Result<bool, Error> {
-        let parameters = vec![number.into(), name(owner), milliseconds(delay)];
-        self.changed(self.statements().release, parameters, deadline)
-            .await
+        let statements = self.statements();
+        let failures = |failure: &str| [failure.into(), count(MAX_FAILURES)];
+        let (sql, more) = match end {
+            End::Acknowledge => (statements.acknowledge, Vec::new()),
+            End::Release(delay) => (statements.release, vec![milliseconds(delay)]),
+            End::Retry(delay, failure) => {
+                let [failure, most] = failures(failure);
+                (statements.retry, vec![failure, most, milliseconds(delay)])
+            }
+            End::Bury(failure) => (statements.bury, failures(failure).into()),
+        };
+        let mut parameters = vec![number.into(), name(owner)];
+        parameters.extend(more);
+        self.changed(sql, parameters, deadline).await
     }
 
     pub(super) async fn figures(&self, deadline: Instant) -> Result<Vec<Figures>, Error> {
@@ -391,6 +354,16 @@ impl Queues {
                 return Ok(changed as u64);
             }
         }
+    }
+
+    /// Executes a statement whose rows say nothing.
+    async fn perform(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        self.execute(sql, parameters, deadline).await.map(drop)
     }
 
     /// Executes a statement that changes one row and returns it, and tells whether it did.

@@ -6,7 +6,9 @@ mod concurrency;
 use std::time::Duration;
 
 use self::bed::{ROOM, beds, ids, keyed, message, owner, soon};
-use super::{Error, MAX_CLAIM_BYTES, MAX_FAILURES, MAX_MESSAGE_BYTES, MAX_SENT, Message, Room};
+use super::{
+    End, Error, MAX_CLAIM_BYTES, MAX_FAILURES, MAX_MESSAGE_BYTES, MAX_SENT, Message, Room,
+};
 
 #[tokio::test]
 async fn messages_come_in_their_order_to_one_owner_each() {
@@ -35,10 +37,20 @@ async fn an_acknowledged_message_is_gone_and_counted_no_more() {
         let figures = bed.queues.figures(soon()).await.unwrap();
         assert_eq!((figures[0].messages, figures[0].claimed), (1, 1));
         let two = owner("two");
-        let acknowledged = bed.queues.acknowledge(&two, number, soon());
+        let acknowledged = bed.queues.end(&two, number, End::Acknowledge, soon());
         assert!(!acknowledged.await.unwrap(), "it is not that owner's");
-        assert!(bed.queues.acknowledge(&one, number, soon()).await.unwrap());
-        assert!(!bed.queues.acknowledge(&one, number, soon()).await.unwrap());
+        assert!(
+            bed.queues
+                .end(&one, number, End::Acknowledge, soon())
+                .await
+                .unwrap()
+        );
+        assert!(
+            !bed.queues
+                .end(&one, number, End::Acknowledge, soon())
+                .await
+                .unwrap()
+        );
         assert_eq!(bed.counts().await["mail"], 0);
     }
 }
@@ -54,7 +66,10 @@ async fn a_message_with_an_id_that_was_seen_lately_is_the_same() {
         .await;
         let one = bed.join("one").await;
         let (_, number) = bed.claim(&one, "mail", 9).await[0];
-        bed.queues.acknowledge(&one, number, soon()).await.unwrap();
+        bed.queues
+            .end(&one, number, End::Acknowledge, soon())
+            .await
+            .unwrap();
         bed.send(&[message("mail", "1"), message("mail", "2")])
             .await;
         assert_eq!(ids(&bed.claim(&one, "mail", 9).await), ["2"]);
@@ -73,7 +88,10 @@ async fn messages_of_one_key_come_one_at_a_time_in_their_order() {
         assert_eq!(ids(&first), ["a1", "b1"]);
         let (_, a1) = first[0];
         let late = Duration::from_secs(60);
-        let retried = bed.queues.retry(&one, a1, late, "{}", soon()).await;
+        let retried = bed
+            .queues
+            .end(&one, a1, End::Retry(late, "{}"), soon())
+            .await;
         assert!(retried.unwrap());
         assert!(
             bed.claim(&one, "mail", 9).await.is_empty(),
@@ -83,7 +101,7 @@ async fn messages_of_one_key_come_one_at_a_time_in_their_order() {
         let second = bed.claim(&one, "mail", 9).await;
         assert_eq!(ids(&second), ["a2"]);
         bed.queues
-            .bury(&one, second[0].1, "{}", soon())
+            .end(&one, second[0].1, End::Bury("{}"), soon())
             .await
             .unwrap();
         let third = bed.claim(&one, "mail", 9).await;
@@ -93,7 +111,7 @@ async fn messages_of_one_key_come_one_at_a_time_in_their_order() {
         assert_eq!(redriven.unwrap(), 1);
         assert!(bed.claim(&one, "mail", 9).await.is_empty());
         bed.queues
-            .acknowledge(&one, third[0].1, soon())
+            .end(&one, third[0].1, End::Acknowledge, soon())
             .await
             .unwrap();
         assert_eq!(ids(&bed.claim(&one, "mail", 9).await), ["a2"]);
@@ -138,7 +156,7 @@ async fn what_an_owner_leaves_behind_is_ready_for_others() {
         );
         let claim = bed.queues.claim(&two, "mail", 1, soon()).await.unwrap();
         assert_eq!(claim.messages[0].attempts, 2);
-        let late = bed.queues.acknowledge(&one, number, soon());
+        let late = bed.queues.end(&one, number, End::Acknowledge, soon());
         assert!(!late.await.unwrap(), "it is another's by now");
     }
 }
@@ -149,7 +167,9 @@ async fn a_message_that_is_released_was_not_attempted() {
         bed.send(&[message("mail", "1")]).await;
         let one = bed.join("one").await;
         let (_, number) = bed.claim(&one, "mail", 1).await[0];
-        let released = bed.queues.release(&one, number, Duration::ZERO, soon());
+        let released = bed
+            .queues
+            .end(&one, number, End::Release(Duration::ZERO), soon());
         assert!(released.await.unwrap());
         let claim = bed.queues.claim(&one, "mail", 1, soon()).await.unwrap();
         assert_eq!(claim.messages[0].attempts, 1);
@@ -165,15 +185,15 @@ async fn a_dead_letter_tells_its_failures_and_comes_back_when_it_is_redriven() {
         for attempt in 0..MAX_FAILURES + 5 {
             let (_, number) = bed.claim(&one, "mail", 1).await[0];
             let failure = format!("{{\"attempt\":{attempt}}}");
-            let retried = bed
-                .queues
-                .retry(&one, number, Duration::ZERO, &failure, soon());
+            let retried =
+                bed.queues
+                    .end(&one, number, End::Retry(Duration::ZERO, &failure), soon());
             assert!(retried.await.unwrap());
         }
         for _ in 0..2 {
             let (_, number) = bed.claim(&one, "mail", 1).await[0];
             bed.queues
-                .bury(&one, number, "{\"attempt\":\"last\"}", soon())
+                .end(&one, number, End::Bury("{\"attempt\":\"last\"}"), soon())
                 .await
                 .unwrap();
         }
@@ -231,7 +251,10 @@ async fn a_queue_takes_no_more_than_it_has_room_for() {
         other.await.expect("a full queue does not fill another");
         let one = bed.join("one").await;
         let (_, number) = bed.claim(&one, "mail", 1).await[0];
-        bed.queues.bury(&one, number, "{}", soon()).await.unwrap();
+        bed.queues
+            .end(&one, number, End::Bury("{}"), soon())
+            .await
+            .unwrap();
         assert_eq!(send("3").await, full, "dead letters count");
         assert_eq!(
             bed.queues.delete("mail.dead", None, soon()).await.unwrap(),
@@ -334,7 +357,10 @@ async fn dead_letters_wait_for_nothing() {
         bed.send(&[message("mail", "1")]).await;
         let one = bed.join("one").await;
         let (_, number) = bed.claim(&one, "mail", 1).await[0];
-        bed.queues.bury(&one, number, "{}", soon()).await.unwrap();
+        bed.queues
+            .end(&one, number, End::Bury("{}"), soon())
+            .await
+            .unwrap();
         let waiting = async |name: &str| {
             let figures = bed.queues.figures(soon()).await.unwrap();
             let mut figures = figures.into_iter();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use storage::queue::{Claimed, Error, MAX_DELAY, Owner};
+use storage::queue::{Claimed, End, MAX_DELAY, Owner};
 use tokio::time::sleep;
 
 use super::Consumption;
@@ -50,14 +50,6 @@ enum Answer {
         /// The pause that it asks for.
         retry_after: Option<Duration>,
     },
-}
-
-/// How the work on a message ends at the engine.
-enum End<'a> {
-    Acknowledge,
-    Release(Duration),
-    Retry(Duration, &'a str),
-    Bury(&'a str),
 }
 
 impl Delivery {
@@ -234,14 +226,18 @@ impl Delivery {
 
     /// Ends the work on a message. While the engine is out this is tried again: a message that was done would else come again.
     async fn end(&self, message: &Claimed, end: End<'_>) {
+        let Some(engine) = self.by.queues.engine() else {
+            return self.count(Delivered::Lost, message);
+        };
         let result = loop {
+            let by = clock::now() + ENGINE_TIMEOUT;
             let ended = tokio::select! {
                 biased;
                 () = self.by.queues.lost(&self.owner) => break Delivered::Lost,
-                ended = self.end_once(message, &end) => ended,
+                ended = engine.end(&self.owner, message.number, end, by) => ended,
             };
             match ended {
-                Ok(true) => break end.result(),
+                Ok(true) => break delivered(end),
                 Ok(false) => break Delivered::Lost,
                 Err(error) => {
                     let queue = &*self.consumer.queue;
@@ -253,20 +249,6 @@ impl Delivery {
         self.count(result, message);
     }
 
-    async fn end_once(&self, message: &Claimed, end: &End<'_>) -> Result<bool, Error> {
-        let Some(engine) = self.by.queues.engine() else {
-            return Ok(false);
-        };
-        let (owner, number) = (&*self.owner, message.number);
-        let deadline = clock::now() + ENGINE_TIMEOUT;
-        match end {
-            End::Acknowledge => engine.acknowledge(owner, number, deadline).await,
-            End::Release(pause) => engine.release(owner, number, *pause, deadline).await,
-            End::Retry(pause, why) => engine.retry(owner, number, *pause, why, deadline).await,
-            End::Bury(why) => engine.bury(owner, number, why, deadline).await,
-        }
-    }
-
     fn count(&self, result: Delivered, message: &Claimed) {
         let metrics = self.by.queues.metrics();
         let since = clock::now().saturating_duration_since(self.begun);
@@ -274,14 +256,13 @@ impl Delivery {
     }
 }
 
-impl End<'_> {
-    fn result(&self) -> Delivered {
-        match self {
-            Self::Acknowledge => Delivered::Acknowledged,
-            Self::Release(_) => Delivered::Released,
-            Self::Retry(..) => Delivered::Failed,
-            Self::Bury(_) => Delivered::Dead,
-        }
+/// The result of a delivery whose work ended so.
+fn delivered(end: End<'_>) -> Delivered {
+    match end {
+        End::Acknowledge => Delivered::Acknowledged,
+        End::Release(_) => Delivered::Released,
+        End::Retry(..) => Delivered::Failed,
+        End::Bury(_) => Delivered::Dead,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::failure::EngineFailure;
 use crate::queue::DEAD;
 use crate::queue::error::Error;
 use crate::queue::limits::{HELD_PAUSE, MAX_CLAIM, MAX_CLAIM_BYTES, MAX_HELD, UNHELD_PAUSE};
-use crate::queue::message::{Claim, Claimed, Owner};
+use crate::queue::message::{Claim, Claimed, End, Owner};
 use crate::queue::tables::{Note, hex_digest};
 
 /// The longest time between two looks at the ledger: other processes put messages there too.
@@ -209,7 +209,9 @@ impl Queues {
                 let published = self.publish(channel, &id, key.as_deref(), contents, deadline);
                 let published = published.await?;
                 self.until(deadline, published).await?;
-                ledger.acknowledge(owner, message.number, deadline).await?;
+                ledger
+                    .end(owner, message.number, End::Acknowledge, deadline)
+                    .await?;
             }
         }
     }

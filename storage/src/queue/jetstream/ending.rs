@@ -4,92 +4,71 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::AckKind;
 
-use super::Queues;
 use super::work::{Given, contents};
+use super::{NUMBERS, Queues};
 use crate::queue::DEAD;
 use crate::queue::error::Error;
-use crate::queue::message::{Owner, Room};
+use crate::queue::message::{End, Owner, Room};
 use crate::queue::tables::Dead;
 
 impl Queues {
-    pub(in crate::queue) async fn acknowledge(
+    /// Ends the work on a message. Returns whether the owner still had it.
+    pub(in crate::queue) async fn end(
         &self,
         owner: &Owner,
         number: i64,
+        end: End<'_>,
         deadline: Instant,
     ) -> Result<bool, Error> {
-        if number < super::NUMBERS {
-            return self.0.ledger.acknowledge(owner, number, deadline).await;
+        let ledger = &self.0.ledger;
+        if number < NUMBERS {
+            return ledger.end(owner, number, end, deadline).await;
         }
         let Some((queue, given)) = self.worked_on(owner, number) else {
             return Ok(false);
         };
-        self.reply(&given.message, AckKind::Ack, deadline).await?;
+        let place = given.place.cast_signed();
+        let reply = match end {
+            End::Acknowledge => AckKind::Ack,
+            End::Release(delay) => {
+                ledger.note_release(&queue, place, deadline).await?;
+                again_after(delay)
+            }
+            End::Retry(delay, failure) => {
+                ledger
+                    .note_failure(&queue, place, failure, deadline)
+                    .await?;
+                again_after(delay)
+            }
+            End::Bury(failure) => {
+                self.keep_dead(&queue, &given, failure, deadline).await?;
+                AckKind::Ack
+            }
+        };
+        self.reply(&given.message, reply, deadline).await?;
         self.0.work.end(number);
-        self.forget_note(&queue, &given, deadline).await;
+        let is_gone = matches!(end, End::Acknowledge | End::Bury(_));
+        if is_gone && given.delivered > 1 {
+            let forgotten = ledger.forget_note(&queue, place, deadline).await;
+            // If that fails, they are there for nothing.
+            if let Err(error) = forgotten {
+                tracing::debug!(queue, "the failures of a message stay: {error}");
+            }
+        }
         Ok(true)
     }
 
-    pub(in crate::queue) async fn retry(
+    /// Has the ledger keep a message, with its failures.
+    async fn keep_dead(
         &self,
-        owner: &Owner,
-        number: i64,
-        delay: Duration,
+        queue: &str,
+        given: &Given,
         failure: &str,
         deadline: Instant,
-    ) -> Result<bool, Error> {
-        let ledger = &self.0.ledger;
-        if number < super::NUMBERS {
-            return ledger.retry(owner, number, delay, failure, deadline).await;
-        }
-        let Some((queue, given)) = self.worked_on(owner, number) else {
-            return Ok(false);
-        };
-        let place = given.place.cast_signed();
-        ledger
-            .note_failure(&queue, place, failure, deadline)
-            .await?;
-        self.give_back(&given, delay, deadline).await
-    }
-
-    pub(in crate::queue) async fn release(
-        &self,
-        owner: &Owner,
-        number: i64,
-        delay: Duration,
-        deadline: Instant,
-    ) -> Result<bool, Error> {
-        let ledger = &self.0.ledger;
-        if number < super::NUMBERS {
-            return ledger.release(owner, number, delay, deadline).await;
-        }
-        let Some((queue, given)) = self.worked_on(owner, number) else {
-            return Ok(false);
-        };
-        let place = given.place.cast_signed();
-        ledger.note_release(&queue, place, deadline).await?;
-        self.give_back(&given, delay, deadline).await
-    }
-
-    pub(in crate::queue) async fn bury(
-        &self,
-        owner: &Owner,
-        number: i64,
-        failure: &str,
-        deadline: Instant,
-    ) -> Result<bool, Error> {
-        let ledger = &self.0.ledger;
-        if number < super::NUMBERS {
-            return ledger.bury(owner, number, failure, deadline).await;
-        }
-        let Some((queue, given)) = self.worked_on(owner, number) else {
-            return Ok(false);
-        };
-        let place = given.place.cast_signed();
-        ledger
-            .note_failure(&queue, place, failure, deadline)
-            .await?;
-        let note = ledger.note(&queue, place, deadline).await?;
+    ) -> Result<(), Error> {
+        let (ledger, place) = (&self.0.ledger, given.place.cast_signed());
+        ledger.note_failure(queue, place, failure, deadline).await?;
+        let note = ledger.note(queue, place, deadline).await?;
         let contents = contents(&given.message);
         let bytes = (contents.head.len() + contents.data.len()) as u64;
         let dead = Dead {
@@ -102,30 +81,14 @@ impl Queues {
             failures: note.failures,
         };
         ledger.keep(dead, deadline).await?;
-        self.reply(&given.message, AckKind::Ack, deadline).await?;
-        self.0.work.end(number);
-        self.forget_note(&queue, &given, deadline).await;
-        if let Some(channel) = self.channels().get(&queue) {
+        if let Some(channel) = self.channels().get(queue) {
             let dead = channel.dead();
             channel.set_dead(Room {
                 messages: dead.messages + 1,
                 bytes: dead.bytes + bytes,
             });
         }
-        Ok(true)
-    }
-
-    async fn give_back(
-        &self,
-        given: &Given,
-        delay: Duration,
-        deadline: Instant,
-    ) -> Result<bool, Error> {
-        let delay = (!delay.is_zero()).then_some(delay);
-        self.reply(&given.message, AckKind::Nak(delay), deadline)
-            .await?;
-        self.0.work.end(given.number);
-        Ok(true)
+        Ok(())
     }
 
     /// The message on which an owner works, and its queue.
@@ -136,15 +99,8 @@ impl Queues {
         let given = self.0.work.get(owner, number)?;
         Some((self.queue_of(number)?, given))
     }
+}
 
-    /// Forgets the failures of a message that is gone. If that fails, they are there for nothing.
-    async fn forget_note(&self, queue: &str, given: &Given, deadline: Instant) {
-        if given.delivered > 1 {
-            let place = given.place.cast_signed();
-            let forgotten = self.0.ledger.forget_note(queue, place, deadline).await;
-            if let Err(error) = forgotten {
-                tracing::debug!(queue, "the failures of a message stay: {error}");
-            }
-        }
-    }
+fn again_after(delay: Duration) -> AckKind {
+    AckKind::Nak((!delay.is_zero()).then_some(delay))
 }

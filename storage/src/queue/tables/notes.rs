@@ -55,9 +55,7 @@ impl Queues {
             count(MAX_FAILURES),
         ];
         let statement = self.statements().note_failure;
-        self.execute(statement, parameters, deadline)
-            .await
-            .map(drop)
+        self.perform(statement, parameters, deadline).await
     }
 
     /// Notes that a message was given back.
@@ -69,9 +67,7 @@ impl Queues {
     ) -> Result<(), Error> {
         let parameters = vec![queue.into(), number.into()];
         let statement = self.statements().note_release;
-        self.execute(statement, parameters, deadline)
-            .await
-            .map(drop)
+        self.perform(statement, parameters, deadline).await
     }
 
     /// What was noted of a message.
@@ -102,9 +98,7 @@ impl Queues {
     ) -> Result<(), Error> {
         let parameters = vec![queue.into(), number.into()];
         let statement = self.statements().forget_note;
-        self.execute(statement, parameters, deadline)
-            .await
-            .map(drop)
+        self.perform(statement, parameters, deadline).await
     }
 
     /// Stores a dead letter, unless it was stored a moment ago.
@@ -120,9 +114,8 @@ impl Queues {
             Value::Text(dead.failures),
             milliseconds(SAME_MESSAGE),
         ];
-        self.execute(self.statements().keep, parameters, deadline)
+        self.perform(self.statements().keep, parameters, deadline)
             .await
-            .map(drop)
     }
 
     /// A page of the dead letters of a queue, or one of them.

@@ -54,9 +54,7 @@ impl Queues {
                 milliseconds(message.delay),
             ]
         });
-        self.execute(&sql, parameters.collect(), deadline)
-            .await
-            .map(drop)
+        self.perform(&sql, parameters.collect(), deadline).await
     }
 
     /// Checks that each queue has room for what it is to get.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::future::join_all;
 
 use super::bed::{Bed, beds, keyed, message, on_jetstream, on_postgres, owner, soon};
-use crate::queue::{Error, Message, Queues, Room};
+use crate::queue::{End, Error, Message, Queues, Room};
 use crate::sql::open::PostgresOptions;
 use crate::sql::{self, Value};
 
@@ -96,7 +96,7 @@ async fn consume(queues: &Queues, consumer: usize, work: &Work) {
             if is_keyed {
                 work.at_work.lock().unwrap().remove(&key);
             }
-            let acknowledged = queues.acknowledge(&owner, claimed.number, soon());
+            let acknowledged = queues.end(&owner, claimed.number, End::Acknowledge, soon());
             assert!(acknowledged.await.unwrap());
             work.count.fetch_add(1, Ordering::Relaxed);
         }
@@ -124,7 +124,10 @@ async fn hears(bed: &Bed) {
         let heard = tokio::time::timeout(std::time::Duration::from_millis(100), bed.queues.heard());
         let heard = heard.await.ok();
         let (_, number) = bed.claim(&one, "mail", 1).await[0];
-        bed.queues.acknowledge(&one, number, soon()).await.unwrap();
+        bed.queues
+            .end(&one, number, End::Acknowledge, soon())
+            .await
+            .unwrap();
         heard
     });
     assert_eq!(heard.await, "mail");
@@ -152,7 +155,9 @@ async fn what_a_process_leaves_behind_comes_before_what_waits_for_it() {
             tokio::task::yield_now().await;
             let claim = other.claim(&two, "mail", 2, soon()).await.unwrap();
             for claimed in claim.messages {
-                let acknowledged = other.acknowledge(&two, claimed.number, soon()).await;
+                let acknowledged = other
+                    .end(&two, claimed.number, End::Acknowledge, soon())
+                    .await;
                 assert!(acknowledged.unwrap());
                 done.push(String::from_utf8(claimed.contents.data).unwrap());
             }
