@@ -55,7 +55,7 @@ impl Channel {
         room: Option<Room>,
     ) -> Result<Self, Failed> {
         let (prefix, token) = (&inner.prefix, escaped(queue));
-        let name = format!("{prefix}-queue-{token}");
+        let name = format!("{}{token}", names(prefix));
         let subject = format!("{prefix}.queue.{token}");
         let found = found(inner, &name).await?;
         let room = match (room, &found) {
@@ -80,10 +80,7 @@ impl Channel {
                 at: clock::now(),
                 due: None,
             }),
-            dead: Mutex::new(Room {
-                messages: 0,
-                bytes: 0,
-            }),
+            dead: Mutex::default(),
         })
     }
 
@@ -120,6 +117,12 @@ impl Channel {
     pub(super) fn subject_of(&self, key: Option<&str>) -> String {
         format!("{}.{}", self.subject, key.unwrap_or(NO_KEY))
     }
+}
+
+/// The beginning of the names of an app's streams. No [`escaped`] name has a `=` before a `q`: streams of an app whose prefix begins
+/// like this one's do not begin so.
+pub(super) fn names(prefix: &str) -> String {
+    format!("{prefix}=queue=")
 }
 
 /// What the server has under the name of a stream, if that is ours or nobody's.
@@ -176,10 +179,7 @@ async fn consumer(stream: &Stream, replicas: usize) -> Result<PullConsumer, Fail
         ..pull::Config::default()
     };
     let consumer = stream.get_or_create_consumer(CONSUMER, wanted.clone());
-    let consumer: PullConsumer = consumer.await.map_err(|error| {
-        let message = error.to_string();
-        Failed(EngineFailure::Unavailable { message }.into())
-    })?;
+    let consumer: PullConsumer = consumer.await?;
     let made = &consumer.cached_info().config;
     if made.ack_wait != wanted.ack_wait || made.max_deliver != wanted.max_deliver {
         let name = &consumer.cached_info().stream_name;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use async_nats::jetstream::message::StreamMessage;
 use futures::TryStreamExt;
 
-use super::channel::Channel;
+use super::channel::{self, Channel};
 use super::sending::without_key_in_head;
 use super::work::{HEAD, age};
 use super::{Failed, NUMBERS, PLACE_BITS, Queues, unescaped};
@@ -23,17 +23,7 @@ impl Queues {
         let mut all: BTreeMap<String, Figures> = ledger.collect();
         for queue in self.names(deadline).await? {
             let channel = self.channel(&queue, None, deadline).await?;
-            let dead = all.get(&format!("{queue}{DEAD}"));
-            channel.set_dead(dead.map_or(
-                Room {
-                    messages: 0,
-                    bytes: 0,
-                },
-                |dead| Room {
-                    messages: dead.messages,
-                    bytes: dead.bytes,
-                },
-            ));
+            channel.set_dead(room_of(all.get(&format!("{queue}{DEAD}"))));
             let of_stream = self.until(deadline, of_stream(&channel)).await?;
             let of = all.entry(queue.clone()).or_insert(Figures {
                 queue,
@@ -52,7 +42,7 @@ impl Queues {
 
     /// The queues that have a stream.
     async fn names(&self, deadline: Instant) -> Result<Vec<String>, Error> {
-        let prefix = format!("{}-queue-", self.0.prefix);
+        let prefix = channel::names(&self.0.prefix);
         let reading = async {
             let names: Vec<String> = self.0.context.stream_names().try_collect().await?;
             Ok(names)
@@ -242,11 +232,7 @@ impl Queues {
         };
         let figures = self.0.ledger.figures(deadline).await?;
         let name = format!("{queue}{DEAD}");
-        let dead = figures.into_iter().find(|of| of.queue == name);
-        channel.set_dead(Room {
-            messages: dead.as_ref().map_or(0, |dead| dead.messages),
-            bytes: dead.as_ref().map_or(0, |dead| dead.bytes),
-        });
+        channel.set_dead(room_of(figures.iter().find(|of| of.queue == name)));
         Ok(())
     }
 }
@@ -273,6 +259,14 @@ async fn of_stream(channel: &Channel) -> Result<Figures, Failed> {
         bytes: state.bytes,
         claimed: consumer.num_ack_pending as u64,
         waiting,
+    })
+}
+
+/// The room that a queue takes.
+fn room_of(figures: Option<&Figures>) -> Room {
+    figures.map_or_else(Room::default, |of| Room {
+        messages: of.messages,
+        bytes: of.bytes,
     })
 }
 

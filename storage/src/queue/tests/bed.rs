@@ -15,6 +15,9 @@ pub(super) const ROOM: Room = Room {
     bytes: 1 << 30,
 };
 
+/// The app of the queues on NATS.
+const PREFIX: &str = "tested";
+
 /// Queues of an engine, with what they need to be there.
 pub(super) struct Bed {
     pub(super) queues: Queues,
@@ -53,18 +56,18 @@ pub(super) fn beds() -> Vec<Bed> {
 pub(super) fn on_jetstream() -> Bed {
     let (server, folder) = (nats::Server::start(), tempfile::tempdir().unwrap());
     Bed {
-        queues: of_nats(&server, &folder),
+        queues: of_nats(&server, &folder, PREFIX),
         needs: Needs::Nats(server, folder),
     }
 }
 
-fn of_nats(server: &nats::Server, folder: &tempfile::TempDir) -> Queues {
+fn of_nats(server: &nats::Server, folder: &tempfile::TempDir, prefix: &str) -> Queues {
     let path = folder.path().join("ledger.db");
     let ledger = Queues::open_sqlite(&path, SqliteOptions::default()).unwrap();
     let options = JetStreamOptions {
         open_timeout: Duration::from_secs(30),
         password: None,
-        prefix: "tested".to_owned(),
+        prefix: prefix.to_owned(),
         replicas: 1,
     };
     Queues::open_jetstream(&server.url(), &options, &ledger).unwrap()
@@ -123,8 +126,16 @@ impl Bed {
                 Queues::open_sqlite(&path, SqliteOptions::default()).unwrap()
             }
             Needs::Server(server) => Queues::open_postgres(&server.url(), &patient()).unwrap(),
-            Needs::Nats(server, folder) => of_nats(server, folder),
+            Needs::Nats(server, folder) => of_nats(server, folder, PREFIX),
             Needs::Pooler(pooler, _) => Queues::open_postgres(&pooler.url(), &patient()).unwrap(),
+        }
+    }
+
+    /// The queues of another app on its NATS server.
+    pub(super) fn of_app(&self, prefix: &str, folder: &tempfile::TempDir) -> Queues {
+        match &self.needs {
+            Needs::Nats(server, _) => of_nats(server, folder, prefix),
+            Needs::Folder(_) | Needs::Server(_) | Needs::Pooler(..) => panic!("it has no NATS"),
         }
     }
 

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::future::join_all;
 
 use super::bed::{Bed, beds, keyed, message, on_jetstream, on_postgres, owner, soon};
-use crate::queue::{End, Error, Message, Queues, Room};
+use crate::queue::limits::MAX_HELD;
+use crate::queue::{End, Error, MAX_CLAIM, MAX_SENT, Message, Queues, Room};
 use crate::sql::open::PostgresOptions;
 use crate::sql::{self, Value};
 
@@ -175,7 +176,7 @@ async fn a_stream_of_somebody_else_is_refused_and_left_as_it_is() {
     let theirs = async_nats::connect(bed.url()).await.unwrap();
     let theirs = async_nats::jetstream::new(theirs);
     let config = async_nats::jetstream::stream::Config {
-        name: "tested-queue-mail".to_owned(),
+        name: "tested=queue=mail".to_owned(),
         subjects: vec!["theirs.*".to_owned()],
         ..Default::default()
     };
@@ -188,12 +189,92 @@ async fn a_stream_of_somebody_else_is_refused_and_left_as_it_is() {
         .queues
         .send(vec![message("mail", "1")], super::ROOM, soon());
     sent.await.expect_err("it has no stream");
-    let stream = theirs.get_stream("tested-queue-mail").await.unwrap();
+    let stream = theirs.get_stream("tested=queue=mail").await.unwrap();
     let there = stream.cached_info();
     assert_eq!(
         (&*there.config.subjects, there.state.messages),
         (&["theirs.*".to_owned()][..], 0)
     );
+}
+
+#[tokio::test]
+async fn apps_with_prefixes_that_begin_alike_see_and_change_nothing_of_each_other() {
+    let (bed, folder) = (on_jetstream(), tempfile::tempdir().unwrap());
+    let few = Room {
+        messages: 7,
+        bytes: 1 << 20,
+    };
+    for prefix in ["tested-queue-a", "tested=queue=a", "tested.queue.a"] {
+        let other = bed.of_app(prefix, &folder);
+        let sent = other.send(vec![message("mail", prefix)], few, soon());
+        sent.await.unwrap();
+        for queue in ["mail", "a-queue-mail", "a=queue=mail", "a.queue.mail"] {
+            bed.send(&[message(queue, prefix)]).await;
+        }
+        let figures = other.figures(soon()).await.unwrap();
+        let seen: Vec<_> = figures.iter().map(|of| (&*of.queue, of.messages)).collect();
+        assert_eq!(seen, [("mail", 1)], "{prefix}");
+        let one = owner(prefix);
+        other.join(&one, soon()).await.unwrap();
+        let claim = other.claim(&one, "mail", 9, soon()).await.unwrap();
+        assert_eq!(claim.messages.len(), 1, "{prefix}");
+        assert_eq!(claim.messages[0].contents.data, prefix.as_bytes());
+        assert_eq!(other.delete("mail", None, soon()).await, Ok(0), "{prefix}");
+        other.leave(&one, soon()).await.unwrap();
+        assert_eq!(other.delete("mail", None, soon()).await, Ok(1), "{prefix}");
+    }
+    let counts = bed.counts().await;
+    let seen: Vec<_> = counts
+        .iter()
+        .map(|(queue, count)| (&**queue, *count))
+        .collect();
+    let theirs = ["a-queue-mail", "a.queue.mail", "a=queue=mail", "mail"];
+    assert_eq!(seen, theirs.map(|queue| (queue, 3)));
+}
+
+/// More messages of its key wait than a process holds.
+#[tokio::test]
+async fn a_key_whose_first_message_another_works_on_holds_up_no_other_key() {
+    for bed in beds() {
+        let other = bed.another();
+        let ids: Vec<_> = (0..MAX_HELD + 200).map(|id| format!("{id:05}")).collect();
+        let hot: Vec<_> = ids.iter().map(|id| keyed(id, "hot")).collect();
+        for part in hot.chunks(MAX_SENT) {
+            bed.send(part).await;
+        }
+        let (one, two) = (bed.join("one").await, owner("two"));
+        other.join(&two, soon()).await.unwrap();
+        let (first, number) = bed.claim(&one, "mail", 1).await.remove(0);
+        assert_eq!(first, ids[0]);
+        let claim = async || {
+            tokio::task::yield_now().await;
+            let claim = other.claim(&two, "mail", MAX_CLAIM, soon());
+            claim.await.unwrap().messages
+        };
+        // It has seen as many of them as it takes.
+        for _ in 0..10 {
+            assert!(claim().await.is_empty(), "another works on their first");
+        }
+        bed.send(&[keyed("cold", "cold")]).await;
+        let mut cold = Vec::new();
+        for _ in 0..10 {
+            cold.extend(claim().await);
+        }
+        let cold: Vec<_> = cold.iter().map(|claimed| &*claimed.contents.data).collect();
+        assert_eq!(cold, [b"cold"]);
+        let ended = bed.queues.end(&one, number, End::Acknowledge, soon());
+        assert!(ended.await.unwrap());
+        for id in &ids[1..] {
+            let next = loop {
+                if let Some(next) = claim().await.pop() {
+                    break next;
+                }
+            };
+            assert_eq!(next.contents.data, id.as_bytes());
+            let ended = other.end(&two, next.number, End::Acknowledge, soon());
+            assert!(ended.await.unwrap());
+        }
+    }
 }
 
 #[tokio::test]
