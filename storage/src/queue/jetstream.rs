@@ -36,7 +36,7 @@ use super::tables;
 use crate::clock;
 use crate::driver::Driver;
 use crate::failure::EngineFailure;
-use crate::sql::open::OpenError;
+use crate::sql::open::{self, OpenError};
 
 /// The number before that of the first message of a stream. Programs that read JSON keep such numbers whole.
 const NUMBERS: i64 = 1 << 52;
@@ -94,19 +94,9 @@ impl Queues {
         let address = Address::read(url, options)?;
         let driver = Driver::start("queue-nats").map_err(|source| OpenError::Thread { source })?;
         let (shown, patience) = (address.shown.clone(), options.open_timeout);
-        let (done, opened) = std::sync::mpsc::channel();
         let prefix = escaped(&options.prefix);
-        let told = format!("{prefix}.told.*");
-        driver.spawn(async move {
-            let opening = connect(address, told, patience);
-            // Nobody waits any more if the deadline is long gone.
-            let _ = done.send(opening.await);
-        });
-        let outcome = opened.recv_timeout(patience * 2);
-        let (context, told) = outcome.unwrap_or(Err(OpenError::Unreachable {
-            server: shown,
-            message: "it does not answer in time".to_owned(),
-        }))?;
+        let opening = connect(address, format!("{prefix}.told.*"), patience);
+        let (context, told) = open::wait(&driver, shown, patience, opening)?;
         Ok(Self(Arc::new(Inner {
             client: context.client(),
             context,
@@ -327,15 +317,11 @@ impl Queues {
         work: impl Future<Output = Result<T, Failed>>,
     ) -> Result<T, Error> {
         if self.0.client.connection_state() == connection::State::Disconnected {
-            let message = "there is no connection".to_owned();
-            return Err(EngineFailure::Unavailable { message }.into());
+            return Err(unavailable("there is no connection".to_owned()));
         }
         match timeout_at(deadline.into(), work).await {
             Ok(done) => done.map_err(|failed| failed.0),
-            Err(_) => {
-                let message = "it does not answer in time".to_owned();
-                Err(EngineFailure::Unavailable { message }.into())
-            }
+            Err(_) => Err(unavailable("it does not answer in time".to_owned())),
         }
     }
 }
@@ -356,8 +342,12 @@ impl<E: std::error::Error> From<E> for Failed {
         if message.contains("insufficient storage") {
             return Self(EngineFailure::Full.into());
         }
-        Self(EngineFailure::Unavailable { message }.into())
+        Self(unavailable(message))
     }
+}
+
+fn unavailable(message: String) -> Error {
+    EngineFailure::Unavailable { message }.into()
 }
 
 async fn connect(

@@ -1,6 +1,6 @@
 //! A server, or a Cluster, as its callers see it: commands with deadlines, which go where their keys are.
 
-use std::sync::{Arc, mpsc as thread_channel};
+use std::sync::Arc;
 use std::time::Instant;
 
 use redis::{Cmd, Pipeline, Value};
@@ -14,6 +14,7 @@ use super::open::{self, Opened};
 use crate::clock;
 use crate::driver::Driver;
 use crate::failure::EngineFailure;
+use crate::sql;
 use crate::sql::open::{OpenError, RedisOptions};
 
 /// The name of the thread.
@@ -106,21 +107,10 @@ impl Server {
     /// See [`OpenError`].
     pub(crate) fn open(url: &str, options: &RedisOptions) -> Result<Self, OpenError> {
         let (nodes, driver) = Nodes::of(url, options)?;
-        let (done, opened) = thread_channel::channel();
-        let (opening, deadline) = (nodes.clone(), clock::now() + options.open_timeout);
-        driver.spawn(async move {
-            let opened = opening.open(deadline).await;
-            // Nobody waits any more if the deadline is long gone.
-            let _ = done.send(opened);
-        });
-        let patience = options.open_timeout.saturating_mul(2);
-        let opened = opened.recv_timeout(patience);
-        let cautions = opened.unwrap_or_else(|_| {
-            Err(OpenError::Unreachable {
-                server: nodes.first().shown.clone(),
-                message: "it does not answer in time".to_owned(),
-            })
-        })?;
+        let (shown, opened) = (nodes.first().shown.clone(), nodes.clone());
+        let deadline = clock::now() + options.open_timeout;
+        let opening = async move { opened.open(deadline).await };
+        let cautions = sql::open::wait(&driver, shown, options.open_timeout, opening)?;
         Ok(Self(Arc::new(Inner { nodes, cautions })))
     }
 

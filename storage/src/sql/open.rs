@@ -3,9 +3,11 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::limits::{DEFAULT_CONNECTIONS, DEFAULT_OPEN_TIMEOUT, DEFAULT_TRANSACTION_IDLE};
+use crate::driver::Driver;
 
 /// Options for opening an SQLite file.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +83,29 @@ impl std::fmt::Debug for RedisOptions {
         shown.field("open_timeout", &self.open_timeout);
         shown.finish_non_exhaustive()
     }
+}
+
+/// Opens something on the thread that drives its connections, and blocks the calling thread until that has ended.
+///
+/// # Errors
+///
+/// Those of `opening`; [`OpenError::Unreachable`] if it has not ended after twice the timeout that it should keep itself.
+pub(crate) fn wait<T: Send + 'static>(
+    driver: &Driver,
+    server: String,
+    open_timeout: Duration,
+    opening: impl Future<Output = Result<T, OpenError>> + Send + 'static,
+) -> Result<T, OpenError> {
+    let (done, opened) = mpsc::channel();
+    driver.spawn(async move {
+        // Nobody waits any more if the deadline is long gone.
+        let _ = done.send(opening.await);
+    });
+    let outcome = opened.recv_timeout(open_timeout.saturating_mul(2));
+    outcome.unwrap_or(Err(OpenError::Unreachable {
+        server,
+        message: "it does not answer in time".to_owned(),
+    }))
 }
 
 /// Why a database could not be opened. The operator has to fix it.

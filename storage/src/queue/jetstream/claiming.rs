@@ -9,9 +9,8 @@ use futures::future::join_all;
 use super::channel::{Channel, Look, NO_KEY};
 use super::sending::without_key_in_head;
 use super::work::Given;
-use super::{Failed, Queues};
+use super::{Failed, Queues, unavailable};
 use crate::clock;
-use crate::failure::EngineFailure;
 use crate::queue::DEAD;
 use crate::queue::error::Error;
 use crate::queue::limits::{HELD_PAUSE, MAX_CLAIM, MAX_CLAIM_BYTES, MAX_HELD, UNHELD_PAUSE};
@@ -167,10 +166,7 @@ impl Queues {
                     Ok(message) => given.extend(new(owner, channel, message)),
                     // Together with the next one they would be too many bytes.
                     Err(error) if error.to_string().contains(TOO_MANY_BYTES) => break,
-                    Err(error) => {
-                        let message = error.to_string();
-                        return Err(Failed(EngineFailure::Unavailable { message }.into()));
-                    }
+                    Err(error) => return Err(Failed(unavailable(error.to_string()))),
                 }
             }
             Ok(given)

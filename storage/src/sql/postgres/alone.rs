@@ -181,7 +181,7 @@ async fn trouble(
         return Trouble::Again(error);
     }
     if let Failed::ReadOnly(_) = failed {
-        return match database.servers().look_again(failed, stop).await {
+        return match database.servers().look_again(stop).await {
             true => Trouble::Again(error),
             false => Trouble::Final(error),
         };

@@ -207,7 +207,7 @@ impl Connection {
             let types: Vec<_> = values.iter().map(|(_, kind)| kind.clone()).collect();
             let prepare = client.prepare_typed(translation.text(), &types);
             let (begun, statement) = tokio::join!(biased; command(client, before), prepare);
-            begun.map_err(|error| Failed::of_begin(&error))?;
+            begun.map_err(Failed::of_begin)?;
             before = "";
             let statement = statement?;
             prepared.remember(translation, &statement);
@@ -229,7 +229,7 @@ impl Connection {
             command(client, after),
             asked(client, ask),
         );
-        let begun = begun.map_err(|error| Failed::of_begin(&error));
+        let begun = begun.map_err(Failed::of_begin);
         let answer = after_begin(begun, answer)?;
         ended?;
         *written = asked;

@@ -10,7 +10,7 @@ use super::definitions::{NODE, Node};
 use super::failures::Failed;
 use super::job::Stop;
 use super::lock_waits::{self, LockWaits};
-use super::open::{self, Opened};
+use super::open::Opened;
 use super::open_all::{self, Addressed};
 use super::pool::{Checkout, Pool};
 use super::server::{Server, ServerFigures};
@@ -23,7 +23,7 @@ use crate::clock;
 use crate::driver::Driver;
 use crate::sql::error::Error;
 use crate::sql::limits::{LOCK_LOOK_INTERVAL, MAX_PROBE_WAIT, MAX_REPLY_WAIT};
-use crate::sql::open::{OpenError, PostgresOptions};
+use crate::sql::open::{OpenError, PostgresOptions, wait};
 use crate::sql::position::Positions;
 use crate::sql::statistics::Statistics;
 use crate::value::Value;
@@ -64,7 +64,7 @@ impl Database {
         let (shown, known) = (addresses[0].address.shown.clone(), Arc::clone(&catalog));
         let deadline = clock::now() + options.open_timeout;
         let opening = async move { open_all::open(addresses, &known, deadline).await };
-        let opened = open::wait(&driver, shown, options, opening)?;
+        let opened = wait(&driver, shown, options.open_timeout, opening)?;
         let is_direct = opened.servers[opened.primary].opened.is_direct;
         let servers = opened.servers.into_iter().map(|server| {
             let Opened { config, is_direct } = server.opened;

@@ -39,13 +39,12 @@ impl From<tokio_postgres::Error> for Failed {
 
 impl Failed {
     /// Why a transaction did not begin: a server that follows another one has none that are serializable.
-    pub(super) fn of_begin(error: &tokio_postgres::Error) -> Self {
+    pub(super) fn of_begin(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(server) if server.code().code() == "0A000" => {
                 Self::ReadOnly(server.message().to_owned())
             }
-            Some(server) => Self::Refused(Box::new(server.clone())),
-            None => Self::Lost(words(error)),
+            _ => error.into(),
         }
     }
 }

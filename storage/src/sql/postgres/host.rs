@@ -26,7 +26,7 @@ use crate::driver::Driver;
 use crate::failure::EngineFailure;
 use crate::sql::error::Error;
 use crate::sql::limits::{LISTEN_PAUSE, MAX_HOST_ATTEMPTS};
-use crate::sql::open::{OpenError, PostgresOptions};
+use crate::sql::open::{OpenError, PostgresOptions, wait};
 use crate::value::Value;
 
 /// A database on a Postgres server. Clones are the same database.
@@ -73,7 +73,7 @@ impl HostDatabase {
         let deadline = clock::now() + options.open_timeout;
         let objects = Objects::of_host(name, versions);
         let opening = async move { open::open_host(&address, &secure, &objects, deadline).await };
-        let Opened { config, is_direct } = open::wait(&driver, shown, options, opening)?;
+        let Opened { config, is_direct } = wait(&driver, shown, options.open_timeout, opening)?;
         let heard = Arc::<Heard>::default();
         // A pooler gives each transaction another connection, and what it hears is lost.
         if is_direct {

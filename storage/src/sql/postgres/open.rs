@@ -1,6 +1,5 @@
 //! Opens a database: the server is reached and judged, and the schema `terrace` made, before anything is served.
 
-use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use tokio::time::timeout_at;
@@ -14,9 +13,8 @@ use super::functions::{OF_GUESTS, Objects};
 use super::job::Stop;
 use super::pool;
 use super::tls::Connector;
-use crate::driver::Driver;
 use crate::sql::limits::MIN_SERVER_VERSION;
-use crate::sql::open::{OpenError, PostgresOptions};
+use crate::sql::open::OpenError;
 
 /// How the server is reached from now on.
 #[derive(Debug)]
@@ -157,29 +155,6 @@ pub(super) async fn open_host(
     }
     let is_direct = direct == "on";
     Ok(Opened { config, is_direct })
-}
-
-/// Opens a database on its thread, and blocks the calling one until that has ended.
-///
-/// # Errors
-///
-/// Those of `opening`, and if it does not end.
-pub(super) fn wait<T: Send + 'static>(
-    driver: &Driver,
-    shown: String,
-    options: &PostgresOptions,
-    opening: impl Future<Output = Result<T, OpenError>> + Send + 'static,
-) -> Result<T, OpenError> {
-    let (done, opened) = channel();
-    driver.spawn(async move {
-        // Nobody waits any more if the deadline is long gone.
-        let _ = done.send(opening.await);
-    });
-    let outcome = opened.recv_timeout(options.open_timeout.saturating_mul(2));
-    outcome.unwrap_or(Err(OpenError::Unreachable {
-        server: shown,
-        message: "it does not answer in time".to_owned(),
-    }))
 }
 
 /// Refuses a database whose data is elsewhere now.

@@ -191,10 +191,7 @@ impl Servers {
     }
 
     /// Looks at all servers, after one refused a write. Whether there is a primary.
-    pub(super) async fn look_again(&self, failed: &Failed, stop: &mut Stop<'_>) -> bool {
-        let Failed::ReadOnly(_) = failed else {
-            return false;
-        };
+    pub(super) async fn look_again(&self, stop: &mut Stop<'_>) -> bool {
         self.primary().forget_idle();
         if self.system().is_none() {
             return false;
