@@ -153,11 +153,7 @@ impl Judge {
     /// The number of deliveries by the ids of events.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for delivery in self.heard.lock().iter() {
-            *counts.entry(delivery.id().to_owned()).or_default() += 1;
-        }
-        counts
+        counts(&self.heard.lock())
     }
 
     /// Waits until there were so many deliveries that were answered.
@@ -175,6 +171,16 @@ impl Judge {
         })
         .await
     }
+}
+
+/// The number of deliveries by the ids of events.
+#[must_use]
+pub fn counts(heard: &[Delivery]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for delivery in heard {
+        *counts.entry(delivery.id().to_owned()).or_default() += 1;
+    }
+    counts
 }
 
 impl Heard {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use terrace_tests::client::request;
-use terrace_tests::judge::{Delivery, Judge};
+use terrace_tests::judge::{self, Delivery, Judge};
 use terrace_tests::load::{Call, OpenLoop};
 use terrace_tests::nats;
 use terrace_tests::postgres::Server;
@@ -170,9 +170,9 @@ impl Field {
         .await;
         let heard = self.judge.heard();
         assert_apart(&heard);
-        let mut again = self.judge.counts();
+        let mut again = judge::counts(&heard);
+        let twice = heard.len() - again.len();
         again.retain(|_, count| *count > 1);
-        let twice = heard.len() - self.judge.counts().len();
         let share = twice as f64 / heard.len() as f64;
         println!(
             "{} of {} accepted; {share:.5} came again: {again:?}",

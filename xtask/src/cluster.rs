@@ -94,11 +94,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Outcome<bool> {
         folder: workspace.target.join("cluster"),
     };
     let _held = hold(&place.folder)?;
-    let is_fine = match options.rung {
-        Rung::TenThousand => one_region(&place, options)?,
-        Rung::HundredThousand => two_regions(&place, options)?,
-    };
-    Ok(is_fine)
+    match options.rung {
+        Rung::TenThousand => one_region(&place, options),
+        Rung::HundredThousand => two_regions(&place, options),
+    }
 }
 
 /// An edge before nodes that share Postgres and Redis.
@@ -210,7 +209,7 @@ fn ending_with_this(program: &Path) -> Command {
 
 /// The settings of the nodes and of the edge.
 fn write_settings(folder: &Path, database: &str, redis: u16) -> io::Result<()> {
-    let cache = cache(&format!("redis://127.0.0.1:{redis}/1"));
+    let cache = cache(redis);
     // A file would be each node's own, and then both would send what is in the outbox.
     let node = format!(
         "{SERVED_LOCALLY}[sql.default]\nurl = {database:?}\nconnections = 8\n[queue]\nurl = {database:?}\nconnections = 8\n{cache}"
@@ -220,8 +219,8 @@ fn write_settings(folder: &Path, database: &str, redis: u16) -> io::Result<()> {
 }
 
 /// The settings of a server's cache. Each process would print a line for each request, which nobody reads.
-fn cache(redis: &str) -> String {
-    format!("[log]\naccess = \"off\"\n[cache]\nshared = {redis:?}\n")
+fn cache(redis: u16) -> String {
+    format!("[log]\naccess = \"off\"\n[cache]\nshared = \"redis://127.0.0.1:{redis}/1\"\n")
 }
 
 impl Member {
@@ -258,9 +257,7 @@ struct Redis {
 
 impl Redis {
     fn start(folder: &Path) -> Outcome<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = free_port()?;
         let mut redis = ending_with_this(Path::new("redis-server"));
         redis.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
         redis
@@ -276,7 +273,7 @@ impl Redis {
     }
 }
 
-/// A NATS server that writes through. It ends with this.
+/// A NATS server that writes through, unless it is too old for that. It ends with this.
 struct Nats {
     url: String,
     _program: Program,
@@ -284,15 +281,20 @@ struct Nats {
 
 impl Nats {
     fn start(program: &Path, folder: &Path) -> Outcome<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = free_port()?;
         let file = folder.join("nats.conf");
         let store = folder.join("nats");
         // The streams of an earlier run are of another database.
         let _ = fs::remove_dir_all(&store);
+        let version = process::output(Command::new(program).arg("--version"))?;
+        // Debian's server knows intervals only.
+        let through = if version.contains("v2.9.") {
+            ""
+        } else {
+            ", sync_interval: always"
+        };
         let settings = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {store:?}, sync_interval: always }}\n"
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {store:?}{through} }}\n"
         );
         fs::write(&file, settings)?;
         let mut nats = ending_with_this(program);
@@ -305,6 +307,11 @@ impl Nats {
         until_it_listens("NATS", port)?;
         Ok(nats)
     }
+}
+
+fn free_port() -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
 }
 
 /// Waits until a server listens.

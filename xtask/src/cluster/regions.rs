@@ -3,7 +3,7 @@
 
 use std::{fs, io, net::SocketAddr, path::Path};
 
-use super::{Member, Nats, Options, Place, Redis, SERVED_LOCALLY};
+use super::{Member, Nats, Options, Place, Redis, SERVED_LOCALLY, cache};
 use crate::{
     Outcome,
     cluster::link::{self, End},
@@ -110,10 +110,6 @@ impl Regions {
 fn linked(http: &str) -> Outcome<u16> {
     let address: SocketAddr = http.trim_start_matches("http://").parse()?;
     Ok(link::to(End::Address(address))?)
-}
-
-fn cache(redis: u16) -> String {
-    super::cache(&format!("redis://127.0.0.1:{redis}/1"))
 }
 
 fn edge_settings(redis: u16, shield: &str) -> String {

@@ -199,12 +199,11 @@ impl fmt::Display for Process {
 /// A line about all edges, if there are several: how many requests their caches answered, and how many came to the nodes.
 pub(crate) fn of_edges(processes: &[Process]) -> Option<String> {
     let of = |kind: &str| {
-        let mut served = Vec::new();
         let ours = processes
             .iter()
             .filter(|process| process.name.starts_with(kind));
-        served.extend(ours.filter_map(|process| process.served.as_ref()));
-        served
+        let served = ours.filter_map(|process| process.served.as_ref());
+        served.collect::<Vec<_>>()
     };
     let (edges, nodes) = (of("edge"), of("node"));
     if edges.len() < 2 {
