@@ -2,6 +2,7 @@
 
 pub mod acme;
 mod advice;
+mod block_on;
 pub mod budget;
 mod cache;
 pub mod capability;

@@ -348,6 +348,19 @@ impl StoreEngine {
     }
 }
 
+impl Postgres {
+    /// The one at a URL, used as by default.
+    fn at(url: &str, password: Option<String>) -> Self {
+        Self {
+            url: url.to_owned(),
+            password,
+            connections: NonZeroUsize::new(DEFAULT_CONNECTIONS).expect("the default is not zero"),
+            prepared: None,
+            replicas: Vec::new(),
+        }
+    }
+}
+
 impl std::fmt::Debug for Postgres {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = formatter.debug_struct("Postgres");
@@ -384,19 +397,14 @@ impl Engine {
         if let Some(path) = url.strip_prefix("sqlite:") {
             return Self::Sqlite(PathBuf::from(path));
         }
-        let (connections, prepared) = match self {
-            Self::Postgres(postgres) => (postgres.connections, postgres.prepared),
-            Self::Sqlite(_) => {
-                let default = NonZeroUsize::new(DEFAULT_CONNECTIONS);
-                (default.expect("the default is not zero"), None)
-            }
-        };
-        Self::Postgres(Postgres {
-            url: url.to_owned(),
-            password,
-            connections,
-            prepared,
-            replicas: Vec::new(),
+        let at = Postgres::at(url, password);
+        Self::Postgres(match self {
+            Self::Postgres(postgres) => Postgres {
+                connections: postgres.connections,
+                prepared: postgres.prepared,
+                ..at
+            },
+            Self::Sqlite(_) => at,
         })
     }
 }

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use futures::future;
 use parking_lot::Mutex;
 use storage::queue::JetStreamOptions;
@@ -23,7 +24,14 @@ use crate::settings::{Config, Engine, Postgres, QueueEngine, Redis, StoreEngine}
 #[derive(Default)]
 pub struct State {
     opened: Mutex<Opened>,
-    has_replicas: AtomicBool,
+    replicated: ArcSwapOption<Replicated>,
+}
+
+/// The databases with replicas.
+struct Replicated {
+    databases: Vec<sql::Database>,
+    /// A key that all processes on the same databases have.
+    secret: Secret,
 }
 
 #[derive(Default)]
@@ -51,9 +59,8 @@ impl State {
                 LabelKind::KeyValue => opened.open_store(config, &app.name, &used.label)?,
             }
         }
-        let mut databases = opened.databases.values();
-        let has_replicas = databases.any(|database| database.system().is_some());
-        self.has_replicas.store(has_replicas, Ordering::Relaxed);
+        let replicated = Replicated::of(opened.databases.values());
+        self.replicated.store(replicated.map(Arc::new));
         Ok(())
     }
 
@@ -82,27 +89,22 @@ impl State {
     /// Whether a database has replicas.
     #[must_use]
     pub fn has_replicas(&self) -> bool {
-        self.has_replicas.load(Ordering::Relaxed)
+        self.replicated.load().is_some()
     }
 
     /// The positions of the newest writes of this process in the databases with replicas. Who must see its writes needs at least this.
     #[must_use]
     pub fn written(&self) -> sql::Positions {
-        if !self.has_replicas() {
-            return sql::Positions::default();
-        }
-        let opened = self.opened.lock();
-        let written = opened.databases.values().map(sql::Database::written);
+        let replicated = self.replicated.load();
+        let databases = replicated.iter().flat_map(|of| &of.databases);
+        let written = databases.map(sql::Database::written);
         written.fold(sql::Positions::default(), |all, one| all.and(&one))
     }
 
-    /// A key that all processes on the same databases with replicas have.
+    /// A key that all processes on the same databases with replicas have; `None` without replicas.
     #[must_use]
-    pub fn common_secret(&self) -> Secret {
-        let opened = self.opened.lock();
-        let systems = opened.databases.values().filter_map(sql::Database::system);
-        let systems: Vec<u8> = systems.flat_map(u64::to_be_bytes).collect();
-        blake3::derive_key("terrace: bookmarks of databases with replicas", &systems)
+    pub fn common_secret(&self) -> Option<Secret> {
+        self.replicated.load().as_ref().map(|of| of.secret)
     }
 
     /// The database with that label, and where it is.
@@ -150,6 +152,19 @@ impl State {
         for error in databases.into_iter().chain(stores).filter_map(Result::err) {
             tracing::warn!("a database was not closed in order: {error}");
         }
+    }
+}
+
+impl Replicated {
+    fn of<'d>(all: impl Iterator<Item = &'d sql::Database>) -> Option<Self> {
+        let with_systems = all.filter_map(|database| Some((database.clone(), database.system()?)));
+        let (databases, systems): (Vec<_>, Vec<_>) = with_systems.unzip();
+        let systems: Vec<u8> = systems.into_iter().flat_map(u64::to_be_bytes).collect();
+        let context = "terrace: bookmarks of databases with replicas";
+        (!databases.is_empty()).then(|| Self {
+            databases,
+            secret: blake3::derive_key(context, &systems),
+        })
     }
 }
 

@@ -32,10 +32,7 @@ impl Bookmarks {
     fn secret(&self) -> Option<Secret> {
         match &self.shared {
             Some(shared) => shared.secret(),
-            None => self
-                .state
-                .has_replicas()
-                .then(|| self.state.common_secret()),
+            None => self.state.common_secret(),
         }
     }
 

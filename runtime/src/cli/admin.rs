@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::arguments::AdminArguments;
 use super::error::CommandError;
 use super::limits::ADMIN_CALL_TIMEOUT;
+use crate::block_on::block_on;
 use crate::fault::Reason;
 use crate::http_client::{Client, ClientError, Connector, Protocols, Timeouts};
 use crate::server::answers::PageError;
@@ -40,11 +41,8 @@ pub(super) fn call<T: DeserializeOwned>(
     request: http::request::Builder,
     content: Vec<u8>,
 ) -> Result<T, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| failed(format!("no connection can be made: {error}")))?;
-    let answer = runtime.block_on(ask(admin, request, content))?;
+    let answer = block_on(ask(admin, request, content))
+        .map_err(|error| failed(format!("no connection can be made: {error}")))??;
     answer.map_err(|error| unreachable(admin, error))
 }
 

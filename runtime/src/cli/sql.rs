@@ -13,6 +13,7 @@ use super::arguments::SqlCommand;
 use super::console::Console;
 use super::error::CommandError;
 use super::limits::DATABASE_CLOSE_TIMEOUT;
+use crate::block_on::block_on;
 use crate::clock;
 use crate::fault::Reason;
 
@@ -31,17 +32,14 @@ fn with_database<T>(
     database: &Database,
     work: impl AsyncFnOnce(&Database) -> Result<T, CommandError>,
 ) -> Result<T, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    runtime.block_on(async {
+    let working = async {
         let outcome = work(database).await;
         let closed = database.close(clock::now() + DATABASE_CLOSE_TIMEOUT).await;
         let value = outcome?;
         closed.map_err(failed)?;
         Ok(value)
-    })
+    };
+    block_on(working).map_err(failed)?
 }
 
 fn failed(error: impl std::fmt::Display) -> CommandError {

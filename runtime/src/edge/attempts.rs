@@ -32,6 +32,7 @@ type Answered = (Exchange, Received);
 pub(super) struct Attempts {
     origins: Arc<Origins>,
     connections: Connections,
+    has_shields: bool,
     /// How long an attempt may take until a second one joins it.
     hedge_after: Option<Duration>,
     random: IdSource,
@@ -39,7 +40,8 @@ pub(super) struct Attempts {
 
 /// What all attempts of one request have in common.
 struct Course<'r> {
-    url: UrlDigest,
+    /// Where there are shields, which are chosen by it.
+    url: Option<UrlDigest>,
     timeouts: Timeouts,
     context: &'r Arc<RequestContext>,
 }
@@ -89,6 +91,7 @@ impl Attempts {
         Self {
             connections: Connections::new(Arc::clone(&origins), edge),
             origins,
+            has_shields: !edge.shield.is_empty(),
             hedge_after: edge.hedge_after,
             random: IdSource::from_system(),
         }
@@ -105,12 +108,12 @@ impl Attempts {
         context: &Arc<RequestContext>,
     ) -> Result<Answered, Failure> {
         let course = Course {
-            url: outgoing.url(),
+            url: self.has_shields.then(|| outgoing.url()),
             timeouts,
             context,
         };
         let (mut failure, mut tried) = (Failure::OriginUnresolved, Vec::new());
-        let mut next = self.choose(&tried, &course.url);
+        let mut next = self.choose(&tried, course.url.as_ref());
         while let Some(exchange) = next {
             tried.push(Arc::clone(exchange.endpoint()));
             let sent = match self.hedge_after.filter(|_| outgoing.may_be_hedged()) {
@@ -129,7 +132,7 @@ impl Attempts {
             if !missed.may_be_followed(&mut outgoing) || tried.len() >= MAX_ATTEMPTS {
                 break;
             }
-            let other = self.choose(&tried, &course.url);
+            let other = self.choose(&tried, course.url.as_ref());
             next = other.filter(|_| is_paid || self.origins.may_retry());
         }
         Err(failure)
@@ -169,7 +172,7 @@ impl Attempts {
                 () = sleep(after) => None,
             };
             let other = || {
-                self.choose(tried, &course.url)
+                self.choose(tried, course.url.as_ref())
                     .filter(|_| self.origins.may_hedge())
             };
             if let Some(sent) = early {
@@ -248,7 +251,7 @@ impl Attempts {
     }
 
     /// Chooses among the origins of this moment: since the request began, addresses may have come and gone.
-    fn choose(&self, tried: &[Arc<Endpoint>], url: &UrlDigest) -> Option<Exchange> {
+    fn choose(&self, tried: &[Arc<Endpoint>], url: Option<&UrlDigest>) -> Option<Exchange> {
         let origins = &self.origins;
         let all = origins.endpoints();
         let now = origins.epoch.moment(clock::now());

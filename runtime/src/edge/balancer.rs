@@ -16,11 +16,12 @@ pub(super) struct Choice {
 }
 
 /// Chooses an origin that was not `tried`. If all are ejected, the request is sent anyway: then the failures say more about
-/// something else than about each of them. Without checks, requests probe. Shields are chosen by the `url`.
+/// something else than about each of them. Without checks, requests probe. Shields are chosen by the `url`, and not
+/// without one.
 pub(super) fn choose(
     all: &[Arc<Endpoint>],
     tried: &[Arc<Endpoint>],
-    url: &UrlDigest,
+    url: Option<&UrlDigest>,
     requests_probe: bool,
     now: Moment,
     mut random: impl FnMut() -> u64,
@@ -33,7 +34,7 @@ pub(super) fn choose(
             return Some(Choice { endpoint, is_probe });
         }
     }
-    if let Some(endpoint) = shield(all, tried, url) {
+    if let Some(endpoint) = url.and_then(|url| shield(all, tried, url)) {
         let is_probe = false;
         return Some(Choice { endpoint, is_probe });
     }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use futures::executor::block_on;
-
 use super::*;
+use crate::block_on::block_on;
 use crate::clock;
 use crate::router::RoutePattern;
 
@@ -48,7 +47,7 @@ fn admit(limits: &RateLimits, path: &str, client: &str) -> Option<(String, bool)
         })
     };
     let admitted = limits.admit(path, client.parse().unwrap(), component, clock::now());
-    block_on(admitted).map(|admission| {
+    block_on(admitted).unwrap().map(|admission| {
         let policy = admission.fields[0].1.to_str().unwrap().to_owned();
         let names = policy
             .split(", ")

@@ -8,6 +8,7 @@ use storage::sql::Database;
 use storage::sql::migrations::{self, Applied, Migration, MigrationError, Pending};
 
 use super::{StartError, failed};
+use crate::block_on::block_on;
 use crate::fault::{Fault, Faults, Reason, Source};
 use crate::manifest::{App, MigrationFolder};
 use crate::state::State;
@@ -164,16 +165,13 @@ pub(super) fn apply_all(all: &[Migrations], state: &State) -> Result<(), StartEr
         let database = state.database(&migrations.label)?;
         Some((migrations, database))
     });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    runtime.block_on(async {
+    let applying = async {
         for (migrations, database) in opened {
             for Applied { name, .. } in migrations.apply(&database).await? {
                 tracing::info!(database = migrations.label, "applied the migration {name}");
             }
         }
         Ok(())
-    })
+    };
+    block_on(applying).map_err(failed)?
 }

@@ -11,6 +11,7 @@ use super::listeners::Listeners;
 use super::migrations;
 use super::relaying;
 use super::{StartError, failed};
+use crate::block_on::block_on;
 use crate::budget::InstanceBudget;
 use crate::clock;
 use crate::deployment::{self, Files, Loader};
@@ -95,11 +96,7 @@ pub(super) fn open_queues(inputs: &AppInputs, queues: &Queues) -> Result<(), Sta
     };
     let names: Vec<_> = inputs.app.consumes().map(Consumes::queue).collect();
     let preparing = engine.prepare(&names, config.room, clock::now() + ENGINE_TIMEOUT);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    let prepared = runtime.block_on(preparing);
+    let prepared = block_on(preparing).map_err(failed)?;
     prepared.map_err(|error| failed(format!("the queues: {error}")))
 }
 

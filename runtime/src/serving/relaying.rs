@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::current_app::Handles;
 use super::{StartError, failed};
+use crate::block_on::block_on;
 use crate::clock;
 use crate::queues::limits::{ENGINE_TIMEOUT, POLL_INTERVAL};
 use crate::queues::{Outbox, fire};
@@ -21,11 +22,7 @@ const ADVICE: &str = "make the table with a migration, as docs/queues.md shows i
 
 /// Checks that the databases with an outbox have its table.
 pub(super) fn check(labels: &[String], state: &State) -> Result<(), StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    runtime.block_on(async {
+    let checking = async {
         for label in labels {
             let Some(database) = state.database(label) else {
                 continue;
@@ -38,7 +35,8 @@ pub(super) fn check(labels: &[String], state: &State) -> Result<(), StartError> 
             })?;
         }
         Ok(())
-    })
+    };
+    block_on(checking).map_err(failed)?
 }
 
 /// Relays the outboxes and fires the schedules of one app after the other, for as long as it is polled.

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use storage::queue::Room;
-use storage::sql::DEFAULT_CONNECTIONS;
 
 use super::{Engine, Postgres, StoreEngine, same_file, store};
 use crate::document::{Table, Value};
@@ -143,13 +141,9 @@ fn jetstream(
     let replicas = table.number("replicas", 1, MAX_STREAM_REPLICAS);
     let ledger_password = store::password(table, "ledger_password_variable")?;
     let ledger = match table.get("ledger") {
-        Some(ledger) if store::is_postgres(ledger.string()?) => QueueEngine::Postgres(Postgres {
-            url: ledger.string()?.to_owned(),
-            password: ledger_password,
-            connections: NonZeroUsize::new(DEFAULT_CONNECTIONS).expect("the default is not zero"),
-            prepared: None,
-            replicas: Vec::new(),
-        }),
+        Some(ledger) if store::is_postgres(ledger.string()?) => {
+            QueueEngine::Postgres(Postgres::at(ledger.string()?, ledger_password))
+        }
         Some(ledger) => QueueEngine::Sqlite(directory.join(ledger.parsed(store::ledger_path)?)),
         None => default(),
     };

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use storage::sql::DEFAULT_CONNECTIONS;
-
 use super::{DEFAULT_LABEL, Engine, Postgres, Redis, StoreEngine, not_yet, same_file};
 use crate::document::{Table, Value};
 use crate::environment;
@@ -166,14 +164,13 @@ pub(super) fn postgres(table: &Table<'_>, url: &Value<'_>) -> Option<Postgres> {
     let connections = table.number("connections", 1, MAX_SQL_CONNECTIONS);
     let connections = connections.and_then(|number| usize::try_from(number).ok());
     let prepared = table.boolean("prepared");
-    let password = password(table, "password_variable")?;
+    let at = Postgres::at(url.string()?, password(table, "password_variable")?);
     Some(Postgres {
-        url: url.string()?.to_owned(),
-        password,
-        connections: NonZeroUsize::new(connections.unwrap_or(DEFAULT_CONNECTIONS))
-            .expect("neither the least number nor the default is zero"),
+        connections: connections
+            .and_then(NonZeroUsize::new)
+            .unwrap_or(at.connections),
         prepared,
-        replicas: Vec::new(),
+        ..at
     })
 }
 

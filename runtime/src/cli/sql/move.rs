@@ -17,6 +17,7 @@ use super::super::error::CommandError;
 use super::super::event::Event;
 use super::super::moving::{MoveDone, MoveFinding, MovePlan};
 use super::failed;
+use crate::block_on::block_on;
 use crate::clock;
 use crate::fault::Reason;
 use crate::serving::Databases;
@@ -28,11 +29,7 @@ pub(super) fn run(arguments: &MoveArguments, console: Console) -> Result<(), Com
     let variable = arguments.password_variable.as_deref();
     let to = arguments.to.as_deref();
     let to = to.map(|url| Target::read(url, variable)).transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    runtime.block_on(async {
+    let moving = async {
         match &to {
             Some(to) if !arguments.abandon => match arguments.dry_run {
                 true => plan(&from, to, console).await,
@@ -48,7 +45,8 @@ pub(super) fn run(arguments: &MoveArguments, console: Console) -> Result<(), Com
             },
             to => abandon(&from, to.as_ref(), console).await,
         }
-    })
+    };
+    block_on(moving).map_err(failed)?
 }
 
 async fn plan(from: &Place, to: &Target, console: Console) -> Result<(), CommandError> {

@@ -37,7 +37,10 @@ fn shares(all: &[Arc<Endpoint>], requests_probe: bool, now: Moment) -> Vec<usize
     let random = IdSource::from_seeds(1, 2);
     let mut counts = vec![0; all.len()];
     for _ in 0..1_000 {
-        let chosen = choose(all, &[], &url(0), requests_probe, now, || random.next()).unwrap();
+        let chosen = choose(all, &[], Some(&url(0)), requests_probe, now, || {
+            random.next()
+        })
+        .unwrap();
         chosen.endpoint.begin();
         let index = all.iter().position(|one| is_same(one, &chosen.endpoint));
         counts[index.unwrap()] += 1;
@@ -120,18 +123,18 @@ fn an_origin_is_tried_once() {
     let (all, now) = origins(2);
     let random = IdSource::from_seeds(1, 2);
     for _ in 0..100 {
-        let second = choose(&all, &all[..1], &url(0), true, now, || random.next()).unwrap();
+        let second = choose(&all, &all[..1], Some(&url(0)), true, now, || random.next()).unwrap();
         assert!(is_same(&second.endpoint, &all[1]));
     }
-    assert!(choose(&all, &all, &url(0), true, now, || random.next()).is_none());
-    assert!(choose(&[], &[], &url(0), true, now, || random.next()).is_none());
+    assert!(choose(&all, &all, Some(&url(0)), true, now, || random.next()).is_none());
+    assert!(choose(&[], &[], Some(&url(0)), true, now, || random.next()).is_none());
 }
 
 #[test]
 fn an_ejected_origin_is_no_second_choice() {
     let (all, now) = origins(2);
     all[1].health.failed(now, now, 0);
-    assert!(choose(&all, &all[..1], &url(0), true, now, || 0).is_none());
+    assert!(choose(&all, &all[..1], Some(&url(0)), true, now, || 0).is_none());
     assert!(!has_other(&all, &all[..1]));
     assert!(has_other(&all, &all[1..2]));
 }
@@ -141,7 +144,7 @@ fn shares_of_urls(all: &[Arc<Endpoint>], now: Moment) -> Vec<usize> {
     let random = IdSource::from_seeds(1, 2);
     let mut counts = vec![0; all.len()];
     for number in 0..1_000 {
-        let chosen = choose(all, &[], &url(number), false, now, || random.next()).unwrap();
+        let chosen = choose(all, &[], Some(&url(number)), false, now, || random.next()).unwrap();
         let index = all.iter().position(|one| is_same(one, &chosen.endpoint));
         counts[index.unwrap()] += 1;
     }
@@ -176,7 +179,7 @@ fn each_url_has_a_shield_which_changes_only_if_that_fails() {
     let (all, mut reversed) = (shields(3), shields(3));
     reversed.reverse();
     let of = |all: &[Arc<Endpoint>], number| {
-        let chosen = choose(all, &[], &url(number), false, now, || 0).unwrap();
+        let chosen = choose(all, &[], Some(&url(number)), false, now, || 0).unwrap();
         chosen.endpoint.name().to_owned()
     };
     let before: Vec<_> = (0..1_000).map(|number| of(&all, number)).collect();
