@@ -28,7 +28,7 @@ const RUNTIME: &[&[&str]] = &[
     &["document"],
     &["certificates", "event", "grants", "schedule", "units"],
     &["failure", "fault"],
-    &["clock", "environment", "limits"],
+    &["block_on", "clock", "environment", "limits"],
 ];
 
 /// The crates whose folders must have no circles of modules.
