@@ -68,6 +68,17 @@ pub(crate) const WAITING: &str = "[component.faults.tool.terrace]\nconcurrency =
 pub(crate) const CONDUIT: &str = "sqlite_databases = [\"default\"]\n\
     [component.conduit.variables]\njwt_secret = \"only-for-measuring-and-never-signed-with\"\n";
 
+/// The function `hello` as the consumer of the queue `mail`, with as many messages at once as the load has connections.
+pub(crate) const MAIL_CONSUMER: &str =
+    "[[component.hello.tool.terrace.consumes]]\nqueue = \"mail\"\nconcurrency = 32\n";
+
+/// The guest `relay` as the sender of messages to that queue.
+pub(crate) const MAIL_SENDER: &str = "allowed_outbound_hosts = [\"http://mail.queue.internal\"]\n";
+
+/// The function `assets` with the files in the folder `www`.
+pub(crate) const ASSETS: &str = "files = [{ source = \"www\", destination = \"/\" }]\n\
+    [component.assets.tool.terrace]\ntimeout = \"1h\"\nmemory = \"64MiB\"\n";
+
 /// An app of `count` functions at `/f0`, `/f1` and so on. Each is a copy of `component` with different content.
 pub(crate) fn distinct_functions(folder: &Path, component: &Path, count: usize) -> io::Result<()> {
     fs::create_dir_all(folder)?;

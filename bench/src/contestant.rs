@@ -13,7 +13,7 @@ use tokio::process::Command;
 pub(crate) use self::configuration::{CERTIFICATE, KEY};
 use self::configuration::{
     WORKER_ENTRY, WORKERD_HANDLER, haproxy_config, nginx_cache_config, nginx_config,
-    nginx_proxy_config, worker_config, workerd_config,
+    nginx_files_config, nginx_proxy_config, worker_config, workerd_config,
 };
 use crate::Outcome;
 
@@ -75,6 +75,8 @@ pub(crate) enum Kind {
     Worker,
     /// nginx with a fixed response.
     Nginx,
+    /// nginx with the files in its folder.
+    NginxFiles,
     /// `terrace edge` in front of its origins, with `terrace.toml` in its folder.
     TerraceEdge { origins: Vec<SocketAddr> },
     /// The same with a listener for `https` too, whose certificate is in its folder.
@@ -108,17 +110,17 @@ impl Contestant {
         }
     }
 
-    /// The command that serves at `address`.
+    /// The command that serves at `address`, and if it is Terrace, its admin listener at `admin`.
     ///
     /// # Errors
     /// When its program is missing or its files cannot be written.
-    pub(crate) fn command(&self, address: SocketAddr) -> Outcome<Command> {
+    pub(crate) fn command(&self, address: SocketAddr, admin: SocketAddr) -> Outcome<Command> {
         let (mut command, state) = self.begin()?;
         match &self.kind {
             Kind::Terrace => {
                 command.args(["up", "--json", "--from", "spin.toml", "--config"]);
                 command.arg("terrace.toml").arg("--state-dir").arg(state);
-                listen(&mut command, address)?;
+                listen(&mut command, [address, admin]);
             }
             Kind::WasmtimeServe {
                 component,
@@ -139,12 +141,13 @@ impl Contestant {
                 command.args(["serve", "--experimental", "config.capnp"]);
             }
             Kind::Nginx
+            | Kind::NginxFiles
             | Kind::NginxCache { .. }
             | Kind::NginxCacheTls { .. }
             | Kind::NginxProxy { .. } => self.configure_nginx(&mut command, address)?,
-            Kind::TerraceEdge { origins } => edge(&mut command, &state, address, origins)?,
+            Kind::TerraceEdge { origins } => edge(&mut command, &state, [address, admin], origins),
             Kind::TerraceEdgeTls { origin, .. } => {
-                edge(&mut command, &state, address, &[*origin])?;
+                edge(&mut command, &state, [address, admin], &[*origin]);
             }
             Kind::Haproxy { origin } => {
                 self.write("haproxy.cfg", &haproxy_config(address, *origin))?;
@@ -170,6 +173,7 @@ impl Contestant {
                 nginx_cache_config(address, Some(https), origin)
             }
             Kind::NginxProxy { origin } => nginx_proxy_config(address, origin),
+            Kind::NginxFiles => nginx_files_config(address),
             _ => nginx_config(address),
         };
         self.write("nginx.conf", &config)?;
@@ -236,25 +240,19 @@ impl Contestant {
 }
 
 /// Has Terrace serve as an edge.
-fn edge(
-    terrace: &mut Command,
-    state: &Path,
-    address: SocketAddr,
-    origins: &[SocketAddr],
-) -> Outcome {
+fn edge(terrace: &mut Command, state: &Path, at: [SocketAddr; 2], origins: &[SocketAddr]) {
     terrace.args(["edge", "--json", "--config", "terrace.toml", "--state-dir"]);
     terrace.arg(state);
     for origin in origins {
         terrace.arg("--origin").arg(format!("http://{origin}"));
     }
-    listen(terrace, address)
+    listen(terrace, at);
 }
 
-/// Sets Terrace's address, and a free one for its admin listener.
-fn listen(terrace: &mut Command, address: SocketAddr) -> Outcome {
+/// Sets Terrace's addresses.
+fn listen(terrace: &mut Command, [address, admin]: [SocketAddr; 2]) {
     terrace.args(["--listen", &address.to_string()]);
-    terrace.args(["--admin", &free_address()?.to_string()]);
-    Ok(())
+    terrace.args(["--admin", &admin.to_string()]);
 }
 
 /// An address of this machine at which nothing listens now.

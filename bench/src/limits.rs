@@ -33,5 +33,11 @@ pub(crate) const MAX_VERSION_TIME: Duration = Duration::from_secs(10);
 /// The time for the seeder to fill the database.
 pub(crate) const MAX_SEED_TIME: Duration = Duration::from_secs(120);
 
+/// The time for a queue to deliver what it has accepted. Under full load it accepts more than it delivers.
+pub(crate) const MAX_DRAIN_TIME: Duration = Duration::from_secs(120);
+
+/// The interval of looking whether it has.
+pub(crate) const DRAIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
+
 /// The load of the machine, per core, above which the report calls the figures rough.
 pub(crate) const MAX_QUIET_LOAD: f64 = 0.25;

@@ -1,8 +1,10 @@
 //! The contestants of each part, and Terrace's aims.
 
+mod assets;
 mod cache;
 mod edge;
 mod nodes;
+mod queues;
 mod sql;
 mod workers;
 
@@ -73,6 +75,14 @@ const ONE_ARTICLE: Asked = Asked {
     path: "/api/articles/article-500",
     expects: "\"slug\":\"article-500\"",
 };
+
+/// One request to Terrace and to another server.
+pub(crate) struct Compared {
+    pub(crate) title: String,
+    pub(crate) contestants: [Contestant; 2],
+    /// The script of the load generator.
+    pub(crate) script: PathBuf,
+}
 
 /// Makes contestants, each with a folder of its own.
 pub(crate) struct Lineup<'a> {

@@ -13,8 +13,10 @@ mod machine;
 mod memory;
 mod nodes;
 mod options;
+mod paced;
 mod plot;
 mod programs;
+mod queues;
 mod results;
 mod server;
 mod start;
@@ -30,10 +32,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     functions::Functions,
     limits::MAX_START_TIME,
-    lineup::{HITS, Lineup, MISSES, MISSES_OF_CONDUIT, PASSED_ON, SECURE_HITS},
+    lineup::{Compared, HITS, Lineup, MISSES, MISSES_OF_CONDUIT, PASSED_ON, SECURE_HITS},
     machine::Machine,
     options::{Options, Part, Settings},
     programs::Peers,
+    queues::Queues,
     results::Results,
     server::Server,
     start::Starts,
@@ -107,6 +110,7 @@ async fn measure(options: &Options, work: &Path) -> Outcome<Results> {
         workloads.extend(caches(&options.settings, &lineup, &script, &once).await?);
     }
     workloads.extend(edges(&options.settings, &lineup, &script).await?);
+    let queues = queues(&options.settings, &lineup).await?;
     let nodes = match options.settings.includes(Part::Nodes) {
         true => Some(nodes::measure(&lineup, &options.settings, &script).await?),
         false => None,
@@ -118,6 +122,7 @@ async fn measure(options: &Options, work: &Path) -> Outcome<Results> {
         settings: options.settings.clone(),
         peers,
         workloads,
+        queues,
         nodes,
         starts,
         functions,
@@ -148,14 +153,10 @@ async fn workloads(
         }
     }
     if settings.includes(Part::Sql) {
-        for compared in lineup.sql().await? {
-            let (title, contestants) = (&compared.title, &compared.contestants);
-            let plan = Plan {
-                script: &compared.script,
-                ..plan
-            };
-            workloads.push(throughput::measure(title, contestants, &plan).await);
-        }
+        workloads.extend(compare(&lineup.sql().await?, plan).await);
+    }
+    if settings.includes(Part::Assets) {
+        workloads.extend(compare(&lineup.assets()?, plan).await);
     }
     if settings.includes(Part::Workers) {
         let contestants = lineup.hello_of_workers()?;
@@ -166,6 +167,30 @@ async fn workloads(
         workloads.push(throughput::measure(title, &contestants, &plan).await);
     }
     Ok(workloads)
+}
+
+/// Measures Terrace and one other server, with the script of each comparison.
+async fn compare(all: &[Compared], plan: Plan<'_>) -> Vec<Workload> {
+    let mut workloads = Vec::new();
+    for compared in all {
+        let plan = Plan {
+            script: &compared.script,
+            ..plan
+        };
+        workloads.push(throughput::measure(&compared.title, &compared.contestants, &plan).await);
+    }
+    workloads
+}
+
+/// Measures queues on each engine.
+async fn queues(settings: &Settings, lineup: &Lineup<'_>) -> Outcome<Vec<Queues>> {
+    let mut queues = Vec::new();
+    if settings.includes(Part::Queues) {
+        for compared in &lineup.queues()? {
+            queues.push(queues::measure(compared, settings).await);
+        }
+    }
+    Ok(queues)
 }
 
 /// Measures hits and misses, all in front of the same origin.

@@ -32,9 +32,15 @@ pub(crate) struct Files {
     /// The program `native_sql`
     #[arg(long, hide = true)]
     pub(crate) native_sql: PathBuf,
+    /// The program `native_queue`
+    #[arg(long, hide = true)]
+    pub(crate) native_queue: PathBuf,
     /// The URL of a Postgres database that is empty
     #[arg(long, hide = true)]
     pub(crate) postgres: Option<String>,
+    /// The URL of a NATS server that writes through
+    #[arg(long, hide = true)]
+    pub(crate) nats: Option<String>,
     /// The program that fills the database of conduit
     #[arg(long, hide = true)]
     pub(crate) seeder: PathBuf,
@@ -88,6 +94,10 @@ pub(crate) enum Part {
     Conduit,
     /// Conduit beside native servers with the same statements, on SQLite and on Postgres
     Sql,
+    /// Messages through a queue, beside native servers on the same engines
+    Queues,
+    /// Static files from the cache, beside nginx
+    Assets,
     /// Hits and misses of the HTTP cache
     Cache,
     /// An edge that passes requests on, without its cache
@@ -105,11 +115,13 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Hello,
         Self::Fresh,
         Self::Conduit,
         Self::Sql,
+        Self::Queues,
+        Self::Assets,
         Self::Cache,
         Self::Proxy,
         Self::Https,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Outcome, functions::Functions, machine::Machine, nodes::Nodes, options::Settings, plot,
-    programs::Peers, start::Starts, throughput::Workload,
+    programs::Peers, queues::Queues, start::Starts, throughput::Workload,
 };
 
 /// One run.
@@ -16,6 +16,7 @@ pub(crate) struct Results {
     pub(crate) settings: Settings,
     pub(crate) peers: Peers,
     pub(crate) workloads: Vec<Workload>,
+    pub(crate) queues: Vec<Queues>,
     pub(crate) nodes: Option<Nodes>,
     pub(crate) starts: Option<Starts>,
     pub(crate) functions: Option<Functions>,
@@ -56,7 +57,13 @@ impl Results {
             .iter()
             .flat_map(|nodes| &nodes.rows)
             .map(|row| (&row.name, row.finding.reason()));
+        let queues = self
+            .queues
+            .iter()
+            .flat_map(|queues| &queues.rows)
+            .map(|row| (&row.name, row.finding.reason()));
         let failed = rows
+            .chain(queues)
             .chain(starts)
             .chain(nodes)
             .any(|(name, reason)| name.starts_with("terrace") && reason.is_some());
@@ -77,6 +84,9 @@ impl fmt::Display for Results {
         }
         for workload in &self.workloads {
             write!(formatter, "\n{}", workload.table())?;
+        }
+        for queues in &self.queues {
+            write!(formatter, "\n{}", queues.table())?;
         }
         if let Some(nodes) = &self.nodes {
             write!(formatter, "\n{}", nodes.table())?;

@@ -31,6 +31,8 @@ pub(crate) struct Server {
     id: u32,
     /// Its address.
     pub(crate) address: SocketAddr,
+    /// The address of its admin listener, if it is Terrace.
+    pub(crate) admin: SocketAddr,
     started_in: Duration,
 }
 
@@ -40,11 +42,11 @@ impl Server {
     /// # Errors
     /// When it ends, gives another response, or none within `limit`; the message has its last output.
     pub(crate) async fn start(contestant: &Contestant, limit: Duration) -> Outcome<Self> {
-        let address = free_address()?;
+        let [address, admin] = [free_address()?, free_address()?];
         let errors = contestant.folder.join("stderr.log");
-        let mut command = contestant.command(address)?;
+        let mut command = contestant.command(address, admin)?;
         let began = Instant::now();
-        let mut server = Self::spawn(&mut command, address, &errors)?;
+        let mut server = Self::spawn(&mut command, [address, admin], &errors)?;
         match server.wait_for(contestant, began + limit).await {
             Ok(()) => server.started_in = began.elapsed(),
             Err(error) => return Err(format!("{error}{}", last_lines(&errors)).into()),
@@ -52,7 +54,11 @@ impl Server {
         Ok(server)
     }
 
-    fn spawn(command: &mut Command, address: SocketAddr, errors: &Path) -> Outcome<Self> {
+    fn spawn(
+        command: &mut Command,
+        [address, admin]: [SocketAddr; 2],
+        errors: &Path,
+    ) -> Outcome<Self> {
         // In a process group of its own, so that Ctrl-C reaches only the bench, which ends its servers in order.
         let child = command
             .stdin(Stdio::null())
@@ -65,6 +71,7 @@ impl Server {
             child,
             id,
             address,
+            admin,
             started_in: Duration::ZERO,
         })
     }

@@ -6,11 +6,13 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     os::unix::process::CommandExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
 };
 
-use crate::{Outcome, guests, postgres, process, setup, worker, workspace::Workspace};
+use crate::{
+    Outcome, guests, postgres, process, setup, stores::Nats, wheel, worker, workspace::Workspace,
+};
 
 /// The variable with the path of a built `terrace` to measure instead of this clone's.
 const TERRACE_VARIABLE: &str = "TERRACE_BIN";
@@ -27,8 +29,11 @@ const STORE: &str = "--store";
 /// The part of the bench that needs [`WORKERS`].
 const WORKERS_PART: &str = "workers";
 
-/// The part of the bench that needs a Postgres server.
-const SQL_PART: &str = "sql";
+/// The parts of the bench that need a Postgres server.
+const POSTGRES_PARTS: [&str; 2] = ["sql", QUEUES_PART];
+
+/// The part of the bench that needs a NATS server too.
+const QUEUES_PART: &str = "queues";
 
 /// The functions that are also built for Cloudflare.
 const WORKERS: [&str; 2] = ["hello", "conduit"];
@@ -69,23 +74,45 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> Outcome {
             .try_for_each(|function| worker::build(&workspace, function))?;
         bench.arg("--workers").arg(worker::folder(&workspace));
     }
-    if wants(&arguments, SQL_PART) {
-        // A new database for each run. The rows say that there is none if that fails.
-        let folder = workspace.target.join("bench-postgres");
-        let served = postgres::install().and_then(|()| postgres::serve_new(&folder));
-        match served {
-            Ok(url) => drop(bench.arg("--postgres").arg(url)),
-            Err(error) => eprintln!("no Postgres server: {error}"),
-        }
-    }
+    let _nats = start_servers(&mut bench, &arguments, &workspace.target);
     bench.arg("--terrace").arg(terrace.canonicalize()?);
     bench.arg("--guests").arg(guests.canonicalize()?);
     bench.arg("--native").arg(built.join("native"));
     bench.arg("--native-sql").arg(built.join("native_sql"));
+    bench.arg("--native-queue").arg(built.join("native_queue"));
     bench.arg("--seeder").arg(examples.join("examples/seed"));
     bench.arg("--output").arg(workspace.target.join("bench"));
     bench.args(arguments).env("PATH", path_with_peers()?);
     Err(become_it(&mut bench))
+}
+
+/// Starts the servers that the parts need, each without data. The rows say that there is none if that fails. They end with this
+/// process, also when it has become the bench.
+fn start_servers(bench: &mut Command, arguments: &[OsString], target: &Path) -> Option<Nats> {
+    if POSTGRES_PARTS.iter().any(|part| wants(arguments, part)) {
+        let folder = target.join("bench-postgres");
+        match postgres::install().and_then(|()| postgres::serve_new(&folder)) {
+            Ok(url) => drop(bench.arg("--postgres").arg(url)),
+            Err(error) => eprintln!("no Postgres server: {error}"),
+        }
+    }
+    if !wants(arguments, QUEUES_PART) {
+        return None;
+    }
+    // Debian's server is too old to write through, and to be measured as a durable one.
+    match wheel::NATS
+        .program()
+        .and_then(|program| Nats::start(&program, &target.join("bench-nats")))
+    {
+        Ok(nats) => {
+            bench.arg("--nats").arg(&nats.url);
+            Some(nats)
+        }
+        Err(error) => {
+            eprintln!("no NATS server: {error}");
+            None
+        }
+    }
 }
 
 /// Becomes a program. Returns why that failed.

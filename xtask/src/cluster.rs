@@ -7,11 +7,11 @@ mod regions;
 use std::{
     fs::{self, File},
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clap::{Args, ValueEnum};
@@ -20,14 +20,16 @@ use serde_json::Value;
 use regions::Regions;
 
 use crate::{
-    Outcome, child::Program, postgres, process, setup, test_servers, up, workspace::Workspace,
+    Outcome,
+    child::Program,
+    postgres, process, setup,
+    stores::{Redis, ending_with_this},
+    test_servers, up,
+    workspace::Workspace,
 };
 
 /// The time for a server to be ready. Its first start compiles its components.
 const MAX_START_TIME: Duration = Duration::from_secs(120);
-
-/// The interval at which a starting Redis is asked.
-const START_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The address of the edge.
 const EDGE: &str = "127.0.0.1:3000";
@@ -200,13 +202,6 @@ impl Place {
     }
 }
 
-/// A program that gets SIGTERM when this process ends, however that ends.
-fn ending_with_this(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM"]).arg(program);
-    command
-}
-
 /// The settings of the nodes and of the edge.
 fn write_settings(folder: &Path, database: &str, redis: u16) -> io::Result<()> {
     let cache = cache(redis);
@@ -247,83 +242,6 @@ fn addresses(said: &Value) -> Option<(String, String)> {
     }
     let address = |name: &str| said[name].as_str().map(str::to_owned);
     Some((address("http")?, address("admin")?))
-}
-
-/// A Redis server that keeps nothing on disk. It ends with this.
-struct Redis {
-    port: u16,
-    _program: Program,
-}
-
-impl Redis {
-    fn start(folder: &Path) -> Outcome<Self> {
-        let port = free_port()?;
-        let mut redis = ending_with_this(Path::new("redis-server"));
-        redis.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
-        redis
-            .args(["--save", "", "--appendonly", "no", "--dir"])
-            .arg(folder);
-        redis.arg("--logfile").arg(folder.join("redis.log"));
-        let redis = Self {
-            port,
-            _program: Program::start(&mut redis)?,
-        };
-        until_it_listens("Redis", port)?;
-        Ok(redis)
-    }
-}
-
-/// A NATS server that writes through, unless it is too old for that. It ends with this.
-struct Nats {
-    url: String,
-    _program: Program,
-}
-
-impl Nats {
-    fn start(program: &Path, folder: &Path) -> Outcome<Self> {
-        let port = free_port()?;
-        let file = folder.join("nats.conf");
-        let store = folder.join("nats");
-        // The streams of an earlier run are of another database.
-        let _ = fs::remove_dir_all(&store);
-        let version = process::output(Command::new(program).arg("--version"))?;
-        // Debian's server knows intervals only.
-        let through = if version.contains("v2.9.") {
-            ""
-        } else {
-            ", sync_interval: always"
-        };
-        let settings = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {store:?}{through} }}\n"
-        );
-        fs::write(&file, settings)?;
-        let mut nats = ending_with_this(program);
-        nats.arg("-c").arg(&file);
-        nats.arg("--log").arg(folder.join("nats.log"));
-        let nats = Self {
-            url: format!("nats://127.0.0.1:{port}"),
-            _program: Program::start(&mut nats)?,
-        };
-        until_it_listens("NATS", port)?;
-        Ok(nats)
-    }
-}
-
-fn free_port() -> io::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
-}
-
-/// Waits until a server listens.
-fn until_it_listens(name: &str, port: u16) -> Outcome {
-    let deadline = Instant::now() + MAX_START_TIME;
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        if Instant::now() > deadline {
-            return Err(format!("{name} does not start").into());
-        }
-        thread::sleep(START_POLL_INTERVAL);
-    }
-    Ok(())
 }
 
 /// Holds the folder of a cluster, whose files one cluster has at a time.

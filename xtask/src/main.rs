@@ -16,6 +16,7 @@ mod progress;
 mod server;
 mod setup;
 mod sql_logic;
+mod stores;
 mod test_servers;
 #[cfg(test)]
 mod tidy;

@@ -133,6 +133,16 @@ pub(super) fn nginx_proxy_config(address: SocketAddr, origin: SocketAddr) -> Str
     nginx(address, &upstream, location)
 }
 
+/// nginx with the files in the folder `www`, which it keeps open.
+pub(super) fn nginx_files_config(address: SocketAddr) -> String {
+    let files = "sendfile on;
+  open_file_cache max=100000 inactive=60s;
+  open_file_cache_valid 60s;";
+    let location = r#"default_type "application/octet-stream";
+    location / { root www; }"#;
+    nginx(address, files, location)
+}
+
 /// HAProxy in front of `origin`, with one thread per core, which is its default, and keep-alive connections.
 pub(super) fn haproxy_config(address: SocketAddr, origin: SocketAddr) -> String {
     format!(

@@ -1,10 +1,10 @@
 //! Conduit and a native server with the same statements, on SQLite and on Postgres.
 
-use std::{fs, path::PathBuf, process::Stdio};
+use std::{fs, process::Stdio};
 
 use tokio::{process::Command, time::timeout};
 
-use super::{Asked, Lineup, ONE_ARTICLE};
+use super::{Asked, Compared, Lineup, ONE_ARTICLE};
 use crate::{
     Outcome, REPORT_SCRIPT,
     apps::{App, CONDUIT, WITHOUT_CACHE},
@@ -34,14 +34,6 @@ const LOGIN: &str = r#"{"user":{"email":"user1@example.com","password":"password
 
 /// Sends a comment, with the word TOKEN in place of a user's token.
 const COMMENT_SCRIPT: &str = include_str!("../comment.lua");
-
-/// One request to both servers on one engine.
-pub(crate) struct Compared {
-    pub(crate) title: String,
-    pub(crate) contestants: [Contestant; 2],
-    /// The script of the load generator.
-    pub(crate) script: PathBuf,
-}
 
 impl Lineup<'_> {
     /// The three requests on each engine.

@@ -3,11 +3,13 @@
 
 use std::{fs, io, net::SocketAddr, path::Path};
 
-use super::{Member, Nats, Options, Place, Redis, SERVED_LOCALLY, cache};
+use super::{Member, Options, Place, SERVED_LOCALLY, cache};
 use crate::{
     Outcome,
     cluster::link::{self, End},
-    postgres, test_servers,
+    postgres,
+    stores::{Nats, Redis},
+    test_servers,
 };
 
 /// Where the second edge serves.
