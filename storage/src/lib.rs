@@ -55,6 +55,7 @@ mod test_proxy;
 mod test_redis;
 #[cfg(test)]
 #[allow(
+    dead_code,
     unreachable_pub,
     reason = "the file is a public module of the end-to-end tests"
 )]

@@ -129,6 +129,12 @@ impl Server {
         port.unwrap_or("5432")
     }
 
+    /// Identifies its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Kills it at once, as a crash would.
     ///
     /// # Panics

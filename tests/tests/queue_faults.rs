@@ -9,6 +9,7 @@ use terrace_tests::judge::{self, Delivery, Judge};
 use terrace_tests::load::{Call, OpenLoop};
 use terrace_tests::nats;
 use terrace_tests::postgres::Server;
+use terrace_tests::process::limit_file_size;
 use terrace_tests::proxy::{Door, Proxy};
 use terrace_tests::wait::until;
 use terrace_tests::{App, Beside, guest};
@@ -150,6 +151,18 @@ impl Field {
             ];
             request(Method::POST, &urls[index % urls.len()], &fields, "content")
         })
+    }
+
+    /// Limits the files of those who write the messages.
+    fn limit_disk(&self, bytes: Option<u64>) {
+        match &self.engine {
+            Engine::Sqlite => {
+                let processes = self.nodes.iter().map(|node| &node.process);
+                processes.for_each(|process| process.limit_file_size(bytes));
+            }
+            Engine::Postgres { server, .. } => limit_file_size(server.id(), bytes),
+            Engine::JetStream { server, .. } => limit_file_size(server.id(), bytes),
+        }
     }
 
     /// Waits until all is delivered that was accepted, and judges how.
@@ -310,26 +323,28 @@ async fn the_engine_is_cut_off(engine: Engine) {
     field.judge(&calls, 2).await;
 }
 
-/// The file of the messages cannot grow, for a while.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_disk_is_full() {
-    let field = Field::on(Engine::Sqlite).await;
+/// Nothing can be written where the messages are kept, for a while. A server is started again once there is room.
+async fn the_disk_is_full(engine: Engine) {
+    let mut field = Field::on(engine).await;
     let [one, two] = &field.nodes;
     let load = Field::produce(&[one, two]);
     go_on(&load, CALM).await;
-    let limit = |bytes| {
-        for node in &field.nodes {
-            node.process.limit_file_size(bytes);
+    field.limit_disk(Some(0));
+    go_on(&load, FAULT).await;
+    field.limit_disk(None);
+    let deaths = match field.engine {
+        Engine::Sqlite => 0,
+        Engine::Postgres { .. } | Engine::JetStream { .. } => {
+            field.engine.kill();
+            field.engine.restart();
+            2
         }
     };
-    limit(Some(0));
-    go_on(&load, FAULT).await;
-    limit(None);
     go_on(&load, CALM).await;
     let calls = load.finish().await;
     let refused = calls.iter().filter(|call| !is_accepted(call)).count();
     assert!(refused > requests(FAULT) / 2, "{refused} were refused");
-    field.judge(&calls, 0).await;
+    field.judge(&calls, deaths).await;
 }
 
 /// A test for each engine and fault.
@@ -352,7 +367,8 @@ on!(
     Engine::Sqlite,
     a_node_dies,
     each_node_dies,
-    a_node_stands_still
+    a_node_stands_still,
+    the_disk_is_full
 );
 on!(
     jetstream,
@@ -370,5 +386,6 @@ on!(
     each_node_dies,
     a_node_stands_still,
     the_engine_dies,
-    the_engine_is_cut_off
+    the_engine_is_cut_off,
+    the_disk_is_full
 );

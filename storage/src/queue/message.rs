@@ -104,7 +104,7 @@ pub struct Figures {
 }
 
 /// Names a process that claims messages. Each start of a process has a name of its own, which nobody else has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(pub String);
 
 /// When something is to happen next that happens again and again.
@@ -117,7 +117,7 @@ pub struct Schedule {
 }
 
 /// The room of a queue, together with its dead letters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Room {
     /// Most messages.
     pub messages: u64,

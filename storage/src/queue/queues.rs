@@ -101,7 +101,7 @@ impl Queues {
         }
     }
 
-    /// Accepts messages, all or none. When this returns they are durable. One whose id its queue has seen in the last minutes is
+    /// Accepts messages, all or none; JetStream may have accepted some of a call that it refuses. When this returns they are durable. One whose id its queue has seen in the last minutes is
     /// accepted and not stored again. While others send too, a queue may get a few more messages than its room.
     ///
     /// # Errors

@@ -6,7 +6,9 @@ mod notes;
 mod postgres;
 mod rows;
 mod sending;
+mod server;
 mod sqlite;
+mod together;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,11 +21,12 @@ pub(super) use self::notes::{Dead, Note};
 use self::rows::{
     claimed, count, duration, figures, foreign_tables, listed, milliseconds, name, schedule,
 };
+use self::server::Server;
 use super::error::Error;
 use super::limits::{
     LEASE, MAX_CLAIM_BYTES, MAX_FAILURES, MAX_LISTED, MAX_SWEPT, MAX_UNKNOWN_CLAIMS,
 };
-use super::message::{Claim, End, Figures, Listed, Owner, Schedule};
+use super::message::{Claim, Claimed, End, Figures, Listed, Owner, Schedule};
 use crate::failure::EngineFailure;
 use crate::sql::open::{OpenError, PostgresOptions, SqliteOptions};
 use crate::sql::postgres::{HostDatabase, Parameter};
@@ -48,7 +51,7 @@ struct Claims {
 #[derive(Clone, Debug)]
 enum Store {
     Sqlite(Database),
-    Postgres(HostDatabase),
+    Postgres(Server),
 }
 
 /// The statements of an engine. They have the same parameters and columns.
@@ -65,7 +68,6 @@ struct Statements {
     claim: &'static str,
     /// Gives back what a claim got.
     forgo: &'static str,
-    acknowledge: &'static str,
     retry: &'static str,
     bury: &'static str,
     release: &'static str,
@@ -94,7 +96,7 @@ impl Queues {
     pub(super) fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self, OpenError> {
         let versions = &postgres::VERSIONS;
         let database = HostDatabase::open(url, options, postgres::CHANNEL, versions)?;
-        Ok(Self::new(Store::Postgres(database)))
+        Ok(Self::new(Store::Postgres(Server::new(database))))
     }
 
     fn new(store: Store) -> Self {
@@ -122,7 +124,7 @@ impl Queues {
                 let closed = database.close(deadline).await;
                 Ok(closed.map_err(sql::Error::of_own_statement)?)
             }
-            Store::Postgres(database) => Ok(database.close(deadline).await?),
+            Store::Postgres(server) => Ok(server.database.close(deadline).await?),
         }
     }
 
@@ -130,7 +132,7 @@ impl Queues {
     pub(super) async fn heard(&self) -> String {
         match &self.store {
             Store::Sqlite(_) => std::future::pending().await,
-            Store::Postgres(database) => database.heard().await,
+            Store::Postgres(server) => server.database.heard().await,
         }
     }
 
@@ -188,14 +190,29 @@ impl Queues {
         if self.claims.unknown().len() >= MAX_UNKNOWN_CLAIMS {
             return Err(EngineFailure::Overloaded.into());
         }
-        // A read, which is cheap, so that an idle consumer writes nothing.
-        let next_in = match self.next(queue, deadline).await? {
-            Some(Duration::ZERO) => Some(Duration::ZERO),
-            next_in => {
+        // A read, so that an idle consumer does not wait for the writer. On a server a claim that finds nothing is a read too.
+        if let Store::Sqlite(_) = self.store {
+            let next_in = self.next(queue, deadline).await?;
+            if next_in != Some(Duration::ZERO) {
                 let messages = Vec::new();
                 return Ok(Claim { messages, next_in });
             }
+        }
+        let messages = self.claim_ready(owner, queue, most, deadline).await?;
+        let next_in = match self.store {
+            Store::Postgres(_) if messages.is_empty() => self.next(queue, deadline).await?,
+            _ => Some(Duration::ZERO),
         };
+        Ok(Claim { messages, next_in })
+    }
+
+    async fn claim_ready(
+        &self,
+        owner: &Owner,
+        queue: &str,
+        most: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Claimed>, Error> {
         let number = self.claims.count.fetch_add(1, Ordering::Relaxed);
         let parameters = vec![
             name(owner),
@@ -216,7 +233,7 @@ impl Queues {
         let messages = rows?.into_iter().map(claimed);
         let mut messages: Vec<_> = messages.collect::<Result<_, _>>()?;
         messages.sort_unstable_by_key(|message| message.number);
-        Ok(Claim { messages, next_in })
+        Ok(messages)
     }
 
     /// Gives back the messages of claims whose outcome is not known.
@@ -259,7 +276,12 @@ impl Queues {
         let statements = self.statements();
         let failures = |failure: &str| [failure.into(), count(MAX_FAILURES)];
         let (sql, more) = match end {
-            End::Acknowledge => (statements.acknowledge, Vec::new()),
+            End::Acknowledge => match &self.store {
+                Store::Sqlite(_) => (sqlite::ACKNOWLEDGE, Vec::new()),
+                Store::Postgres(server) => {
+                    return server.acknowledge(owner, number, deadline).await;
+                }
+            },
             End::Release(delay) => (statements.release, vec![milliseconds(delay)]),
             End::Retry(delay, failure) => {
                 let [failure, most] = failures(failure);
@@ -385,9 +407,9 @@ impl Queues {
     ) -> Result<Vec<Vec<Value>>, Error> {
         match &self.store {
             Store::Sqlite(database) => Ok(database.execute(sql, parameters, deadline).await?),
-            Store::Postgres(database) => {
+            Store::Postgres(server) => {
                 let parameters = parameters.into_iter().map(Parameter::One).collect();
-                Ok(database.execute(sql, parameters, deadline).await?)
+                Ok(server.database.execute(sql, parameters, deadline).await?)
             }
         }
     }

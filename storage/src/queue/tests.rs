@@ -2,6 +2,7 @@
 
 mod bed;
 mod concurrency;
+mod together;
 
 use std::time::Duration;
 

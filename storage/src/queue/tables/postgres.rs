@@ -8,7 +8,12 @@ pub(super) const VERSIONS: [&str; 1] = [include_str!("postgres.sql")];
 /// The channel on which consumers that wait are told of messages.
 pub(super) const CHANNEL: &str = "terrace_queue";
 
-pub(super) const SEND: &str = "SELECT terrace_queue.send($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+/// The rows are the names of queues that are full.
+pub(super) const SEND: &str =
+    "SELECT unnest(terrace_queue.send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))";
+
+/// The rows are the numbers of messages that the owner had.
+pub(super) const ACKNOWLEDGE: &str = "SELECT unnest(terrace_queue.acknowledge($1, $2))";
 
 pub(super) const STATEMENTS: Statements = Statements {
     join: "INSERT INTO terrace_queue.owners (name, until) VALUES ($1, terrace_queue.now() + $2)",
@@ -24,7 +29,6 @@ pub(super) const STATEMENTS: Statements = Statements {
     next: "SELECT next, told FROM terrace_queue.next($1)",
     claim: "SELECT number, attempts, age, head, data FROM terrace_queue.claim($1, $2, $3, $4, $5)",
     forgo: "UPDATE terrace_queue.messages SET owner = NULL, attempts = attempts - 1 WHERE owner = $1 AND claim = $2",
-    acknowledge: "SELECT 1::bigint WHERE terrace_queue.acknowledge($1, $2)",
     retry: "UPDATE terrace_queue.messages SET owner = NULL, due = terrace_queue.now() + $5, \
          failures = (failures || $3)[greatest(cardinality(failures) + 2 - $4, 1):] \
          WHERE number = $1 AND owner = $2 RETURNING 1::bigint",

@@ -120,23 +120,29 @@ BEGIN
     END LOOP;
 END $$;
 
--- Returns the name of a queue that is full, and has stored nothing then.
+-- Stores the messages of several parts, each as a whole or not at all, and returns the queues that are full: parts with messages for
+-- one of them are not stored.
 CREATE FUNCTION terrace_queue.send(
-    queues text[], ids bytea[], keys bytea[], heads text[], contents bytea[], delays bigint[],
+    parts bigint[], queues text[], ids bytea[], keys bytea[], heads text[], contents bytea[], delays bigint[],
     most bigint, most_bytes bigint, same_message bigint
-) RETURNS text LANGUAGE plpgsql AS $$
+) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     moment bigint;
     one text;
+    filled text[] := '{}';
+    refused bigint[] := '{}';
 BEGIN
     FOR one IN SELECT DISTINCT given FROM unnest(queues) AS given LOOP
         IF (
             SELECT coalesce(sum(messages), 0) >= most OR coalesce(sum(bytes), 0) >= most_bytes
             FROM terrace_queue.counts WHERE queue IN (one, one || '.dead')
         ) THEN
-            RETURN one;
+            filled := filled || one;
         END IF;
     END LOOP;
+    IF filled <> '{}' THEN
+        refused := ARRAY(SELECT DISTINCT part FROM unnest(parts, queues) AS given (part, queue) WHERE queue = ANY (filled));
+    END IF;
     IF array_remove(keys, NULL) <> '{}' THEN
         PERFORM terrace_queue.lock_keys(of, of_keys) FROM (
             SELECT given.queue AS of, array_agg(given.key) AS of_keys
@@ -146,8 +152,9 @@ BEGIN
     END IF;
     moment := terrace_queue.now();
     WITH given AS (
-        SELECT * FROM unnest(queues, ids, keys, heads, contents, delays)
-            WITH ORDINALITY AS given (queue, id, key, head, data, delay, place)
+        SELECT * FROM unnest(parts, queues, ids, keys, heads, contents, delays)
+            WITH ORDINALITY AS given (part, queue, id, key, head, data, delay, place)
+        WHERE part <> ALL (refused)
     ), fresh AS (
         INSERT INTO terrace_queue.accepted AS a (id, until)
         SELECT DISTINCT id, moment + same_message FROM given ORDER BY id
@@ -167,7 +174,7 @@ BEGIN
     SELECT queue, pg_backend_pid() % 16, count(*), sum(size) FROM inserted GROUP BY queue ORDER BY queue
     ON CONFLICT (queue, shard) DO UPDATE SET messages = c.messages + excluded.messages, bytes = c.bytes + excluded.bytes;
     PERFORM terrace_queue.tell(queues);
-    RETURN NULL;
+    RETURN filled;
 END $$;
 
 -- The time until the next message is due, and whether the caller is told of others from now on, and must look again.
@@ -196,6 +203,12 @@ RETURNS TABLE (number bigint, attempts bigint, age bigint, head text, data bytea
 DECLARE
     moment bigint := terrace_queue.now();
 BEGIN
+    -- A consumer with nothing to do writes nothing.
+    IF NOT EXISTS (
+        SELECT 1 FROM terrace_queue.messages WHERE queue = of AND owner IS NULL AND NOT blocked AND due <= moment
+    ) THEN
+        RETURN;
+    END IF;
     -- The lease does not end before this has ended.
     PERFORM 1 FROM terrace_queue.owners WHERE name = whose AND until > moment FOR KEY SHARE;
     IF NOT FOUND THEN
@@ -214,29 +227,40 @@ BEGIN
     RETURNING m.number, m.attempts, moment - m.accepted, m.head, m.data;
 END $$;
 
--- Returns whether the owner had the message.
-CREATE FUNCTION terrace_queue.acknowledge(which bigint, whose text) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Locks the keys of messages that an owner has.
+CREATE FUNCTION terrace_queue.lock_owned(numbers bigint[], whose text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM terrace_queue.lock_keys(of, keys) FROM (
+        SELECT queue AS of, array_agg(key) AS keys FROM terrace_queue.messages
+        WHERE number = ANY (numbers) AND owner = whose AND key IS NOT NULL
+        GROUP BY queue ORDER BY queue OFFSET 0
+    ) AS keyed;
+END $$;
+
+-- Returns the messages that the owner had.
+CREATE FUNCTION terrace_queue.acknowledge(numbers bigint[], whose text) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
     gone record;
 BEGIN
-    SELECT queue, key INTO gone FROM terrace_queue.messages WHERE number = which AND owner = whose;
-    IF NOT FOUND THEN
-        RETURN false;
+    PERFORM terrace_queue.lock_owned(numbers, whose);
+    WITH deleted AS (
+        DELETE FROM terrace_queue.messages WHERE number = ANY (numbers) AND owner = whose
+        RETURNING number, queue, key, terrace_queue.size(head, data) AS size
+    ), counted AS (
+        INSERT INTO terrace_queue.counts AS c (queue, shard, messages, bytes)
+        SELECT queue, pg_backend_pid() % 16, -count(*), -sum(size) FROM deleted GROUP BY queue ORDER BY queue
+        ON CONFLICT (queue, shard) DO UPDATE SET messages = c.messages + excluded.messages, bytes = c.bytes + excluded.bytes
+    )
+    SELECT coalesce(array_agg(number), '{}') AS numbers, array_agg(queue) FILTER (WHERE key IS NOT NULL) AS queues,
+        array_agg(key) FILTER (WHERE key IS NOT NULL) AS keys INTO gone FROM deleted;
+    IF gone.keys IS NOT NULL THEN
+        PERFORM terrace_queue.unblock(of, of_keys) FROM (
+            SELECT queue AS of, array_agg(key) AS of_keys FROM unnest(gone.queues, gone.keys) AS given (queue, key)
+            GROUP BY queue OFFSET 0
+        ) AS keyed;
+        PERFORM terrace_queue.tell(gone.queues);
     END IF;
-    IF gone.key IS NOT NULL THEN
-        PERFORM terrace_queue.lock_keys(gone.queue, ARRAY[gone.key]);
-    END IF;
-    DELETE FROM terrace_queue.messages WHERE number = which AND owner = whose
-    RETURNING queue, key, terrace_queue.size(head, data) AS size INTO gone;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    PERFORM terrace_queue.count(gone.queue, -1, -gone.size);
-    IF gone.key IS NOT NULL THEN
-        PERFORM terrace_queue.unblock(gone.queue, ARRAY[gone.key]);
-        PERFORM terrace_queue.tell(ARRAY[gone.queue]);
-    END IF;
-    RETURN true;
+    RETURN gone.numbers;
 END $$;
 
 -- Moves messages to another queue. The caller has the locks.
@@ -265,15 +289,9 @@ CREATE FUNCTION terrace_queue.bury(which bigint, whose text, failure text, most 
 DECLARE
     dead record;
 BEGIN
-    SELECT queue, key INTO dead FROM terrace_queue.messages WHERE number = which AND owner = whose;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    IF dead.key IS NOT NULL THEN
-        PERFORM terrace_queue.lock_keys(dead.queue, ARRAY[dead.key]);
-    END IF;
+    PERFORM terrace_queue.lock_owned(ARRAY[which], whose);
     UPDATE terrace_queue.messages SET failures = (failures || failure)[greatest(cardinality(failures) + 2 - most, 1):]
-    WHERE number = which AND owner = whose;
+    WHERE number = which AND owner = whose RETURNING queue INTO dead;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -365,7 +383,7 @@ DECLARE
 BEGIN
     FOR one IN SELECT oid FROM pg_proc
         WHERE pronamespace = 'terrace_queue'::regnamespace
-            AND proname IN ('send', 'next', 'claim', 'acknowledge', 'unblock', 'some', 'move', 'bury', 'end_leases')
+            AND proname IN ('send', 'next', 'claim', 'acknowledge', 'lock_owned', 'unblock', 'some', 'move', 'bury', 'end_leases')
     LOOP
         EXECUTE format('ALTER FUNCTION %s SET enable_seqscan = off SET enable_bitmapscan = off', one);
     END LOOP;

@@ -2,13 +2,11 @@
 
 use std::time::Instant;
 
-use super::rows::{foreign_tables, milliseconds, whole_milliseconds};
-use super::{Queues, Store, digest, postgres, sqlite};
+use super::rows::{foreign_tables, milliseconds};
+use super::{Queues, Store, digest, sqlite};
 use crate::queue::error::Error;
-use crate::queue::limits::SAME_MESSAGE;
 use crate::queue::message::{Contents, Message, Room};
 use crate::sql::Value;
-use crate::sql::postgres::Parameter;
 
 impl Queues {
     pub(in crate::queue) async fn send(
@@ -19,18 +17,7 @@ impl Queues {
     ) -> Result<(), Error> {
         match &self.store {
             Store::Sqlite(_) => self.send_to_sqlite(messages, room, deadline).await,
-            Store::Postgres(database) => {
-                let parameters = sent(messages, room);
-                let rows = database.execute(postgres::SEND, parameters, deadline);
-                match rows.await?.pop().as_deref() {
-                    Some([Value::Null]) => Ok(()),
-                    Some([Value::Text(full)]) => {
-                        let queue = full.clone();
-                        Err(Error::Full { queue })
-                    }
-                    _ => Err(foreign_tables()),
-                }
-            }
+            Store::Postgres(server) => server.send(messages, room, deadline).await,
         }
     }
 
@@ -83,32 +70,4 @@ impl Queues {
         }
         Ok(())
     }
-}
-
-/// The parameters of [`postgres::SEND`].
-fn sent(messages: Vec<Message>, room: Room) -> Vec<Parameter> {
-    let (mut queues, mut ids, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut heads, mut contents, mut delays) = (Vec::new(), Vec::new(), Vec::new());
-    for message in messages {
-        ids.push(Some(digest(&message.queue, &message.id)));
-        let key = message.key.as_deref();
-        keys.push(key.map(|key| digest(&message.queue, key)));
-        queues.push(message.queue);
-        heads.push(message.contents.head);
-        contents.push(Some(message.contents.data));
-        delays.push(whole_milliseconds(message.delay));
-    }
-    let room = [room.messages, room.bytes].map(|most| Value::Integer(most.cast_signed()));
-    let [most, most_bytes] = room.map(Parameter::One);
-    vec![
-        Parameter::Texts(queues),
-        Parameter::Blobs(ids),
-        Parameter::Blobs(keys),
-        Parameter::Texts(heads),
-        Parameter::Blobs(contents),
-        Parameter::Integers(delays),
-        most,
-        most_bytes,
-        Parameter::One(milliseconds(SAME_MESSAGE)),
-    ]
 }

@@ -66,7 +66,8 @@ const CLAIM: &str = concat!(
 );
 const FORGO: &str =
     "UPDATE messages SET owner = NULL, attempts = attempts - 1 WHERE owner = ?1 AND claim = ?2";
-const ACKNOWLEDGE: &str = "DELETE FROM messages WHERE number = ?1 AND owner = ?2 RETURNING 1";
+pub(super) const ACKNOWLEDGE: &str =
+    "DELETE FROM messages WHERE number = ?1 AND owner = ?2 RETURNING 1";
 /// Adds the failure `?3` to the last ones.
 macro_rules! failures {
     () => {
@@ -135,7 +136,6 @@ pub(super) const STATEMENTS: Statements = Statements {
     next: NEXT,
     claim: CLAIM,
     forgo: FORGO,
-    acknowledge: ACKNOWLEDGE,
     retry: RETRY,
     bury: BURY,
     release: RELEASE,

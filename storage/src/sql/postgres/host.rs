@@ -122,6 +122,11 @@ impl HostDatabase {
         worked.unwrap_or(Err(EngineFailure::Closed))
     }
 
+    /// Runs a task to its end on the thread of the connections, even if its caller leaves.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.driver.spawn(task);
+    }
+
     /// Waits until something was told on the channel. What is told while there is no connection is lost.
     pub(crate) async fn heard(&self) -> String {
         loop {
