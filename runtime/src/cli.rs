@@ -10,6 +10,8 @@ mod advice;
 mod answer;
 mod arguments;
 mod build;
+mod bundle;
+mod bundled;
 mod cache;
 mod check;
 mod completions;
@@ -55,6 +57,7 @@ fn execute(command: &Command, console: Console) -> Result<(), CommandError> {
     match command {
         Command::New(arguments) => new::run(arguments),
         Command::Build(arguments) => build::run(arguments, console),
+        Command::Bundle(arguments) => bundle::run(arguments, console),
         Command::Up(arguments) => up::run(arguments, console),
         Command::Dev(arguments) => dev::run(arguments, console),
         Command::Edge(arguments) => edge::run(arguments, console),

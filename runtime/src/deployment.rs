@@ -7,6 +7,7 @@ mod process_folder;
 
 pub use consumer::Consumer;
 pub use loader::{Files, Loader, Rendered, handler};
+pub(crate) use process_folder::ProcessFolder;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -36,6 +36,7 @@ pub struct Engine {
     engine: wasmtime::Engine,
     linker: Arc<Linker<Host>>,
     cache: Arc<CompiledCache>,
+    size: EngineSize,
     _ticker: Arc<EpochTicker>,
 }
 
@@ -51,6 +52,7 @@ impl Engine {
         host::link(&mut linker)?;
         let ticker = EpochTicker::start(engine.clone())?;
         Ok(Self {
+            size,
             cache: Arc::new(CompiledCache::open(cache_directory, &engine)),
             linker: Arc::new(linker),
             _ticker: Arc::new(ticker),
@@ -65,6 +67,12 @@ impl Engine {
     pub fn load(&self, source: &Path, wasm: &[u8]) -> Result<Handler, LoadError> {
         let component = self.cache.component(&self.engine, source, wasm)?;
         handler::link(&self.linker, &component, source)
+    }
+
+    /// The most memory that an instance can have, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.size.memory
     }
 
     /// The wasmtime engine, for new stores.

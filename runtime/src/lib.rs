@@ -4,6 +4,7 @@ pub mod acme;
 mod advice;
 mod block_on;
 pub mod budget;
+pub mod bundle;
 mod cache;
 pub mod capability;
 pub mod certificates;

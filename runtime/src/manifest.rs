@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::fault::{Faults, Position, Source};
+use crate::fault::{Fault, Faults, Position, Reason, Source};
 use crate::router::RoutePattern;
 use crate::variables::{Template, Variable};
 
@@ -35,6 +35,9 @@ pub use schedules::{Missed, Schedule};
 
 /// The name of the manifest in a directory.
 pub const MANIFEST_FILE: &str = "spin.toml";
+
+/// The extension of a bundle, which holds a manifest and is none.
+pub const BUNDLE_EXTENSION: &str = "terrace";
 
 /// An app, as its manifest describes it.
 #[derive(Debug, Clone)]
@@ -86,6 +89,16 @@ impl App {
         Self::load_with(path, Artefacts::ToBeBuilt)
     }
 
+    /// The app as this manifest describes it in another directory, of which no file need exist.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it.
+    pub fn moved_to(&self, directory: &Path) -> Result<Self, Faults> {
+        let Source { text, .. } = Source::read(&self.manifest)?;
+        let file = directory.join(MANIFEST_FILE);
+        read::app(Source { file, text }, Artefacts::ToBeBuilt)
+    }
+
     /// The component of that identifier, with its index.
     pub fn component(&self, id: &str) -> Option<(usize, &Component)> {
         let mut components = self.components.iter().enumerate();
@@ -128,6 +141,14 @@ impl App {
         } else {
             path.to_owned()
         };
+        if file
+            .extension()
+            .is_some_and(|found| found == BUNDLE_EXTENSION)
+        {
+            let reason = Reason::new("is a bundle, and this command takes a manifest");
+            let help = "`terrace up`, `terrace check` and `terrace bundle --list` take bundles";
+            return Err(Fault::new(file, reason.help(help)).into());
+        }
         let source = Source::read(&file).map_err(|mut fault| {
             let help = "name the manifest with `--from`, or make an app with `terrace new`";
             fault.suggestion = Some(help.into());

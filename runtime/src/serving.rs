@@ -3,6 +3,7 @@
 
 mod alike;
 mod app_digest;
+mod bundles;
 mod clustered;
 mod consuming;
 mod current_app;
@@ -16,6 +17,7 @@ mod relaying;
 mod reload;
 mod start;
 mod switch;
+mod unpacked;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,16 +25,18 @@ use std::path::{Path, PathBuf};
 use crate::fault::Faults;
 use crate::settings::{AdminAddress, STATE_DIRECTORY};
 
+pub use bundles::Taken;
 pub use databases::Databases;
 pub use migrations::{Migrations, portability};
 pub use reload::Reloader;
 pub use start::{Serving, check};
 pub(crate) use switch::{HOLD_PATH, RELEASE_PATH, SWITCH_PATH, SwitchAnswer, SwitchRequest};
+pub use unpacked::{BundleFile, newest_bundle};
 
 /// The arguments of `terrace up`.
 #[derive(Clone, Debug, Default)]
 pub struct ServingOptions {
-    /// The manifest, or the folder that it is in.
+    /// The manifest, or the folder that it is in; a bundle, or a folder with bundles.
     pub manifest: PathBuf,
     /// The settings; without it `terrace.toml` beside the manifest, if there is one.
     pub config: Option<PathBuf>,

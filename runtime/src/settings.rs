@@ -13,6 +13,7 @@ use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 use storage::sql::DEFAULT_CONNECTIONS;
 
+use crate::bundle::PublicKey;
 use crate::certificates::{Authorities, FileCertificate};
 use crate::document::Document;
 use crate::fault::{Fault, Faults, Position, Reason, Source};
@@ -21,6 +22,7 @@ mod acme;
 mod authorities;
 mod cache;
 mod cluster;
+mod deploy;
 mod edge;
 mod key_rules;
 pub mod limits;
@@ -123,6 +125,8 @@ pub struct Config {
     pub edge: Edge,
     /// The registry of nodes, if there is one.
     pub cluster: Option<Cluster>,
+    /// The keys of which one must have signed the app's bundle; absent if any app is taken.
+    pub trusted_keys: Option<Vec<PublicKey>>,
     /// The networks that no guest reaches, whatever the manifest grants.
     pub blocked_networks: Vec<IpNet>,
     /// Where compiled code is kept.

@@ -22,6 +22,8 @@ pub struct App {
     components: Vec<Component>,
     sections: String,
     manifest: Option<String>,
+    /// What it is served from.
+    from: PathBuf,
     /// What stands behind an edge.
     origin: Option<String>,
     /// Where it serves clients.
@@ -69,6 +71,7 @@ impl App {
             components: Vec::new(),
             sections: String::new(),
             manifest: None,
+            from: MANIFEST.into(),
             origin: None,
             listen: "127.0.0.1:0".to_owned(),
             admin: "127.0.0.1:0".to_owned(),
@@ -246,6 +249,13 @@ impl App {
         self
     }
 
+    /// Serves it from this path in place of its manifest: a bundle, or a folder with bundles.
+    #[must_use]
+    pub fn served_from(mut self, path: &Path) -> Self {
+        path.clone_into(&mut self.from);
+        self
+    }
+
     /// Adds lines to `terrace.toml`.
     #[must_use]
     pub fn config(mut self, lines: &str) -> Self {
@@ -358,6 +368,15 @@ impl App {
             .await
     }
 
+    /// Runs `terrace` with these arguments in its folder.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn run(&self, arguments: &[&str]) -> Ended {
+        self.write();
+        process::run(self.folder(), arguments).await
+    }
+
     /// Runs `terrace sql` with these arguments on its state.
     ///
     /// # Panics
@@ -383,7 +402,10 @@ impl App {
             // What a test leaves empty, its settings tell.
             Some(origin) if origin.is_empty() => {}
             Some(origin) => arguments.extend(["--origin", origin.as_str()]),
-            None => arguments.extend(["--from", MANIFEST]),
+            None => {
+                let from = self.from.to_str().expect("a path of a test is text");
+                arguments.extend(["--from", from]);
+            }
         }
         if !self.config.is_empty() {
             arguments.extend(["--config", CONFIG]);

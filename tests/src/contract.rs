@@ -15,6 +15,11 @@ pub const EVENT_SWAPPED: &str = "swapped";
 /// The line that `terrace dev --json` prints when a build failed.
 pub const EVENT_BUILD_FAILED: &str = "build-failed";
 
+/// The line that `terrace up --json` prints when it serves a bundle.
+pub const EVENT_BUNDLE_SERVED: &str = "bundle-served";
+/// The line that `terrace up --json` prints when it does not take a bundle.
+pub const EVENT_BUNDLE_REFUSED: &str = "bundle-refused";
+
 /// Members of an access log line that must be there for a request that a guest answered.
 pub const ACCESS_LOG_MEMBERS: [&str; 8] = [
     "request_id",

@@ -10,10 +10,12 @@ use crate::manifest::MANIFEST_FILE;
 use crate::serving::{EdgeOptions, ServingOptions};
 use crate::settings::AdminAddress;
 
+mod bundle;
 mod examples;
 mod queue;
 mod sql;
 
+pub(crate) use bundle::BundleArguments;
 pub(crate) use queue::{QueueArguments, QueueCommand};
 pub(crate) use sql::{AdviseArguments, ExecArguments, MigrateArguments, MoveArguments, SqlCommand};
 
@@ -44,6 +46,9 @@ pub(crate) enum Command {
     /// Run the build command of each component
     #[command(after_help = examples::BUILD)]
     Build(BuildArguments),
+    /// Make one file with all of an app, or show what is in one
+    #[command(after_help = examples::BUNDLE)]
+    Bundle(BundleArguments),
     /// Serve the app; SIGTERM and Ctrl-C end it without cutting a request
     #[command(after_help = examples::UP)]
     Up(ServeArguments),
@@ -84,6 +89,7 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Build(arguments) => arguments.json,
+            Self::Bundle(arguments) => arguments.json,
             Self::Up(arguments) | Self::Dev(arguments) => arguments.json,
             Self::Edge(arguments) => arguments.json,
             Self::Cache { command } => command.json(),
@@ -135,7 +141,7 @@ impl NewArguments {
 /// The argument that names the manifest.
 #[derive(Debug, Args)]
 pub(crate) struct ManifestArguments {
-    /// The manifest, or the folder it is in
+    /// The manifest, or the folder it is in; `up` and `check` also take a bundle, or a folder with bundles
     #[arg(short, long, value_name = "FILE", default_value = MANIFEST_FILE, value_hint = ValueHint::FilePath)]
     pub(crate) from: PathBuf,
 }

@@ -11,21 +11,24 @@ use super::error::CommandError;
 use super::event::Event;
 use crate::advice::{Report, SHAPES_PATH};
 use crate::fault::{Fault, Faults, Reason};
-use crate::manifest::App;
 
 /// Reports all faults of an app at once.
 pub(crate) fn run(arguments: &CheckArguments, console: Console) -> Result<(), CommandError> {
     let is_portable = arguments.portable || arguments.from_admin.is_some();
     let found = crate::serving::check(&arguments.options(), is_portable, arguments.nodes);
-    let mut faults = found.err().unwrap_or_default();
+    let (app, mut faults) = match found {
+        Ok(app) => (Some(app), Faults::default()),
+        Err(faults) => (None, faults),
+    };
     let mut queries = None;
     if let Some(address) = arguments.from_admin {
         let (number, found) = portable(address)?;
         queries = Some(number);
         faults.0.extend(found.0);
     }
-    faults.or(())?;
-    let app = App::load(&arguments.manifest.from)?;
+    let Some(app) = faults.or(app)? else {
+        return Ok(());
+    };
     if arguments.target == Some(CheckedTarget::Spin) {
         app.check_on_spin()?;
     }

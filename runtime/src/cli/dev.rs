@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
     }
     Builder::new(console).build_all(&project.components())?;
     let served = project.stamps();
-    let (serving, reloader) = Serving::up(arguments.options())?;
+    let (serving, reloader) = Serving::up(&arguments.options())?;
     let session = Session {
         console,
         builder: Builder::new(console).without_spinner(),

@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::advice::Shown;
 use super::answer::{Answer, Migrated, Pending, Plan, Translation};
+use super::bundled::Bundled;
 use super::messages::{Messages, Overview};
 use super::moving::{MoveDone, MoveFinding, MovePlan, MoveProgress};
+use crate::bundle::Bundle;
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
 
@@ -27,6 +29,29 @@ pub(crate) struct Ready<'e> {
     /// The URL of the admin listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) admin: Option<String>,
+}
+
+/// A bundle is served from now on.
+#[derive(Debug, Serialize)]
+pub(crate) struct BundleServed<'e> {
+    file: &'e Path,
+    app: &'e str,
+    version: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'e str>,
+    digest: &'e str,
+}
+
+impl<'e> BundleServed<'e> {
+    pub(crate) fn new(file: &'e Path, bundle: &'e Bundle) -> Self {
+        Self {
+            file,
+            app: &bundle.index.app,
+            version: &bundle.index.version,
+            commit: bundle.index.commit.as_deref(),
+            digest: &bundle.digest,
+        }
+    }
 }
 
 /// An event that a command reports.
@@ -52,6 +77,14 @@ pub(crate) enum Event<'e> {
     BuildFailed { component: &'e str, message: String },
     /// There was nothing to build.
     NothingToBuild,
+    /// A bundle was made.
+    BundleMade(&'e Bundled<'e>),
+    /// The contents of a bundle.
+    BundleContents(&'e Bundled<'e>),
+    /// A bundle is served from now on.
+    BundleServed(BundleServed<'e>),
+    /// A bundle is not served.
+    BundleRefused { file: &'e Path, message: String },
     /// New code is served.
     Swapped {
         components: Vec<&'e str>,
@@ -123,6 +156,8 @@ impl Event<'_> {
         matches!(
             self,
             Self::Ready(_)
+                | Self::BundleMade(_)
+                | Self::BundleContents(_)
                 | Self::Fine { .. }
                 | Self::Purged(_)
                 | Self::CacheStatistics(_)
@@ -179,6 +214,10 @@ impl fmt::Display for Event<'_> {
             } => built(formatter, component, *milliseconds),
             Self::BuildFailed { message, .. } => formatter.write_str(message),
             Self::NothingToBuild => formatter.write_str("no component has a build command"),
+            Self::BundleMade(bundle) => bundle.fmt(formatter),
+            Self::BundleContents(bundle) => bundle.list(formatter),
+            Self::BundleServed(served) => served.fmt(formatter),
+            Self::BundleRefused { file, message } => bundle_refused(formatter, file, message),
             Self::Swapped {
                 components,
                 milliseconds,
@@ -234,6 +273,31 @@ impl fmt::Display for Ready<'_> {
             None => Ok(()),
         }
     }
+}
+
+impl fmt::Display for BundleServed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { app, version, .. } = self;
+        let named = format!("{app} {version}");
+        write!(
+            formatter,
+            "{} from {}",
+            named.trim_end(),
+            self.file.display()
+        )?;
+        if let Some(commit) = self.commit {
+            write!(formatter, ", commit {commit}")?;
+        }
+        write!(formatter, ", sha256:{}", self.digest)
+    }
+}
+
+fn bundle_refused(formatter: &mut fmt::Formatter<'_>, file: &Path, message: &str) -> fmt::Result {
+    let file = file.display();
+    write!(
+        formatter,
+        "{message}\nnot served: {file}; an earlier bundle is"
+    )
 }
 
 fn swapped(

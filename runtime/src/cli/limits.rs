@@ -10,6 +10,13 @@ pub const CHANGES_QUIET_TIME: Duration = Duration::from_millis(50);
 /// A half-written component does not load; the old one goes on until the rest is there.
 pub const MAX_CHANGES_WAIT: Duration = Duration::from_secs(1);
 
+/// How often `terrace up` looks whether there is a newer bundle in its folder. A bundle is taken once it is the same at two looks,
+/// so it is served about a second after it was copied.
+pub const BUNDLE_FOLDER_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long `terrace up` waits before it tries a bundle again that was not at fault itself, as when a database was out.
+pub const BUNDLE_RETRY_INTERVAL: Duration = Duration::from_secs(10);
+
 /// How long the name of a project may be, in bytes. Components are hosts (`NAME.spin.internal`), and a label of a host
 /// name has at most 63.
 pub const MAX_NAME_BYTES: usize = 63;

@@ -4,10 +4,12 @@ use super::arguments::ServeArguments;
 use super::build::Builder;
 use super::console::Console;
 use super::error::CommandError;
-use super::event::{Event, Ready};
+use super::event::{BundleServed, Event, Ready};
 use super::selection;
 use crate::manifest::App;
-use crate::serving::{Serving, StartError};
+use crate::serving::{Serving, StartError, Taken};
+
+mod follow;
 
 /// Serves an app until SIGTERM or Ctrl-C.
 pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), CommandError> {
@@ -16,8 +18,26 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
         let components = selection::components(&app, "--only", &arguments.only)?;
         Builder::new(console).build_all(&components)?;
     }
-    let (serving, _) = Serving::up(arguments.options())?;
+    let (serving, reloader) = Serving::up(&arguments.options())?;
+    if let Some(taken) = reloader.taken().cloned() {
+        tell(console, &taken);
+        let folder = &arguments.manifest.from;
+        if folder.is_dir() {
+            let followed = follow::start(folder.clone(), console, reloader, &taken);
+            followed.map_err(|error| CommandError::Failed(error.to_string().into()))?;
+        }
+    }
     Ok(serve(console, serving)?)
+}
+
+/// Tells which bundle is served, and why no newer one is.
+fn tell(console: Console, taken: &Taken) {
+    for (file, faults) in &taken.refused {
+        let message = faults.to_string();
+        console.tell(&Event::BundleRefused { file, message });
+    }
+    let served = BundleServed::new(&taken.file, &taken.bundle);
+    console.tell(&Event::BundleServed(served));
 }
 
 /// Serves, and prints the addresses once requests are answered.

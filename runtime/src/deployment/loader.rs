@@ -126,7 +126,7 @@ impl Loader {
             environment: component.environment.clone(),
             files: self
                 .files
-                .tree(component, files.to_owned())
+                .tree(app, component, files.to_owned())
                 .map_err(|error| fault(app, component, &format!("its files: {error}")))?,
             memory: usize::try_from(component.limits.memory).unwrap_or(usize::MAX),
             budget: Arc::clone(&self.budget),
@@ -295,10 +295,18 @@ impl Files {
     }
 
     /// The tree of a component, if its manifest names any files.
-    fn tree(&self, component: &Component, root: PathBuf) -> io::Result<Option<FileTree>> {
+    fn tree(
+        &self,
+        app: &App,
+        component: &Component,
+        root: PathBuf,
+    ) -> io::Result<Option<FileTree>> {
         let mut files: Vec<FileMount> = component.files.clone();
         // A component that reads the app's whole folder does not read the state in it.
-        files.retain(|file| !self.is_state(&file.host));
+        // One that was unpacked there from a bundle is not state.
+        if !self.is_state(&app.directory) {
+            files.retain(|file| !self.is_state(&file.host));
+        }
         if files.is_empty() {
             return Ok(None);
         }

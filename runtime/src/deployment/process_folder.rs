@@ -16,7 +16,7 @@ const TRIES: u32 = 8;
 /// The lock on the file beside it ends with the process, however the process ends. So a folder whose lock can be
 /// taken belongs to nobody, and the next process that starts removes it.
 #[derive(Debug)]
-pub(super) struct ProcessFolder {
+pub(crate) struct ProcessFolder {
     path: PathBuf,
     lock_path: PathBuf,
     _lock: File,
@@ -27,7 +27,7 @@ impl ProcessFolder {
     ///
     /// # Errors
     /// When the folder or its lock can't be made.
-    pub(super) fn make(parent: &Path) -> io::Result<Self> {
+    pub(crate) fn make(parent: &Path) -> io::Result<Self> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -49,7 +49,7 @@ impl ProcessFolder {
         Err(io::Error::other("other processes keep taking its lock"))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

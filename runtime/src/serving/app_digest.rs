@@ -2,6 +2,7 @@
 
 use std::{io, iter};
 
+use crate::bundle::Bundle;
 use crate::manifest::App;
 
 /// The part of a digest that is kept, in characters: none is like another by chance.
@@ -21,6 +22,13 @@ pub(super) fn of(app: &App) -> io::Result<String> {
         }
     }
     Ok(shortened(&hasher.finalize()))
+}
+
+/// The digest of an app in a bundle: that of all its files.
+pub(super) fn of_bundle(bundle: &Bundle) -> String {
+    let mut digest = bundle.digest.clone();
+    digest.truncate(DIGEST_LENGTH);
+    digest
 }
 
 /// The digest of the origins of an edge, by their names.

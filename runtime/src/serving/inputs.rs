@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::app_digest;
 use super::migrations::Migrations;
-use super::{EdgeOptions, ServingOptions};
+use super::unpacked::{self, Unpacked};
+use super::{EdgeOptions, ServingOptions, StartError, failed};
+use crate::bundle;
 use crate::deployment::Rendered;
 use crate::environment;
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
@@ -21,6 +24,8 @@ pub(super) struct AppInputs {
     pub(super) migrations: Vec<Migrations>,
     /// The file of the settings, whether or not it exists.
     pub(super) settings_file: PathBuf,
+    /// The bundle that the app is in, if it is in one. Its files are there as long as this lives.
+    pub(super) unpacked: Option<Unpacked>,
     variables: Variables,
 }
 
@@ -30,8 +35,62 @@ impl AppInputs {
         let folder = manifest_folder(&options.manifest);
         let state_directory = options.state_directory(&folder);
         let config = config(options.config.as_deref(), &folder, &state_directory);
-        let app = App::load_for(&options.manifest, &options.only)
-            .and_then(|app| only(app, &options.only));
+        let Some(file) = unpacked::named(&options.manifest).into_iter().next() else {
+            let app = App::load_for(&options.manifest, &options.only);
+            let app = app.and_then(|app| trusted(app, config.as_ref().ok()));
+            return Self::judge(options, app, config, state_directory);
+        };
+        let config = config?;
+        let unpacked = Unpacked::of(&file.path, &config, &state_directory)?;
+        let app = App::load_for(&unpacked.manifest(), &options.only).and_then(|app| {
+            bundle::check_inside(
+                &app,
+                &std::path::absolute(unpacked.root()).unwrap_or_default(),
+            )?;
+            Ok(app)
+        });
+        match Self::judge(options, app, Ok(config), state_directory) {
+            Ok(inputs) => Ok(Self {
+                unpacked: Some(unpacked),
+                ..inputs
+            }),
+            Err(faults) => Err(unpacked.renamed(faults)),
+        }
+    }
+
+    /// The faults as the user knows the files.
+    pub(super) fn renamed(&self, faults: Faults) -> Faults {
+        match &self.unpacked {
+            Some(unpacked) => unpacked.renamed(faults),
+            None => faults,
+        }
+    }
+
+    /// The same for what went wrong later.
+    pub(super) fn renamed_error(&self, error: StartError) -> StartError {
+        match error {
+            StartError::Faults(faults) => self.renamed(faults).into(),
+            StartError::Failed(_) => error,
+        }
+    }
+
+    /// Another digest is another app: nodes whose digests differ share no responses.
+    pub(super) fn digest(&self) -> Result<String, StartError> {
+        match &self.unpacked {
+            Some(unpacked) => Ok(app_digest::of_bundle(&unpacked.bundle)),
+            None => app_digest::of(&self.app).map_err(failed),
+        }
+    }
+
+    /// Judges what was read. Settings and state are in the folder that the user named.
+    fn judge(
+        options: &ServingOptions,
+        app: Result<App, Faults>,
+        config: Result<Config, Faults>,
+        state_directory: PathBuf,
+    ) -> Result<Self, Faults> {
+        let folder = manifest_folder(&options.manifest);
+        let app = app.and_then(|app| only(app, &options.only));
         let (mut app, config) = both(app, config)?;
         let sources = VariableSources {
             arguments: options.variables.clone(),
@@ -45,7 +104,7 @@ impl AppInputs {
         let address = cluster.map(|cluster| cluster.address(listener, &settings_file));
         let address = address.transpose().map_err(Faults::from);
         let rates = rates_of(&config, &app, options.only.is_empty(), &settings_file);
-        app.directory = folder;
+        app.directory = manifest_folder(&app.manifest);
         let variables = Variables::resolve(&app.variables, &app.manifest, sources);
         let (_, variables) = both(both(both(labels, address), rates), variables)?;
         let migrations = Migrations::read(&app)?;
@@ -55,6 +114,7 @@ impl AppInputs {
             state_directory,
             migrations,
             settings_file,
+            unpacked: None,
             variables,
         })
     }
@@ -156,6 +216,16 @@ pub(super) fn manifest_folder(manifest: &Path) -> PathBuf {
     } else {
         manifest.parent().unwrap_or(Path::new("")).into()
     }
+}
+
+/// The app of a manifest, if the settings take one that nobody signed.
+fn trusted(app: App, config: Option<&Config>) -> Result<App, Faults> {
+    if config.is_none_or(|config| config.trusted_keys.is_none()) {
+        return Ok(app);
+    }
+    let what = "is not in a signed bundle, and `trusted_keys` of [deploy] asks for one";
+    let help = "make one with `terrace bundle --sign KEY`, or name other settings with `--config`";
+    Err(Fault::new(&app.manifest, Reason::new(what).help(help)).into())
 }
 
 /// Both results, or the faults of both.

@@ -165,9 +165,14 @@ pub(super) fn apply_all(all: &[Migrations], state: &State) -> Result<(), StartEr
         let database = state.database(&migrations.label)?;
         Some((migrations, database))
     });
+    let opened: Vec<_> = opened.collect();
     let applying = async {
-        for (migrations, database) in opened {
-            for Applied { name, .. } in migrations.apply(&database).await? {
+        // What does not fit one database is seen before another one is changed.
+        for (migrations, database) in opened.iter().filter(|_| opened.len() > 1) {
+            migrations.pending(database).await?;
+        }
+        for (migrations, database) in &opened {
+            for Applied { name, .. } in migrations.apply(database).await? {
                 tracing::info!(database = migrations.label, "applied the migration {name}");
             }
         }

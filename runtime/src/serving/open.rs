@@ -26,18 +26,19 @@ use crate::state::{self, State};
 
 /// The engine that the app needs; without a folder, compiled code is not kept.
 pub(super) fn engine(inputs: &AppInputs, cache: Option<&Path>) -> wasmtime::Result<Engine> {
-    let largest = inputs
-        .app
-        .components
-        .iter()
-        .map(|component| component.limits.memory)
-        .max();
-    let memory = largest.unwrap_or(0).max(DEFAULT_MEMORY);
     let size = EngineSize {
-        memory: usize::try_from(memory).unwrap_or(usize::MAX),
+        memory: memory(inputs),
         instances: MAX_INSTANCES,
     };
     Engine::new(size, cache)
+}
+
+/// The memory that the engine must be able to give an instance, in bytes.
+pub(super) fn memory(inputs: &AppInputs) -> usize {
+    let components = inputs.app.components.iter();
+    let largest = components.map(|component| component.limits.memory).max();
+    let memory = largest.unwrap_or(0).max(DEFAULT_MEMORY);
+    usize::try_from(memory).unwrap_or(usize::MAX)
 }
 
 pub(super) fn fault(inputs: &AppInputs, error: &wasmtime::Error) -> Faults {
@@ -47,7 +48,7 @@ pub(super) fn fault(inputs: &AppInputs, error: &wasmtime::Error) -> Faults {
     )])
 }
 
-/// Loads each component and throws it away. If the app is to be `portable`, its migrations have to be; those of a database on
+/// The faults of components, migrations and settings. If the app is to be `portable`, its migrations have to be; those of a database on
 /// Postgres have to be in any case. So many `nodes` have to be alike.
 pub(super) fn check(
     engine: &Engine,
@@ -55,13 +56,19 @@ pub(super) fn check(
     portable: bool,
     nodes: u32,
 ) -> Result<(), Faults> {
-    let mut faults = inputs.rendered().err().unwrap_or_default();
+    let mut faults = check_components(engine, inputs).err().unwrap_or_default();
     let migrations = inputs.migrations.iter();
     let judged = migrations.filter(|of| portable || inputs.config.is_on_postgres(&of.label));
     let found = judged.map(|migrations| migrations.not_portable().0);
     faults.0.extend(found.flatten());
     let unlike = inputs.check_alike(nodes).err();
     faults.0.extend(unlike.unwrap_or_default().0);
+    faults.or(())
+}
+
+/// Loads each component and throws it away.
+pub(super) fn check_components(engine: &Engine, inputs: &AppInputs) -> Result<(), Faults> {
+    let mut faults = inputs.rendered().err().unwrap_or_default();
     for component in inputs.app.functions() {
         if let Err(found) = deployment::handler(engine, &inputs.app, component) {
             faults.0.extend(found.0);

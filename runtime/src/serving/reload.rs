@@ -1,20 +1,23 @@
 //! Owns the swap of an app for another while it is served.
 //! When to swap is left to the command line.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::app_digest;
+use super::bundles::Taken;
 use super::current_app::Handles;
 use super::inputs::AppInputs;
 use super::migrations;
 use super::open;
 use super::relaying;
 use super::{ServingOptions, StartError, failed};
+use crate::bundle::Bundle;
 use crate::cache::EdgeCache;
 use crate::cluster::Announcer;
 use crate::deployment::Loader;
+use crate::fault::{Fault, Faults, Reason};
 
 /// The owner of responses of which nobody knows which app gave them.
 const NOBODY: &str = "";
@@ -23,6 +26,9 @@ const NOBODY: &str = "";
 #[derive(Clone)]
 pub struct Reloader {
     pub(super) options: Arc<ServingOptions>,
+    /// The name of the app.
+    pub(super) name: String,
+    pub(super) taken: Option<Taken>,
     pub(super) loader: Arc<Loader>,
     pub(super) current: Arc<ArcSwap<Handles>>,
     pub(super) cache: Option<EdgeCache>,
@@ -37,15 +43,64 @@ impl Reloader {
     pub fn reload(&self) -> Result<(), StartError> {
         let inputs = AppInputs::read(&self.options)?;
         inputs.check_alike(1)?;
+        self.take(&inputs)
+    }
+
+    /// Swaps in the app of a bundle, and gives its facts; none if it is the one with the digest that is `served`.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it, found before anything is changed; or the failure of an engine.
+    pub fn swap_in(&self, file: &Path, served: &str) -> Result<Option<Bundle>, StartError> {
+        let options = ServingOptions {
+            manifest: file.to_owned(),
+            ..ServingOptions::clone(&self.options)
+        };
+        let inputs = AppInputs::read(&options)?;
+        let bundle = inputs.unpacked.as_ref().map(|of| of.bundle.clone());
+        let Some(bundle) = bundle.filter(|bundle| bundle.digest != served) else {
+            return Ok(None);
+        };
+        let fits = self.check_fits(file, &inputs);
+        let taken = fits
+            .map_err(StartError::from)
+            .and_then(|()| self.take(&inputs));
+        taken.map_err(|error| inputs.renamed_error(error))?;
+        Ok(Some(bundle))
+    }
+
+    /// The bundle that the server has begun with, if it has one.
+    #[must_use]
+    pub fn taken(&self) -> Option<&Taken> {
+        self.taken.as_ref()
+    }
+
+    /// Checks that this process can serve the app of the bundle in `file`.
+    fn check_fits(&self, file: &Path, inputs: &AppInputs) -> Result<(), Faults> {
+        let refused = |what: String, help: &str| Fault::new(file, Reason::new(what).help(help));
+        if inputs.app.name != self.name {
+            let (own, name) = (&self.name, &inputs.app.name);
+            let what = format!("has the app `{name}`, and this server serves `{own}`");
+            return Err(refused(what, "give each app a folder of its own").into());
+        }
+        if open::memory(inputs) > self.loader.engine.memory() {
+            let what = "has a component with more `memory` than this process can give";
+            let help = "start a new process with `terrace up --take-over`";
+            return Err(refused(what.to_owned(), help).into());
+        }
+        inputs.check_alike(1)?;
+        open::check_components(&self.loader.engine, inputs)
+    }
+
+    fn take(&self, inputs: &AppInputs) -> Result<(), StartError> {
         // The app may name databases and stores that it did not have when it was started.
         let state = &self.loader.state;
         state.open(&inputs.config, &inputs.app).map_err(failed)?;
-        open::open_queues(&inputs, &self.loader.queues)?;
+        open::open_queues(inputs, &self.loader.queues)?;
         migrations::apply_all(&inputs.migrations, state)?;
         relaying::check(&inputs.app.outboxes, state)?;
         let deployment = self.loader.load(&inputs.app, inputs.rendered()?)?;
         let handles = Handles::new(&deployment, &self.loader);
-        let digest = app_digest::of(&inputs.app).map_err(failed)?;
+        let digest = inputs.digest()?;
         let announcer = self.announcer.iter();
         announcer.for_each(|announcer| announcer.set_digest(&digest));
         let cache = self.cache.iter();

@@ -14,6 +14,7 @@ use tokio::task::spawn_local;
 use tokio::time::sleep_until;
 
 use super::app_digest;
+use super::bundles::{self, Taken};
 use super::clustered;
 use super::consuming::Consumption;
 use super::current_app::{CurrentApp, Handles};
@@ -32,6 +33,7 @@ use crate::deployment::Loader;
 use crate::edge::{OriginClient, Origins};
 use crate::fault::Faults;
 use crate::limits::STATE_CLOSE_TIMEOUT;
+use crate::manifest::App;
 use crate::observe::{Metrics, Observer};
 use crate::rate_limit::RateLimits;
 use crate::request::{IdSource, WorkerId};
@@ -64,14 +66,20 @@ enum Answering {
 }
 
 /// `terrace check`: reads and judges everything without serving it. If the app is to be `portable`, or a database is on
-/// Postgres, statements of its migrations that Postgres would not take are faults. So is what would tell several `nodes` apart.
+/// Postgres, statements of its migrations that Postgres would not take are faults. So is what would tell several `nodes` apart. Gives the app, whose files
+/// may be gone.
 ///
 /// # Errors
 /// All that is wrong.
-pub fn check(options: &ServingOptions, portable: bool, nodes: u32) -> Result<(), Faults> {
-    let inputs = AppInputs::read(options)?;
+pub fn check(options: &ServingOptions, portable: bool, nodes: u32) -> Result<App, Faults> {
+    let mut inputs = AppInputs::read(options)?;
     let engine = open::engine(&inputs, None).map_err(|error| open::fault(&inputs, &error))?;
-    open::check(&engine, &inputs, portable, nodes)
+    let checked = open::check(&engine, &inputs, portable, nodes);
+    checked.map_err(|faults| inputs.renamed(faults))?;
+    if inputs.unpacked.is_some() {
+        inputs.app.manifest.clone_from(&options.manifest);
+    }
+    Ok(inputs.app)
 }
 
 impl Serving {
@@ -80,9 +88,15 @@ impl Serving {
     ///
     /// # Errors
     /// All faults of the user's files and arguments, else the reason why the server cannot start.
-    pub fn up(options: ServingOptions) -> Result<(Self, Reloader), StartError> {
-        let inputs = AppInputs::read(&options)?;
-        inputs.check_alike(1)?;
+    pub fn up(options: &ServingOptions) -> Result<(Self, Reloader), StartError> {
+        bundles::load_newest(options, |inputs, taken| Self::load(options, inputs, taken))
+    }
+
+    fn load(
+        options: &ServingOptions,
+        inputs: &AppInputs,
+        taken: Option<Taken>,
+    ) -> Result<(Self, Reloader), StartError> {
         let registry = clustered::registry(&inputs.config)?;
         let announced = registry.clone();
         let announcer = announced.map(|registry| Arc::new(Announcer::new(registry)));
@@ -95,32 +109,34 @@ impl Serving {
         // Before the components are compiled, which takes longest.
         let listeners = Listeners::open(
             &inputs.config,
-            Overrides::of_app(&options),
+            Overrides::of_app(options),
             &inputs.state_directory,
             pages.collect(),
         )?;
-        open::open_state(&inputs, &listeners.state, &listeners.queues)?;
+        open::open_state(inputs, &listeners.state, &listeners.queues)?;
         let compiled_code = &inputs.config.cache_directory;
-        let engine = open::engine(&inputs, Some(compiled_code)).map_err(failed)?;
-        let loader = Arc::new(open::loader(&inputs, &listeners, engine)?);
+        let engine = open::engine(inputs, Some(compiled_code)).map_err(failed)?;
+        let loader = Arc::new(open::loader(inputs, &listeners, engine)?);
         let state = Arc::clone(&listeners.state);
         listeners.metrics.read_databases(move || state.figures());
         let deployment = loader.load(&inputs.app, inputs.rendered()?)?;
-        let digest = app_digest::of(&inputs.app).map_err(failed)?;
+        let digest = inputs.digest()?;
         let cache = listeners.cache.iter();
         cache.for_each(|cache| cache.set_owner(&digest));
-        clustered::name_node(announcer.as_ref(), &inputs, &listeners, &digest)?;
+        clustered::name_node(announcer.as_ref(), inputs, &listeners, &digest)?;
         rates.iter().for_each(|of| of.tell(&listeners.metrics));
         let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
         let reloader = Reloader {
-            options: Arc::new(options),
+            options: Arc::new(options.clone()),
+            name: name.clone(),
+            taken,
             loader: Arc::clone(&loader),
             current: Arc::clone(&current),
             cache: listeners.cache.clone(),
             announcer: announcer.clone(),
         };
         let serving = Self {
-            name: inputs.app.name,
+            name: name.clone(),
             listeners,
             rates,
             answering: Answering::App {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{
-    AccessLog, Config, Log, LogLevel, Rates, ServerLimits, cache, cluster, edge, listen, outbound,
-    queue, rates, store,
+    AccessLog, Config, Log, LogLevel, Rates, ServerLimits, cache, cluster, deploy, edge, listen,
+    outbound, queue, rates, store,
 };
 use crate::document::Table;
 use crate::fault::{Reason, choice};
@@ -31,6 +31,7 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
         cache: cache::cache(root, directory),
         edge: edge::edge(root, directory),
         cluster: cluster::cluster(root),
+        trusted_keys: deploy::trusted_keys(root),
         blocked_networks: outbound::blocked_networks(root),
         cache_directory: runtime
             .as_ref()

@@ -21,6 +21,7 @@ const RUNTIME: &[&[&str]] = &[
     &["server"],
     &["state"],
     &["settings"],
+    &["bundle"],
     &["manifest"],
     &["router", "variables"],
     &["request"],

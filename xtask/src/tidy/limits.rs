@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fs};
 use super::{TextFile, root, text_files};
 
 /// The files that define limits, each with the heading under which the page lists them.
-const SOURCES: [(&str, &str); 20] = [
+const SOURCES: [(&str, &str); 21] = [
     ("runtime/src/limits.rs", "## Functions and instances"),
     ("runtime/src/cli/limits.rs", "## The command line"),
+    ("runtime/src/bundle/limits.rs", "## Bundles"),
     ("runtime/src/settings/limits.rs", "## Connections"),
     ("runtime/src/server/limits.rs", "## Listeners"),
     ("runtime/src/edge/limits.rs", "## Load balancing"),

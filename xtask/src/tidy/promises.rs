@@ -9,12 +9,13 @@ use std::{collections::BTreeSet, fs};
 use super::{pages::prose, root, text_files};
 
 /// The pages.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "docs/assets.md",
     "docs/http-cache.md",
     "docs/operating.md",
     "docs/limits.md",
     "docs/databases.md",
+    "docs/deploy.md",
     "docs/queues.md",
     "docs/workflows.md",
 ];

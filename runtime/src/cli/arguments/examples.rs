@@ -22,6 +22,13 @@ Examples:
   terrace build                    Build every component that has a build command
   terrace build hello --verbose    Build one, and show the output of its compiler";
 
+pub(super) const BUNDLE: &str = "\
+Examples:
+  terrace bundle                               All of the app in app.terrace
+  terrace bundle --output shop-1.2.terrace --sign sign.pem
+  terrace bundle --list app.terrace            Its files, its digest, and who signed it
+  terrace up --from app.terrace                Serve it";
+
 pub(super) const UP: &str = "\
 Examples:
   terrace up
