@@ -143,14 +143,15 @@ impl App {
         };
         if file
             .extension()
-            .is_some_and(|found| found == BUNDLE_EXTENSION)
+            .is_some_and(|found| file.is_file() && found == BUNDLE_EXTENSION)
         {
             let reason = Reason::new("is a bundle, and this command takes a manifest");
             let help = "`terrace up`, `terrace check` and `terrace bundle --list` take bundles";
             return Err(Fault::new(file, reason.help(help)).into());
         }
         let source = Source::read(&file).map_err(|mut fault| {
-            let help = "name the manifest with `--from`, or make an app with `terrace new`";
+            let help =
+                "name the manifest or the bundle with `--from`, or make an app with `terrace new`";
             fault.suggestion = Some(help.into());
             fault
         })?;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use terrace_tests::client::request;
 use terrace_tests::contract::{EVENT_BUNDLE_REFUSED, EVENT_BUNDLE_SERVED, exit};
 use terrace_tests::load::OpenLoop;
 use terrace_tests::process::binary;
+use terrace_tests::realworld::{Api, path_of, unique};
 use terrace_tests::{App, Running, guest};
 
 /// Two keys of the tests: private in PEM, public as in the settings (RFC 8032 §7.1).
@@ -21,7 +22,8 @@ const PUBLIC: &str = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHUR
 const OTHER_PUBLIC: &str = "MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
 
 const SWAPS: usize = 4;
-const REQUESTS_PER_SECOND: u32 = 200;
+/// So few that a machine with other work does not call it too much.
+const REQUESTS_PER_SECOND: u32 = 40;
 
 /// An app with files of all kinds, which tells its `text`. Its components are in its folder.
 fn app(text: &str) -> App {
@@ -301,6 +303,74 @@ async fn a_newer_bundle_is_swapped_in_under_load_without_a_failed_request() {
     assert!(failed.is_empty(), "{failed:?}");
 }
 
+/// Conduit, whose versions differ in what they say of themselves.
+fn conduit(version: usize) -> App {
+    let wasm = fs::read(guest("conduit")).expect("the guest can be read");
+    App::new()
+        .file("conduit.wasm", wasm)
+        .component("conduit", "conduit.wasm")
+        .route("/api/...")
+        .grant("sqlite_databases = [\"default\"]")
+        .grant("variables = { jwt_secret = \"{{ jwt_secret }}\" }")
+        .section("[variables]\njwt_secret = { required = true, secret = true }")
+        .section("[[trigger.http]]\nroute = \"/version\"")
+        .section(&format!("static_response = {{ body = \"{version}\" }}"))
+}
+
+#[tokio::test]
+async fn users_of_conduit_read_and_write_while_it_is_deployed_and_rolled_back() {
+    let node = App::new().environment(
+        "SPIN_VARIABLE_JWT_SECRET",
+        "a secret of the tests, long enough to sign with",
+    );
+    let folder = releases(&node, "");
+    release(&conduit(0), &folder, "0.terrace", &[]).await;
+    let served = node.served_from(&folder).start().await;
+    let load = conversation(&served).await;
+    for version in 1..=SWAPS {
+        load.go_on_for(20).await;
+        let name = format!("{version}.terrace");
+        release(&conduit(version), &folder, &name, &[]).await;
+        until_version(&served, version).await;
+        if version % 2 == 0 {
+            fs::remove_file(folder.join(name)).expect("it is there");
+            until_version(&served, version - 1).await;
+        }
+    }
+    let calls = load.finish().await;
+    let failed: Vec<_> = calls.iter().filter(|call| !call.is_fine()).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+async fn until_version(served: &Running, version: usize) {
+    terrace_tests::wait::until(&format!("version {version}"), async || {
+        let answer = served.get("/version").await.expect(200);
+        (answer.text() == version.to_string()).then_some(())
+    })
+    .await;
+}
+
+/// Users who read an article and comment on it.
+async fn conversation(served: &Running) -> OpenLoop {
+    let api = Api::new(&served.url("/api"));
+    let author = api.register().await;
+    let article = api.publish(&author, &unique("Read "), &["read"]).await;
+    let article = served.url(&format!("/api{}", path_of(&article)));
+    let token = format!("Token {}", author.token);
+    OpenLoop::start(REQUESTS_PER_SECOND, move |index| {
+        let fields = [
+            ("authorization", token.as_str()),
+            ("content-type", "application/json"),
+        ];
+        if index % 4 == 0 {
+            let comment = json!({"comment": {"body": format!("comment {index}")}});
+            let url = format!("{article}/comments");
+            return request(Method::POST, &url, &fields, comment.to_string());
+        }
+        request(Method::GET, &article, &fields, "")
+    })
+}
+
 #[tokio::test]
 async fn the_bundle_before_is_served_again_when_the_newest_one_is_removed() {
     let (served, folder) = following(&app("one"), "", &[]).await;
@@ -446,6 +516,26 @@ async fn a_server_does_not_start_from_a_bad_bundle() {
         assert!(ended.text.contains(reason), "{reason}: {}", ended.text);
         assert!(!node.state().join("default.db").exists(), "{reason}");
     }
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_not_there_is_said_to_be_missing() {
+    let app = app("one");
+    fs::create_dir(app.folder().join("none")).expect("there is room");
+    for from in ["missing.terrace", "none"] {
+        let ended = app.run(&["up", "--from", from]).await;
+        assert_eq!(ended.code, Some(exit::USAGE), "{}", ended.text);
+        assert!(ended.text.contains("cannot be read"), "{}", ended.text);
+        assert!(
+            ended.text.contains("the bundle with `--from`"),
+            "{}",
+            ended.text
+        );
+    }
+    bundle(&app, &app.folder().join("app.terrace"), &[]).await;
+    let ended = app.run(&["build", "--from", "app.terrace"]).await;
+    assert_eq!(ended.code, Some(exit::USAGE), "{}", ended.text);
+    assert!(ended.text.contains("is a bundle"), "{}", ended.text);
 }
 
 #[tokio::test]
