@@ -9,6 +9,9 @@ mod admin;
 mod advice;
 mod answer;
 mod arguments;
+mod backed_up;
+mod backup;
+mod bar;
 mod build;
 mod bundle;
 mod bundled;
@@ -64,6 +67,8 @@ fn execute(command: &Command, console: Console) -> Result<(), CommandError> {
         Command::Cache { command } => cache::run(command, console),
         Command::Queue { command } => queue::run(command, console),
         Command::Sql { command } => sql::run(command, console),
+        Command::Backup(arguments) => backup::make(arguments, console),
+        Command::Restore(arguments) => backup::restore(arguments, console),
         Command::Check(arguments) => check::run(arguments, console),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -2,6 +2,7 @@
 
 pub mod acme;
 mod advice;
+mod backup;
 mod block_on;
 pub mod budget;
 pub mod bundle;

@@ -318,3 +318,6 @@ pub const DEFAULT_QUEUE_BYTES: u64 = 1024 * MIB;
 
 /// The longest attributes of an event, names and values together, in bytes: they become fields of a request.
 pub const MAX_EVENT_ATTRIBUTE_BYTES: usize = 16 * 1024;
+
+/// The longest manifest of a backup that is read, in bytes: that of some thousand databases.
+pub const MAX_BACKUP_MANIFEST_BYTES: u64 = MIB;

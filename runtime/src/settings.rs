@@ -389,11 +389,7 @@ impl Engine {
         let Self::Postgres(postgres) = self else {
             return self.place().display().to_string();
         };
-        let url = &postgres.url;
-        let base = url.split_once('?').map_or(&url[..], |(base, _)| base);
-        let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
-        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-        format!("{scheme}://{place}")
+        without_secrets(&postgres.url)
     }
 
     /// The engine at another URL, `sqlite:PATH` or that of a server, used as this one.
@@ -411,6 +407,14 @@ impl Engine {
             Self::Sqlite(_) => at,
         })
     }
+}
+
+/// The URL of a server without user, password and parameters.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let base = url.split_once('?').map_or(url, |(base, _)| base);
+    let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}://{place}")
 }
 
 impl Config {

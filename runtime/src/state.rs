@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -25,6 +25,8 @@ use crate::settings::{Config, Engine, Postgres, QueueEngine, Redis, StoreEngine}
 pub struct State {
     opened: Mutex<Opened>,
     replicated: ArcSwapOption<Replicated>,
+    /// Keeps a restore away for as long as the process lives.
+    lock: Mutex<Option<StateLock>>,
 }
 
 /// The databases with replicas.
@@ -47,6 +49,15 @@ struct Opened {
 }
 
 impl State {
+    /// Keeps the state in a folder from being exchanged for that of a backup while this process lives.
+    ///
+    /// # Errors
+    /// If that happens now, or was cut short.
+    pub(crate) fn hold(&self, folder: &Path) -> Result<(), LockError> {
+        *self.lock.lock() = Some(StateLock::shared(folder)?);
+        Ok(())
+    }
+
     /// Opens the databases and stores of `app` that are not open yet. All labels are configured: the settings were checked.
     ///
     /// # Errors
@@ -327,5 +338,8 @@ fn options() -> SqliteOptions {
     }
 }
 
+mod lock;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use lock::{LockError, StateLock, UNFINISHED_FILE, make_folder};

@@ -382,6 +382,12 @@ impl App {
     /// # Panics
     /// When it does not end.
     pub async fn sql(&self, arguments: &[&str]) -> Ended {
+        self.begin(&[&["sql"], arguments].concat()).wait().await
+    }
+
+    /// Starts a command with these arguments on its state.
+    #[must_use]
+    pub fn begin(&self, arguments: &[&str]) -> Process {
         self.write();
         let state = [
             "--from",
@@ -391,8 +397,7 @@ impl App {
             "--state-dir",
             "state",
         ];
-        let arguments = [&["sql"], arguments, &state].concat();
-        process::run(self.folder(), &arguments).await
+        Process::start(self.folder(), &[arguments, &state].concat(), &[])
     }
 
     pub(crate) fn spawn(&self, command: &str) -> Process {
@@ -429,10 +434,13 @@ impl App {
             .manifest
             .clone()
             .unwrap_or_else(|| self.manifest_text());
-        std::fs::write(self.folder().join(MANIFEST), manifest)
-            .expect("a test's own folder can be written");
-        std::fs::write(self.folder().join(CONFIG), &self.config)
-            .expect("a test's own folder can be written");
+        for (file, text) in [(MANIFEST, &manifest), (CONFIG, &self.config)] {
+            let path = self.folder().join(file);
+            // A command that runs already may read it now.
+            if !std::fs::read_to_string(&path).is_ok_and(|there| there == *text) {
+                std::fs::write(path, text).expect("a test's own folder can be written");
+            }
+        }
     }
 
     /// Links the folder that the state folder holds for compiled code, so that the settings stay the test's own. A test that

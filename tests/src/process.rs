@@ -1,5 +1,6 @@
 //! Programs as child processes, `terrace` above all: found, started, signalled, and gone when the test ends.
 
+use std::cell::Cell;
 use std::env;
 use std::ffi::OsStr;
 use std::io;
@@ -217,6 +218,24 @@ impl Process {
     pub async fn wait(mut self) -> Ended {
         let status = within("the end of the process", self.child.wait()).await;
         self.ended(status).await
+    }
+
+    /// Kills it after so many lines that have a text, or sees a line that has the text of an end. Whether it was killed before that.
+    ///
+    /// # Panics
+    /// When it fails, or there is no such line in time.
+    pub async fn kill_after(self, lines: usize, text: &str, ends: [&str; 2]) -> bool {
+        let seen = Cell::new(0);
+        let found = self.log.find("so many lines", |line| {
+            seen.set(seen.get() + usize::from(line.contains(text)));
+            let is_over = ends.iter().any(|end| line.contains(end));
+            (seen.get() >= lines || is_over).then_some(is_over)
+        });
+        let is_over = found.await;
+        self.kill();
+        let ended = self.wait().await;
+        assert!(!ended.text.contains("\"failed\""), "{}", ended.text);
+        !is_over
     }
 
     /// Waits for the end of a process that builds.

@@ -215,6 +215,13 @@ impl Running {
         self.process.wait().await
     }
 
+    /// Asks it to end, waits for the end, and gives the app.
+    pub async fn stop(self) -> App {
+        self.process.terminate();
+        self.process.wait().await;
+        self.app
+    }
+
     /// Ends it as a lost machine would, and starts it again on the same state.
     ///
     /// # Panics

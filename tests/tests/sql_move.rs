@@ -166,17 +166,8 @@ async fn killed_after(app: &App, url: &str, line: usize) -> bool {
         "state",
     ];
     let process = Process::start(app.folder(), &arguments, &[]);
-    let seen = Cell::new(0);
-    let found = process.log.find("progress", |text| {
-        seen.set(seen.get() + usize::from(text.contains("sql-move")));
-        let is_over = text.contains("sql-moved") || text.contains("\"failed\"");
-        (seen.get() >= line || is_over).then_some(is_over)
-    });
-    let is_over = found.await;
-    process.kill();
-    let ended = process.wait().await;
-    assert!(!ended.text.contains("\"failed\""), "{}", ended.text);
-    !is_over
+    let ends = ["sql-moved", "\"failed\""];
+    process.kill_after(line, "sql-move", ends).await
 }
 
 #[tokio::test]

@@ -10,14 +10,18 @@ use crate::manifest::MANIFEST_FILE;
 use crate::serving::{EdgeOptions, ServingOptions};
 use crate::settings::AdminAddress;
 
+mod backup;
 mod bundle;
 mod examples;
 mod queue;
 mod sql;
 
+pub(crate) use backup::{BackupArguments, RestoreArguments};
 pub(crate) use bundle::BundleArguments;
 pub(crate) use queue::{QueueArguments, QueueCommand};
-pub(crate) use sql::{AdviseArguments, ExecArguments, MigrateArguments, MoveArguments, SqlCommand};
+pub(crate) use sql::{
+    AdviseArguments, DatabaseArguments, ExecArguments, MigrateArguments, MoveArguments, SqlCommand,
+};
 
 /// The greatest width of help, in columns. Longer lines are hard to read, however wide the terminal is.
 const HELP_WIDTH: usize = 100;
@@ -76,6 +80,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SqlCommand,
     },
+    /// Copy the databases of an app that are in files, all as of one moment, while it serves
+    #[command(after_help = examples::BACKUP)]
+    Backup(BackupArguments),
+    /// Put the databases of a backup in the place of an app's, which does not serve
+    #[command(after_help = examples::RESTORE)]
+    Restore(RestoreArguments),
     /// Find everything that is wrong with the manifest, the settings and the components
     #[command(after_help = examples::CHECK)]
     Check(CheckArguments),
@@ -95,6 +105,8 @@ impl Command {
             Self::Cache { command } => command.json(),
             Self::Queue { command } => command.json(),
             Self::Sql { command } => command.json(),
+            Self::Backup(arguments) => arguments.database.json,
+            Self::Restore(arguments) => arguments.database.json,
             Self::Check(arguments) => arguments.json,
             Self::New(_) | Self::Completions(_) => false,
         }

@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use super::advice::Shown;
 use super::answer::{Answer, Migrated, Pending, Plan, Translation};
+use super::backed_up::{BackupProgress, not_backed_up, not_restored};
 use super::bundled::Bundled;
 use super::messages::{Messages, Overview};
 use super::moving::{MoveDone, MoveFinding, MovePlan, MoveProgress};
+use crate::backup::{Elsewhere, Made, Restored};
 use crate::bundle::Bundle;
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
@@ -141,6 +143,16 @@ pub(crate) enum Event<'e> {
     SqlMoved(&'e MoveDone),
     /// A move was given up.
     SqlMoveAbandoned,
+    /// How far a backup or a restore is.
+    BackupProgress(&'e BackupProgress<'e>),
+    /// State that a backup does not have.
+    NotBackedUp(&'e Elsewhere),
+    /// State that a restore leaves as it is.
+    NotRestored(&'e Elsewhere),
+    /// A backup was made.
+    BackedUp(&'e Made),
+    /// A backup was restored.
+    Restored(&'e Restored),
     /// A mistake of the user.
     Fault(&'e Fault),
     /// The command failed.
@@ -175,6 +187,8 @@ impl Event<'_> {
                 | Self::SqlMovePlan(_)
                 | Self::SqlMoved(_)
                 | Self::SqlMoveAbandoned
+                | Self::BackedUp(_)
+                | Self::Restored(_)
         )
     }
 }
@@ -253,6 +267,11 @@ impl fmt::Display for Event<'_> {
             Self::SqlMoveFinding(finding) => finding.fmt(formatter),
             Self::SqlMoved(moved) => moved.fmt(formatter),
             Self::SqlMoveAbandoned => formatter.write_str("the move is given up"),
+            Self::BackupProgress(progress) => progress.fmt(formatter),
+            Self::NotBackedUp(elsewhere) => not_backed_up(formatter, elsewhere),
+            Self::NotRestored(elsewhere) => not_restored(formatter, elsewhere),
+            Self::BackedUp(made) => made.fmt(formatter),
+            Self::Restored(restored) => restored.fmt(formatter),
             Self::Fault(fault) => write!(formatter, "{}: {}", fault.file.display(), fault.message),
             Self::Failed {
                 message,

@@ -1,23 +1,30 @@
 //! The databases of an installation for commands that serve nothing, found as `terrace up` finds them.
 //! Running statements is left to the commands.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use storage::sql::Database;
 use storage::sql::transfer::Place;
 
 use super::inputs::{config, manifest_folder};
 use super::open::make_state_directory;
+use super::unpacked;
 use super::{ServingOptions, StartError, failed};
+use crate::backup::Installation;
+use crate::bundle;
 use crate::fault::{Fault, Faults, Reason, did_you_mean};
+use crate::manifest::App;
 use crate::settings::{Config, Engine};
-use crate::state;
+use crate::state::{self, StateLock};
 
 /// The databases by label. None is open.
 pub struct Databases {
     config: Config,
     state_directory: PathBuf,
+    /// Keeps a restore away once a database is in use.
+    lock: OnceCell<StateLock>,
 }
 
 impl Databases {
@@ -32,6 +39,7 @@ impl Databases {
         Ok(Self {
             config,
             state_directory,
+            lock: OnceCell::new(),
         })
     }
 
@@ -56,6 +64,7 @@ impl Databases {
         {
             return Ok(None);
         }
+        self.hold()?;
         state::open_database(engine).map(Some).map_err(failed)
     }
 
@@ -72,6 +81,7 @@ impl Databases {
     pub fn open_or_create(&self, label: &str) -> Result<Database, StartError> {
         let engine = self.engine(label)?;
         make_state_directory(&self.state_directory)?;
+        self.hold()?;
         state::open_database(engine).map_err(failed)
     }
 
@@ -83,7 +93,10 @@ impl Databases {
         let engine = self.engine(label)?;
         match engine {
             Engine::Sqlite(path) if !path.exists() => Err(self.absent(label)),
-            engine => Ok(state::place(engine)),
+            engine => {
+                self.hold()?;
+                Ok(state::place(engine))
+            }
         }
     }
 
@@ -99,6 +112,27 @@ impl Databases {
     #[must_use]
     pub fn admin(&self) -> Option<SocketAddr> {
         self.config.listen.admin
+    }
+
+    /// The state of this installation, for backups of it. The app is that of a manifest, or of the newest bundle.
+    ///
+    /// # Errors
+    /// What is wrong with the manifest or the bundle.
+    pub(crate) fn installation(&self, manifest: &Path) -> Result<Installation, Faults> {
+        let app = match unpacked::named(manifest).first() {
+            Some(file) => bundle::read(&file.path, None, None)?.index.app,
+            None => App::load_unbuilt(manifest)?.name,
+        };
+        Ok(Installation::of(&self.config, &app, &self.state_directory))
+    }
+
+    fn hold(&self) -> Result<(), StartError> {
+        // Databases may be elsewhere, and all of the app's state with them.
+        if self.state_directory.is_dir() && self.lock.get().is_none() {
+            let lock = StateLock::shared(&self.state_directory).map_err(failed)?;
+            let _ = self.lock.set(lock);
+        }
+        Ok(())
     }
 
     fn absent(&self, label: &str) -> StartError {

@@ -1,8 +1,6 @@
 //! Opens the folder of an app's state, its databases and stores, and the engine, before its components are loaded.
 //! Reading the user's files is left to `inputs`, loading the components to `deployment`.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -84,6 +82,7 @@ pub(super) fn open_state(
     queues: &Queues,
 ) -> Result<(), StartError> {
     make_state_directory(&inputs.state_directory)?;
+    state.hold(&inputs.state_directory).map_err(failed)?;
     state.open(&inputs.config, &inputs.app).map_err(failed)?;
     open_queues(inputs, queues)?;
     migrations::apply_all(&inputs.migrations, state)?;
@@ -136,12 +135,7 @@ pub(super) fn loader(
 }
 
 pub(super) fn make_state_directory(directory: &Path) -> Result<(), StartError> {
-    // It will hold data of the app's users, so only its owner may read it.
-    let made = DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory);
-    made.map_err(|error| {
+    state::make_folder(directory).map_err(|error| {
         failed(format!(
             "the state folder {} can't be made: {error}; choose another with --state-dir",
             directory.display()

@@ -264,3 +264,17 @@ pub const MAX_NOTED_PLACES: usize = 64;
 /// Most servers whose places a bookmark has. An app has one or two with replicas; with more, the reads of clients that have written
 /// run on primaries.
 pub const MAX_POSITIONS: usize = 4;
+
+/// How long a backup tries to have the locks for writes of all files at once. After it the backup fails and says which file is locked.
+pub const BACKUP_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The pause before a backup tries again to take a lock. It is short, because a server under load leaves its lock free for some
+/// microseconds at a time.
+pub const MIN_BACKUP_LOCK_PAUSE: Duration = Duration::from_millis(1);
+
+/// How often a backup tries to take a lock while it has those of other files. After it the backup gives them up and begins again:
+/// somebody who has the lock may wait for them.
+pub const MAX_BACKUP_LOCK_TRIES: i32 = 100;
+
+/// The pages that a backup copies at once: about a megabyte. Between two such steps it reports its progress.
+pub const BACKUP_STEP_PAGES: i32 = 256;

@@ -24,5 +24,7 @@ mod writer_thread;
 
 pub(in crate::sql) use connection::to_sqlite;
 pub(crate) use database::Database;
+pub(in crate::sql) use math::define as define_math;
 pub(crate) use open::create_folder;
+pub(in crate::sql) use open::moved_to;
 pub(crate) use session::Session;

@@ -111,6 +111,21 @@ Examples:
 
 The app serves meanwhile. Whenever the command ends early, the same command continues.";
 
+pub(super) const BACKUP: &str = "\
+Examples:
+  terrace backup /var/backups/shop-2026-11-28
+  terrace backup --from shop/spin.toml --state-dir /var/lib/shop /var/backups/shop-1
+  terrace backup --json backup-1               Progress and result as JSON
+
+State on servers is not in it: the command names that, and the tool that makes a backup of it.";
+
+pub(super) const RESTORE: &str = "\
+Examples:
+  terrace restore /var/backups/shop-2026-11-28
+  terrace restore --from shop/spin.toml --state-dir /var/lib/shop /var/backups/shop-1
+
+The databases that were there before stay beside the new ones, as FILE.before-TIME.";
+
 pub(super) const CHECK: &str = "\
 Examples:
   terrace check

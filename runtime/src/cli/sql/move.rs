@@ -62,9 +62,9 @@ async fn make(
     arguments: &MoveArguments,
     mut mover: Mover,
 ) -> Result<(), CommandError> {
-    let (begun, console) = (mover.begun, mover.console);
+    let (begun, console) = (mover.bar.begun(), mover.console);
     let moved = transfer::run(from, &to.place, &mut mover).await;
-    mover.end_line();
+    mover.bar.end_line();
     let moved = moved.map_err(|error| refused(error, console))?;
     let settings = to.settings(&arguments.label);
     let done = MoveDone::new(moved, clock::now() - begun, mover.switched, settings);

@@ -56,7 +56,7 @@ const ROUNDING: [(&str, OfOne); 4] = [
 ];
 
 /// Defines all the functions on a connection.
-pub(super) fn define(connection: &Connection) -> Result<()> {
+pub(in crate::sql) fn define(connection: &Connection) -> Result<()> {
     let define_one = |name, function: OfOne| {
         connection.create_scalar_function(name, 1, flags(), move |context| {
             Ok(number(context, 0).map(function))

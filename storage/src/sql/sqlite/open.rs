@@ -98,15 +98,7 @@ fn connect_writer(
 
 /// Refuses a file whose data is elsewhere now.
 fn refuse_moved(path: &Path, connection: Connection) -> Result<Connection, OpenError> {
-    let read = |sqlite: &Sqlite| {
-        let exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'terrace_moved'";
-        if sqlite.query_row(exists, [], |row| row.get::<_, i64>(0))? == 0 {
-            return Ok(None);
-        }
-        let place = "SELECT url FROM terrace_moved";
-        sqlite.query_row(place, [], |row| row.get(0)).optional()
-    };
-    let moved = connection.internally(read);
+    let moved = connection.internally(moved_to);
     match moved.map_err(|error| explain(path, &error))? {
         Some(to) => Err(OpenError::Moved {
             place: path.display().to_string(),
@@ -114,6 +106,16 @@ fn refuse_moved(path: &Path, connection: Connection) -> Result<Connection, OpenE
         }),
         None => Ok(connection),
     }
+}
+
+/// Where the data of a database is, if it was moved.
+pub(in crate::sql) fn moved_to(sqlite: &Sqlite) -> rusqlite::Result<Option<String>> {
+    let exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'terrace_moved'";
+    if sqlite.query_row(exists, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(None);
+    }
+    let place = "SELECT url FROM terrace_moved";
+    sqlite.query_row(place, [], |row| row.get(0)).optional()
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
