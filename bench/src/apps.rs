@@ -20,6 +20,11 @@ pub(crate) const WITHOUT_CACHE: &str = "[log]\naccess = \"off\"\n[cache]\nmemory
 /// provides it page by page when it is first touched.
 pub(crate) const WITH_A_FULL_CACHE: &str = "[log]\naccess = \"off\"\n[cache]\nmemory = \"16MiB\"\n";
 
+/// `terrace.toml` without an access log, and with a cache that also stores files of 10 MiB. By default the largest response depends on
+/// the number of workers: with two, it has 8 MiB.
+pub(crate) const WITH_LARGE_RESPONSES: &str =
+    "[log]\naccess = \"off\"\n[cache]\nmax_response = \"16MiB\"\n";
+
 /// An app.
 #[derive(Debug)]
 pub(crate) struct App {

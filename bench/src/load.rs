@@ -5,7 +5,10 @@ use std::{fs, path::Path, process::Stdio, time::Duration};
 use serde::Deserialize;
 use tokio::{process::Command, time::timeout};
 
-use crate::{Outcome, limits::LOAD_GRACE};
+use crate::{
+    Outcome,
+    limits::{LOAD_GRACE, MAX_ANSWER_TIME},
+};
 
 /// Streams on a connection of HTTP/2, as of a browser that loads a page.
 const STREAMS: u32 = 4;
@@ -65,6 +68,7 @@ impl Load {
         wrk.arg(format!("--threads={}", self.threads))
             .arg(format!("--connections={}", self.connections))
             .arg(format!("--duration={}s", self.duration.as_secs().max(1)))
+            .arg(format!("--timeout={}s", MAX_ANSWER_TIME.as_secs()))
             .arg("--script")
             .arg(script)
             .arg(url)

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::{Asked, Compared, Lineup};
 use crate::{
     Outcome, REPORT_SCRIPT,
-    apps::{ASSETS, App, WITHOUT_ACCESS_LOG},
+    apps::{ASSETS, App, WITH_LARGE_RESPONSES},
     contestant::{Contestant, GREETING, Kind},
 };
 
@@ -36,7 +36,7 @@ impl Lineup<'_> {
     /// The large file, and the small ones.
     pub(crate) fn assets(&self) -> Outcome<[Compared; 2]> {
         let app =
-            App::new(WITHOUT_ACCESS_LOG).with("assets", "/...", &self.guest("assets"), ASSETS);
+            App::new(WITH_LARGE_RESPONSES).with("assets", "/...", &self.guest("assets"), ASSETS);
         let terrace = self.terrace("terrace, assets from its cache", &app)?;
         let nginx = self.peer("nginx, files on disk", "nginx", Kind::NginxFiles)?;
         let nginx = Contestant {
