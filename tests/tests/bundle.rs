@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use http::Method;
+use http::{Method, Request};
 use serde_json::{Value, json};
-use terrace_tests::client::request;
+use terrace_tests::client::{Client, Content, request};
 use terrace_tests::contract::{EVENT_BUNDLE_REFUSED, EVENT_BUNDLE_SERVED, exit};
-use terrace_tests::load::OpenLoop;
+use terrace_tests::load::at_once;
 use terrace_tests::process::binary;
 use terrace_tests::realworld::{Api, path_of, unique};
 use terrace_tests::{App, Running, guest};
@@ -22,8 +23,8 @@ const PUBLIC: &str = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHUR
 const OTHER_PUBLIC: &str = "MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
 
 const SWAPS: usize = 4;
-/// So few that a machine with other work does not call it too much.
-const REQUESTS_PER_SECOND: u32 = 40;
+/// Clients that call at once: so few that no server has too much to do, however busy its machine is.
+const CLIENTS: usize = 8;
 
 /// An app with files of all kinds, which tells its `text`. Its components are in its folder.
 fn app(text: &str) -> App {
@@ -286,21 +287,36 @@ async fn an_app_that_names_files_elsewhere_is_bundled_or_refused() {
 async fn a_newer_bundle_is_swapped_in_under_load_without_a_failed_request() {
     let (served, folder) = following(&app("0"), "", &[]).await;
     let url = served.url("/files?read=/text.txt");
-    let load = OpenLoop::start(REQUESTS_PER_SECOND, move |_| {
-        request(Method::GET, &url, &[], "")
+    let read = |_| request(Method::GET, &url, &[], "");
+    meanwhile(read, async {
+        for swap in 1..=SWAPS {
+            let name = format!("{swap}.terrace");
+            release(&app(&swap.to_string()), &folder, &name, &[]).await;
+            until_served(&served, &name).await;
+            // A request that begins now is answered by the new one.
+            assert_eq!(text(&served).await, swap.to_string());
+        }
+    })
+    .await;
+}
+
+/// Has clients call without a pause while something is done. Each answer is to be fine.
+async fn meanwhile(call: impl Fn(usize) -> Request<Content>, work: impl Future<Output = ()>) {
+    let (done, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let client = Client::default();
+    let working = async {
+        work.await;
+        done.store(true, Ordering::SeqCst);
+    };
+    let calling = at_once(CLIENTS, |_| async {
+        while !done.load(Ordering::SeqCst) {
+            let index = sent.fetch_add(1, Ordering::SeqCst);
+            let answer = client.send(call(index)).await;
+            assert!(answer.status < 400, "{answer:?}");
+        }
     });
-    for swap in 1..=SWAPS {
-        load.go_on_for(20).await;
-        let name = format!("{swap}.terrace");
-        release(&app(&swap.to_string()), &folder, &name, &[]).await;
-        until_served(&served, &name).await;
-        // A request that begins now is answered by the new one.
-        assert_eq!(text(&served).await, swap.to_string());
-    }
-    load.go_on_for(20).await;
-    let calls = load.finish().await;
-    let failed: Vec<_> = calls.iter().filter(|call| !call.is_fine()).collect();
-    assert!(failed.is_empty(), "{failed:?}");
+    tokio::join!(working, calling);
+    assert!(sent.into_inner() > CLIENTS * SWAPS);
 }
 
 /// Conduit, whose versions differ in what they say of themselves.
@@ -326,20 +342,19 @@ async fn users_of_conduit_read_and_write_while_it_is_deployed_and_rolled_back() 
     let folder = releases(&node, "");
     release(&conduit(0), &folder, "0.terrace", &[]).await;
     let served = node.served_from(&folder).start().await;
-    let load = conversation(&served).await;
-    for version in 1..=SWAPS {
-        load.go_on_for(20).await;
-        let name = format!("{version}.terrace");
-        release(&conduit(version), &folder, &name, &[]).await;
-        until_version(&served, version).await;
-        if version % 2 == 0 {
-            fs::remove_file(folder.join(name)).expect("it is there");
-            until_version(&served, version - 1).await;
+    let call = conversation(&served).await;
+    meanwhile(call, async {
+        for version in 1..=SWAPS {
+            let name = format!("{version}.terrace");
+            release(&conduit(version), &folder, &name, &[]).await;
+            until_version(&served, version).await;
+            if version % 2 == 0 {
+                fs::remove_file(folder.join(name)).expect("it is there");
+                until_version(&served, version - 1).await;
+            }
         }
-    }
-    let calls = load.finish().await;
-    let failed: Vec<_> = calls.iter().filter(|call| !call.is_fine()).collect();
-    assert!(failed.is_empty(), "{failed:?}");
+    })
+    .await;
 }
 
 async fn until_version(served: &Running, version: usize) {
@@ -351,13 +366,13 @@ async fn until_version(served: &Running, version: usize) {
 }
 
 /// Users who read an article and comment on it.
-async fn conversation(served: &Running) -> OpenLoop {
+async fn conversation(served: &Running) -> impl Fn(usize) -> Request<Content> {
     let api = Api::new(&served.url("/api"));
     let author = api.register().await;
     let article = api.publish(&author, &unique("Read "), &["read"]).await;
     let article = served.url(&format!("/api{}", path_of(&article)));
     let token = format!("Token {}", author.token);
-    OpenLoop::start(REQUESTS_PER_SECOND, move |index| {
+    move |index| {
         let fields = [
             ("authorization", token.as_str()),
             ("content-type", "application/json"),
@@ -368,7 +383,7 @@ async fn conversation(served: &Running) -> OpenLoop {
             return request(Method::POST, &url, &fields, comment.to_string());
         }
         request(Method::GET, &article, &fields, "")
-    })
+    }
 }
 
 #[tokio::test]
