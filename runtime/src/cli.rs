@@ -30,6 +30,7 @@ mod new;
 mod paths;
 mod queue;
 mod selection;
+mod service_manager;
 mod sql;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ mod cargo_component;
 mod child;
 mod cluster;
 mod counts;
+mod dist;
 mod fuzz;
 mod guests;
 mod npm;
@@ -74,6 +75,8 @@ enum Task {
     Worker(worker::Options),
     /// Run files of SQLite's sqllogictest on Postgres, through the portable dialect
     SqlLogic(sql_logic::Options),
+    /// Build a Debian package and an archive of the program, with systemd units and checksums: see docs/deploy.md
+    Dist(dist::Options),
     /// Fuzz the parsers of untrusted bytes, for a minute by default
     Fuzz(fuzz::Options),
     /// Run all checks and tests, as CI does
@@ -107,6 +110,10 @@ fn run(task: Task) -> Outcome<bool> {
         Task::CargoComponent => cargo_component::test(&Workspace::read()?)?,
         Task::Worker(options) => worker::run(&Workspace::read()?, &options)?,
         Task::SqlLogic(options) => return sql_logic::run(&Workspace::read()?, &options),
+        Task::Dist(options) => {
+            let files = dist::make(&Workspace::read()?, &options)?;
+            files.iter().for_each(|file| println!("{}", file.display()));
+        }
         Task::Fuzz(options) => fuzz::run(&Workspace::read()?, &options)?,
         Task::Test => return verify::everything(),
     }

@@ -8,7 +8,7 @@ use self::report::Report;
 use crate::{
     Outcome, cache_tests,
     counts::TestCounts,
-    fuzz, guests, postgres, process, server,
+    dist, fuzz, guests, postgres, process, server,
     setup::{self, COMPONENT_TARGET, GuestToolchain, WORKER_TARGET},
     test_servers, tools, wheel, worker,
     workspace::{Workspace, cache_folder},
@@ -58,6 +58,7 @@ pub(crate) fn everything() -> Outcome<bool> {
     report.stage("NATS", || test_servers::nats().map(drop));
     report.stage("Pebble", test_servers::pebble);
     report.stage("HAProxy", test_servers::haproxy);
+    report.stage("packaging", dist::install_for_tests);
     if let Some(guests) = guests {
         let counts = report.stage("tests", || tests(&workspace, &guests, wrangler.as_deref()));
         report.count(counts.unwrap_or_default());

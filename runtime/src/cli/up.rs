@@ -6,6 +6,7 @@ use super::console::Console;
 use super::error::CommandError;
 use super::event::{BundleServed, Event, Ready};
 use super::selection;
+use super::service_manager;
 use crate::manifest::App;
 use crate::serving::{Serving, StartError, Taken};
 
@@ -53,5 +54,6 @@ pub(crate) fn serve(console: Console, serving: Serving) -> Result<(), StartError
             https,
             admin,
         }));
+        service_manager::tell_ready();
     })
 }
