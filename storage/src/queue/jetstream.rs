@@ -11,6 +11,7 @@ mod address;
 mod channel;
 mod claiming;
 mod ending;
+mod forgotten;
 mod listing;
 mod sending;
 mod work;

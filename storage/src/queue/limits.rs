@@ -43,6 +43,10 @@ pub const MIN_NATS_MINOR: i64 = 9;
 /// Longest pause between two attempts to connect to NATS.
 pub const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
+/// The time in which NATS confirms the end of a message. After it the next attempt asks first what the server knows of the message: one
+/// that lost its last writes does not answer at all.
+pub const MAX_CONFIRMATION_WAIT: Duration = Duration::from_secs(2);
+
 /// Most queues of one process on JetStream: each has a stream, which is read for figures. Further ones take nothing.
 pub const MAX_CHANNELS: usize = 1_000;
 

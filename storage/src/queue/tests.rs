@@ -2,6 +2,7 @@
 
 mod bed;
 mod concurrency;
+mod forgotten;
 mod together;
 
 use std::time::Duration;

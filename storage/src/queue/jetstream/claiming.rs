@@ -74,7 +74,9 @@ impl Queues {
         most: usize,
         deadline: Instant,
     ) -> Result<Vec<Claimed>, Error> {
-        let looking = given.into_iter().map(async |given| {
+        // The server may have forgotten that this process has it.
+        let new = given.into_iter().filter(|given| !self.0.work.renew(given));
+        let looking = new.map(async |given| {
             let first = self.is_first(channel, &given, deadline).await;
             let note = match first {
                 Ok(true) if given.delivered > 1 => {
@@ -213,7 +215,7 @@ impl Queues {
     }
 }
 
-fn is_missing(error: &async_nats::jetstream::stream::DirectGetError) -> bool {
+pub(super) fn is_missing(error: &async_nats::jetstream::stream::DirectGetError) -> bool {
     use async_nats::jetstream::stream::DirectGetErrorKind;
     matches!(error.kind(), DirectGetErrorKind::NotFound)
 }
@@ -230,6 +232,7 @@ fn new(owner: &Owner, channel: &Channel, message: Message) -> Option<Given> {
         place,
         delivered: u32::try_from(delivered).unwrap_or(u32::MAX),
         key,
+        is_unconfirmed: false,
         message,
     })
 }

@@ -4,10 +4,13 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::AckKind;
 
+use super::forgotten::Fate;
 use super::work::{Given, contents};
 use super::{NUMBERS, Queues};
+use crate::clock;
 use crate::queue::DEAD;
 use crate::queue::error::Error;
+use crate::queue::limits::MAX_CONFIRMATION_WAIT;
 use crate::queue::message::{End, Owner, Room};
 use crate::queue::tables::Dead;
 
@@ -27,7 +30,20 @@ impl Queues {
         let Some((queue, given)) = self.worked_on(owner, number) else {
             return Ok(false);
         };
+        let is_last = matches!(end, End::Acknowledge | End::Bury(_));
         let place = given.place.cast_signed();
+        if given.is_unconfirmed {
+            let channel = self.channel(&queue, None, deadline).await?;
+            let fate = self.fate(&channel, &given, deadline).await?;
+            // It may have noted the end and failed to delete the message, and then it answers never.
+            if fate != Fate::Gone && is_last {
+                self.delete_at(&channel, given.place, deadline).await?;
+            }
+            if fate != Fate::Given || is_last {
+                self.0.work.end(number);
+                return Ok(is_last || fate == Fate::Forgotten);
+            }
+        }
         let reply = match end {
             End::Acknowledge => AckKind::Ack,
             End::Release(delay) => {
@@ -45,10 +61,11 @@ impl Queues {
                 AckKind::Ack
             }
         };
-        self.reply(&given.message, reply, deadline).await?;
+        let by = deadline.min(clock::now() + MAX_CONFIRMATION_WAIT);
+        let replied = self.reply(&given.message, reply, by).await;
+        replied.inspect_err(|_| self.0.work.set_unconfirmed(number))?;
         self.0.work.end(number);
-        let is_gone = matches!(end, End::Acknowledge | End::Bury(_));
-        if is_gone && given.delivered > 1 {
+        if is_last && given.delivered > 1 {
             let forgotten = ledger.forget_note(&queue, place, deadline).await;
             // If that fails, they are there for nothing.
             if let Err(error) = forgotten {

@@ -214,6 +214,16 @@ impl Queues {
         if self.0.work.has(channel.number(place)) {
             return Ok(false);
         }
+        self.delete_at(channel, place, deadline).await
+    }
+
+    /// Deletes the message at a place of a stream, and returns whether there was one.
+    pub(super) async fn delete_at(
+        &self,
+        channel: &Channel,
+        place: u64,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
         let deleting = async {
             match channel.stream.delete_message(place).await {
                 Ok(is_deleted) => Ok(is_deleted),

@@ -24,6 +24,8 @@ pub(super) struct Given {
     /// How often it was delivered.
     pub(super) delivered: u32,
     pub(super) key: Option<String>,
+    /// Whether the server did not confirm its end.
+    pub(super) is_unconfirmed: bool,
 }
 
 /// The messages that the server gave to this process, by their numbers.
@@ -34,6 +36,12 @@ pub(super) struct Work {
 }
 
 impl Given {
+    /// Whether it is the same message. A stream that lost its last messages gives their places to others.
+    fn is(&self, other: &Self) -> bool {
+        let published = |given: &Self| given.message.info().map(|info| info.published).ok();
+        published(self) == published(other)
+    }
+
     /// As the caller of a claim gets it.
     pub(super) fn claimed(&self, attempts: u32) -> Claimed {
         let info = self.message.info().ok();
@@ -75,11 +83,30 @@ impl Work {
         locked(&self.worked_on).insert(given.number, given);
     }
 
+    /// Takes note that the server gives a message that is worked on once more. Returns whether it is one.
+    pub(super) fn renew(&self, given: &Given) -> bool {
+        let mut worked_on = locked(&self.worked_on);
+        let known = worked_on.get_mut(&given.number);
+        let known = known.filter(|known| known.owner == given.owner && known.is(given));
+        let is_known = known.is_some();
+        if let Some(known) = known {
+            *known = given.clone();
+        }
+        is_known
+    }
+
     /// The message that an owner works on.
     pub(super) fn get(&self, owner: &Owner, number: i64) -> Option<Given> {
         let worked_on = locked(&self.worked_on);
         let given = worked_on.get(&number);
         given.filter(|given| given.owner == *owner).cloned()
+    }
+
+    /// Notes that the server did not confirm the end of a message.
+    pub(super) fn set_unconfirmed(&self, number: i64) {
+        if let Some(given) = locked(&self.worked_on).get_mut(&number) {
+            given.is_unconfirmed = true;
+        }
     }
 
     /// Ends the work on a message.
