@@ -70,12 +70,6 @@ impl Server {
         format!("nats://{}", self.address)
     }
 
-    /// Identifies its process.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Kills it at once, as a crash would.
     ///
     /// # Panics

@@ -129,10 +129,27 @@ impl Server {
         port.unwrap_or("5432")
     }
 
-    /// Identifies its process.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.process.id()
+    /// Has its disk take nothing any more.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn fill_disk(&self) {
+        let limit = |id: &str| {
+            let mut prlimit = as_user(self.is_root, Path::new("prlimit"));
+            prlimit.args(["--fsize=0:unlimited", "--pid", id]);
+            prlimit
+                .stderr(Stdio::null())
+                .status()
+                .expect("Linux has it")
+        };
+        // First the parent: children that come from now on have its limit.
+        let id = self.process.id().to_string();
+        assert!(limit(&id).success(), "it cannot be limited");
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        // One may have ended.
+        for child in children.unwrap_or_default().split_whitespace() {
+            let _ = limit(child);
+        }
     }
 
     /// Kills it at once, as a crash would.

@@ -194,7 +194,11 @@ impl Process {
     /// # Panics
     /// When the process is gone.
     pub fn limit_file_size(&self, bytes: Option<u64>) {
-        limit_file_size(self.id(), bytes);
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        prlimit(Some(self.pid()), Resource::Fsize, limit).expect("one's own child can be limited");
     }
 
     /// The memory that it holds, in bytes.
@@ -285,31 +289,13 @@ impl Process {
             .expect("the child was not waited for, so its id is still its own");
     }
 
-    fn id(&self) -> u32 {
-        self.child.id().expect("the child was not waited for")
-    }
-
     fn pid(&self) -> Pid {
-        Pid::from_raw(self.id().cast_signed()).expect("no process has the id 0")
+        let id = self.child.id().expect("the child was not waited for");
+        Pid::from_raw(id.cast_signed()).expect("no process has the id 0")
     }
 }
 
 /// Runs `terrace` to its end.
 pub async fn run<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Ended {
     Process::start(folder, arguments, &[]).wait().await
-}
-
-/// Limits the size of each file that a process and its children write from now on; none lifts the limit. A process that is gone writes
-/// nothing.
-pub fn limit_file_size(id: u32, bytes: Option<u64>) {
-    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-    let children = children.unwrap_or_default();
-    let children = children.split_whitespace().filter_map(|id| id.parse().ok());
-    for id in children.chain([id.cast_signed()]) {
-        let limit = Rlimit {
-            current: bytes,
-            maximum: None,
-        };
-        let _ = prlimit(Pid::from_raw(id), Resource::Fsize, limit);
-    }
 }

@@ -9,7 +9,6 @@ use terrace_tests::judge::{self, Delivery, Judge};
 use terrace_tests::load::{Call, OpenLoop};
 use terrace_tests::nats;
 use terrace_tests::postgres::Server;
-use terrace_tests::process::limit_file_size;
 use terrace_tests::proxy::{Door, Proxy};
 use terrace_tests::wait::until;
 use terrace_tests::{App, Beside, guest};
@@ -153,15 +152,29 @@ impl Field {
         })
     }
 
-    /// Limits the files of those who write the messages.
-    fn limit_disk(&self, bytes: Option<u64>) {
+    /// Has the disk of the messages take nothing any more.
+    fn fill_disk(&self) {
         match &self.engine {
-            Engine::Sqlite => {
-                let processes = self.nodes.iter().map(|node| &node.process);
-                processes.for_each(|process| process.limit_file_size(bytes));
+            Engine::Sqlite => self.limit_files(Some(0)),
+            Engine::Postgres { server, .. } => server.fill_disk(),
+            Engine::JetStream { .. } => unreachable!("it confirms what it cannot write"),
+        }
+    }
+
+    /// Makes room on it. A server has ended meanwhile, and is started again.
+    fn free_disk(&mut self) {
+        match self.engine {
+            Engine::Sqlite => self.limit_files(None),
+            Engine::Postgres { .. } | Engine::JetStream { .. } => {
+                self.engine.kill();
+                self.engine.restart();
             }
-            Engine::Postgres { server, .. } => limit_file_size(server.id(), bytes),
-            Engine::JetStream { server, .. } => limit_file_size(server.id(), bytes),
+        }
+    }
+
+    fn limit_files(&self, bytes: Option<u64>) {
+        for node in &self.nodes {
+            node.process.limit_file_size(bytes);
         }
     }
 
@@ -322,27 +335,23 @@ async fn the_engine_is_cut_off(engine: Engine) {
     field.judge(&calls, 2 * CONCURRENCY).await;
 }
 
-/// Nothing can be written where the messages are kept, for a while. A server is started again once there is room.
+/// Nothing can be written where the messages are kept, for a while.
 async fn the_disk_is_full(engine: Engine) {
     let mut field = Field::on(engine).await;
     let [one, two] = &field.nodes;
     let load = Field::produce(&[one, two]);
     go_on(&load, CALM).await;
-    field.limit_disk(Some(0));
+    field.fill_disk();
     go_on(&load, FAULT).await;
-    field.limit_disk(None);
-    let interrupted = match field.engine {
-        Engine::Sqlite => 0,
-        Engine::Postgres { .. } | Engine::JetStream { .. } => {
-            field.engine.kill();
-            field.engine.restart();
-            2 * CONCURRENCY
-        }
-    };
+    field.free_disk();
     go_on(&load, CALM).await;
     let calls = load.finish().await;
     let refused = calls.iter().filter(|call| !is_accepted(call)).count();
     assert!(refused > requests(FAULT) / 2, "{refused} were refused");
+    let interrupted = match field.engine {
+        Engine::Sqlite => 0,
+        Engine::Postgres { .. } | Engine::JetStream { .. } => 2 * CONCURRENCY,
+    };
     field.judge(&calls, interrupted).await;
 }
 
