@@ -31,3 +31,6 @@ pub const MAX_LOCK_ATTEMPTS: usize = 25;
 
 /// The time for opening either database.
 pub const MAX_OPEN_WAIT: Duration = Duration::from_secs(10);
+
+/// The time that a move waits for another one to leave the server, which may not have noticed yet that the other was killed.
+pub const MAX_MOVER_WAIT: Duration = Duration::from_secs(2);

@@ -7,15 +7,18 @@ mod target;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_core::Stream;
+use tokio::time::sleep;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
 use super::error::MoveError;
 use super::finding::Holder;
-use super::limits::MAX_OPEN_WAIT;
+use super::limits::{MAX_MOVER_WAIT, MAX_OPEN_WAIT};
 use super::row::{self, Key, Row, quoted};
+use crate::clock;
 use crate::dialect::Described;
 use crate::sql::open::{OpenError, PostgresOptions};
 use crate::sql::postgres::dedicated::{self, Bound, Dedicated, Received, texts};
@@ -56,13 +59,17 @@ impl Postgres {
 
     /// Keeps other movers away until the connection ends.
     pub(super) async fn lock_out_others(&mut self) -> Result<(), MoveError> {
+        const PAUSE: Duration = Duration::from_millis(50);
         let lock = format!("SELECT pg_try_advisory_lock({MOVE_LOCK})");
-        match self.texts(&lock).await? == [["t"]] {
-            true => Ok(()),
-            false => Err(MoveError::AtWork {
-                place: self.connection.shown.clone(),
-            }),
+        let deadline = clock::now() + MAX_MOVER_WAIT;
+        while self.texts(&lock).await? != [["t"]] {
+            if clock::now() >= deadline {
+                let place = self.connection.shown.clone();
+                return Err(MoveError::AtWork { place });
+            }
+            sleep(PAUSE).await;
         }
+        Ok(())
     }
 
     /// For messages, without a password.
