@@ -102,7 +102,7 @@ fn start_servers(bench: &mut Command, arguments: &[OsString], target: &Path) -> 
     // Debian's server is too old to write through, and to be measured as a durable one.
     match wheel::NATS
         .program()
-        .and_then(|program| Nats::start(&program, &target.join("bench-nats")))
+        .and_then(|program| Nats::start(&program, &target.join("bench-nats"), ""))
     {
         Ok(nats) => {
             bench.arg("--nats").arg(&nats.url);

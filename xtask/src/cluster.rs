@@ -2,6 +2,7 @@
 //! conduit's users. The load is left to the bench's program `journeys`.
 
 mod link;
+mod messages;
 mod regions;
 
 use std::{

@@ -57,11 +57,11 @@ pub(crate) struct Nats {
 }
 
 impl Nats {
-    /// Starts a program with its data in a folder, which loses those of an earlier start.
+    /// Starts a program with its data in a folder, which loses those of an earlier start. `more` are further settings.
     ///
     /// # Errors
     /// When it does not start.
-    pub(crate) fn start(program: &Path, folder: &Path) -> Outcome<Self> {
+    pub(crate) fn start(program: &Path, folder: &Path, more: &str) -> Outcome<Self> {
         let port = free_port()?;
         let file = folder.join("nats.conf");
         let store = folder.join("nats");
@@ -76,7 +76,7 @@ impl Nats {
             ", sync_interval: always"
         };
         let settings = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {store:?}{through} }}\n"
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {store:?}{through} }}\n{more}"
         );
         fs::write(&file, settings)?;
         let mut nats = ending_with_this(program);
@@ -91,7 +91,11 @@ impl Nats {
     }
 }
 
-fn free_port() -> io::Result<u16> {
+/// A port that nobody has now.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
 }

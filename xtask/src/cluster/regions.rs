@@ -1,4 +1,4 @@
-//! The rung of two regions: nodes, primary and JetStream in one, a replica of the database and an edge in each, and a shield before the nodes. What
+//! The rung of two regions: nodes, primary and most servers of JetStream in one, a replica of the database, a server of JetStream and an edge in each, and a shield before the nodes. What
 //! goes from one region to the other takes its time.
 
 use std::{fs, io, net::SocketAddr, path::Path};
@@ -6,10 +6,12 @@ use std::{fs, io, net::SocketAddr, path::Path};
 use super::{Member, Options, Place, SERVED_LOCALLY, cache};
 use crate::{
     Outcome,
-    cluster::link::{self, End},
+    cluster::{
+        link::{self, End},
+        messages,
+    },
     postgres,
     stores::{Nats, Redis},
-    test_servers,
 };
 
 /// Where the second edge serves.
@@ -24,12 +26,12 @@ struct Stores {
     redis: u16,
     /// Redis, as the other region reaches it.
     far_redis: u16,
-    /// The server of messages.
+    /// The servers of messages, as the nodes reach them.
     nats: String,
 }
 
 impl Stores {
-    fn start(folder: &Path) -> Outcome<(Self, Redis, Nats)> {
+    fn start(folder: &Path) -> Outcome<(Self, Redis, [Nats; messages::SERVERS])> {
         let home = folder.join("postgres");
         let database = postgres::serve_new(&home)?;
         let near = postgres::follow(&folder.join("replica-home"), &home, postgres::PORT)?;
@@ -38,13 +40,13 @@ impl Stores {
         postgres::follow(&there, Path::new("127.0.0.1"), replication)?;
         let far = link::to(End::Socket(there.join(postgres::SOCKET)))?;
         let redis = Redis::start(folder)?;
-        let nats = Nats::start(&test_servers::nats()?, folder)?;
+        let (nats, url) = messages::start(folder)?;
         let stores = Self {
             database,
             replicas: [near, format!("postgres://app@127.0.0.1:{far}/postgres")],
             far_redis: linked(&format!("http://127.0.0.1:{}", redis.port))?,
             redis: redis.port,
-            nats: nats.url.clone(),
+            nats: url,
         };
         Ok((stores, redis, nats))
     }
@@ -57,7 +59,7 @@ impl Stores {
             nats,
             ..
         } = self;
-        let queue = format!("[queue]\nurl = {nats:?}\nledger = {database:?}\n");
+        let queue = format!("[queue]\nurl = {nats:?}\nreplicas = 3\nledger = {database:?}\n");
         let node = format!(
             "{SERVED_LOCALLY}[sql.default]\nurl = {database:?}\nreplicas = {replicas:?}\nconnections = 8\n{queue}{}",
             cache(self.redis)
@@ -74,7 +76,7 @@ pub(super) struct Regions {
     pub(super) shield: Member,
     pub(super) edges: [Member; 2],
     _redis: Redis,
-    _nats: Nats,
+    _nats: [Nats; messages::SERVERS],
 }
 
 impl Regions {
