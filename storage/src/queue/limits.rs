@@ -12,10 +12,6 @@ pub const MAX_SENT: usize = 1_000;
 /// Most bytes of the messages of one call. More are an error of the call.
 pub const MAX_SENT_BYTES: usize = 4 * 1024 * 1024;
 
-/// Most statements on their way for calls of one kind that go together. While one commits, the other one is executed; with more, fewer
-/// calls would share each.
-pub const MAX_LANE_STATEMENTS: usize = 2;
-
 /// Most messages that are claimed at once.
 pub const MAX_CLAIM: usize = 256;
 

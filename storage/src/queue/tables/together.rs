@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 
 use crate::failure::EngineFailure;
 use crate::queue::error::Error;
-use crate::queue::limits::{MAX_LANE_STATEMENTS, MAX_SENT, MAX_SENT_BYTES};
+use crate::queue::limits::{MAX_SENT, MAX_SENT_BYTES};
 use crate::sql::postgres::HostDatabase;
 use crate::sql::{MAX_OUTCOME_WAIT, MAX_WAITING_STATEMENTS};
 
@@ -22,14 +22,8 @@ pub(super) struct Together<Lane, Call, Answer> {
     lanes: Arc<Mutex<Lanes<Lane, Call, Answer>>>,
 }
 
-type Lanes<Lane, Call, Answer> = HashMap<Lane, Waiting<Call, Answer>>;
-
-/// The calls of a lane that has statements on their way.
-#[derive(Debug)]
-struct Waiting<Call, Answer> {
-    statements: usize,
-    calls: VecDeque<Waiter<Call, Answer>>,
-}
+/// The calls that wait, by their lanes. A lane that is there has a statement on its way.
+type Lanes<Lane, Call, Answer> = HashMap<Lane, VecDeque<Waiter<Call, Answer>>>;
 
 #[derive(Debug)]
 struct Waiter<Call, Answer> {
@@ -92,25 +86,21 @@ where
         }
     }
 
-    /// Has a call wait for a statement that is on its way, or returns it if another one may begin.
+    /// Has a call wait for the statement that is on its way, or returns it if there is none.
     fn begin(
         &self,
         lane: &Lane,
         waiter: Waiter<Call, Answer>,
     ) -> Result<Option<Waiter<Call, Answer>>, Error> {
         let mut lanes = self.lanes();
-        let waiting = lanes.entry(lane.clone()).or_insert_with(|| Waiting {
-            statements: 0,
-            calls: VecDeque::new(),
-        });
-        if waiting.statements < MAX_LANE_STATEMENTS {
-            waiting.statements += 1;
+        let Some(waiting) = lanes.get_mut(lane) else {
+            lanes.insert(lane.clone(), VecDeque::new());
             return Ok(Some(waiter));
-        }
-        if waiting.calls.len() >= MAX_WAITING_STATEMENTS {
+        };
+        if waiting.len() >= MAX_WAITING_STATEMENTS {
             return Err(EngineFailure::Overloaded.into());
         }
-        waiting.calls.push_back(waiter);
+        waiting.push_back(waiter);
         Ok(None)
     }
 
@@ -136,7 +126,7 @@ where
         }
     }
 
-    /// The calls of the next statement of a lane. If there are none, it has one statement less on its way.
+    /// The calls of the next statement of a lane. If there are none, it has none on its way any more.
     fn take(&self, lane: &Lane) -> Vec<Waiter<Call, Answer>> {
         let mut lanes = self.lanes();
         let mut taken = Vec::new();
@@ -144,9 +134,9 @@ where
             return taken;
         };
         // Those whose caller has left are nobody's.
-        waiting.calls.retain(|waiter| !waiter.answer.is_closed());
+        waiting.retain(|waiter| !waiter.answer.is_closed());
         let (mut messages, mut bytes) = (0, 0);
-        while let Some(waiter) = waiting.calls.pop_front_if(|waiter| {
+        while let Some(waiter) = waiting.pop_front_if(|waiter| {
             messages += waiter.size.messages;
             bytes += waiter.size.bytes;
             messages <= MAX_SENT && bytes <= MAX_SENT_BYTES
@@ -154,10 +144,7 @@ where
             taken.push(waiter);
         }
         if taken.is_empty() {
-            waiting.statements -= 1;
-            if waiting.statements == 0 {
-                lanes.remove(lane);
-            }
+            lanes.remove(lane);
         }
         taken
     }
