@@ -20,8 +20,9 @@ use crate::queue::tables::{Note, hex_digest};
 /// The longest time between two looks at the ledger: other processes put messages there too.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The server's words for that, whose code 409 stands for other things too.
-const TOO_MANY_BYTES: &str = "Message Size Exceeds MaxBytes";
+/// The server's words for the end of what it gives at once, whose code 409 stands for other things too: the next message would be too
+/// many bytes, or those that were asked for have come.
+const ENDS: [&str; 2] = ["Message Size Exceeds MaxBytes", "Batch Completed"];
 
 impl Queues {
     pub(in crate::queue) async fn claim(
@@ -166,9 +167,14 @@ impl Queues {
             while let Some(message) = messages.next().await {
                 match message {
                     Ok(message) => given.extend(new(owner, channel, message)),
-                    // Together with the next one they would be too many bytes.
-                    Err(error) if error.to_string().contains(TOO_MANY_BYTES) => break,
-                    Err(error) => return Err(Failed(unavailable(error.to_string()))),
+                    Err(error) => {
+                        let error = error.to_string();
+                        // Those that have come are this process's, whatever else goes wrong.
+                        if !given.is_empty() || ENDS.iter().any(|end| error.contains(end)) {
+                            break;
+                        }
+                        return Err(Failed(unavailable(error)));
+                    }
                 }
             }
             Ok(given)
