@@ -95,6 +95,32 @@ impl<T> Series<T> {
     }
 }
 
+/// Measures every contestant in every round: A B C, A B C, and so on. So a disturbance of the machine affects all of them.
+pub(crate) async fn in_rounds<T, S>(
+    title: &str,
+    contestants: &[Contestant],
+    rounds: u32,
+    mut take_turn: impl AsyncFnMut(&Contestant) -> Outcome<T>,
+    summarise: impl Fn(&[T], &Contestant) -> Option<S>,
+) -> Vec<Row<S>> {
+    let mut series: Vec<_> = contestants.iter().map(Series::of).collect();
+    for round in 1..=rounds {
+        for (contestant, series) in contestants.iter().zip(&mut series) {
+            if series.goes_on() {
+                let name = &contestant.name;
+                eprintln!("{title}: round {round} of {rounds}, {name}");
+                series.note(name, take_turn(contestant).await);
+            }
+        }
+    }
+    let rows = contestants.iter().zip(series);
+    let rows = rows.map(|(contestant, series)| Row {
+        name: contestant.name.clone(),
+        finding: series.conclude(|samples| summarise(samples, contestant)),
+    });
+    rows.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;

@@ -15,7 +15,7 @@ use self::page::Page;
 use crate::{
     Outcome,
     contestant::{Contestant, Kind},
-    finding::{Finding, Row, Series},
+    finding::{Finding, Row, in_rounds},
     limits::{DRAIN_POLL_INTERVAL, MAX_DRAIN_TIME, MAX_START_TIME},
     lineup::Compared,
     options::Settings,
@@ -71,26 +71,19 @@ pub(crate) async fn measure(compared: &Compared, settings: &Settings) -> Queues 
     let Compared {
         title, contestants, ..
     } = compared;
-    let mut series = contestants.each_ref().map(Series::<Sample>::of);
-    for round in 1..=settings.rounds {
-        // The peer has the pace of Terrace.
-        let mut full = None;
-        for (contestant, series) in contestants.iter().zip(&mut series) {
-            if series.goes_on() {
-                let name = &contestant.name;
-                eprintln!("{title}: round {round} of {}, {name}", settings.rounds);
-                let turn = take_turn(contestant, settings, &compared.script, full).await;
-                full = full.or(turn.as_ref().ok().map(|sample| sample.accepted));
-                series.note(name, turn);
-            }
+    // The peer has the pace of Terrace.
+    let mut full = None;
+    let take_turn = async |contestant: &Contestant| {
+        if let Kind::Terrace = contestant.kind {
+            full = None;
         }
-    }
-    let rows = contestants.iter().zip(series);
-    let rows = rows.map(|(contestant, series)| Row {
-        name: contestant.name.clone(),
-        finding: series.conclude(|samples| summarise(samples, contestant.aim)),
-    });
-    let mut rows: Vec<_> = rows.collect();
+        let turn = take_turn(contestant, settings, &compared.script, full).await?;
+        full = full.or(Some(turn.accepted));
+        Ok(turn)
+    };
+    let summarise = |samples: &[Sample], of: &Contestant| summarise(samples, of.aim);
+    let rows = in_rounds(title, contestants, settings.rounds, take_turn, summarise);
+    let mut rows = rows.await;
     compare_with_first(&mut rows);
     Queues {
         title: title.clone(),

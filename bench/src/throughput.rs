@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     Outcome,
     contestant::Contestant,
-    finding::{Finding, Row, Series},
+    finding::{Finding, Row, in_rounds},
     limits::MAX_START_TIME,
     load::{Load, Measured},
     memory::Memory,
@@ -110,24 +110,12 @@ struct Sample {
     memory: Memory,
 }
 
-/// Measures every contestant in every round: A B C, A B C, and so on. So a disturbance of the machine affects all of them.
+/// Measures every contestant in every round.
 pub(crate) async fn measure(title: &str, contestants: &[Contestant], plan: &Plan<'_>) -> Workload {
-    let mut series: Vec<Series<Sample>> = contestants.iter().map(Series::of).collect();
-    for round in 1..=plan.rounds {
-        for (contestant, series) in contestants.iter().zip(&mut series) {
-            if series.goes_on() {
-                let name = &contestant.name;
-                eprintln!("{title}: round {round} of {}, {name}", plan.rounds);
-                series.note(name, take_turn(contestant, plan).await);
-            }
-        }
-    }
-    let pairs = contestants.iter().zip(series);
-    let rows = pairs.map(|(contestant, series)| Row {
-        name: contestant.name.clone(),
-        finding: series.conclude(|samples| summarise(samples, contestant.aim)),
-    });
-    let mut rows: Vec<_> = rows.collect();
+    let take_turn = async |contestant: &Contestant| take_turn(contestant, plan).await;
+    let summarise = |samples: &[Sample], of: &Contestant| summarise(samples, of.aim);
+    let rows = in_rounds(title, contestants, plan.rounds, take_turn, summarise);
+    let mut rows = rows.await;
     compare_with_first(&mut rows);
     Workload {
         title: title.to_owned(),

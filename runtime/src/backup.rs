@@ -12,12 +12,13 @@ pub(crate) use installation::{Elsewhere, Installation};
 pub(crate) use make::{Made, make};
 pub(crate) use restore::{Restored, restore};
 
+use serde::Serialize;
 use storage::sql::backup::BackupError;
 
 use crate::state::LockError;
 
 /// How far the work is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Progress<'a> {
     /// The database: the first of the names that the settings have for it.
     pub(crate) database: &'a str,

@@ -10,10 +10,10 @@ pub mod protocol;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::Method;
+use http::{Method, Request};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, request};
+use crate::client::{Answer, Client, Content, request};
 use crate::target::Claim;
 
 /// A server of the RealWorld API.
@@ -145,6 +145,27 @@ impl Api {
             .expect(201)
             .json()["article"]
             .clone()
+    }
+}
+
+/// Users who read an article and comment on it: their requests, by number.
+pub async fn conversation(url: &str) -> impl Fn(usize) -> Request<Content> + Send + Sync + use<> {
+    let api = Api::new(url);
+    let author = api.register().await;
+    let article = api.publish(&author, &unique("Read "), &["read"]).await;
+    let article = format!("{url}{}", path_of(&article));
+    let token = format!("Token {}", author.token);
+    move |index| {
+        let fields = [
+            ("authorization", token.as_str()),
+            ("content-type", "application/json"),
+        ];
+        if index % 4 == 0 {
+            let comment = json!({"comment": {"body": format!("comment {index}")}});
+            let url = format!("{article}/comments");
+            return request(Method::POST, &url, &fields, comment.to_string());
+        }
+        request(Method::GET, &article, &fields, "")
     }
 }
 

@@ -6,12 +6,12 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http::{Method, Request};
-use serde_json::{Value, json};
+use serde_json::Value;
 use terrace_tests::client::{Client, Content, request};
 use terrace_tests::contract::{EVENT_BUNDLE_REFUSED, EVENT_BUNDLE_SERVED, exit};
 use terrace_tests::load::at_once;
 use terrace_tests::process::binary;
-use terrace_tests::realworld::{Api, path_of, unique};
+use terrace_tests::realworld::conversation;
 use terrace_tests::{App, Running, guest};
 
 /// Two keys of the tests: private in PEM, public as in the settings (RFC 8032 §7.1).
@@ -342,7 +342,7 @@ async fn users_of_conduit_read_and_write_while_it_is_deployed_and_rolled_back() 
     let folder = releases(&node, "");
     release(&conduit(0), &folder, "0.terrace", &[]).await;
     let served = node.served_from(&folder).start().await;
-    let call = conversation(&served).await;
+    let call = conversation(&served.url("/api")).await;
     meanwhile(call, async {
         for version in 1..=SWAPS {
             let name = format!("{version}.terrace");
@@ -363,27 +363,6 @@ async fn until_version(served: &Running, version: usize) {
         (answer.text() == version.to_string()).then_some(())
     })
     .await;
-}
-
-/// Users who read an article and comment on it.
-async fn conversation(served: &Running) -> impl Fn(usize) -> Request<Content> {
-    let api = Api::new(&served.url("/api"));
-    let author = api.register().await;
-    let article = api.publish(&author, &unique("Read "), &["read"]).await;
-    let article = served.url(&format!("/api{}", path_of(&article)));
-    let token = format!("Token {}", author.token);
-    move |index| {
-        let fields = [
-            ("authorization", token.as_str()),
-            ("content-type", "application/json"),
-        ];
-        if index % 4 == 0 {
-            let comment = json!({"comment": {"body": format!("comment {index}")}});
-            let url = format!("{article}/comments");
-            return request(Method::POST, &url, &fields, comment.to_string());
-        }
-        request(Method::GET, &article, &fields, "")
-    }
 }
 
 #[tokio::test]

@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 use http::Method;
-use serde_json::json;
 use terrace_tests::authority::Authority;
 use terrace_tests::client::request;
 use terrace_tests::contract::exit;
 use terrace_tests::load::OpenLoop;
-use terrace_tests::realworld::{Api, path_of, unique};
+use terrace_tests::realworld::conversation;
 use terrace_tests::secure::{Secure, http2};
 use terrace_tests::wait::until;
 use terrace_tests::{App, guest};
@@ -24,23 +23,7 @@ fn hello() -> App {
 async fn a_server_is_replaced_under_load_without_a_failed_request() {
     let mut server = App::conduit().start().await;
     let (http, admin) = (server.http.clone(), server.admin.clone());
-    let api = Api::new(&server.url("/api"));
-    let author = api.register().await;
-    let article = api.publish(&author, &unique("Read "), &["read"]).await;
-    let article = server.url(&format!("/api{}", path_of(&article)));
-    let token = format!("Token {}", author.token);
-    let load = OpenLoop::start(RATE, move |index| {
-        let fields = [
-            ("authorization", token.as_str()),
-            ("content-type", "application/json"),
-        ];
-        if index % 4 == 0 {
-            let comment = json!({"comment": {"body": format!("comment {index}")}});
-            let url = format!("{article}/comments");
-            return request(Method::POST, &url, &fields, comment.to_string());
-        }
-        request(Method::GET, &article, &fields, "")
-    });
+    let load = OpenLoop::start(RATE, conversation(&server.url("/api")).await);
     for _ in 0..2 {
         load.go_on_for(20).await;
         let (successor, ended) = server.succeed().await;

@@ -100,12 +100,20 @@ pub(crate) fn free_port() -> io::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// Waits until a server listens.
 fn until_it_listens(name: &str, port: u16) -> Outcome {
+    let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+    until(&format!("{name} does not start"), listens)
+}
+
+/// Waits until a starting server is ready.
+///
+/// # Errors
+/// What goes wrong, when that takes too long.
+pub(crate) fn until(wrong: &str, is_ready: impl Fn() -> bool) -> Outcome {
     let deadline = Instant::now() + MAX_START_TIME;
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+    while !is_ready() {
         if Instant::now() > deadline {
-            return Err(format!("{name} does not start").into());
+            return Err(wrong.into());
         }
         thread::sleep(START_POLL_INTERVAL);
     }

@@ -2,20 +2,9 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use crate::backup::{Elsewhere, Made, Progress, Restored};
 
-use crate::backup::{Elsewhere, Made, Restored};
-
-/// How far a backup or a restore is.
-#[derive(Debug, Serialize)]
-pub(crate) struct BackupProgress<'e> {
-    /// The database, as the settings call it.
-    pub(crate) database: &'e str,
-    pub(crate) bytes: u64,
-    pub(crate) of: u64,
-}
-
-impl fmt::Display for BackupProgress<'_> {
+impl fmt::Display for Progress<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             database,

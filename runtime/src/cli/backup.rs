@@ -1,7 +1,6 @@
 //! `terrace backup` and `terrace restore`. Copying files is left to the module [`crate::backup`].
 
 use super::arguments::{BackupArguments, DatabaseArguments, RestoreArguments};
-use super::backed_up::BackupProgress;
 use super::bar::Bar;
 use super::console::Console;
 use super::error::CommandError;
@@ -66,29 +65,17 @@ impl Reporter {
         }
     }
 
-    fn report(
-        &mut self,
-        Progress {
-            database,
-            bytes,
-            of,
-        }: Progress<'_>,
-    ) {
-        let progress = BackupProgress {
-            database,
-            bytes,
-            of,
-        };
+    fn report(&mut self, progress: Progress<'_>) {
         if self.console.json() {
             self.console.tell(&Event::BackupProgress(&progress));
         }
         if !self.console.interactive() {
             return;
         }
-        if self.database != database {
+        if self.database != progress.database {
             self.bar.end_line();
-            database.clone_into(&mut self.database);
+            progress.database.clone_into(&mut self.database);
         }
-        self.bar.draw(bytes, Some(of), &progress);
+        self.bar.draw(progress.bytes, Some(progress.of), progress);
     }
 }

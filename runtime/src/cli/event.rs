@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::advice::Shown;
 use super::answer::{Answer, Migrated, Pending, Plan, Translation};
-use super::backed_up::{BackupProgress, not_backed_up, not_restored};
+use super::backed_up::{not_backed_up, not_restored};
 use super::bundled::Bundled;
 use super::messages::{Messages, Overview};
 use super::moving::{MoveDone, MoveFinding, MovePlan, MoveProgress};
-use crate::backup::{Elsewhere, Made, Restored};
+use crate::backup::{Elsewhere, Made, Progress, Restored};
 use crate::bundle::Bundle;
 use crate::cache::{CacheStatistics, Purged};
 use crate::fault::{Fault, Reason};
@@ -144,7 +144,7 @@ pub(crate) enum Event<'e> {
     /// A move was given up.
     SqlMoveAbandoned,
     /// How far a backup or a restore is.
-    BackupProgress(&'e BackupProgress<'e>),
+    BackupProgress(&'e Progress<'e>),
     /// State that a backup does not have.
     NotBackedUp(&'e Elsewhere),
     /// State that a restore leaves as it is.

@@ -254,10 +254,11 @@ pub fn copy_verified(
         path: to.to_owned(),
         message: error.to_string(),
     })?;
-    let mut source = File::open(from).map_err(|error| BackupError::Unreadable {
+    let unreadable = |error: io::Error| BackupError::Unreadable {
         path: from.to_owned(),
         message: error.to_string(),
-    })?;
+    };
+    let mut source = File::open(from).map_err(unreadable)?;
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut target = options.open(to).map_err(|error| unwritable(to, &error))?;
@@ -265,10 +266,7 @@ pub fn copy_verified(
     // A file that is longer than it should be is not copied to its end.
     while hash.bytes <= expected.bytes {
         let read = hash.read(&mut source);
-        let bytes = read.map_err(|error| BackupError::Unreadable {
-            path: from.to_owned(),
-            message: error.to_string(),
-        })?;
+        let bytes = read.map_err(unreadable)?;
         if bytes.is_empty() {
             break;
         }
@@ -340,11 +338,9 @@ impl Hash {
     }
 
     fn content(self) -> Content {
-        let digits = self.sha256.finalize();
-        let digits = digits.iter().map(|byte| format!("{byte:02x}"));
         Content {
             bytes: self.bytes,
-            sha256: digits.collect(),
+            sha256: format!("{:x}", self.sha256.finalize()),
         }
     }
 }

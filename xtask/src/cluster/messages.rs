@@ -5,21 +5,18 @@ use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::link::{self, End};
 use crate::{
     Outcome,
-    stores::{Nats, free_port},
+    stores::{Nats, free_port, until},
     test_servers,
 };
 
-/// The time for the servers to choose a leader.
-const MAX_ELECTION_TIME: Duration = Duration::from_secs(60);
-
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// The time for a server to say how it is.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// The servers, by their number. The last one is in the other region.
 pub(super) const SERVERS: usize = 3;
@@ -46,7 +43,10 @@ pub(super) fn start(folder: &Path) -> Outcome<([Nats; SERVERS], String)> {
     };
     let servers = [start(0)?, start(1)?, start(2)?];
     for place in &places {
-        until_it_is_well(place.health)?;
+        let address = (Ipv4Addr::LOCALHOST, place.health).into();
+        until("the NATS servers choose no leader", || {
+            is_well(address).unwrap_or(false)
+        })?;
     }
     let url = format!("{},{}", servers[0].url, servers[1].url);
     Ok((servers, url))
@@ -78,22 +78,10 @@ fn settings(places: &[Place; SERVERS], number: usize) -> String {
     )
 }
 
-/// Waits until a server knows the leader.
-fn until_it_is_well(port: u16) -> Outcome {
-    let address = (Ipv4Addr::LOCALHOST, port).into();
-    let deadline = Instant::now() + MAX_ELECTION_TIME;
-    while !is_well(address).unwrap_or(false) {
-        if Instant::now() > deadline {
-            return Err("the NATS servers choose no leader".into());
-        }
-        thread::sleep(LOOK_INTERVAL);
-    }
-    Ok(())
-}
-
+/// Whether a server knows the leader.
 fn is_well(address: SocketAddr) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect_timeout(&address, MAX_ELECTION_TIME)?;
-    stream.set_read_timeout(Some(MAX_ELECTION_TIME))?;
+    let mut stream = TcpStream::connect_timeout(&address, MAX_ANSWER_TIME)?;
+    stream.set_read_timeout(Some(MAX_ANSWER_TIME))?;
     stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

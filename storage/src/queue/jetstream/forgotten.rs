@@ -34,12 +34,7 @@ impl Queues {
                 Err(error) if is_missing(&error) => return Ok(Fate::Gone),
                 Err(error) => return Err(Failed::from(error)),
             };
-            // A stream that lost its last messages gives their places to others.
-            let is_it = given
-                .message
-                .info()
-                .is_ok_and(|info| info.published == there.time);
-            if !is_it {
+            if given.published() != Some(there.time) {
                 return Ok(Fate::Gone);
             }
             let info = channel.consumer.get_info().await?;

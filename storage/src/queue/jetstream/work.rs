@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use async_nats::datetime::DateTime;
 use async_nats::jetstream::Message;
 
 use crate::clock;
@@ -36,16 +37,15 @@ pub(super) struct Work {
 }
 
 impl Given {
-    /// Whether it is the same message. A stream that lost its last messages gives their places to others.
-    fn is(&self, other: &Self) -> bool {
-        let published = |given: &Self| given.message.info().map(|info| info.published).ok();
-        published(self) == published(other)
+    /// When the server got it. That tells it from another one at its place: a stream that lost its last messages gives their places to
+    /// others.
+    pub(super) fn published(&self) -> Option<DateTime> {
+        self.message.info().ok().map(|info| info.published)
     }
 
     /// As the caller of a claim gets it.
     pub(super) fn claimed(&self, attempts: u32) -> Claimed {
-        let info = self.message.info().ok();
-        let published = info.map(|info| SystemTime::from(info.published));
+        let published = self.published().map(SystemTime::from);
         Claimed {
             number: self.number,
             attempts,
@@ -87,7 +87,8 @@ impl Work {
     pub(super) fn renew(&self, given: &Given) -> bool {
         let mut worked_on = locked(&self.worked_on);
         let known = worked_on.get_mut(&given.number);
-        let known = known.filter(|known| known.owner == given.owner && known.is(given));
+        let known = known
+            .filter(|known| known.owner == given.owner && known.published() == given.published());
         let is_known = known.is_some();
         if let Some(known) = known {
             *known = given.clone();

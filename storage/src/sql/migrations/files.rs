@@ -1,6 +1,5 @@
 //! The files of migrations: their names, numbers, checksums and statements.
 
-use std::fmt::Write;
 use std::ops::Range;
 use std::path::Path;
 
@@ -101,12 +100,7 @@ impl Migration {
     /// SHA-256 of the content in hexadecimal. Line breaks count alike: version control may change them.
     pub(super) fn checksum(&self) -> String {
         let text = self.text.replace("\r\n", "\n");
-        let digest = Sha256::digest(text.as_bytes());
-        let mut hex = String::new();
-        for byte in digest {
-            write!(hex, "{byte:02x}").expect("a text takes all that is written to it");
-        }
-        hex
+        format!("{:x}", Sha256::digest(text.as_bytes()))
     }
 
     fn check_transaction(&self) -> Result<(), MigrationError> {

@@ -23,8 +23,7 @@ pub(super) struct Record {
 
 /// The digest of definitions.
 pub(super) fn digest(definitions: &[String]) -> String {
-    let digest = Sha256::digest(definitions.join(";\n"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(definitions.join(";\n")))
 }
 
 /// What is in a target.
