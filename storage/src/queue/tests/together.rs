@@ -1,8 +1,14 @@
 //! Calls at once, which engines may perform together: none may meet what is another's.
 
-use futures::future::{join, join_all};
+use std::pin::pin;
+use std::time::Duration;
 
-use super::bed::{beds, message, on_postgres, owner, soon};
+use futures::future::{join, join_all};
+use futures::poll;
+use tokio_postgres::NoTls;
+
+use super::bed::{beds, ids, keyed, message, on_postgres, owner, soon};
+use crate::clock;
 use crate::queue::{End, Error, MAX_SENT, Room};
 
 const CALLS: usize = 64;
@@ -110,4 +116,31 @@ async fn callers_that_leave_hold_up_no_other_and_lose_nothing_of_theirs() {
     let ids = bed.claim(&one, "mail", CALLS).await;
     let is_there = |call: usize| ids.iter().any(|(id, _)| *id == call.to_string());
     assert!((0..CALLS).step_by(2).all(is_there), "{ids:?}");
+}
+
+#[tokio::test]
+async fn a_queue_that_is_locked_holds_up_its_own_senders_only() {
+    let bed = on_postgres();
+    let (client, connection) = tokio_postgres::connect(&bed.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let lock = "BEGIN; SELECT terrace_queue.lock_queue('mail')";
+    client.batch_execute(lock).await.unwrap();
+    let send = |message, deadline| bed.queues.send(vec![message], super::ROOM, deadline);
+    let mut patient = pin!(send(keyed("patient", "key"), soon()));
+    assert!(poll!(&mut patient).is_pending());
+    let early = clock::now() + Duration::from_millis(100);
+    let hasty = send(keyed("hasty", "key"), early).await;
+    hasty.expect_err("it has waited for the other one until its own deadline");
+    let other = send(message("other", "1"), soon());
+    other.await.expect("another queue has no lock");
+    assert!(poll!(&mut patient).is_pending());
+    client.batch_execute("ROLLBACK").await.unwrap();
+    patient.await.unwrap();
+    let one = bed.join("one").await;
+    let there = bed.claim(&one, "mail", CALLS).await;
+    assert_eq!(
+        ids(&there),
+        ["patient"],
+        "nobody sends for a caller that has left"
+    );
 }
