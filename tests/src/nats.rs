@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -56,6 +56,28 @@ impl Server {
             address,
             settings: settings.to_owned(),
         }
+    }
+
+    /// Starts three servers that keep what they have together.
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn three() -> [Self; 3] {
+        let free = || {
+            let listener = TcpListener::bind(("127.0.0.1", 0));
+            let address = listener.and_then(|listener| listener.local_addr());
+            address.expect("a test has room for a port").port()
+        };
+        let ports = [free(), free(), free()];
+        let routes = ports.map(|port| format!("\"nats-route://127.0.0.1:{port}\""));
+        let routes = routes.join(", ");
+        let start = |port| {
+            Self::with(&format!(
+                "server_name: \"s{port}\"\ncluster {{ name: tested, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}"
+            ))
+        };
+        ports.map(start)
     }
 
     /// Where it listens.

@@ -11,6 +11,7 @@ mod address;
 mod channel;
 mod claiming;
 mod ending;
+mod fetching;
 mod forgotten;
 mod listing;
 mod sending;
@@ -374,16 +375,30 @@ async fn connect(
     }
     let told = client.subscribe(told).await;
     let told = told.map_err(|error| unreachable(error.to_string()))?;
-    // Its answer is not read as a whole: servers of each version have other fields.
-    let account = client.request("$JS.API.INFO", Bytes::new()).await;
-    let is_there = account.is_ok_and(|answer| !contains(&answer.payload, b"\"error\""));
-    if !is_there {
-        let message = "it has no JetStream for this user; start it with `-js`".to_owned();
-        return Err(OpenError::Server { server, message });
+    match has_jetstream(&client, clock::now() + patience).await {
+        None => return Err(unreachable("its servers have no leader".to_owned())),
+        Some(false) => {
+            let message = "it has no JetStream for this user; start it with `-js`".to_owned();
+            return Err(OpenError::Server { server, message });
+        }
+        Some(true) => {}
     }
     let mut context = jetstream::new(client);
     context.set_timeout(LEASE);
     Ok((context, told))
+}
+
+/// Whether a server has JetStream; `None` if nobody says so. Of several servers the leader answers, and there may be none yet.
+async fn has_jetstream(client: &Client, deadline: Instant) -> Option<bool> {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    while clock::now() < deadline {
+        let asking = client.request("$JS.API.INFO", Bytes::new());
+        if let Ok(answer) = tokio::time::timeout(PATIENCE, asking).await {
+            // It is not read as a whole: servers of each version have other fields.
+            return Some(answer.is_ok_and(|answer| !contains(&answer.payload, b"\"error\"")));
+        }
+    }
+    None
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -3,6 +3,7 @@
 mod bed;
 mod concurrency;
 mod forgotten;
+mod replicated;
 mod together;
 
 use std::time::Duration;

@@ -113,6 +113,12 @@ impl Channel {
         *self.dead.lock().unwrap_or_else(PoisonError::into_inner) = dead;
     }
 
+    /// Where its consumer is asked for messages.
+    pub(super) fn next_subject(&self) -> String {
+        let stream = &self.stream.cached_info().config.name;
+        format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{CONSUMER}")
+    }
+
     /// The subject of messages with this key.
     pub(super) fn subject_of(&self, key: Option<&str>) -> String {
         format!("{}.{}", self.subject, key.unwrap_or(NO_KEY))

@@ -2,27 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{AckKind, Message};
-use futures::StreamExt;
+use async_nats::jetstream::AckKind;
 use futures::future::join_all;
 
-use super::channel::{Channel, Look, NO_KEY};
+use super::channel::{Channel, Look};
 use super::sending::without_key_in_head;
 use super::work::Given;
-use super::{Failed, Queues, unavailable};
+use super::{Failed, Queues};
 use crate::clock;
 use crate::queue::DEAD;
 use crate::queue::error::Error;
-use crate::queue::limits::{HELD_PAUSE, MAX_CLAIM, MAX_CLAIM_BYTES, MAX_HELD, UNHELD_PAUSE};
+use crate::queue::limits::{HELD_PAUSE, MAX_CLAIM, MAX_HELD, UNHELD_PAUSE};
 use crate::queue::message::{Claim, Claimed, End, Owner};
 use crate::queue::tables::{Note, hex_digest};
 
 /// The longest time between two looks at the ledger: other processes put messages there too.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The server's words for the end of what it gives at once, whose code 409 stands for other things too: the next message would be too
-/// many bytes, or those that were asked for have come.
-const ENDS: [&str; 2] = ["Message Size Exceeds MaxBytes", "Batch Completed"];
 
 impl Queues {
     pub(in crate::queue) async fn claim(
@@ -152,36 +147,6 @@ impl Queues {
         self.until(deadline, asking).await
     }
 
-    /// New messages from the server.
-    async fn fetch(
-        &self,
-        owner: &Owner,
-        channel: &Channel,
-        most: usize,
-        deadline: Instant,
-    ) -> Result<Vec<Given>, Error> {
-        let fetching = async {
-            let fetch = channel.consumer.fetch().max_messages(most);
-            let mut messages = fetch.max_bytes(MAX_CLAIM_BYTES).messages().await?;
-            let mut given = Vec::new();
-            while let Some(message) = messages.next().await {
-                match message {
-                    Ok(message) => given.extend(new(owner, channel, message)),
-                    Err(error) => {
-                        let error = error.to_string();
-                        // Those that have come are this process's, whatever else goes wrong.
-                        if !given.is_empty() || ENDS.iter().any(|end| error.contains(end)) {
-                            break;
-                        }
-                        return Err(Failed(unavailable(error)));
-                    }
-                }
-            }
-            Ok(given)
-        };
-        self.until(deadline, fetching).await
-    }
-
     /// Sends the messages that the ledger has and that are due, and returns the time until the next one is.
     async fn send_due(
         &self,
@@ -224,21 +189,4 @@ impl Queues {
 pub(super) fn is_missing(error: &async_nats::jetstream::stream::DirectGetError) -> bool {
     use async_nats::jetstream::stream::DirectGetErrorKind;
     matches!(error.kind(), DirectGetErrorKind::NotFound)
-}
-
-/// A message as it comes from the server.
-fn new(owner: &Owner, channel: &Channel, message: Message) -> Option<Given> {
-    let info = message.info().ok()?;
-    let (place, delivered) = (info.stream_sequence, info.delivered);
-    let key = message.subject.rsplit('.').next();
-    let key = key.filter(|key| *key != NO_KEY).map(str::to_owned);
-    Some(Given {
-        owner: owner.clone(),
-        number: channel.number(place),
-        place,
-        delivered: u32::try_from(delivered).unwrap_or(u32::MAX),
-        key,
-        is_unconfirmed: false,
-        message,
-    })
 }

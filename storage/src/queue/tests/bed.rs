@@ -9,6 +9,7 @@ use crate::sql::open::{PostgresOptions, SqliteOptions};
 use crate::test_nats as nats;
 use crate::test_server::Server;
 use crate::test_server::pooler::Pooler;
+use crate::test_wait::until;
 
 pub(super) const ROOM: Room = Room {
     messages: 1_000_000,
@@ -29,6 +30,7 @@ enum Needs {
     Folder(tempfile::TempDir),
     Server(Server),
     Nats(nats::Server, tempfile::TempDir),
+    Cluster(Box<[nats::Server; 3]>, tempfile::TempDir),
     Pooler(
         Pooler,
         #[expect(dead_code, reason = "it ends with the bed")] Server,
@@ -56,21 +58,41 @@ pub(super) fn beds() -> Vec<Bed> {
 pub(super) fn on_jetstream() -> Bed {
     let (server, folder) = (nats::Server::start(), tempfile::tempdir().unwrap());
     Bed {
-        queues: of_nats(&server, &folder, PREFIX),
+        queues: of_nats(&server.url(), &folder, PREFIX, 1),
         needs: Needs::Nats(server, folder),
     }
 }
 
-fn of_nats(server: &nats::Server, folder: &tempfile::TempDir, prefix: &str) -> Queues {
+/// Queues on three NATS servers, each of which has all messages.
+pub(super) async fn on_replicated_jetstream() -> Bed {
+    let (servers, folder) = (nats::Server::three(), tempfile::tempdir().unwrap());
+    let bed = Bed {
+        queues: of_nats(&urls(&servers), &folder, PREFIX, 3),
+        needs: Needs::Cluster(Box::new(servers), folder),
+    };
+    until("the servers have a leader", async || {
+        let names = ["mail".to_owned()];
+        let prepared = bed.queues.prepare(&names, ROOM, soon()).await;
+        prepared.ok()
+    })
+    .await;
+    bed
+}
+
+fn urls(servers: &[nats::Server; 3]) -> String {
+    servers.each_ref().map(nats::Server::url).join(",")
+}
+
+fn of_nats(url: &str, folder: &tempfile::TempDir, prefix: &str, replicas: usize) -> Queues {
     let path = folder.path().join("ledger.db");
     let ledger = Queues::open_sqlite(&path, SqliteOptions::default()).unwrap();
     let options = JetStreamOptions {
         open_timeout: Duration::from_secs(30),
         password: None,
         prefix: prefix.to_owned(),
-        replicas: 1,
+        replicas,
     };
-    Queues::open_jetstream(&server.url(), &options, &ledger).unwrap()
+    Queues::open_jetstream(url, &options, &ledger).unwrap()
 }
 
 /// Queues on a server without a pooler.
@@ -126,16 +148,29 @@ impl Bed {
                 Queues::open_sqlite(&path, SqliteOptions::default()).unwrap()
             }
             Needs::Server(server) => Queues::open_postgres(&server.url(), &patient()).unwrap(),
-            Needs::Nats(server, folder) => of_nats(server, folder, PREFIX),
+            Needs::Nats(server, folder) => of_nats(&server.url(), folder, PREFIX, 1),
+            Needs::Cluster(servers, folder) => of_nats(&urls(servers), folder, PREFIX, 3),
             Needs::Pooler(pooler, _) => Queues::open_postgres(&pooler.url(), &patient()).unwrap(),
+        }
+    }
+
+    /// Kills one of its three servers.
+    pub(super) fn kill_one(&mut self) {
+        match &mut self.needs {
+            Needs::Cluster(servers, _) => servers[0].kill(),
+            Needs::Folder(_) | Needs::Server(_) | Needs::Nats(..) | Needs::Pooler(..) => {
+                panic!("it has one server at most")
+            }
         }
     }
 
     /// The queues of another app on its NATS server.
     pub(super) fn of_app(&self, prefix: &str, folder: &tempfile::TempDir) -> Queues {
         match &self.needs {
-            Needs::Nats(server, _) => of_nats(server, folder, prefix),
-            Needs::Folder(_) | Needs::Server(_) | Needs::Pooler(..) => panic!("it has no NATS"),
+            Needs::Nats(server, _) => of_nats(&server.url(), folder, prefix, 1),
+            Needs::Folder(_) | Needs::Server(_) | Needs::Pooler(..) | Needs::Cluster(..) => {
+                panic!("it has no NATS")
+            }
         }
     }
 
@@ -144,7 +179,7 @@ impl Bed {
         match &self.needs {
             Needs::Server(server) => server.url(),
             Needs::Nats(server, _) => server.url(),
-            Needs::Folder(_) | Needs::Pooler(..) => {
+            Needs::Folder(_) | Needs::Pooler(..) | Needs::Cluster(..) => {
                 panic!("it has no server of its own")
             }
         }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;
 
-use super::bed::{Bed, beds, keyed, message, on_jetstream, on_postgres, owner, soon};
+use super::bed::{
+    Bed, beds, keyed, message, on_jetstream, on_postgres, on_replicated_jetstream, owner, soon,
+};
 use crate::queue::limits::MAX_HELD;
 use crate::queue::{End, Error, MAX_CLAIM, MAX_SENT, Message, Queues, Room};
 use crate::sql::open::PostgresOptions;
@@ -29,7 +31,8 @@ struct Work {
 
 #[tokio::test]
 async fn messages_of_one_key_are_in_order_however_many_send_and_consume() {
-    for bed in beds() {
+    let replicated = on_replicated_jetstream().await;
+    for bed in beds().into_iter().chain([replicated]) {
         let (one, two) = (bed.queues.clone(), bed.another());
         let work = Work::default();
         let producing = (0..PRODUCERS).map(|producer| {
