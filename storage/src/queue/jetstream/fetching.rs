@@ -66,13 +66,14 @@ async fn receive(
         match answer.status {
             None | Some(StatusCode::OK) => messages.push(answer),
             Some(StatusCode::IDLE_HEARTBEAT) => {}
-            Some(StatusCode::NOT_FOUND) => return Ok(messages),
             Some(status) => {
                 let Some(not_coming) = not_coming(&answer) else {
+                    // There are none, or requests of others come first.
+                    let is_none = [StatusCode::NOT_FOUND, StatusCode::TIMEOUT].contains(&status);
                     let why = answer.description.unwrap_or_default();
-                    return match messages.is_empty() {
-                        true => Err(unavailable(format!("it gives no messages: {status} {why}"))),
-                        false => Ok(messages),
+                    return match is_none || !messages.is_empty() {
+                        true => Ok(messages),
+                        false => Err(unavailable(format!("it gives no messages: {status} {why}"))),
                     };
                 };
                 coming = most.saturating_sub(not_coming);
