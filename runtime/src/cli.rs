@@ -65,6 +65,7 @@ fn execute(command: &Command, console: Console) -> Result<(), CommandError> {
         Command::Up(arguments) => up::run(arguments, console),
         Command::Dev(arguments) => dev::run(arguments, console),
         Command::Edge(arguments) => edge::run(arguments, console),
+        Command::Ready(arguments) => admin::ready(admin::address(arguments)?),
         Command::Cache { command } => cache::run(command, console),
         Command::Queue { command } => queue::run(command, console),
         Command::Sql { command } => sql::run(command, console),

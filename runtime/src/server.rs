@@ -31,6 +31,7 @@ use std::sync::Arc;
 use http::Response;
 use tokio::sync::watch;
 
+pub(crate) use admin::READY_PATH;
 pub use admin::{Admin, AdminConfig, AdminPage, AdminThread};
 pub use background::Background;
 pub use connection::Arrival;

@@ -18,15 +18,20 @@ async fn start() -> Running {
         .await
 }
 
+/// A connection with a request that a function works on for so many milliseconds.
+async fn waiting(app: &Running, milliseconds: u32) -> Connection {
+    let mut connection = Connection::open(&app.http).await;
+    let head = format!("GET /sleep/{milliseconds} HTTP/1.1\r\nHost: a\r\n\r\n");
+    connection.send(head).await;
+    app.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
+        .await;
+    connection
+}
+
 #[tokio::test]
 async fn a_request_under_way_is_answered_after_sigterm() {
     let app = start().await;
-    let mut connection = Connection::open(&app.http).await;
-    connection
-        .send("GET /sleep/1000 HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await;
-    app.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
-        .await;
+    let connection = waiting(&app, 1000).await;
     app.process.terminate();
     let text = connection.read_to_end().await;
     assert_eq!(statuses(&text), [200], "{text}");
@@ -111,12 +116,7 @@ fn answered_with_200(line: &str) -> bool {
 async fn readiness_ends_before_the_listener_does() {
     let app = start().await;
     assert_eq!(app.admin("/readyz").await.status, 200);
-    let mut connection = Connection::open(&app.http).await;
-    connection
-        .send("GET /sleep/3000 HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await;
-    app.until_metric(metric::IN_FLIGHT, &[], |count| count >= 1.0)
-        .await;
+    let connection = waiting(&app, 3000).await;
     app.process.terminate();
     until("unready while draining", async || {
         (app.admin("/readyz").await.status == 503).then_some(())
@@ -124,6 +124,34 @@ async fn readiness_ends_before_the_listener_does() {
     .await;
     assert_eq!(app.admin("/livez").await.status, 200);
     assert_eq!(statuses(&connection.read_to_end().await), [200]);
+}
+
+#[tokio::test]
+async fn the_ready_command_says_whether_a_server_takes_requests() {
+    let app = start().await;
+    let ready = app.administer(&["ready"]).await;
+    assert_eq!(ready.code, Some(exit::FINE), "{}", ready.text);
+    let public = app.http.trim_start_matches("http://");
+    let folder = tempfile::tempdir().expect("there is room");
+    let asked = ["ready", "--admin", public];
+    let stranger = terrace_tests::process::run(folder.path(), &asked).await;
+    assert_eq!(stranger.code, Some(exit::FAILED), "{}", stranger.text);
+    assert!(stranger.text.contains("not an admin listener"));
+    let connection = waiting(&app, 3000).await;
+    app.process.terminate();
+    let refusal = until("unready while draining", async || {
+        let ended = app.administer(&["ready"]).await;
+        (ended.code == Some(exit::FAILED)).then_some(ended.text)
+    })
+    .await;
+    assert!(refusal.contains("takes no requests"), "{refusal}");
+    assert_eq!(statuses(&connection.read_to_end().await), [200]);
+    let admin = app.admin.trim_start_matches("http://").to_owned();
+    app.process.wait().await;
+    let asked = ["ready", "--admin", &admin];
+    let gone = terrace_tests::process::run(folder.path(), &asked).await;
+    assert_eq!(gone.code, Some(exit::FAILED), "{}", gone.text);
+    assert!(gone.text.contains("no admin listener"), "{}", gone.text);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Calls the admin listener of a running server, for the commands that need it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use super::limits::ADMIN_CALL_TIMEOUT;
 use crate::block_on::block_on;
 use crate::fault::Reason;
 use crate::http_client::{Client, ClientError, Connector, Protocols, Timeouts};
+use crate::server::READY_PATH;
 use crate::server::answers::PageError;
 use crate::settings::{SETTINGS_FILE, STATE_DIRECTORY, Settings};
 
@@ -41,9 +43,29 @@ pub(super) fn call<T: DeserializeOwned>(
     request: http::request::Builder,
     content: Vec<u8>,
 ) -> Result<T, CommandError> {
-    let answer = block_on(ask(admin, request, content))
-        .map_err(|error| failed(format!("no connection can be made: {error}")))??;
+    let answer =
+        block_on(ask(admin, request, content)).map_err(|error| no_connection(&error))??;
     answer.map_err(|error| unreachable(admin, error))
+}
+
+/// Asks whether the server takes requests.
+///
+/// # Errors
+/// When it does not, or there is none.
+pub(super) fn ready(admin: SocketAddr) -> Result<(), CommandError> {
+    let request = Request::get(format!("http://{admin}{READY_PATH}"))
+        .body(Full::default())
+        .expect("addresses and paths make a URL");
+    let answer = block_on(exchange(request)).map_err(|error| no_connection(&error))?;
+    let (status, content) = answer.map_err(|error| unreachable(admin, error))?;
+    match &content[..] {
+        b"ready\n" if status == StatusCode::OK => Ok(()),
+        b"not ready\n" => {
+            let what = format!("the server at {admin} takes no requests: it starts, or it ends");
+            Err(failed(what))
+        }
+        _ => Err(stranger(admin)),
+    }
 }
 
 /// Calls a page and reads its answer. The inner error says that there is no server.
@@ -91,15 +113,18 @@ fn read<T: DeserializeOwned>(
     }
     Err(match serde_json::from_slice::<PageError>(content) {
         Ok(refusal) => failed(refusal.error),
-        Err(_) => {
-            let what = format!(
-                "the server at {admin} is not an admin listener of this version of Terrace"
-            );
-            let help =
-                "name the admin address with `--admin`; `terrace up` prints it when it starts";
-            CommandError::Failed(Reason::new(what).help(help))
-        }
+        Err(_) => stranger(admin),
     })
+}
+
+fn stranger(admin: SocketAddr) -> CommandError {
+    let what = format!("the server at {admin} is not an admin listener of this version of Terrace");
+    let help = "name the admin address with `--admin`; `terrace up` prints it when it starts";
+    CommandError::Failed(Reason::new(what).help(help))
+}
+
+fn no_connection(error: &io::Error) -> CommandError {
+    failed(format!("no connection can be made: {error}"))
 }
 
 fn unreachable(admin: SocketAddr, error: ClientError) -> CommandError {

@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Serve and cache another HTTP server, the origin; SIGTERM and Ctrl-C end it without cutting a request
     #[command(after_help = examples::EDGE)]
     Edge(EdgeArguments),
+    /// Find out whether a running server takes requests; exit code 1 if not
+    #[command(after_help = examples::READY)]
+    Ready(AdminArguments),
     /// Show or purge the cache of a running server
     #[command(after_help = examples::CACHE)]
     Cache {
@@ -102,6 +105,7 @@ impl Command {
             Self::Bundle(arguments) => arguments.json,
             Self::Up(arguments) | Self::Dev(arguments) => arguments.json,
             Self::Edge(arguments) => arguments.json,
+            Self::Ready(arguments) => arguments.json,
             Self::Cache { command } => command.json(),
             Self::Queue { command } => command.json(),
             Self::Sql { command } => command.json(),

@@ -36,6 +36,9 @@ use crate::settings::limits::DEFAULT_HEADER_TIMEOUT;
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
+/// The page that says whether the server takes requests: `ready` or `not ready`.
+pub(crate) const READY_PATH: &str = "/readyz";
+
 /// What an admin listener is made of.
 #[derive(Debug)]
 pub struct AdminConfig {
@@ -168,7 +171,7 @@ fn own_pages(metrics: Arc<Metrics>, readiness: Readiness) -> Vec<AdminPage> {
     let alive = || (StatusCode::OK, TEXT_TYPE, "alive\n".to_owned());
     vec![
         AdminPage::text("/livez", alive),
-        AdminPage::text("/readyz", ready),
+        AdminPage::text(READY_PATH, ready),
         AdminPage::text("/metrics", move || {
             (StatusCode::OK, METRICS_TYPE, metrics.to_text())
         }),

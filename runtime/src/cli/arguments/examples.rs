@@ -51,6 +51,12 @@ Examples:
   terrace edge -o http://10.0.0.2:3000 -o http://10.0.0.3:3000
   terrace edge --config edge.toml              With the origins in `origins` of [edge]";
 
+pub(super) const READY: &str = "\
+Examples:
+  terrace ready && echo 'it takes requests'
+  terrace ready --config /etc/terrace/terrace.toml     As the check of a container
+  terrace ready --admin 127.0.0.1:4001";
+
 pub(super) const CACHE: &str = "\
 Examples:
   terrace cache stats                          How much is stored, and how often it was used
