@@ -2,6 +2,7 @@
 //! The order of all stages, and answering a request, is left to a [`Pipeline`].
 
 mod acceptor;
+mod addresses;
 mod admin;
 pub(crate) mod answers;
 mod background;
@@ -12,6 +13,7 @@ mod facts;
 mod handover;
 mod head;
 pub mod limits;
+mod passed;
 mod refusal;
 mod sanitise;
 mod signals;
@@ -31,6 +33,7 @@ use std::sync::Arc;
 use http::Response;
 use tokio::sync::watch;
 
+pub use addresses::{Addresses, Purpose};
 pub(crate) use admin::READY_PATH;
 pub use admin::{Admin, AdminConfig, AdminPage, AdminThread};
 pub use background::Background;
@@ -39,6 +42,8 @@ pub use drain::{Ending, Readiness};
 pub use exchange::{Exchange, ExchangeBody};
 pub use handover::{Handover, HandoverError, Inheritance};
 pub(crate) use head::SERVER_WIDE;
+pub(crate) use passed::VARIABLES as SOCKET_VARIABLES;
+pub use passed::{PassedError, PassedSockets};
 pub use sanitise::TrustedProxies;
 pub(crate) use sanitise::remove_hop_by_hop;
 pub use signals::Signals;
@@ -130,7 +135,7 @@ pub enum ServeError {
 }
 
 impl Server {
-    /// Takes the addresses, or the sockets of a predecessor that has them, so that everything that can be wrong with it shows
+    /// Takes the addresses, or the sockets of a service manager or a predecessor that have them, so that everything that can be wrong with it shows
     /// before anything else starts.
     ///
     /// # Errors
@@ -253,7 +258,7 @@ impl Server {
     }
 }
 
-/// Takes an address, or the socket of the predecessor that has it.
+/// Takes an address, or the socket that has it: of the service manager or of the predecessor.
 fn bind(address: SocketAddr, inheritance: &mut Inheritance) -> Result<Bound, BindError> {
     // No SO_REUSEPORT: with it a second server would share the port instead of being told that it is taken.
     let listener = match inheritance.take(address) {

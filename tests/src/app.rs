@@ -1,9 +1,11 @@
 //! An app as a test describes it: components, routes, grants and settings, in a folder of its own.
 
 use std::fmt::Write as _;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use tempfile::TempDir;
 
 use crate::process::{self, Ended, Process};
@@ -35,8 +37,13 @@ pub struct App {
     config: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// What a service manager keeps for it.
+    sockets: Vec<OwnedFd>,
     compiled_code: PathBuf,
 }
+
+/// Descriptors of sockets that are kept are above those that a shell or a test uses itself.
+const KEPT: i32 = 100;
 
 /// Has a server take over from its predecessor.
 const TAKE_OVER: &str = "--take-over";
@@ -78,6 +85,7 @@ impl App {
             config: String::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            sockets: Vec::new(),
             compiled_code: process::target_folder().join("compiled-code"),
         }
     }
@@ -150,7 +158,7 @@ impl App {
 
     /// Has it serve clients at this address, which it had before.
     #[must_use]
-    pub(crate) fn at(mut self, http: &str) -> Self {
+    pub fn at(mut self, http: &str) -> Self {
         http.trim_start_matches("http://")
             .clone_into(&mut self.listen);
         self
@@ -277,6 +285,29 @@ impl App {
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Has it started with these sockets, which are kept as a service manager keeps them. Their names have a colon between them; an
+    /// empty text names none of them.
+    ///
+    /// # Panics
+    /// When there are too many descriptors.
+    #[must_use]
+    pub fn activated(mut self, sockets: &[&dyn AsFd], names: &str) -> Self {
+        let kept = sockets.iter().map(|socket| {
+            let kept = fcntl_dupfd_cloexec(socket, KEPT)?;
+            // Whatever this process starts inherits it.
+            fcntl_setfd(&kept, FdFlags::empty())?;
+            Ok(kept)
+        });
+        let kept: Result<_, rustix::io::Errno> = kept.collect();
+        self.sockets = kept.expect("a test may have so many descriptors");
+        let count = self.sockets.len().to_string();
+        let app = self.environment("LISTEN_FDS", &count);
+        if names.is_empty() {
+            return app;
+        }
+        app.environment("LISTEN_FDNAMES", names)
     }
 
     /// Keeps its compiled code for itself. Other apps share theirs, so that each guest is compiled once for all tests.
@@ -419,7 +450,11 @@ impl App {
         let state = self.state.to_str().expect("a path of a test is text");
         arguments.extend(["--state-dir", state, "--json"]);
         arguments.extend(self.arguments.iter().map(String::as_str));
-        Process::start(self.folder(), &arguments, &self.environment)
+        let (folder, environment) = (self.folder(), &self.environment);
+        if self.sockets.is_empty() {
+            return Process::start(folder, &arguments, environment);
+        }
+        Process::activate(folder, &arguments, environment, &self.sockets)
     }
 
     fn last(&mut self) -> &mut Component {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::env;
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
@@ -89,6 +90,17 @@ exec 3<&0 </dev/null
 exec 3<&- "$0" "$@"
 "#;
 
+/// Runs a program with the descriptors that are named as its descriptors 3, 4 and so on, as systemd does. They are for its process,
+/// unless the environment says for which. The shell of Debian knows no number with two digits.
+const WITH_SOCKETS: &str = r#"
+trap '' XFSZ
+next=3
+for socket in $SOCKETS; do eval "exec $next<&$socket $socket<&-"; next=$((next + 1)); done
+unset SOCKETS
+export LISTEN_PID="${LISTEN_PID:-$$}"
+exec "$0" "$@"
+"#;
+
 /// A running child and what it has printed.
 #[derive(Debug)]
 pub struct Process {
@@ -128,6 +140,25 @@ impl Process {
             .arg(binary())
             .args(arguments);
         command.stdin(Stdio::null());
+        Self::spawn(command, folder, environment)
+    }
+
+    /// Starts `terrace` as a service manager does that keeps its sockets.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn activate<A: AsRef<OsStr>>(
+        folder: &Path,
+        arguments: &[A],
+        environment: &[(String, String)],
+        sockets: &[OwnedFd],
+    ) -> Self {
+        let numbers = sockets.iter().map(|socket| socket.as_raw_fd().to_string());
+        let mut command = Command::new("bash");
+        command.args(["-c", WITH_SOCKETS]).arg(binary());
+        command.args(arguments).stdin(Stdio::null());
+        command.env("SOCKETS", numbers.collect::<Vec<_>>().join(" "));
         Self::spawn(command, folder, environment)
     }
 

@@ -17,7 +17,7 @@ use self::files::{fix_folders, put};
 use crate::{Outcome, apt, process, wheel, workspace::Workspace};
 
 /// The files besides the program: in the repository, and where the package has them.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 8] = [
     (
         "packaging/systemd/terrace@.service",
         "lib/systemd/system/terrace@.service",
@@ -25,6 +25,14 @@ const FILES: [(&str, &str); 6] = [
     (
         "packaging/systemd/terrace-edge@.service",
         "lib/systemd/system/terrace-edge@.service",
+    ),
+    (
+        "packaging/systemd/terrace@.socket",
+        "lib/systemd/system/terrace@.socket",
+    ),
+    (
+        "packaging/systemd/terrace-edge@.socket",
+        "lib/systemd/system/terrace-edge@.socket",
     ),
     ("packaging/sysusers.conf", "usr/lib/sysusers.d/terrace.conf"),
     ("packaging/etc/terrace.toml", "etc/terrace/terrace.toml"),

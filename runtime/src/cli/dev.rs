@@ -13,6 +13,7 @@ use super::event::Event;
 use super::up;
 use crate::clock;
 use crate::fault::Reason;
+use crate::server::PassedSockets;
 use crate::serving::Serving;
 
 mod debounce;
@@ -36,7 +37,7 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
     }
     Builder::new(console).build_all(&project.components())?;
     let served = project.stamps();
-    let (serving, reloader) = Serving::up(&arguments.options())?;
+    let (serving, reloader) = Serving::up(&arguments.options(), &PassedSockets::default())?;
     let session = Session {
         console,
         builder: Builder::new(console).without_spinner(),

@@ -14,12 +14,15 @@ mod follow;
 
 /// Serves an app until SIGTERM or Ctrl-C.
 pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), CommandError> {
+    // First, because commands that build would inherit them.
+    let sockets = service_manager::sockets()?;
     if arguments.build {
         let app = App::load_unbuilt(&arguments.manifest.from)?;
         let components = selection::components(&app, "--only", &arguments.only)?;
         Builder::new(console).build_all(&components)?;
     }
-    let (serving, reloader) = Serving::up(&arguments.options())?;
+    let (serving, reloader) = Serving::up(&arguments.options(), &sockets)?;
+    drop(sockets);
     if let Some(taken) = reloader.taken().cloned() {
         tell(console, &taken);
         let folder = &arguments.manifest.from;

@@ -20,6 +20,7 @@ use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::addresses::LISTENERS;
 use super::limits::{ACCEPT_PAUSE, HANDOVER_TIMEOUT, MAX_SUCCESSORS, SUCCESSOR_TIMEOUT};
 
 /// The first message of the predecessor, which comes with the sockets. It changes when the messages do.
@@ -28,10 +29,7 @@ const SOCKETS: &[u8] = b"terrace listeners 1";
 /// The answer of a successor that serves.
 const SERVING: u8 = b's';
 
-/// How many sockets a server has: `http`, `https` and the admin listener's.
-const LISTENERS: usize = 3;
-
-/// The sockets of a predecessor that goes on until the successor serves.
+/// The sockets of a predecessor that goes on until the successor serves, and those of the service manager.
 #[derive(Debug, Default)]
 pub struct Inheritance {
     sockets: Vec<TcpListener>,
@@ -71,11 +69,18 @@ impl Inheritance {
         })
     }
 
+    /// Has these sockets taken first.
+    #[must_use]
+    pub fn preceded_by(mut self, sockets: Vec<TcpListener>) -> Self {
+        self.sockets.splice(0..0, sockets);
+        self
+    }
+
     /// The socket that listens on an address.
     pub(super) fn take(&mut self, address: SocketAddr) -> Option<TcpListener> {
         let is_it = |socket: &TcpListener| socket.local_addr().is_ok_and(|own| own == address);
         let position = self.sockets.iter().position(is_it)?;
-        Some(self.sockets.swap_remove(position))
+        Some(self.sockets.remove(position))
     }
 
     /// Forgets the sockets that are not needed.

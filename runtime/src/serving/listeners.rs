@@ -19,8 +19,8 @@ use crate::environment;
 use crate::observe::{Log, LogFormat, LogWriter, Metrics, Observer};
 use crate::queues::{self, Queues};
 use crate::server::{
-    Admin, AdminConfig, AdminPage, BindError, Handover, Inheritance, Readiness, Server,
-    ServerConfig, Tls, TrustedProxies, certificates_page,
+    Addresses, Admin, AdminConfig, AdminPage, BindError, Handover, Inheritance, PassedSockets,
+    Readiness, Server, ServerConfig, Tls, TrustedProxies, certificates_page,
 };
 use crate::settings::{AccessLog, AdminAddress, CacheDisk, Config, LogLevel};
 use crate::state::{self, State};
@@ -57,13 +57,27 @@ impl Overrides {
         }
     }
 
-    /// The admin listener, if there is to be one.
-    fn admin(&self, config: &Config) -> Option<AdminConfig> {
-        let address = self
-            .admin
-            .map_or(config.listen.admin, AdminAddress::address);
-        let hosts = config.listen.admin_hosts.clone();
-        address.map(|address| AdminConfig { address, hosts })
+    /// Where the server is to listen, and the sockets that do so already: those that were passed come before those of the server that
+    /// is to be taken over.
+    fn sockets(
+        &self,
+        config: &Config,
+        passed: &PassedSockets,
+        state_directory: &Path,
+    ) -> Result<(Addresses, Inheritance), StartError> {
+        let mut addresses = self.addresses(config);
+        let passed = passed.assign(&mut addresses).map_err(failed)?;
+        let inheritance = self.inherit(state_directory, addresses.http)?;
+        Ok((addresses, inheritance.preceded_by(passed)))
+    }
+
+    fn addresses(&self, config: &Config) -> Addresses {
+        let admin = self.admin;
+        Addresses {
+            http: self.listen.unwrap_or(config.listen.http),
+            https: config.listen.https,
+            admin: admin.map_or(config.listen.admin, AdminAddress::address),
+        }
     }
 
     /// The sockets of the server that is to be taken over.
@@ -103,7 +117,7 @@ pub(super) struct Listeners {
 const PLACES: [&str; 2] = ["`--listen`", "`https` in [listen]"];
 
 impl Listeners {
-    /// Starts the log and takes the addresses. The admin listener has `further` pages. A successor with the same state folder and
+    /// Starts the log and takes the addresses, or the sockets that were `passed`. The admin listener has `further` pages. A successor with the same state folder and
     /// address finds this server by them.
     ///
     /// # Errors
@@ -111,9 +125,11 @@ impl Listeners {
     pub(super) fn open(
         config: &Config,
         overrides: Overrides,
+        passed: &PassedSockets,
         state_directory: &Path,
         further: Vec<AdminPage>,
     ) -> Result<Self, StartError> {
+        let (addresses, mut inheritance) = overrides.sockets(config, passed, state_directory)?;
         report_to_stderr(config.log.level, overrides.json);
         let metrics = Arc::new(Metrics::new());
         let format = log_format(config, overrides.json);
@@ -127,19 +143,19 @@ impl Listeners {
         let observer = Arc::new(observer(config, &metrics, &log));
         let certificates = certificates(config);
         let keeper = keeper(config, state_directory, certificates.as_ref())?;
-        let server_config = server_config(config, overrides.listen, certificates.as_ref());
-        let mut inheritance = overrides.inherit(state_directory, server_config.address)?;
+        let server_config = server_config(config, addresses, certificates.as_ref());
         let (server, is_ready) = (Arc::clone(&observer), readiness.clone());
         let server = Server::bind(server_config, &mut inheritance, server, is_ready);
         let server = server.map_err(|error| {
-            let is_https = config.listen.https == Some(error.address);
+            let is_https = addresses.https == Some(error.address);
             not_bound(&error, PLACES[usize::from(is_https)])
         })?;
         let mut pages = pages(cache.as_ref(), &state, &queues);
         pages.extend(certificates.map(certificates_page));
         pages.extend(further);
-        let admin = overrides.admin(config).map(|config| {
-            let metrics = Arc::clone(&metrics);
+        let hosts = config.listen.admin_hosts.clone();
+        let admin = addresses.admin.map(|address| {
+            let (config, metrics) = (AdminConfig { address, hosts }, Arc::clone(&metrics));
             Admin::bind(config, &mut inheritance, metrics, readiness, pages)
         });
         let admin = admin
@@ -289,12 +305,12 @@ fn keeper(
 
 fn server_config(
     config: &Config,
-    listen: Option<SocketAddr>,
+    addresses: Addresses,
     certificates: Option<&Certificates>,
 ) -> ServerConfig {
-    let https = config.listen.https.zip(certificates);
+    let https = addresses.https.zip(certificates);
     ServerConfig {
-        address: listen.unwrap_or(config.listen.http),
+        address: addresses.http,
         tls: https.map(|(address, certificates)| Tls::new(address, certificates.clone())),
         h2c: config.listen.h2c,
         proxy_protocol: config.listen.proxy_protocol,

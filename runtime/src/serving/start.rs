@@ -37,7 +37,9 @@ use crate::manifest::App;
 use crate::observe::{Metrics, Observer};
 use crate::rate_limit::RateLimits;
 use crate::request::{IdSource, WorkerId};
-use crate::server::{Admin, Background, Ending, Handover, Pipeline, PipelineParts, Signals};
+use crate::server::{
+    Admin, Background, Ending, Handover, PassedSockets, Pipeline, PipelineParts, Signals,
+};
 use crate::settings::{Edge, OriginEntry};
 
 /// Even then every acknowledged write is safe; the next start reads more of the database's log.
@@ -83,17 +85,22 @@ pub fn check(options: &ServingOptions, portable: bool, nodes: u32) -> Result<App
 }
 
 impl Serving {
-    /// `terrace up`: reads manifest, settings and variables, takes the addresses, opens the state, and loads the components.
+    /// `terrace up`: reads manifest, settings and variables, takes the addresses or the `sockets` for them, opens the state, and loads the components.
     /// The [`Reloader`] replaces the app while it is served.
     ///
     /// # Errors
     /// All faults of the user's files and arguments, else the reason why the server cannot start.
-    pub fn up(options: &ServingOptions) -> Result<(Self, Reloader), StartError> {
-        bundles::load_newest(options, |inputs, taken| Self::load(options, inputs, taken))
+    pub fn up(
+        options: &ServingOptions,
+        sockets: &PassedSockets,
+    ) -> Result<(Self, Reloader), StartError> {
+        let load = |inputs: &AppInputs, taken| Self::load(options, sockets, inputs, taken);
+        bundles::load_newest(options, load)
     }
 
     fn load(
         options: &ServingOptions,
+        sockets: &PassedSockets,
         inputs: &AppInputs,
         taken: Option<Taken>,
     ) -> Result<(Self, Reloader), StartError> {
@@ -110,6 +117,7 @@ impl Serving {
         let listeners = Listeners::open(
             &inputs.config,
             Overrides::of_app(options),
+            sockets,
             &inputs.state_directory,
             pages.collect(),
         )?;
@@ -148,11 +156,11 @@ impl Serving {
         Ok((serving, reloader))
     }
 
-    /// `terrace edge`: reads the settings, and takes the addresses. The origins need not answer yet.
+    /// `terrace edge`: reads the settings, and takes the addresses or the `sockets` for them. The origins need not answer yet.
     ///
     /// # Errors
     /// All faults of the user's files and arguments, else the reason why the server cannot start.
-    pub fn edge(options: &EdgeOptions) -> Result<Self, StartError> {
+    pub fn edge(options: &EdgeOptions, sockets: &PassedSockets) -> Result<Self, StartError> {
         let EdgeInputs {
             config,
             state_directory,
@@ -175,6 +183,7 @@ impl Serving {
         let listeners = Listeners::open(
             &config,
             Overrides::of_edge(options),
+            sockets,
             &state_directory,
             vec![page],
         )?;

@@ -5,6 +5,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use crate::fault::Reason;
 use crate::manifest::Build;
+use crate::server::SOCKET_VARIABLES;
 
 /// Where the output of a command goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub(super) fn command(build: &Build, text: &str) -> Result<Command, Reason> {
         return Err(Reason::new(message).help("mend `workdir` in `[component.ID.build]`"));
     }
     let mut command = Command::new("sh");
+    SOCKET_VARIABLES.iter().for_each(|variable| {
+        command.env_remove(variable);
+    });
     command
         .args(["-c", text])
         .current_dir(&build.workdir)
