@@ -3,7 +3,7 @@
 //!
 //! A bundle is a tar archive of the strictest kind. Its first entry is the [`Index`], which names every file with its SHA-256; the
 //! second is the seal: the digest of the index, and a signature over that if there is one. The contents follow in the order of
-//! the index. Nothing else in the file is free: from the index follow the header of each entry and the length of the whole, so the
+//! the index, and then machine code of the components, if it was wanted. Nothing else in the file is free: from the index follow the header of each entry and the length of the whole, so the
 //! same app gives the same bytes, and a changed byte is found wherever it is.
 
 mod archive;
@@ -18,10 +18,24 @@ mod tests;
 mod write;
 
 pub use contents::{Contents, check_inside};
-pub use index::{Index, IndexedFile};
+pub use index::{CompiledCode, Index, IndexedFile};
 pub use key::{PublicKey, SigningKey};
-pub use read::read;
+pub use read::{compiled, read};
 pub use write::write;
+
+impl CompiledCode {
+    /// The entry of this code, which an engine with this fingerprint compiled for a processor. `wasm` is the engine's digest of the component.
+    #[must_use]
+    pub fn new(wasm: String, target: &str, engine: String, code: &[u8]) -> Self {
+        Self {
+            wasm,
+            target: target.to_owned(),
+            engine,
+            size: code.len() as u64,
+            sha256: archive::sha256(code),
+        }
+    }
+}
 
 /// The facts about a bundle whose bytes were checked.
 #[derive(Clone, Debug, PartialEq, Eq)]

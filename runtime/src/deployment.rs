@@ -6,7 +6,7 @@ mod loader;
 mod process_folder;
 
 pub use consumer::Consumer;
-pub use loader::{Files, Loader, Rendered, handler};
+pub use loader::{Files, Loader, Rendered, handler, wasm};
 pub(crate) use process_folder::ProcessFolder;
 
 use std::collections::BTreeMap;

@@ -6,9 +6,12 @@
 mod compiled_cache;
 mod epoch;
 mod handler;
+mod target;
 
 pub use handler::{Handler, LoadError, read};
+pub use target::Target;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,6 +72,36 @@ impl Engine {
         handler::link(&self.linker, &component, source)
     }
 
+    /// The best processor of this machine for which there is code, if it is of an engine like this one. `compiled` has names of
+    /// processors, and the fingerprints of the engines that compiled for them.
+    ///
+    /// # Errors
+    /// If an engine to compare with cannot be made.
+    pub fn fitting(&self, compiled: &[(&str, &str)]) -> wasmtime::Result<Option<Target>> {
+        for target in Target::usable() {
+            let mut for_it = compiled.iter().filter(|(name, _)| *name == target.name());
+            let Some((_, first)) = for_it.next() else {
+                continue;
+            };
+            let own = target::fingerprint(&target.engine(compiling())?).to_hex();
+            if *first == own.as_str() && for_it.all(|(_, other)| other == first) {
+                return Ok(Some(target));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps the code of a component with the other compiled code, unless some is kept already. It is machine code: whoever gives it
+    /// can do all that this process can, so only take that of a [`Self::fitting`] processor from somebody whom the user trusts with that.
+    /// `wasm` is the [`digest`] of the component.
+    ///
+    /// # Errors
+    /// If it cannot be written, or no compiled code is kept.
+    pub fn adopt(&self, wasm: &str, code: &[u8]) -> io::Result<()> {
+        let wasm = blake3::Hash::from_hex(wasm).map_err(io::Error::other)?;
+        self.cache.adopt(&wasm, code)
+    }
+
     /// The most memory that an instance can have, in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
@@ -82,8 +115,48 @@ impl Engine {
     }
 }
 
-/// All of wasmtime's settings, in one place.
+/// Compiles components for a processor, and runs nothing.
+pub struct Precompiler(wasmtime::Engine);
+
+impl Precompiler {
+    /// For that processor.
+    ///
+    /// # Errors
+    /// When wasmtime cannot compile for it.
+    pub fn new(target: Target) -> wasmtime::Result<Self> {
+        target.engine(compiling()).map(Self)
+    }
+
+    /// What an engine must be to run its code, in hexadecimal.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        target::fingerprint(&self.0).to_hex().to_string()
+    }
+
+    /// The machine code of a component.
+    ///
+    /// # Errors
+    /// When it is no component.
+    pub fn compile(&self, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
+        self.0.precompile_component(wasm)
+    }
+}
+
+/// The digest of a component, in hexadecimal: that of its code has the same name.
+#[must_use]
+pub fn digest(wasm: &[u8]) -> String {
+    blake3::hash(wasm).to_hex().to_string()
+}
+
+/// All of wasmtime's settings that concern the running of code.
 fn config(size: EngineSize) -> Config {
+    let mut config = compiling();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(size)));
+    config
+}
+
+/// All of wasmtime's settings that compiled code depends on.
+fn compiling() -> Config {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
@@ -95,8 +168,7 @@ fn config(size: EngineSize) -> Config {
         // Names of guest functions in traps come from the name section; source lines would need the DWARF kept in memory.
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable)
         .max_wasm_stack(limits::MAX_WASM_STACK_BYTES)
-        .async_stack_size(limits::MAX_WASM_STACK_BYTES + limits::HOST_STACK_BYTES)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(size)));
+        .async_stack_size(limits::MAX_WASM_STACK_BYTES + limits::HOST_STACK_BYTES);
     config
 }
 

@@ -13,6 +13,7 @@ mod listeners;
 mod migrations;
 mod open;
 mod pipeline;
+mod precompiled;
 mod relaying;
 mod reload;
 mod start;

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::archive;
-use super::limits::{MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, MAX_BUNDLED_PATH_BYTES};
+use super::limits::{
+    MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, MAX_BUNDLED_PATH_BYTES, MAX_PROCESSOR_NAME_BYTES,
+};
 use crate::fault::Reason;
 
 /// The form of bundles that this version reads and writes.
 pub(super) const FORMAT: u32 = 1;
 
-/// The length of a SHA-256 in hexadecimal.
+/// The length of a SHA-256 in hexadecimal, and of the digests of an engine.
 const DIGEST_LENGTH: usize = 64;
 
 /// The contents of a bundle.
@@ -33,6 +35,25 @@ pub struct Index {
     pub folders: Vec<String>,
     /// The files, sorted by path.
     pub files: Vec<IndexedFile>,
+    /// Machine code of its components, sorted by component and processor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compiled: Vec<CompiledCode>,
+}
+
+/// The machine code of a component in a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompiledCode {
+    /// The digest of the component with its dependencies, by which the engine finds its code, in hexadecimal.
+    pub wasm: String,
+    /// The processor that it is for.
+    pub target: String,
+    /// The fingerprint of the engine that compiled it, in hexadecimal.
+    pub engine: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// SHA-256 of it in hexadecimal.
+    pub sha256: String,
 }
 
 /// A file in a bundle.
@@ -83,12 +104,13 @@ impl Index {
 
     /// Checks it against the bounds and the rules.
     pub(super) fn check(&self) -> Result<(), Reason> {
-        let number = self.files.len().max(self.folders.len());
+        let files = self.files.len() + self.compiled.len();
+        let number = files.max(self.folders.len());
         if number > MAX_BUNDLE_FILES {
             let what = format!("has {number} files; a bundle may have {MAX_BUNDLE_FILES}");
             return Err(Reason::new(what).help("leave some out with `exclude_files`"));
         }
-        let length = archive::length(self.files.iter().map(|file| file.size));
+        let length = archive::length(self.sizes());
         if length.is_none_or(|length| length > MAX_BUNDLE_BYTES) {
             let what = format!("declares contents of more than {MAX_BUNDLE_BYTES} bytes");
             return Err(Reason::new(what).help("leave files out with `exclude_files`"));
@@ -100,7 +122,32 @@ impl Index {
         {
             return Err("names its app, version or commit with a control character".into());
         }
-        self.check_paths()
+        self.check_paths()?;
+        self.check_compiled()
+    }
+
+    /// The lengths of its contents in their order, in bytes.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = u64> {
+        let files = self.files.iter().map(|file| file.size);
+        files.chain(self.compiled.iter().map(|code| code.size))
+    }
+
+    fn check_compiled(&self) -> Result<(), Reason> {
+        let key = |code: &CompiledCode| (code.wasm.clone(), code.target.clone());
+        if !self.compiled.is_sorted_by(|one, next| key(one) < key(next)) {
+            return Err("does not name its compiled code in order, each once".into());
+        }
+        let is_wrong = |code: &&CompiledCode| {
+            let digests = [&code.wasm, &code.engine, &code.sha256];
+            !is_target(&code.target) || !digests.into_iter().all(|text| is_digest(text))
+        };
+        match self.compiled.iter().find(is_wrong) {
+            Some(code) => {
+                let wrong = code.path().escape_debug().to_string();
+                Err(format!("`{wrong}` is no compiled code of a component").into())
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_paths(&self) -> Result<(), Reason> {
@@ -124,15 +171,28 @@ impl Index {
         if !files.contains(&*self.manifest) {
             return Err(format!("has no manifest `{}`", self.manifest).into());
         }
-        let is_digest = |text: &str| {
-            text.len() == DIGEST_LENGTH
-                && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte))
-        };
         match self.files.iter().find(|file| !is_digest(&file.sha256)) {
             Some(file) => Err(format!("`{}` has no SHA-256", file.path).into()),
             None => Ok(()),
         }
     }
+}
+
+impl CompiledCode {
+    /// The name of its entry.
+    pub(super) fn path(&self) -> String {
+        format!("compiled/{}.{}", self.wasm, self.target)
+    }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == DIGEST_LENGTH && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte))
+}
+
+fn is_target(name: &str) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    (1..=MAX_PROCESSOR_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 /// Checks that a path stays in its folder on every machine.

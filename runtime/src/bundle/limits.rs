@@ -15,5 +15,9 @@ pub const MAX_SEAL_BYTES: u64 = KIB;
 /// How long the path of a file in a bundle may be, in bytes: as long as every program that reads tar archives takes it.
 pub const MAX_BUNDLED_PATH_BYTES: usize = 240;
 
+/// How long the name of a processor may be, in bytes, for which a bundle has compiled code: with the digest of a component, it is a
+/// path that every program that reads tar archives takes.
+pub const MAX_PROCESSOR_NAME_BYTES: usize = 32;
+
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

@@ -1,13 +1,13 @@
 //! Reads a bundle: checks every byte, and unpacks it on the way if it is wanted.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::Bundle;
 use super::archive::{self, Reader};
-use super::index::Index;
+use super::index::{CompiledCode, Index};
 use super::key::PublicKey;
 use super::limits::{MAX_BUNDLE_BYTES, MAX_INDEX_BYTES, MAX_SEAL_BYTES};
 use super::seal::Seal;
@@ -60,8 +60,7 @@ pub(super) fn read_from(
     let signer = Seal::check(&seal, &digest)?;
     check_trust(signer.as_ref(), trusted)?;
     let heads = [index_bytes.len() as u64, seal.len() as u64];
-    let sizes = index.files.iter().map(|file| file.size);
-    let declared = archive::length(heads.into_iter().chain(sizes));
+    let declared = archive::length(heads.into_iter().chain(index.sizes()));
     if declared != Some(length) {
         let declared = declared.unwrap_or(u64::MAX);
         let what = format!("is {length} bytes long, and its index declares {declared}");
@@ -76,12 +75,50 @@ pub(super) fn read_from(
             return Err(archive::changed(&file.path));
         }
     }
+    for code in &index.compiled {
+        // Whoever trusts it reads it by itself.
+        let found = archive.entry(&code.path(), code.size, &mut io::sink())?;
+        if found != code.sha256 {
+            return Err(archive::changed(&code.path()));
+        }
+    }
     archive.end()?;
     Ok(Bundle {
         index,
         digest,
         signer,
     })
+}
+
+/// The compiled code of a bundle that was read: machine code, so one of the keys that are `trusted` must have signed the bundle.
+///
+/// # Errors
+/// If the bundle is not signed so, or its file is another one by now.
+pub fn compiled(
+    file: &Path,
+    bundle: &Bundle,
+    code: &CompiledCode,
+    trusted: &[PublicKey],
+) -> Result<Vec<u8>, Fault> {
+    let fault = |reason: Reason| Fault::new(file, reason);
+    check_trust(bundle.signer.as_ref(), Some(trusted)).map_err(fault)?;
+    let others = bundle.index.compiled.iter();
+    let from_here = others.skip_while(|other| *other != code);
+    let from_end = archive::length(from_here.map(|code| code.size));
+    let changed = || fault(archive::changed(&code.path()));
+    let from_end = from_end.and_then(|length| i64::try_from(length).ok());
+    let from_end = from_end.ok_or_else(changed)?;
+    let opened = File::open(file).and_then(|mut opened| {
+        opened.seek(SeekFrom::End(-from_end))?;
+        Ok(opened)
+    });
+    let mut archive = Reader(BufReader::new(opened.map_err(|_| changed())?));
+    let mut content = Vec::new();
+    let found = archive.entry(&code.path(), code.size, &mut content);
+    match found.map_err(fault)? == code.sha256 {
+        true => Ok(content),
+        false => Err(changed()),
+    }
 }
 
 fn check_trust(signer: Option<&PublicKey>, trusted: Option<&[PublicKey]>) -> Result<(), Reason> {

@@ -1,5 +1,7 @@
 //! Bundles in memory: every byte counts.
 
+mod compiled;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
@@ -57,7 +59,7 @@ fn bundle(signed: bool) -> (TempDir, Vec<u8>) {
     let file = folder.path().join("app.terrace");
     let key = signed.then(|| key(folder.path()));
     let commit = Some("0123abc-dirty".to_owned());
-    write(&contents(folder.path()), commit, key.as_ref(), &file).unwrap();
+    write(&contents(folder.path()), &[], commit, key.as_ref(), &file).unwrap();
     let bytes = fs::read(file).unwrap();
     (folder, bytes)
 }
@@ -100,6 +102,7 @@ fn index(paths: &[&str]) -> Index {
         manifest: "spin.toml".into(),
         folders: Vec::new(),
         files: paths.iter().map(file).collect(),
+        compiled: Vec::new(),
     }
 }
 
@@ -377,11 +380,11 @@ fn failed_writing_leaves_nothing() {
     let missing = folder.path().join("missing");
     contents.files.insert("z".into(), missing.clone());
     let output = folder.path().join("app.terrace");
-    let fault = write(&contents, None, None, &output).unwrap_err();
+    let fault = write(&contents, &[], None, None, &output).unwrap_err();
     assert_eq!(fault.file, missing);
     fs::create_dir(&output).unwrap();
     contents.files.remove("z");
-    assert!(write(&contents, None, None, &output).is_err());
+    assert!(write(&contents, &[], None, None, &output).is_err());
     let left = fs::read_dir(folder.path()).unwrap();
     let left: Vec<PathBuf> = left.map(|entry| entry.unwrap().path()).collect();
     assert!(

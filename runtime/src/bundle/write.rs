@@ -8,28 +8,30 @@ use std::process;
 use super::Bundle;
 use super::archive::{self, Writer};
 use super::contents::Contents;
-use super::index::{FORMAT, Index, IndexedFile};
+use super::index::{CompiledCode, FORMAT, Index, IndexedFile};
 use super::key::SigningKey;
 use super::limits::MAX_INDEX_BYTES;
 use super::read::{APP, INDEX, SEAL};
 use super::seal::Seal;
 use crate::fault::{Fault, Reason};
 
-/// Writes the bundle to `output`, in place of what may be there. It is there as a whole, or not at all.
+/// Writes the bundle to `output`, in place of what may be there, with code that was compiled of its components. It is there as a whole, or not at all.
 ///
 /// # Errors
 /// If a file cannot be read or written, or a bound is reached.
 pub fn write(
     contents: &Contents,
+    compiled: &[(CompiledCode, Vec<u8>)],
     commit: Option<String>,
     key: Option<&SigningKey>,
     output: &Path,
 ) -> Result<Bundle, Fault> {
-    let index = index(contents, commit)?;
+    let mut index = index(contents, commit)?;
+    index.compiled = compiled.iter().map(|(code, _)| code.clone()).collect();
     let fault = |reason: Reason| Fault::new(output, reason);
     index.check().map_err(fault)?;
     let aside = aside(output);
-    let written = create(&aside, contents, &index, key);
+    let written = create(&aside, contents, compiled, &index, key);
     let written = written.and_then(|digest| {
         let moved = fs::rename(&aside, output);
         moved.map_err(|error| fault(unwritable(&error)))?;
@@ -73,6 +75,7 @@ fn index(contents: &Contents, commit: Option<String>) -> Result<Index, Fault> {
         manifest: contents.manifest.clone(),
         folders: contents.folders.iter().cloned().collect(),
         files: files.collect::<Result<_, Fault>>()?,
+        compiled: Vec::new(),
     })
 }
 
@@ -80,6 +83,7 @@ fn index(contents: &Contents, commit: Option<String>) -> Result<Index, Fault> {
 fn create(
     file: &Path,
     contents: &Contents,
+    compiled: &[(CompiledCode, Vec<u8>)],
     index: &Index,
     key: Option<&SigningKey>,
 ) -> Result<String, Fault> {
@@ -112,6 +116,10 @@ fn create(
             let reason = Reason::new("was changed while the bundle was made");
             return Err(Fault::new(source, reason.help("make the bundle again")));
         }
+    }
+    for (code, content) in compiled {
+        let written = archive.entry(&code.path(), code.size, &content[..]);
+        written.map_err(fault)?;
     }
     archive.end().map_err(fault)?;
     let synced = archive

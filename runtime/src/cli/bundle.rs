@@ -1,5 +1,7 @@
 //! `terrace bundle`: makes one file with all of an app, or shows what is in one. Its form is left to [`crate::bundle`].
 
+mod precompile;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -33,8 +35,10 @@ pub(crate) fn run(arguments: &BundleArguments, console: Console) -> Result<(), C
         let path = path.canonicalize();
         path.is_ok_and(|path| left_out.any(|out| path.starts_with(out)))
     })?;
+    let compiled = precompile::all(&app, &arguments.precompile)?;
     let commit = commit(&app.directory);
-    let bundle = bundle::write(&contents, commit, key.as_ref(), output).map_err(wrong_file)?;
+    let bundle = bundle::write(&contents, &compiled, commit, key.as_ref(), output);
+    let bundle = bundle.map_err(wrong_file)?;
     console.tell(&Event::BundleMade(&Bundled::new(output, &bundle)));
     Ok(())
 }

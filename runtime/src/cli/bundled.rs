@@ -43,12 +43,20 @@ impl<'b> Bundled<'b> {
                 file.sha256, file.size, file.path
             )?;
         }
+        for code in &self.index.compiled {
+            let (short, engine) = (short(&code.wasm), short(&code.engine));
+            write!(
+                formatter,
+                "\n{} {:>12} compiled for {}: component {short}, engine {engine}",
+                code.sha256, code.size, code.target
+            )?;
+        }
         Ok(())
     }
 
     /// Its short digest, for a line among others.
     pub(crate) fn short_digest(&self) -> &str {
-        self.digest.get(..12).unwrap_or(self.digest)
+        short(self.digest)
     }
 
     /// The name of the app, with its version if it has one.
@@ -56,6 +64,10 @@ impl<'b> Bundled<'b> {
         let Index { app, version, .. } = self.index;
         format!("{app} {version}").trim_end().to_owned()
     }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
 }
 
 /// One line about it.

@@ -12,7 +12,7 @@ use super::{Consumer, Deployment, Target, Trigger};
 use crate::budget::InstanceBudget;
 use crate::capability::{Grants, OpenDatabase, OpenStore};
 use crate::composition;
-use crate::engine::{self, Engine, Handler, LoadError};
+use crate::engine::{self, Engine, Handler};
 use crate::fault::{Fault, Faults, Reason};
 use crate::function::{Function, FunctionParts};
 use crate::grants::AllowedHosts;
@@ -245,12 +245,22 @@ fn schedules(app: &App) -> Vec<Firing> {
 /// # Errors
 /// Every fault of it and its dependencies.
 pub fn handler(engine: &Engine, app: &App, component: &Component) -> Result<Handler, Faults> {
-    let fault = |error: LoadError| fault(app, component, &error.to_string());
-    let mut wasm = engine::read(&component.source).map_err(fault)?;
-    if !component.dependencies.is_empty() {
-        wasm = composition::compose(app, component, wasm)?;
+    let wasm = wasm(app, component)?;
+    let loaded = engine.load(&component.source, &wasm);
+    Ok(loaded.map_err(|error| fault(app, component, &error.to_string()))?)
+}
+
+/// The bytes of a component with its dependencies, as they are compiled.
+///
+/// # Errors
+/// Every fault of it and its dependencies.
+pub fn wasm(app: &App, component: &Component) -> Result<Vec<u8>, Faults> {
+    let wasm = engine::read(&component.source);
+    let wasm = wasm.map_err(|error| fault(app, component, &error.to_string()))?;
+    if component.dependencies.is_empty() {
+        return Ok(wasm);
     }
-    Ok(engine.load(&component.source, &wasm).map_err(fault)?)
+    composition::compose(app, component, wasm)
 }
 
 fn fault(app: &App, component: &Component, what: &str) -> Fault {

@@ -9,7 +9,6 @@
 //! and code beyond a total size.
 
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -18,6 +17,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::LoadError;
+use super::target::fingerprint;
 use crate::clock;
 
 use files::{put, put_new};
@@ -45,8 +45,6 @@ struct Folder {
 impl CompiledCache {
     /// Opens the cache. A folder that can't be used is logged, and the cache works without it.
     pub(super) fn open(path: Option<&Path>, engine: &Engine) -> Self {
-        let mut hasher = DigestHasher(blake3::Hasher::new());
-        engine.precompile_compatibility_hash().hash(&mut hasher);
         let folder = path.and_then(|path| match Folder::open(path) {
             Ok(folder) => Some(folder),
             Err(error) => {
@@ -59,8 +57,27 @@ impl CompiledCache {
         });
         Self {
             folder,
-            compatibility: hasher.0.finalize(),
+            compatibility: fingerprint(engine),
         }
+    }
+
+    /// Keeps code that somebody else has compiled of the component with this digest, if nothing is kept of it. Whoever calls this must
+    /// trust them as much as this program.
+    pub(super) fn adopt(&self, wasm: &blake3::Hash, code: &[u8]) -> io::Result<()> {
+        let folder = self.folder.as_ref();
+        let folder = folder.ok_or_else(|| io::Error::other("there is no folder for it"))?;
+        let name = self.name(wasm);
+        if folder.digest_path(&name).exists() {
+            return Ok(());
+        }
+        folder.keep(code, &name)
+    }
+
+    fn name(&self, wasm: &blake3::Hash) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.compatibility.as_bytes());
+        hasher.update(wasm.as_bytes());
+        hasher.finalize().to_hex().to_string()
     }
 
     /// The compiled component of `wasm`, from disk if it was compiled before. Messages name `source`.
@@ -70,11 +87,7 @@ impl CompiledCache {
         source: &Path,
         wasm: &[u8],
     ) -> Result<Component, LoadError> {
-        let name = blake3::Hasher::new()
-            .update(self.compatibility.as_bytes())
-            .update(wasm)
-            .finalize()
-            .to_hex();
+        let name = self.name(&blake3::hash(wasm));
         if let Some(component) = self
             .folder
             .as_ref()
@@ -87,7 +100,7 @@ impl CompiledCache {
             found: format!("something damaged ({error:#})"),
         })?;
         if let Some(folder) = &self.folder
-            && let Err(error) = folder.keep(&component, &name)
+            && let Err(error) = folder.keep_component(&component, &name)
         {
             tracing::warn!("compiled code of {} is not kept: {error}", source.display());
         }
@@ -142,12 +155,16 @@ impl Folder {
         deserialize(engine, &code)
     }
 
+    fn keep_component(&self, component: &Component, name: &str) -> io::Result<()> {
+        let code = component.serialize().map_err(io::Error::other)?;
+        self.keep(&code, name)
+    }
+
     /// Writes the code before its digest, each under a temporary name first. A reader never sees half a file, nor a digest
     /// without its code.
-    fn keep(&self, component: &Component, name: &str) -> io::Result<()> {
-        let code = component.serialize().map_err(io::Error::other)?;
-        let digest = keyed_digest(&self.key, code.as_slice())?;
-        put(&self.code_path(name), &code)?;
+    fn keep(&self, code: &[u8], name: &str) -> io::Result<()> {
+        let digest = keyed_digest(&self.key, code)?;
+        put(&self.code_path(name), code)?;
         put(&self.digest_path(name), digest.as_bytes())?;
         prune(&self.path, clock::time_of_day());
         Ok(())
@@ -156,8 +173,9 @@ impl Folder {
 
 #[expect(unsafe_code, reason = "wasmtime maps precompiled code as it is")]
 fn deserialize(engine: &Engine, code: &Path) -> Option<Component> {
-    // SAFETY: the file carries a digest made with this folder's private key, so this program wrote it; the folder is
-    // writable by its owner only, who could as well change this program. wasmtime itself checks version and settings.
+    // SAFETY: the file carries a digest made with this folder's private key, so this program wrote it: it compiled the code, or took
+    // it from somebody whom the settings trust with that. The folder is writable by its owner only, who could as well change this
+    // program. wasmtime itself checks version, settings and processor.
     let component = unsafe { Component::deserialize_file(engine, code) };
     component
         .inspect_err(|error| {
@@ -199,20 +217,6 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
 
 fn read_key(path: &Path) -> Option<[u8; blake3::KEY_LEN]> {
     fs::read(path).ok()?.try_into().ok()
-}
-
-/// Hashes wasmtime's compatibility data with a digest that is the same in every process.
-struct DigestHasher(blake3::Hasher);
-
-impl Hasher for DigestHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        let bytes = self.0.finalize();
-        u64::from_le_bytes(std::array::from_fn(|index| bytes.as_bytes()[index]))
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::inputs::AppInputs;
 use super::open;
+use super::precompiled::{self, Precompiled};
 use super::unpacked::{BundleFile, named};
 use super::{ServingOptions, StartError};
 use crate::bundle::Bundle;
@@ -20,6 +21,15 @@ pub struct Taken {
     pub newest: BundleFile,
     /// The newer ones that were refused, each with its faults.
     pub refused: Vec<(PathBuf, Faults)>,
+    /// What became of its compiled code.
+    pub(super) precompiled: Precompiled,
+}
+
+impl Taken {
+    /// Says in the log what became of its compiled code.
+    pub(super) fn report(&self) {
+        self.precompiled.report(&self.file);
+    }
 }
 
 /// Loads the app that `options` name: of a folder with bundles the newest that has no faults. A bundle that a running server would
@@ -36,12 +46,13 @@ pub(super) fn load_newest<T>(
             ..options.clone()
         };
         let judged = judged(&options).map_err(StartError::from);
-        let loaded = judged.and_then(|(inputs, bundle)| {
+        let loaded = judged.and_then(|(inputs, bundle, precompiled)| {
             let taken = Taken {
                 file: file.path.clone(),
                 bundle,
                 newest: files[0].clone(),
                 refused: refused.clone(),
+                precompiled,
             };
             load(&inputs, Some(taken)).map_err(|error| inputs.renamed_error(error))
         });
@@ -60,19 +71,21 @@ pub(super) fn load_newest<T>(
 }
 
 /// The inputs of one bundle, with all that can be judged before anything is opened.
-fn judged(options: &ServingOptions) -> Result<(AppInputs, Bundle), Faults> {
+fn judged(options: &ServingOptions) -> Result<(AppInputs, Bundle, Precompiled), Faults> {
     let inputs = AppInputs::read(options)?;
     let compiled_code = &inputs.config.cache_directory;
     let engine = open::engine(&inputs, Some(compiled_code));
     let engine = engine.map_err(|error| open::fault(&inputs, &error))?;
-    let judged = inputs
-        .check_alike(1)
-        .and_then(|()| open::check_components(&engine, &inputs));
+    let mut precompiled = Precompiled::None;
+    let judged = inputs.check_alike(1).and_then(|()| {
+        precompiled = precompiled::take(&engine, &inputs);
+        open::check_components(&engine, &inputs)
+    });
     judged.map_err(|faults| inputs.renamed(faults))?;
     let Some(unpacked) = &inputs.unpacked else {
         let reason = Reason::new("was a bundle a moment ago, and is none any more");
         return Err(Fault::new(&options.manifest, reason).into());
     };
     let bundle = unpacked.bundle.clone();
-    Ok((inputs, bundle))
+    Ok((inputs, bundle, precompiled))
 }

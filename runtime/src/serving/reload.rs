@@ -11,6 +11,7 @@ use super::current_app::Handles;
 use super::inputs::AppInputs;
 use super::migrations;
 use super::open;
+use super::precompiled;
 use super::relaying;
 use super::{ServingOptions, StartError, failed};
 use crate::bundle::Bundle;
@@ -88,6 +89,7 @@ impl Reloader {
             return Err(refused(what.to_owned(), help).into());
         }
         inputs.check_alike(1)?;
+        precompiled::take(&self.loader.engine, inputs).report(file);
         open::check_components(&self.loader.engine, inputs)
     }
 

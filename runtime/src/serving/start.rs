@@ -121,6 +121,7 @@ impl Serving {
             &inputs.state_directory,
             pages.collect(),
         )?;
+        taken.iter().for_each(Taken::report);
         open::open_state(inputs, &listeners.state, &listeners.queues)?;
         let compiled_code = &inputs.config.cache_directory;
         let engine = open::engine(inputs, Some(compiled_code)).map_err(failed)?;

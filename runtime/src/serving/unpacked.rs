@@ -94,6 +94,10 @@ impl Unpacked {
         self.folder.path()
     }
 
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
     pub(super) fn manifest(&self) -> PathBuf {
         self.root().join(&self.bundle.index.manifest)
     }

@@ -331,3 +331,27 @@ fn processes_that_start_at_once_share_one_key_and_their_code() {
     assert!(bed.kept("new").is_empty());
     assert!(bed.is_recalled());
 }
+
+#[test]
+fn code_that_was_adopted_is_used_and_nonsense_is_compiled_again() {
+    let bed = Bed::new();
+    let wasm = fs::read(bed.folder.path().join("guest.wasm")).unwrap();
+    let digest = blake3::hash(&wasm);
+    let code = bed.engine.precompile_component(&wasm).unwrap();
+    for adopted in [&b"nonsense"[..], &code] {
+        let _ = fs::remove_dir_all(bed.cache());
+        let cache = CompiledCache::open(Some(&bed.cache()), &bed.engine);
+        cache.adopt(&digest, adopted).unwrap();
+        assert_eq!(fs::read(&bed.kept("cwasm")[0]).unwrap(), adopted);
+        bed.start();
+        assert!(bed.is_recalled());
+        // What is kept stays.
+        cache.adopt(&digest, b"other").unwrap();
+        assert!(bed.is_recalled());
+    }
+    assert!(
+        CompiledCache::open(None, &bed.engine)
+            .adopt(&digest, &code)
+            .is_err()
+    );
+}
