@@ -67,12 +67,12 @@ fn defaults() -> Cache {
 
 /// The server of `shared`. Whether its URL is right is seen when it is opened.
 fn shared(table: &Table<'_>) -> Option<Redis> {
-    let password = store::password(table, "shared_password_variable")?;
+    // All keys are read before one of them ends this: a key that nobody reads counts as unknown.
+    let password = store::password(table, "shared_password_variable");
     let url = table.get("shared")?;
-    let url = url.parsed(store::redis_url)?;
     Some(Redis {
-        url,
-        password,
+        url: url.parsed(store::redis_url)?,
+        password: password?,
         prefix: None,
     })
 }

@@ -134,22 +134,25 @@ fn jetstream(
     directory: &Path,
     default: impl Fn() -> QueueEngine,
 ) -> Option<JetStream> {
-    let prefix = match table.get("prefix") {
+    // All keys are read before one of them ends this: a key that nobody reads counts as unknown.
+    let (prefix, ledger) = (table.get("prefix"), table.get("ledger"));
+    let replicas = table.number("replicas", 1, MAX_STREAM_REPLICAS);
+    let password = store::password(table, "password_variable");
+    let ledger_password = store::password(table, "ledger_password_variable");
+    let prefix = match prefix {
         Some(prefix) => Some(prefix.parsed(store::prefix)?),
         None => None,
     };
-    let replicas = table.number("replicas", 1, MAX_STREAM_REPLICAS);
-    let ledger_password = store::password(table, "ledger_password_variable")?;
-    let ledger = match table.get("ledger") {
+    let ledger = match ledger {
         Some(ledger) if store::is_postgres(ledger.string()?) => {
-            QueueEngine::Postgres(Postgres::at(ledger.string()?, ledger_password))
+            QueueEngine::Postgres(Postgres::at(ledger.string()?, ledger_password?))
         }
         Some(ledger) => QueueEngine::Sqlite(directory.join(ledger.parsed(store::ledger_path)?)),
         None => default(),
     };
     Some(JetStream {
         url: url.string()?.to_owned(),
-        password: store::password(table, "password_variable")?,
+        password: password?,
         prefix,
         replicas: replicas
             .and_then(|number| usize::try_from(number).ok())

@@ -192,13 +192,15 @@ fn replicas(table: &Table<'_>) -> Vec<String> {
 
 /// The server of `redis://…`. Whether its URL is right is seen when it is opened.
 fn redis(table: &Table<'_>, url: &Value<'_>) -> Option<Redis> {
+    // Before a prefix ends this: a key that nobody reads counts as unknown.
+    let password = password(table, "password_variable");
     let prefix = match table.get("prefix") {
         Some(given) => Some(given.parsed(prefix)?),
         None => None,
     };
     Some(Redis {
         url: url.string()?.to_owned(),
-        password: password(table, "password_variable")?,
+        password: password?,
         prefix,
     })
 }

@@ -459,6 +459,21 @@ fn a_store_on_redis_needs_a_plain_prefix_and_its_password() {
     check(&format!("{redis}\nconnections = 1"), "unknown key");
 }
 
+/// A key after the faulty one is not called unknown.
+#[test]
+fn a_password_that_is_not_set_is_the_only_fault() {
+    for settings in [
+        "[cache]\nshared = 'redis://cache'\nshared_password_variable = 'TERRACE_NOT_SET'",
+        "[kv.default]\nurl = 'redis://cache'\nprefix = 'a'\npassword_variable = 'TERRACE_NOT_SET'",
+        "[queue]\nurl = 'nats://queue'\nprefix = 'a'\nledger = 'postgres://db'\nledger_password_variable = 'TERRACE_NOT_SET'\npassword_variable = 'PATH'",
+        "[sql.default]\nurl = 'postgres://db'\nconnections = 2\npassword_variable = 'TERRACE_NOT_SET'",
+    ] {
+        let faults = judge(settings).err().unwrap();
+        assert_eq!(faults.0.len(), 1, "{faults}");
+        assert!(faults.to_string().contains("is not set"), "{faults}");
+    }
+}
+
 #[test]
 fn a_database_and_a_key_value_store_in_one_file_are_refused() {
     let one = "`[sql.default]` and `[kv.default]` are one file";

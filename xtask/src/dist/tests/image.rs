@@ -28,12 +28,17 @@ route = '/static'
 static_response = { body = 'from the image' }
 ";
 
+/// It has a time zone, which comes from the image too.
 const HELLO: &str = "
 [[trigger.http]]
 route = '/hello'
 component = 'hello'
 [component.hello]
 source = 'hello.wasm'
+[[component.hello.tool.terrace.schedules]]
+name = 'yearly'
+cron = '0 0 1 1 *'
+timezone = 'Europe/Vienna'
 ";
 
 /// An image that was made and unpacked.
