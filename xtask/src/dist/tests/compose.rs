@@ -3,6 +3,8 @@
 use super::*;
 use serde_json::Value;
 
+use crate::{child::Program, stores};
+
 fn folder() -> PathBuf {
     workspace().root.join("packaging/compose")
 }
@@ -126,5 +128,42 @@ fn compose_file_has_no_password() {
     let example = read("env.example");
     for name in settings::passwords(&read("node.toml")) {
         assert!(example.contains(&format!("\n{name}=\n")), "{name}");
+    }
+}
+
+/// A script of a service, as its shell gets it, with a free port in the place of the usual one.
+fn script(words: &Value, port: u16) -> Command {
+    let words = yaml::texts(words);
+    let script = words.last().unwrap().replace("$$", "$");
+    let script = script.replace("redis-server -", &format!("redis-server - --port {port}"));
+    let script = script.replace("redis-cli", &format!("redis-cli -p {port}"));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).env("REDIS_PASSWORD", "secret");
+    shell
+}
+
+#[test]
+fn compose_files_redis_servers_want_the_password_and_keep_what_they_should() {
+    let compose = compose();
+    for (name, policy, file) in [
+        ("redis", "noeviction", "yes"),
+        ("redis-cache", "volatile-lru", "no"),
+    ] {
+        let service = &compose["services"][name];
+        let folder = tempfile::tempdir().unwrap();
+        let port = stores::free_port().unwrap();
+        let mut server = script(&service["command"], port);
+        let _server = Program::start(server.current_dir(folder.path())).unwrap();
+        let is_healthy = || process::succeeds(&mut script(&service["healthcheck"]["test"], port));
+        stores::until("Redis does not start", is_healthy).unwrap();
+        let mut stranger = script(&service["healthcheck"]["test"], port);
+        assert!(!process::succeeds(stranger.env("REDIS_PASSWORD", "other")));
+        for (key, value) in [("maxmemory-policy", policy), ("appendonly", file)] {
+            let mut ask = Command::new("redis-cli");
+            ask.env("REDISCLI_AUTH", "secret");
+            ask.args(["-p", &port.to_string(), "config", "get", key]);
+            let said = process::output(&mut ask).unwrap();
+            assert_eq!(said.lines().last(), Some(value), "{name}: {said}");
+        }
     }
 }
