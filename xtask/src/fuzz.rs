@@ -13,7 +13,10 @@ use crate::{Outcome, process, tools, workspace::Workspace};
 const CRATES: [&str; 3] = ["edge-cache/fuzz", "storage/fuzz", "runtime/fuzz"];
 
 /// Inputs that a target starts with, from the root.
-const SEEDS: [(&str, &str); 1] = [("dialect", "storage/src/dialect/tests/corpus")];
+const SEEDS: [(&str, &str); 2] = [
+    ("bundles", "runtime/fuzz/seeds/bundles"),
+    ("dialect", "storage/src/dialect/tests/corpus"),
+];
 
 /// Compiler arguments for coverage, the same that `cargo fuzz` uses.
 const INSTRUMENTATION: [&str; 7] = [
