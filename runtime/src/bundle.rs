@@ -24,10 +24,12 @@ pub use read::{compiled, read};
 pub use write::write;
 
 impl CompiledCode {
-    /// The entry of this code, which an engine with this fingerprint compiled for a processor. `wasm` is the engine's digest of the component.
+    /// The entry of this code, compiled from a component for a processor by an engine with this fingerprint. `wasm` is the engine's digest of the
+    /// component.
     #[must_use]
-    pub fn new(wasm: String, target: &str, engine: String, code: &[u8]) -> Self {
+    pub fn new(component: &str, wasm: String, target: &str, engine: String, code: &[u8]) -> Self {
         Self {
+            component: component.to_owned(),
             wasm,
             target: target.to_owned(),
             engine,

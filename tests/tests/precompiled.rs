@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use terrace_tests::contract::{EVENT_BUNDLE_SERVED, exit};
+use terrace_tests::load::at_once;
 use terrace_tests::{App, Running, guest};
 
 /// A key of the tests: private in PEM, public as in the settings (RFC 8032 §7.1).
@@ -22,6 +23,9 @@ const PROCESSOR: &str = if cfg!(target_arch = "x86_64") {
 } else {
     "aarch64"
 };
+
+/// Processes that start at the same time.
+const PROCESSES: usize = 4;
 
 /// An app with a component, and one that is composed of two.
 fn app() -> App {
@@ -109,6 +113,21 @@ async fn code_that_is_trusted_spares_the_compiling() {
     let served = served.restart().await;
     assert_eq!(served.get("/").await.status, 200);
     assert!(kept(&served) == expected);
+}
+
+#[tokio::test]
+async fn processes_take_the_same_code_at_once() {
+    let app = app();
+    let bundle = precompiled(&app, "app.terrace", &format!("={PROCESSOR}")).await;
+    let node = App::new().config(TRUSTED).served_from(&bundle);
+    let node = node.with_its_own_compiled_code();
+    let servers = at_once(PROCESSES, |_| node.start_beside()).await;
+    for served in &servers {
+        assert_eq!(served.get("/").await.status, 200);
+        assert_eq!(served.get("/permalinks?title=one").await.status, 200);
+    }
+    let kept = contents(&node.folder().join("compiled-code"), ".cwasm");
+    assert!(kept == bundled(&bundle), "something was compiled here");
 }
 
 #[tokio::test]
@@ -200,16 +219,21 @@ async fn a_list_shows_the_compiled_code_with_processor_and_engine() {
     assert_eq!(compiled.len(), 2);
     for code in compiled {
         assert_eq!(code["target"], PROCESSOR);
+        let ids: [Value; 2] = ["hello".into(), "permalinks".into()];
+        assert!(ids.contains(&code["component"]), "{code}");
         assert_eq!(code["engine"].as_str().unwrap().len(), 64);
     }
     let sizes = bundled(&bundle).iter().map(Vec::len).sum::<usize>();
     let listed = compiled.iter().map(|code| code["size"].as_u64().unwrap());
     assert_eq!(listed.sum::<u64>(), sizes as u64);
     let shown = app.run(&["bundle", "--list", "app.terrace"]).await.text;
-    assert!(
-        shown.contains(&format!("compiled for {PROCESSOR}")),
-        "{shown}"
-    );
+    for part in [
+        format!("hello compiled for {PROCESSOR} by engine "),
+        format!("permalinks compiled for {PROCESSOR} by engine "),
+        format!(", compiled for {PROCESSOR}, signed by"),
+    ] {
+        assert!(shown.contains(&part), "{shown}");
+    }
 }
 
 #[tokio::test]

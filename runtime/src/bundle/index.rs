@@ -44,6 +44,8 @@ pub struct Index {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CompiledCode {
+    /// The id of the component, or of the first of those that are the same.
+    pub component: String,
     /// The digest of the component with its dependencies, by which the engine finds its code, in hexadecimal.
     pub wasm: String,
     /// The processor that it is for.
@@ -139,7 +141,9 @@ impl Index {
         }
         let is_wrong = |code: &&CompiledCode| {
             let digests = [&code.wasm, &code.engine, &code.sha256];
-            !is_target(&code.target) || !digests.into_iter().all(|text| is_digest(text))
+            !is_target(&code.target)
+                || code.component.contains(char::is_control)
+                || !digests.into_iter().all(|text| is_digest(text))
         };
         match self.compiled.iter().find(is_wrong) {
             Some(code) => {

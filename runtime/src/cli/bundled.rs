@@ -44,10 +44,10 @@ impl<'b> Bundled<'b> {
             )?;
         }
         for code in &self.index.compiled {
-            let (short, engine) = (short(&code.wasm), short(&code.engine));
+            let (engine, component) = (short(&code.engine), &code.component);
             write!(
                 formatter,
-                "\n{} {:>12} compiled for {}: component {short}, engine {engine}",
+                "\n{} {:>12} {component} compiled for {} by engine {engine}",
                 code.sha256, code.size, code.target
             )?;
         }
@@ -82,6 +82,17 @@ impl fmt::Display for Bundled<'_> {
             self.app(),
             self.short_digest()
         )?;
+        let mut compiled: Vec<_> = self
+            .index
+            .compiled
+            .iter()
+            .map(|code| &*code.target)
+            .collect();
+        compiled.sort_unstable();
+        compiled.dedup();
+        if !compiled.is_empty() {
+            write!(formatter, ", compiled for {}", compiled.join(" and "))?;
+        }
         match &self.signer {
             Some(key) => write!(formatter, ", signed by {key}"),
             None => formatter.write_str(", not signed"),

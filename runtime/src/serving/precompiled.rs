@@ -119,7 +119,7 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
         let native = Precompiler::new(Target::parse("native").unwrap()).unwrap();
         let (digest, code) = (engine::digest(&wasm), native.compile(&wasm).unwrap());
         let fingerprint = fingerprint(native.fingerprint());
-        let entry = CompiledCode::new(digest, "native", fingerprint, &code);
+        let entry = CompiledCode::new("a", digest, "native", fingerprint, &code);
         let app = App::load(folder.path()).unwrap_or_else(|faults| panic!("{faults}"));
         let contents = Contents::of(&app, |_| false).unwrap();
         let key = SigningKey::read(&path("sign.pem")).unwrap();

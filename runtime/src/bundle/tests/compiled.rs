@@ -6,7 +6,7 @@ const CODE: &[u8] = b"\x7fELF machine code";
 
 fn code(target: &str) -> (CompiledCode, Vec<u8>) {
     let (wasm, engine) = ("a".repeat(64), "b".repeat(64));
-    let code = CompiledCode::new(wasm, target, engine, CODE);
+    let code = CompiledCode::new("a", wasm, target, engine, CODE);
     (code, CODE.to_vec())
 }
 
@@ -76,12 +76,13 @@ fn compiled_code_in_an_index_follows_the_rules() {
     assert!(with(vec![good.clone()]).check().is_ok());
     let twice = with(vec![good.clone(), good.clone()]);
     assert!(twice.check().is_err());
-    let mut wrong = vec![good.clone(); 5];
+    let mut wrong = vec![good.clone(); 6];
     wrong[0].wasm = "../../etc".into();
     wrong[1].target = "a/../b".into();
     wrong[2].engine = String::new();
     wrong[3].sha256 = "A".repeat(64);
     wrong[4].target = "a".repeat(33);
+    wrong[5].component = "a\u{1b}[2J".into();
     for wrong in wrong {
         assert!(with(vec![wrong.clone()]).check().is_err(), "{wrong:?}");
     }

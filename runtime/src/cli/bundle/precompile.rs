@@ -22,7 +22,13 @@ pub(super) fn all(app: &App, targets: &[Target]) -> Result<Vec<(CompiledCode, Ve
                 continue;
             }
             let code = precompiler.compile(&wasm).map_err(failed)?;
-            let entry = CompiledCode::new(digest, name, precompiler.fingerprint(), &code);
+            let entry = CompiledCode::new(
+                &component.id,
+                digest,
+                name,
+                precompiler.fingerprint(),
+                &code,
+            );
             compiled.insert(key, (entry, code));
         }
     }
