@@ -4,9 +4,11 @@
 //! Each file is one transaction, which holds a lock that no two processes have: it looks at what is recorded, runs the
 //! next file and records it. The table `terrace_migrations` has a row for each applied file.
 
+mod breaking;
 mod files;
 mod recorded;
 
+pub use breaking::{Breaking, breaking};
 pub use files::{Migration, read};
 
 use std::path::PathBuf;
