@@ -19,6 +19,8 @@ mod cache;
 mod check;
 mod completions;
 mod console;
+mod deploy;
+mod deployed;
 mod dev;
 mod edge;
 mod error;
@@ -71,6 +73,7 @@ fn execute(command: &Command, console: Console) -> Result<(), CommandError> {
         Command::Sql { command } => sql::run(command, console),
         Command::Backup(arguments) => backup::make(arguments, console),
         Command::Restore(arguments) => backup::restore(arguments, console),
+        Command::Deploy(arguments) => deploy::run(arguments, console),
         Command::Check(arguments) => check::run(arguments, console),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -179,6 +179,24 @@ impl Deployment {
         }
     }
 
+    /// Makes an instance of each function and throws it away.
+    ///
+    /// # Errors
+    /// The first function of which none can be made, and why.
+    pub async fn warm_up(&self) -> Result<(), (String, Failure)> {
+        for (id, function) in &self.functions {
+            let made = function.warm_up().await;
+            made.map_err(|failure| (id.clone(), failure))?;
+        }
+        Ok(())
+    }
+
+    /// The most memory that an instance of each component has used, in bytes.
+    pub fn memory(&self) -> impl Iterator<Item = (&str, u64)> {
+        let functions = self.functions.iter();
+        functions.map(|(id, function)| (id.as_str(), function.memory()))
+    }
+
     /// Limits what `worker` works on at once, after ready work has waited there for at least `lag`.
     pub fn adapt(&self, worker: WorkerId, lag: Duration) {
         let functions = self.functions.values();

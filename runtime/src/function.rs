@@ -20,7 +20,7 @@ pub use call::CallState;
 pub(crate) use overload::least_lag;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::channel::oneshot;
@@ -60,6 +60,8 @@ pub struct Function {
     pools: Box<[Mutex<Vec<Arc<InstanceSlot>>>]>,
     reuse: InstanceReuse,
     retired: AtomicBool,
+    /// The most memory that an instance has used, in bytes.
+    memory: AtomicU64,
 }
 
 /// The numbers of [`Reuse`] that slots count up to.
@@ -135,6 +137,7 @@ impl Function {
             handler,
             reuse,
             retired: AtomicBool::new(false),
+            memory: AtomicU64::new(0),
         });
         let holder = Arc::downgrade(&function);
         function.budget.register(holder);
@@ -184,6 +187,28 @@ impl Function {
             }
             Err(_instance_gone) => Err(state.failure()),
         }
+    }
+
+    /// The most memory that an instance has used, in bytes.
+    pub fn memory(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// Notes the memory that an instance uses, in bytes.
+    fn note_memory(&self, bytes: u64) {
+        // Workers that write to one place wait for each other, so only a new maximum is written.
+        if bytes > self.memory() {
+            self.memory.fetch_max(bytes, Ordering::Relaxed);
+            self.metrics.note_memory(bytes);
+        }
+    }
+
+    /// Makes one instance and throws it away, to see that it can be made.
+    ///
+    /// # Errors
+    /// The reason, such as a trap.
+    pub async fn warm_up(&self) -> Result<(), Failure> {
+        instance::make_one(self).await
     }
 
     fn pool(&self, worker: WorkerId) -> &Mutex<Vec<Arc<InstanceSlot>>> {

@@ -33,6 +33,7 @@ pub mod outbound;
 pub mod queues;
 pub mod rate_limit;
 pub mod request;
+pub mod rollout;
 pub mod router;
 pub mod schedule;
 pub mod server;

@@ -8,6 +8,7 @@ mod clustered;
 mod consuming;
 mod current_app;
 mod databases;
+mod deploying;
 mod inputs;
 mod listeners;
 mod migrations;
@@ -55,6 +56,8 @@ pub struct ServingOptions {
     pub take_over: bool,
     /// Whether a program reads the output.
     pub json: bool,
+    /// Whether the app is built and replaced as its folder changes.
+    pub follows_itself: bool,
 }
 
 impl ServingOptions {

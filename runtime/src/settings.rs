@@ -13,7 +13,6 @@ use http::{HeaderName, StatusCode};
 use ipnet::IpNet;
 use storage::sql::DEFAULT_CONNECTIONS;
 
-use crate::bundle::PublicKey;
 use crate::certificates::{Authorities, FileCertificate};
 use crate::document::Document;
 use crate::fault::{Fault, Faults, Position, Reason, Source};
@@ -40,6 +39,7 @@ mod tls;
 
 pub use acme::Acme;
 pub use cluster::Cluster;
+pub use deploy::{Deploy, Token};
 pub use key_rules::{KeyRules, Names};
 pub use limits::ServerLimits;
 pub use listen::{AdminAddress, DEFAULT_TRUSTED_FIELDS};
@@ -125,8 +125,8 @@ pub struct Config {
     pub edge: Edge,
     /// The registry of nodes, if there is one.
     pub cluster: Option<Cluster>,
-    /// The keys of which one must have signed the app's bundle; absent if any app is taken.
-    pub trusted_keys: Option<Vec<PublicKey>>,
+    /// Which apps this node takes, and from whom.
+    pub deploy: Deploy,
     /// The networks that no guest reaches, whatever the manifest grants.
     pub blocked_networks: Vec<IpNet>,
     /// Where compiled code is kept.

@@ -164,6 +164,15 @@ impl App {
         self
     }
 
+    /// Has it have its admin listener at this address, which it had before.
+    #[must_use]
+    pub(crate) fn with_admin_at(mut self, admin: &str) -> Self {
+        admin
+            .trim_start_matches("http://")
+            .clone_into(&mut self.admin);
+        self
+    }
+
     /// Has it take over from another app.
     #[must_use]
     pub fn in_place_of(mut self, server: &Running) -> Self {
@@ -174,10 +183,7 @@ impl App {
     /// Has it take over from the process at these addresses.
     #[must_use]
     pub(crate) fn succeeding(self, http: &str, https: Option<&str>, admin: &str) -> Self {
-        let mut app = self.at(http);
-        admin
-            .trim_start_matches("http://")
-            .clone_into(&mut app.admin);
+        let mut app = self.at(http).with_admin_at(admin);
         if let Some(https) = https {
             let address = https.trim_start_matches("https://");
             let setting = |address: &str| format!("https = {address:?}");

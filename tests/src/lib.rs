@@ -13,6 +13,7 @@ pub mod artefact;
 pub mod authority;
 pub mod client;
 pub mod contract;
+pub mod deploy;
 pub mod history;
 pub mod judge;
 pub mod load;

@@ -232,13 +232,17 @@ impl Running {
         Self::start(self.app, self.command).await
     }
 
-    /// Waits for its end, and starts it again at the same address.
+    /// Waits for its end, and starts it again at the same addresses.
     ///
     /// # Panics
     /// When it does not get ready again.
     pub async fn come_back(self) -> Self {
         self.process.wait().await;
-        Self::start(self.app.at(&self.http), self.command).await
+        Self::start(
+            self.app.at(&self.http).with_admin_at(&self.admin),
+            self.command,
+        )
+        .await
     }
 
     /// Starts a successor that takes its sockets over, and waits for the end of this process.

@@ -84,8 +84,6 @@ impl fmt::Display for CacheStatistics {
 impl EdgeCache {
     pub(super) fn statistics(&self) -> CacheStatistics {
         let (requests, store) = (self.0.statistics(), self.0.store_statistics());
-        let unforwarded = requests.hits + requests.collapsed;
-        let asked = unforwarded + requests.misses + requests.validated + requests.stale_on_error;
         CacheStatistics {
             entries: store.entries,
             stored_bytes: store.stored_bytes,
@@ -96,12 +94,20 @@ impl EdgeCache {
             stale: requests.stale_on_error,
             collapsed: requests.collapsed,
             bypassed: requests.bypassed,
-            hit_ratio: (asked > 0).then(|| unforwarded as f64 / asked as f64),
+            hit_ratio: self.hit_ratio(),
             insertions: store.insertions,
             refused: store.refused,
             evictions: store.evictions,
             purged: store.purged,
         }
+    }
+
+    /// Hits and collapsed requests, as a fraction of the requests in which the cache had a part; `None` before the first.
+    pub(crate) fn hit_ratio(&self) -> Option<f64> {
+        let requests = self.0.statistics();
+        let unforwarded = requests.hits + requests.collapsed;
+        let asked = unforwarded + requests.misses + requests.validated + requests.stale_on_error;
+        (asked > 0).then(|| unforwarded as f64 / asked as f64)
     }
 
     /// The figures as metrics.

@@ -12,12 +12,14 @@ use crate::settings::AdminAddress;
 
 mod backup;
 mod bundle;
+mod deploy;
 mod examples;
 mod queue;
 mod sql;
 
 pub(crate) use backup::{BackupArguments, RestoreArguments};
 pub(crate) use bundle::BundleArguments;
+pub(crate) use deploy::DeployArguments;
 pub(crate) use queue::{QueueArguments, QueueCommand};
 pub(crate) use sql::{
     AdviseArguments, DatabaseArguments, ExecArguments, MigrateArguments, MoveArguments, SqlCommand,
@@ -53,6 +55,9 @@ pub(crate) enum Command {
     /// Make one file with all of an app, or show what is in one
     #[command(after_help = examples::BUNDLE)]
     Bundle(BundleArguments),
+    /// Bring a bundle to running servers, one after the other, and back if it is worse than the version before
+    #[command(after_help = examples::DEPLOY)]
+    Deploy(DeployArguments),
     /// Serve the app; SIGTERM and Ctrl-C end it without cutting a request
     #[command(after_help = examples::UP)]
     Up(ServeArguments),
@@ -112,6 +117,7 @@ impl Command {
             Self::Backup(arguments) => arguments.database.json,
             Self::Restore(arguments) => arguments.database.json,
             Self::Check(arguments) => arguments.json,
+            Self::Deploy(arguments) => arguments.json,
             Self::New(_) | Self::Completions(_) => false,
         }
     }
@@ -232,6 +238,7 @@ impl ServeArguments {
             variables: self.settings.variables.clone(),
             take_over: self.take_over,
             json: self.json,
+            follows_itself: false,
         }
     }
 }

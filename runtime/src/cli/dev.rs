@@ -14,7 +14,7 @@ use super::up;
 use crate::clock;
 use crate::fault::Reason;
 use crate::server::PassedSockets;
-use crate::serving::Serving;
+use crate::serving::{Serving, ServingOptions};
 
 mod debounce;
 mod project;
@@ -37,7 +37,11 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
     }
     Builder::new(console).build_all(&project.components())?;
     let served = project.stamps();
-    let (serving, reloader) = Serving::up(&arguments.options(), &PassedSockets::default())?;
+    let options = ServingOptions {
+        follows_itself: true,
+        ..arguments.options()
+    };
+    let (serving, reloader) = Serving::up(&options, &PassedSockets::default())?;
     let session = Session {
         console,
         builder: Builder::new(console).without_spinner(),

@@ -10,6 +10,7 @@ use super::advice::Shown;
 use super::answer::{Answer, Migrated, Pending, Plan, Translation};
 use super::backed_up::{not_backed_up, not_restored};
 use super::bundled::Bundled;
+use super::deployed::{DeployStep, Deployed, Versions};
 use super::messages::{Messages, Overview};
 use super::moving::{MoveDone, MoveFinding, MovePlan, MoveProgress};
 use crate::backup::{Elsewhere, Made, Progress, Restored};
@@ -153,6 +154,12 @@ pub(crate) enum Event<'e> {
     BackedUp(&'e Made),
     /// A backup was restored.
     Restored(&'e Restored),
+    /// How far a deployment is.
+    DeployStep(&'e DeployStep<'e>),
+    /// A deployment is over, or holds.
+    Deployed(&'e Deployed<'e>),
+    /// The versions that were deployed.
+    Versions(&'e Versions),
     /// A mistake of the user.
     Fault(&'e Fault),
     /// The command failed.
@@ -187,6 +194,8 @@ impl Event<'_> {
                 | Self::SqlMovePlan(_)
                 | Self::SqlMoved(_)
                 | Self::SqlMoveAbandoned
+                | Self::Deployed(_)
+                | Self::Versions(_)
                 | Self::BackedUp(_)
                 | Self::Restored(_)
         )
@@ -270,6 +279,9 @@ impl fmt::Display for Event<'_> {
             Self::BackupProgress(progress) => progress.fmt(formatter),
             Self::NotBackedUp(elsewhere) => not_backed_up(formatter, elsewhere),
             Self::NotRestored(elsewhere) => not_restored(formatter, elsewhere),
+            Self::DeployStep(step) => step.fmt(formatter),
+            Self::Deployed(deployed) => deployed.fmt(formatter),
+            Self::Versions(versions) => versions.fmt(formatter),
             Self::BackedUp(made) => made.fmt(formatter),
             Self::Restored(restored) => restored.fmt(formatter),
             Self::Fault(fault) => write!(formatter, "{}: {}", fault.file.display(), fault.message),

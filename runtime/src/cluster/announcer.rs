@@ -10,7 +10,7 @@ use storage::registry::Registry;
 use tokio::time::sleep;
 
 use super::limits::{ANNOUNCE_INTERVAL, LEAVE_TIMEOUT, NODE_EXPIRY, REGISTRY_TIMEOUT};
-use super::node::{Node, VERSION};
+use super::node::{Node, Stamp, VERSION};
 use crate::clock;
 use crate::observe::{ClusterFigures, Metrics, NodeFigures};
 use crate::request::{IdSource, RequestId};
@@ -45,6 +45,8 @@ impl Announcer {
             app: app.to_owned(),
             digest: digest.to_owned(),
             version: VERSION.to_owned(),
+            admin: None,
+            deployed: None,
             in_flight: 0,
             processors: 0.0,
         });
@@ -55,6 +57,27 @@ impl Announcer {
         if let Some(node) = &mut *self.node.lock() {
             digest.clone_into(&mut node.digest);
         }
+    }
+
+    /// Says where the node takes deployments, and the version that it has committed last.
+    pub(crate) fn set_deployed(&self, admin: &Origin, stamp: Option<&Stamp>) {
+        if let Some(node) = &mut *self.node.lock() {
+            node.admin = Some(admin.to_string());
+            node.deployed = stamp.cloned();
+        }
+    }
+
+    /// The nodes of the same app that take deployments, this one among them.
+    pub(crate) async fn others(&self) -> Result<Vec<Node>, EngineFailure> {
+        let own = self.node.lock().clone();
+        let read = self.registry.read(clock::now() + REGISTRY_TIMEOUT).await?;
+        let nodes = read
+            .iter()
+            .filter_map(|node| Node::parse(node.text.as_deref()?));
+        let nodes = nodes.filter(|node| {
+            own.as_ref().is_some_and(|own| own.app == node.app) && node.is_compatible()
+        });
+        Ok(nodes.collect())
     }
 
     /// Announces the node for as long as it is polled.

@@ -216,7 +216,7 @@ impl Found {
 }
 
 fn readable(text: &str) -> Option<(Node, Origin)> {
-    let node: Node = serde_json::from_str(text).ok()?;
+    let node = Node::parse(text)?;
     let origin = Origin::parse(&node.address).ok()?;
     Some((node, origin))
 }

@@ -5,6 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::observe::NodeFigures;
 
+/// The place of a deployed version among all: the later one is the greater one. Numbers tell it unless two servers that did not know of
+/// each other committed versions with the same one; then the time does, and after it the digest.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Stamp {
+    /// One more than that of the version before.
+    pub(crate) number: u64,
+    /// When its deployment began, in milliseconds since 1970.
+    pub(crate) at: u64,
+    /// SHA-256 of the index of its bundle in hexadecimal.
+    pub(crate) digest: String,
+}
+
 /// A node, as it announces itself.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Node {
@@ -17,6 +29,12 @@ pub(crate) struct Node {
     pub(crate) digest: String,
     /// The version of Terrace.
     pub(crate) version: String,
+    /// Where its admin listener is, as a URL; absent if it takes no deployments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) admin: Option<String>,
+    /// The version that it has committed last; absent if none was deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deployed: Option<Stamp>,
     /// Requests that its components work on.
     #[serde(default)]
     pub(crate) in_flight: u64,
@@ -29,6 +47,11 @@ pub(crate) struct Node {
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl Node {
+    /// The node that announces itself with a text; `None` if it is none.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
     /// The node as pages and metrics show it.
     pub(crate) fn figures(&self, state: &'static str) -> NodeFigures {
         NodeFigures {

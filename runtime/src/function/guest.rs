@@ -159,7 +159,7 @@ impl Guest<'_> {
             host.end_request();
             host.memory.used()
         });
-        self.function.metrics.note_memory(memory as u64);
+        self.function.note_memory(memory as u64);
     }
 
     /// If several calls share the instance, a late one must end without the others. If not, [`super::watch`] ends the whole

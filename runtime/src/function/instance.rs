@@ -24,6 +24,7 @@ use super::guest::Guest;
 use super::instance_slot::InstanceSlot;
 use super::watch::Watch;
 use crate::budget::MemoryRefusal;
+use crate::clock;
 use crate::failure::Failure;
 use crate::host::Host;
 
@@ -43,6 +44,12 @@ pub(super) async fn drive(
     if let Err(failure) = ended {
         slot.with_calls(|calls| calls.iter().for_each(|call| call.fail(failure.clone())));
     }
+}
+
+/// Makes an instance and throws it away.
+pub(super) async fn make_one(function: &Function) -> Result<(), Failure> {
+    let deadline = clock::now() + function.limits.timeout;
+    instantiate(function, deadline).await.map(drop)
 }
 
 /// Creates the instance, unless the client of its first call leaves before.
@@ -102,9 +109,7 @@ async fn serve_until_end(
     first: Job,
 ) -> Result<(), Failure> {
     let ended = supervise(function, slot, &mut store, proxy, jobs, first).await;
-    function
-        .metrics
-        .note_memory(store.data().memory.used() as u64);
+    function.note_memory(store.data().memory.used() as u64);
     match ended {
         Ok(()) => Ok(()),
         Err(InstanceEnd::Limit(failure)) => Err(failure),

@@ -193,20 +193,27 @@ async fn serve_connection(stream: tokio::net::TcpStream, router: Arc<Router>) {
     let _ = served.await;
 }
 
-/// Reads the content of a request, which is short, and has its page answer.
+/// Has the page of a request answer.
 async fn answer(router: &Router, request: Request<Incoming>) -> Response<ResponseBody> {
-    let (head, content) = request.into_parts();
-    if let Some(refusal) = router.refuse(&head) {
-        return refusal;
+    match router.refuse(&request) {
+        Some(refusal) => refusal,
+        None => router.answer(request, read).await,
     }
+}
+
+/// Reads content that is short.
+async fn read(content: Incoming) -> Result<Bytes, Response<ResponseBody>> {
     let content = Limited::new(content, MAX_ADMIN_CONTENT_BYTES).collect();
     match tokio::time::timeout(DEFAULT_BODY_PROGRESS_TIMEOUT, content).await {
-        Ok(Ok(content)) => {
-            let content: Bytes = content.to_bytes();
-            router.answer(Request::from_parts(head, content)).await
-        }
-        Ok(Err(_)) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the content is too long\n"),
-        Err(_elapsed) => plain(StatusCode::REQUEST_TIMEOUT, "the content did not come\n"),
+        Ok(Ok(content)) => Ok(content.to_bytes()),
+        Ok(Err(_)) => Err(plain(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the content is too long\n",
+        )),
+        Err(_elapsed) => Err(plain(
+            StatusCode::REQUEST_TIMEOUT,
+            "the content did not come\n",
+        )),
     }
 }
 

@@ -7,14 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use storage::queue::{Claim, Claimed, Error, Owner};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use self::delivery::Delivery;
-use super::current_app::{Handle, Handles};
+use super::current_app::{Current, Handle};
 use crate::clock;
 use crate::deployment::Consumer;
 use crate::observe::Observer;
@@ -29,7 +28,7 @@ pub(super) struct Consumption {
     /// The number of workers.
     pub(super) workers: usize,
     pub(super) queues: Arc<Queues>,
-    pub(super) current: Arc<ArcSwap<Handles>>,
+    pub(super) current: Arc<Current>,
     pub(super) observer: Observer,
     pub(super) background: Background,
     pub(super) ids: IdSource,
@@ -41,7 +40,7 @@ impl Consumption {
     pub(super) async fn run(self) {
         let this = Rc::new(self);
         while !this.queues.is_stopped() {
-            let app = Arc::clone(this.current.load().of(this.worker));
+            let app = this.current.of(this.worker);
             for consumer in app.consumers() {
                 spawn_local(Rc::clone(&this).claim(Arc::clone(&app), Arc::clone(consumer)));
             }
@@ -53,7 +52,7 @@ impl Consumption {
 
     /// Whether messages are still claimed for this app.
     fn serves(&self, app: &Arc<Handle>) -> bool {
-        !self.queues.is_stopped() && Arc::ptr_eq(self.current.load().of(self.worker), app)
+        !self.queues.is_stopped() && Arc::ptr_eq(&self.current.of(self.worker), app)
     }
 
     /// Claims messages of one consumer while its app is the current one. It ends by itself and not by being dropped: messages that

@@ -220,7 +220,7 @@ pub(super) fn manifest_folder(manifest: &Path) -> PathBuf {
 
 /// The app of a manifest, if the settings take one that nobody signed.
 fn trusted(app: App, config: Option<&Config>) -> Result<App, Faults> {
-    if config.is_none_or(|config| config.trusted_keys.is_none()) {
+    if config.is_none_or(|config| config.deploy.trusted_keys.is_none()) {
         return Ok(app);
     }
     let what = "is not in a signed bundle, and `trusted_keys` of [deploy] asks for one";

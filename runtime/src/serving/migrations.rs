@@ -110,6 +110,11 @@ impl Migrations {
         Ok(texts)
     }
 
+    /// The file of the migration with that name.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     fn source(&self, file: &Migration) -> Source {
         Source {
             file: self.folder.join(&file.name),

@@ -8,14 +8,15 @@ use std::time::Instant;
 use edge_cache::{Route, StoreOverride};
 use http::{Request, Response, Uri};
 
-use super::current_app::CurrentApp;
+use super::current_app::{CurrentApp, Group};
 use crate::cache::{CacheStage, Lookup, NextStage};
 use crate::clock;
 use crate::deployment::Routed;
 use crate::edge::OriginClient;
-use crate::failure::Failure;
+use crate::failure::{Blame, Failure};
 use crate::rate_limit::RateLimits;
 use crate::request::{RequestBody, RequestContext, ResponseBody};
+use crate::rollout::Figures;
 use crate::server::{Arrival, Exchange, ExchangeBody, Pipeline, ServerStages};
 
 /// A response, or the failure that came instead.
@@ -30,8 +31,11 @@ pub(super) struct RequestPipeline<N> {
     pub(super) next: Rc<N>,
 }
 
-/// The stages behind the cache, as rate limits see them.
+/// The stages behind the cache, as those before it see them.
 pub(super) trait Components {
+    /// The group of the next request, while two versions are compared.
+    fn next_group(&self) -> Option<Group>;
+
     /// The id of the component that a path leads to, if it does and that is known here.
     fn component(&self, path: &str) -> Option<Arc<str>>;
 }
@@ -66,8 +70,13 @@ impl<N: NextStage + Components> Pipeline for RequestPipeline<N> {
                     Some(is_behind) => is_behind.await,
                     None => false,
                 };
+                let group = self.next.next_group();
+                if let Some(group) = group {
+                    request.extensions_mut().insert(group);
+                }
                 let context = exchange.context();
-                match self.cache.lookup(request, is_behind, context, now) {
+                let passes_by = is_behind || group.is_some();
+                match self.cache.lookup(request, passes_by, context, now) {
                     Lookup::Hit(response) => Ok(response),
                     Lookup::Bypass(bypass, request) => {
                         // On the heap, because the future of the connection moves with each request.
@@ -86,11 +95,17 @@ impl<N: NextStage + Components> Pipeline for RequestPipeline<N> {
 impl NextStage for CurrentApp {
     /// `terrace up`: `route`, then `admit` and `run` if it leads to a function.
     async fn answer(&self, request: Request<RequestBody>, context: Arc<RequestContext>) -> Outcome {
-        let deployment = self.deployment();
+        let group = request.extensions().get::<Group>().copied();
+        let (deployment, figures) = self.deployment_for(group);
         match deployment.route(self.worker(), request, context)? {
             Routed::Response(response) => Ok(response),
             Routed::Function(function, request, call) => {
-                let mut response = function.call(request, call).await?;
+                let begun = call.begun;
+                let outcome = function.call(request, call).await;
+                if let Some(figures) = figures {
+                    record(&figures, &outcome, begun);
+                }
+                let mut response = outcome?;
                 if !function.limits.cache {
                     response.extensions_mut().insert(StoreOverride::Never);
                 }
@@ -105,13 +120,33 @@ impl NextStage for CurrentApp {
     }
 }
 
+/// Counts a request of a deployment. One that was refused for lack of room says nothing of the version.
+fn record(figures: &Figures, outcome: &Outcome, begun: Instant) {
+    let has_failed = match outcome {
+        Ok(response) => response.status().is_server_error(),
+        Err(failure) => match failure.problem().blame {
+            Blame::Guest | Blame::Platform | Blame::Origin => true,
+            Blame::Client | Blame::Load => return,
+        },
+    };
+    figures.record(has_failed, clock::now().saturating_duration_since(begun));
+}
+
 impl Components for CurrentApp {
+    fn next_group(&self) -> Option<Group> {
+        self.next_group()
+    }
+
     fn component(&self, path: &str) -> Option<Arc<str>> {
         self.deployment().component(path).cloned()
     }
 }
 
 impl Components for OriginClient {
+    fn next_group(&self) -> Option<Group> {
+        None
+    }
+
     /// An origin's components are not known here.
     fn component(&self, _: &str) -> Option<Arc<str>> {
         None

@@ -31,7 +31,7 @@ pub(super) fn take(engine: &Engine, inputs: &AppInputs) -> Precompiled {
     let Some(unpacked) = unpacked.filter(|of| !of.bundle.index.compiled.is_empty()) else {
         return Precompiled::None;
     };
-    let Some(trusted) = &inputs.config.trusted_keys else {
+    let Some(trusted) = &inputs.config.deploy.trusted_keys else {
         return Precompiled::Untrusted;
     };
     let (file, bundle) = (unpacked.file(), &unpacked.bundle);

@@ -4,11 +4,10 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use futures::future::{join, join_all};
 use tokio::time::sleep;
 
-use super::current_app::Handles;
+use super::current_app::Current;
 use super::{StartError, failed};
 use crate::block_on::block_on;
 use crate::clock;
@@ -40,13 +39,13 @@ pub(super) fn check(labels: &[String], state: &State) -> Result<(), StartError> 
 }
 
 /// Relays the outboxes and fires the schedules of one app after the other, for as long as it is polled.
-pub(super) async fn relay(current: &ArcSwap<Handles>) -> Infallible {
+pub(super) async fn relay(current: &Current) -> Infallible {
     loop {
-        let deployment = Arc::clone(current.load().of(WorkerId(0)));
+        let deployment = current.of(WorkerId(0));
         let queues = deployment.queues();
         let relays = queues.outboxes.iter().map(|outbox| outbox.relay(queues));
         let replaced = async {
-            while Arc::ptr_eq(current.load().of(WorkerId(0)), &deployment) {
+            while Arc::ptr_eq(&current.of(WorkerId(0)), &deployment) {
                 sleep(POLL_INTERVAL).await;
             }
         };

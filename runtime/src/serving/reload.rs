@@ -1,13 +1,11 @@
 //! Owns the swap of an app for another while it is served.
-//! When to swap is left to the command line.
+//! When to swap is left to the command line and to `deploying`.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::bundles::Taken;
-use super::current_app::Handles;
+use super::current_app::{Current, Handles};
 use super::inputs::AppInputs;
 use super::migrations;
 use super::open;
@@ -17,7 +15,7 @@ use super::{ServingOptions, StartError, failed};
 use crate::bundle::Bundle;
 use crate::cache::EdgeCache;
 use crate::cluster::Announcer;
-use crate::deployment::Loader;
+use crate::deployment::{Deployment, Loader};
 use crate::fault::{Fault, Faults, Reason};
 
 /// The owner of responses of which nobody knows which app gave them.
@@ -31,9 +29,30 @@ pub struct Reloader {
     pub(super) name: String,
     pub(super) taken: Option<Taken>,
     pub(super) loader: Arc<Loader>,
-    pub(super) current: Arc<ArcSwap<Handles>>,
+    pub(super) current: Arc<Current>,
     pub(super) cache: Option<EdgeCache>,
     pub(super) announcer: Option<Arc<Announcer>>,
+}
+
+/// An app that is loaded, whether or not it is served.
+#[derive(Clone)]
+pub(super) struct Loaded {
+    pub(super) deployment: Arc<Deployment>,
+    pub(super) handles: Arc<Handles>,
+    /// Another digest is another app.
+    pub(super) digest: String,
+}
+
+impl Loaded {
+    /// Loads the app, whose state is open.
+    pub(super) fn new(loader: &Loader, inputs: &AppInputs) -> Result<Self, StartError> {
+        let deployment = loader.load(&inputs.app, inputs.rendered()?)?;
+        Ok(Self {
+            handles: Arc::new(Handles::new(&deployment, loader)),
+            deployment,
+            digest: inputs.digest()?,
+        })
+    }
 }
 
 impl Reloader {
@@ -47,24 +66,34 @@ impl Reloader {
         self.take(&inputs)
     }
 
-    /// Swaps in the app of a bundle, and gives its facts; none if it is the one with the digest that is `served`.
+    /// Reads the app of the bundle in `file`, and checks that this process can serve it.
     ///
     /// # Errors
-    /// Whatever is wrong with it, found before anything is changed; or the failure of an engine.
-    pub fn swap_in(&self, file: &Path, served: &str) -> Result<Option<Bundle>, StartError> {
+    /// Whatever is wrong with it.
+    pub(super) fn prepare(&self, file: &Path) -> Result<(AppInputs, Bundle), StartError> {
         let options = ServingOptions {
             manifest: file.to_owned(),
             ..ServingOptions::clone(&self.options)
         };
         let inputs = AppInputs::read(&options)?;
-        let bundle = inputs.unpacked.as_ref().map(|of| of.bundle.clone());
-        let Some(bundle) = bundle.filter(|bundle| bundle.digest != served) else {
-            return Ok(None);
+        let Some(bundle) = inputs.unpacked.as_ref().map(|of| of.bundle.clone()) else {
+            return Err(Faults::from(Fault::new(file, "is no bundle")).into());
         };
         let fits = self.check_fits(file, &inputs);
-        let taken = fits
-            .map_err(StartError::from)
-            .and_then(|()| self.take(&inputs));
+        fits.map_err(|faults| inputs.renamed(faults))?;
+        Ok((inputs, bundle))
+    }
+
+    /// Swaps in the app of a bundle, and gives its facts; none if it is the one with the digest that is `served`.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it, found before anything is changed; or the failure of an engine.
+    pub fn swap_in(&self, file: &Path, served: &str) -> Result<Option<Bundle>, StartError> {
+        let (inputs, bundle) = self.prepare(file)?;
+        if bundle.digest == served {
+            return Ok(None);
+        }
+        let taken = self.take(&inputs);
         taken.map_err(|error| inputs.renamed_error(error))?;
         Ok(Some(bundle))
     }
@@ -94,26 +123,40 @@ impl Reloader {
     }
 
     fn take(&self, inputs: &AppInputs) -> Result<(), StartError> {
+        self.migrate(inputs)?;
+        let loaded = self.load(inputs)?;
+        self.serve(&loaded);
+        Ok(())
+    }
+
+    /// Opens what the app needs, and applies its migrations.
+    pub(super) fn migrate(&self, inputs: &AppInputs) -> Result<(), StartError> {
         // The app may name databases and stores that it did not have when it was started.
         let state = &self.loader.state;
         state.open(&inputs.config, &inputs.app).map_err(failed)?;
         open::open_queues(inputs, &self.loader.queues)?;
         migrations::apply_all(&inputs.migrations, state)?;
-        relaying::check(&inputs.app.outboxes, state)?;
-        let deployment = self.loader.load(&inputs.app, inputs.rendered()?)?;
-        let handles = Handles::new(&deployment, &self.loader);
-        let digest = inputs.digest()?;
+        relaying::check(&inputs.app.outboxes, state)
+    }
+
+    /// Loads the app, whose migrations are applied.
+    pub(super) fn load(&self, inputs: &AppInputs) -> Result<Loaded, StartError> {
+        Loaded::new(&self.loader, inputs)
+    }
+
+    /// Swaps the app in.
+    pub(super) fn serve(&self, app: &Loaded) {
+        let digest = &app.digest;
         let announcer = self.announcer.iter();
-        announcer.for_each(|announcer| announcer.set_digest(&digest));
+        announcer.for_each(|announcer| announcer.set_digest(digest));
         let cache = self.cache.iter();
         // Requests that begin now may be answered by either app.
         cache.clone().for_each(|cache| cache.set_owner(NOBODY));
-        self.current.store(Arc::new(handles));
+        self.current.replace(Arc::clone(&app.handles));
         cache.for_each(|cache| {
-            cache.set_owner(&digest);
+            cache.set_owner(digest);
             // The new app may answer otherwise.
             cache.clear();
         });
-        Ok(())
     }
 }

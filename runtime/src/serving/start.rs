@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use futures::future::join3;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
@@ -17,13 +16,14 @@ use super::app_digest;
 use super::bundles::{self, Taken};
 use super::clustered;
 use super::consuming::Consumption;
-use super::current_app::{CurrentApp, Handles};
+use super::current_app::{Current, CurrentApp};
+use super::deploying;
 use super::inputs::{AppInputs, EdgeInputs};
 use super::listeners::{Listeners, Overrides};
 use super::open;
 use super::pipeline::RequestPipeline;
 use super::relaying;
-use super::reload::Reloader;
+use super::reload::{Loaded, Reloader};
 use super::{EdgeOptions, ServingOptions, StartError, failed};
 use crate::acme::Keeper;
 use crate::cache::{CacheStage, EdgeCache, GroupScope};
@@ -37,6 +37,7 @@ use crate::manifest::App;
 use crate::observe::{Metrics, Observer};
 use crate::rate_limit::RateLimits;
 use crate::request::{IdSource, WorkerId};
+use crate::rollout::Shelf;
 use crate::server::{
     Admin, Background, Ending, Handover, PassedSockets, Pipeline, PipelineParts, Signals,
 };
@@ -58,7 +59,7 @@ pub struct Serving {
 enum Answering {
     App {
         loader: Arc<Loader>,
-        current: Arc<ArcSwap<Handles>>,
+        current: Arc<Current>,
         announcer: Option<Arc<Announcer>>,
     },
     Origins {
@@ -94,8 +95,12 @@ impl Serving {
         options: &ServingOptions,
         sockets: &PassedSockets,
     ) -> Result<(Self, Reloader), StartError> {
-        let load = |inputs: &AppInputs, taken| Self::load(options, sockets, inputs, taken);
-        bundles::load_newest(options, load)
+        let (options, shelf) = deploying::deployed(options)?;
+        let shelf = RefCell::new(Some(shelf));
+        bundles::load_newest(&options, |inputs, taken| {
+            let shelf = shelf.take().flatten();
+            Self::load(&options, sockets, inputs, taken, shelf)
+        })
     }
 
     fn load(
@@ -103,6 +108,7 @@ impl Serving {
         sockets: &PassedSockets,
         inputs: &AppInputs,
         taken: Option<Taken>,
+        shelf: Option<Shelf>,
     ) -> Result<(Self, Reloader), StartError> {
         let registry = clustered::registry(&inputs.config)?;
         let announced = registry.clone();
@@ -113,6 +119,9 @@ impl Serving {
             let figures = move || announcer.figures();
             clustered::page(figures, rates.as_ref())
         });
+        let node = deploying::Slot::default();
+        let token = deploying::token(options, config);
+        let pages = pages.chain(deploying::pages(&node, token.clone()));
         // Before the components are compiled, which takes longest.
         let listeners = Listeners::open(
             &inputs.config,
@@ -122,19 +131,13 @@ impl Serving {
             pages.collect(),
         )?;
         taken.iter().for_each(Taken::report);
-        open::open_state(inputs, &listeners.state, &listeners.queues)?;
-        let compiled_code = &inputs.config.cache_directory;
-        let engine = open::engine(inputs, Some(compiled_code)).map_err(failed)?;
-        let loader = Arc::new(open::loader(inputs, &listeners, engine)?);
-        let state = Arc::clone(&listeners.state);
-        listeners.metrics.read_databases(move || state.figures());
-        let deployment = loader.load(&inputs.app, inputs.rendered()?)?;
-        let digest = inputs.digest()?;
+        let loader = Arc::new(open_all(inputs, &listeners)?);
+        let app = Loaded::new(&loader, inputs)?;
         let cache = listeners.cache.iter();
-        cache.for_each(|cache| cache.set_owner(&digest));
-        clustered::name_node(announcer.as_ref(), inputs, &listeners, &digest)?;
+        cache.for_each(|cache| cache.set_owner(&app.digest));
+        clustered::name_node(announcer.as_ref(), inputs, &listeners, &app.digest)?;
         rates.iter().for_each(|of| of.tell(&listeners.metrics));
-        let current = Arc::new(ArcSwap::from_pointee(Handles::new(&deployment, &loader)));
+        let current = Arc::new(Current::new(Arc::clone(&app.handles)));
         let reloader = Reloader {
             options: Arc::new(options.clone()),
             name: name.clone(),
@@ -144,6 +147,8 @@ impl Serving {
             cache: listeners.cache.clone(),
             announcer: announcer.clone(),
         };
+        let (known, own) = (token.ok().zip(shelf), deploying::own(inputs, &listeners));
+        deploying::begin(&node, &reloader, app, known, own)?;
         let serving = Self {
             name: name.clone(),
             listeners,
@@ -264,12 +269,22 @@ impl Serving {
     }
 }
 
+/// Opens the state of an app, and gives the loader of its components.
+fn open_all(inputs: &AppInputs, listeners: &Listeners) -> Result<Loader, StartError> {
+    open::open_state(inputs, &listeners.state, &listeners.queues)?;
+    let compiled_code = &inputs.config.cache_directory;
+    let engine = open::engine(inputs, Some(compiled_code)).map_err(failed)?;
+    let state = Arc::clone(&listeners.state);
+    listeners.metrics.read_databases(move || state.figures());
+    open::loader(inputs, listeners, engine)
+}
+
 /// Serves an app.
 fn run_app(
     listeners: Listeners,
     rates: Option<Arc<RateLimits>>,
     loader: &Loader,
-    current: Arc<ArcSwap<Handles>>,
+    current: Arc<Current>,
     announcer: Option<&Announcer>,
     ready: impl FnOnce(),
 ) -> Result<(), StartError> {

@@ -81,7 +81,7 @@ impl Unpacked {
                 Reason::new(what).help("choose another with --state-dir"),
             )
         })?;
-        let trusted = config.trusted_keys.as_deref();
+        let trusted = config.deploy.trusted_keys.as_deref();
         let bundle = bundle::read(file, trusted, Some(folder.path()))?;
         Ok(Self {
             bundle,

@@ -16,6 +16,9 @@ pub const DEFAULT_MAX_HEADER_COUNT: usize = 100;
 /// What [`ServerLimits::max_header_count`] can be raised to: room for this many is kept on the stack.
 pub const HEADER_COUNT_CEILING: usize = 256;
 
+/// How long the token of `terrace deploy` is at least, in bytes: nobody guesses sixteen random ones.
+pub const MIN_TOKEN_BYTES: usize = 16;
+
 /// Names for which certificates are ordered. An authority such as Let's Encrypt issues 50 certificates a week for one registered domain.
 pub const MAX_ACME_NAMES: usize = 50;
 

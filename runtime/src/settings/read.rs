@@ -31,7 +31,7 @@ pub(super) fn config(root: &Table<'_>, directory: &Path, state: &Path) -> Config
         cache: cache::cache(root, directory),
         edge: edge::edge(root, directory),
         cluster: cluster::cluster(root),
-        trusted_keys: deploy::trusted_keys(root),
+        deploy: deploy::deploy(root),
         blocked_networks: outbound::blocked_networks(root),
         cache_directory: runtime
             .as_ref()

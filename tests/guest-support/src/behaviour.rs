@@ -88,8 +88,19 @@ impl Behaviour {
             "exit" => Self::Exit { finished: true },
             "exit-unfinished" => Self::Exit { finished: false },
             "bytes" => Self::Bytes { length: argument },
+            "version" => version(),
             name => Self::Answer(faults::answer(name, argument, call)),
         }
+    }
+}
+
+/// `/version`: what the environment of this version says: its name, after a pause, or a failure, or a leak.
+fn version() -> Behaviour {
+    let failed = faults::fails_now();
+    faults::grow();
+    match faults::of_environment("PAUSE_MS") {
+        0 => Behaviour::Answer(faults::version(failed)),
+        pause => Behaviour::Sleep(Duration::from_millis(pause)),
     }
 }
 

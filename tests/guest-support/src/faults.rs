@@ -45,6 +45,38 @@ pub fn answer(name: &str, argument: u64, call: &Call) -> Answer {
     }
 }
 
+/// A number of the environment of this version; 0 without one.
+#[must_use]
+pub fn of_environment(name: &str) -> u64 {
+    let text = env::var(name).unwrap_or_default();
+    text.parse().unwrap_or(0)
+}
+
+/// Whether this request is one of those of which one in `FAIL_EVERY` fails.
+#[must_use]
+pub fn fails_now() -> bool {
+    let every = of_environment("FAIL_EVERY");
+    let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+    every > 0 && count.is_multiple_of(every)
+}
+
+/// Keeps `LEAK_KIB` of memory for ever.
+pub fn grow() {
+    let bytes = of_environment("LEAK_KIB") * 1024;
+    let kept = vec![0_u8; usize::try_from(bytes).unwrap_or(0)];
+    std::mem::forget(touched(kept));
+}
+
+/// The name of this version, which caches may keep.
+#[must_use]
+pub fn version(failed: bool) -> Answer {
+    let name = env::var("VERSION").unwrap_or_default();
+    let mut answer = Answer::text(if failed { 500 } else { 200 }, name);
+    let kept = ("cache-control".to_owned(), "max-age=60".to_owned());
+    answer.headers.push(kept);
+    answer
+}
+
 /// Ends the guest the way a failed assertion of a function would.
 #[allow(clippy::panic, reason = "the guest exists to trap")]
 pub fn trap() -> ! {

@@ -9,7 +9,7 @@ const RUNTIME: &[&[&str]] = &[
     &["cli"],
     &["serving"],
     &["acme", "deployment", "edge"],
-    &["composition"],
+    &["composition", "rollout"],
     &["function"],
     &["engine"],
     &["host"],

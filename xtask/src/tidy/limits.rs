@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, fs};
 use super::{TextFile, root, text_files};
 
 /// The files that define limits, each with the heading under which the page lists them.
-const SOURCES: [(&str, &str); 21] = [
+const SOURCES: [(&str, &str); 22] = [
     ("runtime/src/limits.rs", "## Functions and instances"),
     ("runtime/src/cli/limits.rs", "## The command line"),
     ("runtime/src/bundle/limits.rs", "## Bundles"),
+    ("runtime/src/rollout/limits.rs", "## Deployments"),
     ("runtime/src/settings/limits.rs", "## Connections"),
     ("runtime/src/server/limits.rs", "## Listeners"),
     ("runtime/src/edge/limits.rs", "## Load balancing"),

@@ -29,6 +29,15 @@ Examples:
   terrace bundle --list app.terrace            Its files, its digest, and who signed it
   terrace up --from app.terrace                Serve it";
 
+pub(super) const DEPLOY: &str = "\
+Examples:
+  terrace deploy                               app.terrace, to all nodes in the registry of terrace.toml
+  terrace deploy shop-1.2.terrace --node 10.0.0.5:3001 --node 10.0.0.6:3001
+  terrace deploy --canary 10%                  Hold the new version at a tenth of the requests
+  terrace deploy --continue                    Go on with it
+  terrace deploy --rollback                    Go back to the version before
+  terrace deploy --list                        The versions, and the one that each server serves";
+
 pub(super) const UP: &str = "\
 Examples:
   terrace up

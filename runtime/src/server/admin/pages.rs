@@ -6,19 +6,27 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
 
 use crate::request::ResponseBody;
 
 /// A page of the admin listener.
 pub struct AdminPage {
     path: &'static str,
-    answer: Box<Answer>,
+    answer: Answer,
 }
 
-type Answer = dyn Fn(Request<Bytes>) -> BoxFuture<'static, Response<ResponseBody>> + Send + Sync;
+/// How a page answers.
+enum Answer {
+    /// Content of requests is short, and read before.
+    Whole(Box<Answering<Bytes>>),
+    /// The page reads the content itself.
+    Streamed(Box<Answering<Incoming>>),
+}
+
+type Answering<C> = dyn Fn(Request<C>) -> BoxFuture<'static, Response<ResponseBody>> + Send + Sync;
 
 /// The pages, and the hosts that they have.
 #[derive(Debug)]
@@ -34,7 +42,17 @@ impl AdminPage {
         A: Fn(Request<Bytes>) -> F + Send + Sync + 'static,
         F: Future<Output = Response<ResponseBody>> + Send + 'static,
     {
-        let answer: Box<Answer> = Box::new(move |request| Box::pin(answer(request)));
+        let answer = Answer::Whole(Box::new(move |request| Box::pin(answer(request))));
+        Self { path, answer }
+    }
+
+    /// The page at `path`, which reads the content of its requests itself: it may be long.
+    pub fn streamed<A, F>(path: &'static str, answer: A) -> Self
+    where
+        A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+        F: Future<Output = Response<ResponseBody>> + Send + 'static,
+    {
+        let answer = Answer::Streamed(Box::new(move |request| Box::pin(answer(request))));
         Self { path, answer }
     }
 
@@ -85,12 +103,12 @@ impl Router {
     }
 
     /// Why a request gets no page, as its response; told before its content is read.
-    pub(super) fn refuse(&self, head: &Parts) -> Option<Response<ResponseBody>> {
+    pub(super) fn refuse<C>(&self, head: &Request<C>) -> Option<Response<ResponseBody>> {
         if !self.has_host(head) {
             let why = "this is not a host of the admin listener; `admin_hosts` of [listen] in terrace.toml adds one\n";
             return Some(plain(StatusCode::MISDIRECTED_REQUEST, why));
         }
-        self.page(head.uri.path()).is_none().then(|| {
+        self.page(head.uri().path()).is_none().then(|| {
             let paths: Vec<_> = self.pages.iter().map(|page| page.path).collect();
             let mut response = plain(StatusCode::NOT_FOUND, "");
             let text = format!("here are {}\n", paths.join(", "));
@@ -99,10 +117,25 @@ impl Router {
         })
     }
 
-    /// Answers a request that [`Self::refuse`] has not refused.
-    pub(super) async fn answer(&self, request: Request<Bytes>) -> Response<ResponseBody> {
-        match self.page(request.uri().path()) {
-            Some(page) => (page.answer)(request).await,
+    /// Answers a request that [`Self::refuse`] has not refused. `read` reads its content, if it is short.
+    pub(super) async fn answer<R>(
+        &self,
+        request: Request<Incoming>,
+        read: impl FnOnce(Incoming) -> R,
+    ) -> Response<ResponseBody>
+    where
+        R: Future<Output = Result<Bytes, Response<ResponseBody>>>,
+    {
+        let page = self.page(request.uri().path());
+        match page.map(|page| &page.answer) {
+            Some(Answer::Streamed(answer)) => answer(request).await,
+            Some(Answer::Whole(answer)) => {
+                let (head, content) = request.into_parts();
+                match read(content).await {
+                    Ok(content) => answer(Request::from_parts(head, content)).await,
+                    Err(refusal) => refusal,
+                }
+            }
             None => plain(StatusCode::NOT_FOUND, "there is no such page\n"),
         }
     }
@@ -113,11 +146,11 @@ impl Router {
 
     /// A web page can give a name of its own the address of this listener (DNS rebinding), and its scripts then count as
     /// ours. So a name must be known here. An IP address is nobody's to give, and a browser says always which it asked.
-    fn has_host(&self, head: &Parts) -> bool {
-        let mut hosts = head.headers.get_all(header::HOST).iter();
+    fn has_host<C>(&self, head: &Request<C>) -> bool {
+        let mut hosts = head.headers().get_all(header::HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
             (Some(host), None) => host,
-            (None, None) => return head.version == Version::HTTP_10,
+            (None, None) => return head.version() == Version::HTTP_10,
             _ => return false,
         };
         let Ok(authority) = Authority::try_from(host.as_bytes()) else {

@@ -1,0 +1,232 @@
+//! `terrace deploy`: brings a bundle to running servers, one after the other, and back if it is worse than the version before.
+//! Each server's side is in `serving`, the words between them in `rollout`.
+
+mod find;
+mod keep;
+mod order;
+mod servers;
+
+use std::env::temp_dir;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
+
+use super::arguments::DeployArguments;
+use super::console::Console;
+use super::deployed::Versions;
+use super::error::CommandError;
+use super::event::Event;
+use crate::block_on::block_on;
+use crate::bundle;
+use crate::clock;
+use crate::cluster::Stamp;
+use crate::fault::Reason;
+use crate::request::{IdSource, RequestId};
+use crate::rollout::{Peer, Status, Step, Version};
+use order::Order;
+
+/// Runs the command.
+pub(crate) fn run(arguments: &DeployArguments, console: Console) -> Result<(), CommandError> {
+    let peers = find::peers(arguments)?;
+    let done = block_on(async {
+        match arguments {
+            DeployArguments { list: true, .. } => list(&peers, console).await,
+            DeployArguments { go_on: true, .. } => go_on(arguments, peers, console).await,
+            DeployArguments { rollback: true, .. } => roll_back(arguments, peers, console).await,
+            _ => deploy(arguments, peers, console).await,
+        }
+    });
+    done.map_err(|error| failed(error.to_string()))?
+}
+
+fn failed(what: impl Into<String>) -> CommandError {
+    CommandError::Failed(Reason::new(what))
+}
+
+/// Shows the versions.
+async fn list(peers: &[Peer], console: Console) -> Result<(), CommandError> {
+    let told = find::statuses(peers).await;
+    let urls = peers.iter().map(|peer| peer.url.to_string());
+    let told = urls
+        .zip(told)
+        .map(|(url, status)| (url, status.map_err(|error| error.to_string())));
+    console.tell(&Event::Versions(&Versions::new(told.collect())));
+    Ok(())
+}
+
+/// Deploys a bundle.
+async fn deploy(
+    arguments: &DeployArguments,
+    peers: Vec<Peer>,
+    console: Console,
+) -> Result<(), CommandError> {
+    let file = &arguments.bundle;
+    let bundle =
+        bundle::read(file, None, None).map_err(|fault| CommandError::Faults(fault.into()))?;
+    let (servers, told) = find::servers(arguments, peers, console, Some(&bundle.index.app)).await?;
+    let version = Version {
+        stamp: stamp(&told, &bundle.digest),
+        version: bundle.index.version.clone(),
+        commit: bundle.index.commit.clone(),
+        by: find::whoami(),
+        from: file.display().to_string(),
+    };
+    let mut order = Order {
+        console,
+        id: id(),
+        app: bundle.index.app,
+        servers,
+        version,
+        watch: arguments.watch,
+        last: None,
+    };
+    order.begin().await?;
+    order.stage(file, false, arguments.force).await?;
+    match arguments.canary {
+        Some(share) => order.hold(share).await,
+        None => order.take(order::SHARE).await,
+    }
+}
+
+/// Goes on with the version that is held.
+async fn go_on(
+    arguments: &DeployArguments,
+    peers: Vec<Peer>,
+    console: Console,
+) -> Result<(), CommandError> {
+    let (servers, told) = find::servers(arguments, peers, console, None).await?;
+    let Some((id, version)) = held(&told) else {
+        let reason = Reason::new("no server holds a version");
+        let help = "`terrace deploy --list` shows what they serve";
+        return Err(CommandError::Failed(reason.help(help)));
+    };
+    let mut order = Order {
+        console,
+        app: app_of(&told),
+        id,
+        servers,
+        version,
+        watch: arguments.watch,
+        last: None,
+    };
+    order.each(|| Step::Resume).await?;
+    order.take(0.0).await
+}
+
+/// Goes back from the version that is held, or else to the version before.
+async fn roll_back(
+    arguments: &DeployArguments,
+    peers: Vec<Peer>,
+    console: Console,
+) -> Result<(), CommandError> {
+    let (servers, told) = find::servers(arguments, peers, console, None).await?;
+    let newest = told
+        .iter()
+        .max_by_key(|status| status.current().map(|of| &of.stamp));
+    let versions = newest
+        .map(|status| status.versions.clone())
+        .unwrap_or_default();
+    let mut order = Order {
+        console,
+        app: app_of(&told),
+        id: id(),
+        servers,
+        version: Version {
+            stamp: stamp(&told, ""),
+            version: String::new(),
+            commit: None,
+            by: find::whoami(),
+            from: String::new(),
+        },
+        watch: arguments.watch,
+        last: None,
+    };
+    if let Some((id, _)) = held(&told) {
+        (order.id, order.version) = (id, versions.into_iter().next().unwrap_or(order.version));
+        order.back("it was rolled back").await;
+        order.tell_served(None);
+        return Ok(());
+    }
+    let current = versions.first().map(|version| version.stamp.digest.clone());
+    let mut before = versions
+        .iter()
+        .filter(|version| Some(&version.stamp.digest) != current.as_ref());
+    let Some(target) = before.next().cloned() else {
+        let reason = Reason::new("the servers know no version before the one that they serve");
+        let help = "deploy its bundle: `terrace deploy FILE --force`";
+        return Err(CommandError::Failed(reason.help(help)));
+    };
+    order.version = Version {
+        stamp: stamp(&told, &target.stamp.digest),
+        by: find::whoami(),
+        ..target
+    };
+    let file = fetch(&order, &told).await?;
+    order.begin().await?;
+    order.stage(&file.0, true, true).await?;
+    order.take(0.0).await
+}
+
+/// A file that is removed when it is not needed any more.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // It may not have been made.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Receives the bundle of a version from a server that has it.
+async fn fetch(order: &Order, told: &[Status]) -> Result<Temporary, CommandError> {
+    let digest = &order.version.stamp.digest;
+    let file = Temporary(temp_dir().join(format!("terrace-{}.terrace", id())));
+    let alive = order.servers.iter().filter(|server| server.lost.is_none());
+    for (server, status) in alive.zip(told) {
+        if !status.kept.contains(digest) {
+            continue;
+        }
+        let mut received = File::create_new(&file.0).map_err(|error| failed(error.to_string()))?;
+        match server.peer.fetch_bundle(digest, &mut received).await {
+            Ok(()) => return Ok(file),
+            Err(_) => drop(fs::remove_file(&file.0)),
+        }
+    }
+    let reason = Reason::new("no server has the bundle of the version before any more");
+    Err(CommandError::Failed(
+        reason.help("deploy it: `terrace deploy FILE --force`"),
+    ))
+}
+
+/// The deployment that the servers hold, with its version.
+fn held(told: &[Status]) -> Option<(String, Version)> {
+    let deployments = told.iter().filter_map(|status| status.deployment.as_ref());
+    let mut held = deployments.filter(|deployment| deployment.held && !deployment.phase.is_over());
+    let deployment = held.next()?;
+    Some((deployment.id.clone(), deployment.version.clone()?))
+}
+
+fn app_of(told: &[Status]) -> String {
+    told.first()
+        .map(|status| status.app.clone())
+        .unwrap_or_default()
+}
+
+/// The place behind all versions that the servers know.
+fn stamp(told: &[Status], digest: &str) -> Stamp {
+    let numbers = told
+        .iter()
+        .filter_map(|status| Some(status.current()?.stamp.number));
+    let at = clock::time_of_day().duration_since(UNIX_EPOCH);
+    Stamp {
+        number: numbers.max().unwrap_or(0) + 1,
+        at: at.map_or(0, |at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX)),
+        digest: digest.to_owned(),
+    }
+}
+
+fn id() -> String {
+    RequestId::generate(&IdSource::from_system())
+        .as_str()
+        .to_owned()
+}

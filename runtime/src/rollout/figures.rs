@@ -1,0 +1,243 @@
+//! Owns the figures of two versions of an app that serve side by side, and the judgement whether the new one is worse.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::{
+    MAX_LATENCY_RATIO, MAX_MEMORY_RATIO, MIN_FAILURES, MIN_LATENCY_GAP, MIN_MEMORY_GAP_BYTES,
+    MIN_TIMED_REQUESTS,
+};
+
+/// Buckets of durations: four for each doubling, from a microsecond to more than a minute.
+const BUCKETS: usize = 108;
+const BUCKETS_PER_DOUBLING: f64 = 4.0;
+
+/// The figure that a standard normal variable exceeds once in a hundred times.
+const ONE_PERCENT: f64 = 2.33;
+
+/// The share of failures that is no reason to go back, however few the other version has.
+const TOLERATED: f64 = 0.01;
+
+/// What one version did with its requests.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    requests: AtomicU64,
+    failures: AtomicU64,
+    durations: [AtomicU64; BUCKETS],
+}
+
+/// The same at one moment.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Seen {
+    /// Requests that its functions have answered.
+    pub(crate) requests: u64,
+    /// Those of them that failed: by a fault of the function, or with a status of 500 and above.
+    pub(crate) failures: u64,
+    /// The time to the response's head of one request in two, in milliseconds; absent before the first request.
+    pub(crate) p50_ms: Option<f64>,
+    /// The same for nine in ten.
+    pub(crate) p90_ms: Option<f64>,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self {
+            requests: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            durations: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+}
+
+impl Figures {
+    /// Counts a request.
+    pub(crate) fn record(&self, has_failed: bool, taken: Duration) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.failures
+            .fetch_add(has_failed.into(), Ordering::Relaxed);
+        let doublings = (taken.as_secs_f64() * 1e6).max(1.0).log2();
+        let bucket = (doublings * BUCKETS_PER_DOUBLING) as usize;
+        self.durations[bucket.min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What it counted so far.
+    pub(crate) fn seen(&self) -> Seen {
+        let durations = self.durations.each_ref();
+        let durations = durations.map(|count| count.load(Ordering::Relaxed));
+        Seen {
+            requests: self.requests.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            p50_ms: quantile(&durations, 0.5),
+            p90_ms: quantile(&durations, 0.9),
+        }
+    }
+}
+
+impl Seen {
+    /// Both together, without durations.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            failures: self.failures + other.failures,
+            ..Self::default()
+        }
+    }
+
+    fn failure_rate(self) -> f64 {
+        self.failures as f64 / self.requests.max(1) as f64
+    }
+}
+
+/// The upper bound of the bucket with this part of all durations below or in it, in milliseconds.
+fn quantile(counts: &[u64; BUCKETS], part: f64) -> Option<f64> {
+    let all: u64 = counts.iter().sum();
+    let wanted = (all as f64 * part).ceil();
+    let mut below = 0;
+    let found = counts.iter().position(|count| {
+        below += count;
+        below as f64 >= wanted
+    });
+    let bucket = found.filter(|_| all > 0)?;
+    let bound = ((bucket + 1) as f64 / BUCKETS_PER_DOUBLING).exp2() / 1e3;
+    // Three digits are more than a bucket tells.
+    Some((bound * 1e3).round() / 1e3)
+}
+
+/// Why a `new` version is worse than the `old` one by its failures.
+pub(crate) fn worse_by_failures(new: Seen, old: Seen) -> Option<String> {
+    if new.failures < MIN_FAILURES {
+        return None;
+    }
+    let (rate, before) = (new.failure_rate(), old.failure_rate());
+    // The difference of two shares, against the chance that both versions are alike (a z-test of two proportions).
+    let all = new.and(old).failure_rate();
+    let spread = 1.0 / new.requests.max(1) as f64 + 1.0 / old.requests.max(1) as f64;
+    let error = (all * (1.0 - all) * spread).sqrt();
+    let is_chance = rate - before < ONE_PERCENT * error;
+    if is_chance || rate < TOLERATED + 2.0 * before {
+        return None;
+    }
+    Some(format!(
+        "{} of its {} requests failed ({:.1} %), and {} of {} of the version before ({:.1} %)",
+        new.failures,
+        new.requests,
+        rate * 100.0,
+        old.failures,
+        old.requests,
+        before * 100.0
+    ))
+}
+
+/// Why a `new` version is worse than the `old` one by the time that its functions take.
+pub(crate) fn worse_by_latency(new: Seen, old: Seen) -> Option<String> {
+    if new.requests.min(old.requests) < MIN_TIMED_REQUESTS {
+        return None;
+    }
+    let quantiles = [
+        ("half", new.p50_ms, old.p50_ms),
+        ("nine in ten", new.p90_ms, old.p90_ms),
+    ];
+    quantiles.into_iter().find_map(|(part, new, old)| {
+        let (new, old) = (new?, old?);
+        let is_slow = new > old * f64::from(MAX_LATENCY_RATIO) && new > old + MIN_LATENCY_GAP.as_secs_f64() * 1e3;
+        is_slow.then(|| {
+            format!("{part} of its requests took up to {new:.1} ms, and up to {old:.1} ms in the version before")
+        })
+    })
+}
+
+/// Why a `new` version is worse than the `old` one by the most memory that an instance of a component took, in bytes.
+pub(crate) fn worse_by_memory(component: &str, new: u64, old: u64) -> Option<String> {
+    let is_large = new > old.saturating_mul(MAX_MEMORY_RATIO) && new > old + MIN_MEMORY_GAP_BYTES;
+    let [new, old] = [new, old].map(|bytes| bytes.div_ceil(1 << 20));
+    is_large.then(|| {
+        format!("an instance of `{component}` took {new} MiB of memory, and at most {old} MiB in the version before")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(requests: u64, failures: u64) -> Seen {
+        Seen {
+            requests,
+            failures,
+            ..Seen::default()
+        }
+    }
+
+    fn timed(milliseconds: u64) -> Seen {
+        let figures = Figures::default();
+        for _ in 0..MIN_TIMED_REQUESTS {
+            figures.record(false, Duration::from_millis(milliseconds));
+        }
+        figures.seen()
+    }
+
+    #[test]
+    fn version_that_fails_more_often_is_worse_once_that_is_no_chance() {
+        assert_eq!(worse_by_failures(seen(100, 0), seen(100, 0)), None);
+        assert_eq!(
+            worse_by_failures(seen(40, 2), seen(1000, 0)),
+            None,
+            "two are few"
+        );
+        assert!(worse_by_failures(seen(120, 6), seen(120, 0)).is_some());
+        assert!(
+            worse_by_failures(seen(60, 60), seen(0, 0)).is_some(),
+            "no old version was asked"
+        );
+        assert_eq!(worse_by_failures(seen(1000, 50), seen(1000, 48)), None);
+        assert_eq!(
+            worse_by_failures(seen(100_000, 300), seen(100_000, 0)),
+            None,
+            "0.3 %"
+        );
+    }
+
+    #[test]
+    fn version_that_takes_twice_as_long_is_worse_if_somebody_notices() {
+        assert!(worse_by_latency(timed(30), timed(10)).is_some());
+        assert_eq!(worse_by_latency(timed(15), timed(10)), None);
+        assert_eq!(
+            worse_by_latency(timed(3), timed(1)),
+            None,
+            "2 ms are no harm"
+        );
+        assert_eq!(worse_by_latency(seen(1, 0), timed(1)), None);
+    }
+
+    #[test]
+    fn version_whose_instances_grow_is_worse() {
+        const MIB: u64 = 1 << 20;
+        assert!(worse_by_memory("api", 60 * MIB, 8 * MIB).is_some());
+        assert_eq!(
+            worse_by_memory("api", 12 * MIB, 4 * MIB),
+            None,
+            "8 MiB are few"
+        );
+        assert_eq!(worse_by_memory("api", 60 * MIB, 40 * MIB), None);
+    }
+
+    #[test]
+    fn quantiles_are_within_a_fifth_of_the_durations() {
+        let figures = Figures::default();
+        for milliseconds in 1..=100 {
+            figures.record(milliseconds % 10 == 0, Duration::from_millis(milliseconds));
+        }
+        let seen = figures.seen();
+        let is_near = |found: Option<f64>, real: f64| {
+            found.is_some_and(|found| found >= real && found < real * 1.2)
+        };
+        assert!(
+            is_near(seen.p50_ms, 50.0) && is_near(seen.p90_ms, 90.0),
+            "{seen:?}"
+        );
+        assert_eq!((seen.requests, seen.failures), (100, 10));
+        figures.record(false, Duration::from_secs(86_400));
+        figures.record(false, Duration::ZERO);
+    }
+}

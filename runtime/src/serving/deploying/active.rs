@@ -1,0 +1,223 @@
+//! Owns the state of one deployment on a server, and the judgement of the new version.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use super::Served;
+use crate::clock;
+use crate::rollout::limits::{DEPLOYMENT_LEASE, MAX_HOLD};
+use crate::rollout::{
+    Deployment, Figures, Phase, Version, worse_by_failures, worse_by_latency, worse_by_memory,
+};
+use crate::serving::StartError;
+use crate::serving::current_app::Beside;
+use crate::serving::inputs::AppInputs;
+use crate::serving::reload::Loaded;
+use crate::settings::Origin;
+
+/// One deployment on a server.
+pub(super) struct Active {
+    pub(super) id: String,
+    by: String,
+    /// Seconds since 1970.
+    since: u64,
+    pub(super) peers: Vec<Origin>,
+    /// Until when the server goes on without a word of the command.
+    lease: Instant,
+    held: bool,
+    /// Whether the new version is compared with the one before.
+    pub(super) is_judged: bool,
+    pub(super) phase: Phase,
+    pub(super) busy: bool,
+    pub(super) error: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) version: Option<Version>,
+    pub(super) candidate: Candidate,
+    /// In percent.
+    pub(super) share: f64,
+    new: Arc<Figures>,
+    old: Arc<Figures>,
+    /// The version before, once the new one has all requests.
+    pub(super) before: Option<Served>,
+}
+
+/// The version that is being deployed.
+#[derive(Default)]
+pub(super) struct Candidate {
+    pub(super) inputs: Option<AppInputs>,
+    pub(super) app: Option<Loaded>,
+    /// The digest of its bundle.
+    pub(super) bundle: String,
+}
+
+impl Candidate {
+    /// It, if it is loaded.
+    pub(super) fn served(&self) -> Option<Served> {
+        let app = self.app.clone()?;
+        let bundle = self.bundle.clone();
+        Some(Served { app, bundle })
+    }
+
+    /// An error as the user knows the files.
+    pub(super) fn renamed(&self, error: StartError) -> StartError {
+        match &self.inputs {
+            Some(inputs) => inputs.renamed_error(error),
+            None => error,
+        }
+    }
+}
+
+impl Active {
+    pub(super) fn new(id: String, by: String, peers: Vec<Origin>) -> Self {
+        let since = clock::time_of_day().duration_since(UNIX_EPOCH);
+        Self {
+            id,
+            by,
+            since: since.map_or(0, |since| since.as_secs()),
+            peers,
+            lease: clock::now() + DEPLOYMENT_LEASE,
+            held: false,
+            is_judged: true,
+            phase: Phase::Begun,
+            busy: false,
+            error: None,
+            reason: None,
+            version: None,
+            candidate: Candidate::default(),
+            share: 0.0,
+            new: Arc::default(),
+            old: Arc::default(),
+            before: None,
+        }
+    }
+
+    /// Notes that the command is there.
+    pub(super) fn renew(&mut self) {
+        if !self.held {
+            self.lease = clock::now() + DEPLOYMENT_LEASE;
+        }
+    }
+
+    /// Goes on without the command.
+    pub(super) fn hold(&mut self) {
+        self.held = true;
+        self.lease = clock::now() + MAX_HOLD;
+    }
+
+    /// Goes on with the command.
+    pub(super) fn resume(&mut self) {
+        self.held = false;
+        self.renew();
+    }
+
+    /// Why a step is not taken.
+    pub(super) fn is_elsewhere(&self, phase: Phase) -> String {
+        match (phase, &self.reason) {
+            (Phase::Back, Some(reason)) => format!("it went back: {reason}"),
+            _ => format!("this step does not follow on {phase:?}"),
+        }
+    }
+
+    /// Whether nobody looks after it any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        !self.phase.is_over() && self.lease <= clock::now()
+    }
+
+    /// Who keeps others out, and what to do.
+    pub(super) fn keeps_out(&self) -> String {
+        let now = clock::time_of_day().duration_since(UNIX_EPOCH);
+        let seconds = now
+            .map_or(0, |now| now.as_secs())
+            .saturating_sub(self.since);
+        let ago = humane(Duration::from_secs(seconds));
+        let by = &self.by;
+        match self.held {
+            true => format!(
+                "a version that {by} has deployed is held at {} % of the requests for {ago}; `terrace deploy --continue` goes on with it, `terrace deploy --rollback` back",
+                self.share
+            ),
+            false => format!("{by} has been deploying for {ago}; try again when that is done"),
+        }
+    }
+
+    pub(super) fn told(&self) -> Deployment {
+        Deployment {
+            id: self.id.clone(),
+            by: self.by.clone(),
+            since: self.since,
+            phase: self.phase,
+            busy: self.busy,
+            error: self.error.clone(),
+            version: self.version.clone(),
+            held: self.held,
+            share: self.share,
+            new: self.new.seen(),
+            old: self.old.seen(),
+            reason: self.reason.clone(),
+        }
+    }
+
+    /// The new version, beside the current one.
+    pub(super) fn beside(&self, share: u64, control: u64) -> Option<Beside> {
+        let app = self.candidate.app.as_ref()?;
+        Some(Beside {
+            handles: Arc::clone(&app.handles),
+            is_old: false,
+            share,
+            control,
+            turn: AtomicU64::new(0),
+            new: Arc::clone(&self.new),
+            old: Arc::clone(&self.old),
+        })
+    }
+
+    /// The version before, beside the new one.
+    pub(super) fn before_beside(&self) -> Option<Beside> {
+        let before = self.before.as_ref()?;
+        Some(Beside {
+            handles: Arc::clone(&before.app.handles),
+            is_old: true,
+            share: 0,
+            control: 0,
+            turn: AtomicU64::new(0),
+            new: Arc::clone(&self.new),
+            old: Arc::clone(&self.old),
+        })
+    }
+
+    /// Why the new version is worse than the one before, which is `served` while the new one is tried.
+    pub(super) fn judge(&self, served: &Served) -> Option<String> {
+        let (new, old) = (self.new.seen(), self.old.seen());
+        let before = match self.phase {
+            Phase::Trying => served,
+            Phase::Taken => self.before.as_ref()?,
+            _ => return None,
+        };
+        if !self.is_judged {
+            return None;
+        }
+        let by_failures = worse_by_failures(new, old);
+        // Once it has all requests, the cache answers some, so those of both versions are not of the same kinds.
+        let by_latency = || worse_by_latency(new, old).filter(|_| self.phase == Phase::Trying);
+        let by_memory = || {
+            let app = self.candidate.app.as_ref()?;
+            let known = |id: &str| {
+                let mut known = before.app.deployment.memory();
+                known.find(|(of, bytes)| *of == id && *bytes > 0)
+            };
+            let mut used = app.deployment.memory();
+            used.find_map(|(id, bytes)| worse_by_memory(id, bytes, known(id)?.1))
+        };
+        by_failures.or_else(by_latency).or_else(by_memory)
+    }
+}
+
+/// A time as people say it.
+fn humane(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}
