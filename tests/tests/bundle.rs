@@ -180,6 +180,28 @@ async fn a_list_has_all_files_of_a_bundle() {
     assert_eq!(checked.code, Some(exit::FINE), "{}", checked.text);
 }
 
+#[tokio::test]
+async fn migrations_of_a_bundle_are_applied_by_command() {
+    let app = app("hello");
+    let file = app.folder().join("app.terrace");
+    bundle(&app, &file, &[]).await;
+    let from = ["--from", "app.terrace", "--state-dir", "state"];
+    let migrate = async |more: &[&str]| {
+        app.run(&[&["sql", "migrate"], &from[..], more].concat())
+            .await
+    };
+    let shown = migrate(&["--dry-run"]).await;
+    assert!(shown.text.contains("0001_notes.sql"), "{}", shown.text);
+    let applied = migrate(&[]).await;
+    assert_eq!(applied.code, Some(exit::FINE), "{}", applied.text);
+    let rows = app
+        .sql(&["exec", "SELECT count(*) AS number FROM notes"])
+        .await;
+    assert!(rows.text.contains("number"), "{}", rows.text);
+    fs::write(&file, "no bundle").expect("there is room");
+    assert_eq!(migrate(&[]).await.code, Some(exit::USAGE));
+}
+
 fn git(folder: &Path, arguments: &[&str]) {
     let run = Command::new("git")
         .args([

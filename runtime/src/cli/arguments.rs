@@ -163,7 +163,7 @@ impl NewArguments {
 /// The argument that names the manifest.
 #[derive(Debug, Args)]
 pub(crate) struct ManifestArguments {
-    /// The manifest, or the folder it is in; `up` and `check` also take a bundle, or a folder with bundles
+    /// The manifest, or the folder it is in; `up`, `check` and `sql migrate` also take a bundle, or a folder with bundles
     #[arg(short, long, value_name = "FILE", default_value = MANIFEST_FILE, value_hint = ValueHint::FilePath)]
     pub(crate) from: PathBuf,
 }

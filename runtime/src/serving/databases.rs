@@ -9,8 +9,9 @@ use storage::sql::Database;
 use storage::sql::transfer::Place;
 
 use super::inputs::{config, manifest_folder};
+use super::migrations::Migrations;
 use super::open::make_state_directory;
-use super::unpacked;
+use super::unpacked::{self, Unpacked};
 use super::{ServingOptions, StartError, failed};
 use crate::backup::Installation;
 use crate::bundle;
@@ -124,6 +125,24 @@ impl Databases {
             None => App::load_unbuilt(manifest)?.name,
         };
         Ok(Installation::of(&self.config, &app, &self.state_directory))
+    }
+
+    /// An app and its migrations. The app is that of a manifest, or of the newest bundle.
+    ///
+    /// # Errors
+    /// What is wrong with the manifest, the bundle or the migrations.
+    pub fn migrations(&self, manifest: &Path) -> Result<(App, Vec<Migrations>), Faults> {
+        let read = |manifest: &Path| {
+            let app = App::load_unbuilt(manifest)?;
+            let migrations = Migrations::read(&app)?;
+            Ok((app, migrations))
+        };
+        let Some(file) = unpacked::named(manifest).into_iter().next() else {
+            return read(manifest);
+        };
+        // What is read here needs the files no more.
+        let unpacked = Unpacked::of(&file.path, &self.config, &self.state_directory)?;
+        read(&unpacked.manifest()).map_err(|faults| unpacked.renamed(faults))
     }
 
     fn hold(&self) -> Result<(), StartError> {

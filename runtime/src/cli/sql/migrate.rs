@@ -18,9 +18,9 @@ use crate::serving::{Databases, Migrations};
 
 pub(super) fn run(arguments: &MigrateArguments, console: Console) -> Result<(), CommandError> {
     let options = arguments.database.options();
-    let app = App::load_unbuilt(&options.manifest)?;
     let databases = Databases::read(&options)?;
-    let all = chosen(arguments, &app, Migrations::read(&app)?)?;
+    let (app, all) = databases.migrations(&options.manifest)?;
+    let all = chosen(arguments, &app, all)?;
     let mut count = 0;
     for migrations in &all {
         count += match arguments.dry_run {

@@ -50,7 +50,11 @@ pub fn breaking<'m>(migrations: impl IntoIterator<Item = &'m Migration>) -> Vec<
 /// What breaks the version before. Notes in `made` which tables there were not before.
 fn judge(statement: &Stmt<'_>, made: &mut BTreeSet<String>) -> Option<String> {
     match statement {
-        Stmt::CreateTable { tbl_name, .. } => {
+        Stmt::CreateTable {
+            if_not_exists: false,
+            tbl_name,
+            ..
+        } => {
             made.insert(folded(&tbl_name.name));
             None
         }
@@ -161,6 +165,10 @@ mod tests {
     fn what_is_removed_renamed_or_demanded_breaks_the_version_before() {
         for (text, part) in [
             ("DROP TABLE \"Users\"", "table `users`"),
+            (
+                "CREATE TABLE IF NOT EXISTS users (a); ALTER TABLE users DROP COLUMN a",
+                "drops the column `a`",
+            ),
             ("DROP VIEW totals", "view `totals`"),
             ("ALTER TABLE users RENAME TO people", "renames the table"),
             (
