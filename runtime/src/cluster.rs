@@ -20,15 +20,16 @@ pub(crate) use page::page;
 
 use crate::clock;
 use crate::limits::STATE_OPEN_TIMEOUT;
-use crate::settings::{Cluster, Origin};
+use crate::settings::{Cluster, Origin, Token};
 
-/// Where the nodes in a registry take deployments; those of one `app`, if it is named.
+/// Where the nodes in a registry that know a token take deployments; those of one `app`, if it is named.
 ///
 /// # Errors
 /// If the server does not answer in time, or if there are nodes of several apps and none is named.
 pub(crate) async fn deployable(
     registry: &Registry,
     app: Option<&str>,
+    token: &Token,
 ) -> Result<Vec<Origin>, EngineFailure> {
     let registered = registry
         .read(clock::now() + limits::REGISTRY_TIMEOUT)
@@ -45,10 +46,7 @@ pub(crate) async fn deployable(
             format!("it has nodes of several apps: {apps:?}; name one with `app` in [cluster]");
         return Err(EngineFailure::Other { message });
     }
-    let urls = nodes
-        .iter()
-        .filter_map(|node| Origin::parse(node.admin.as_deref()?).ok());
-    Ok(urls.collect())
+    Ok(nodes.iter().filter_map(|node| node.admin(token)).collect())
 }
 
 /// Opens the registry. It blocks the calling thread.

@@ -88,6 +88,22 @@ impl Settings {
         Self { document }
     }
 
+    /// The part of the file that deployments need, with the token if it `has_token`: on another machine than those of the servers, the rest
+    /// may name what is not there.
+    ///
+    /// # Errors
+    /// Everything that is wrong with that part.
+    pub fn deployments(self, has_token: bool) -> Result<Deployments, Faults> {
+        let parsed = self.document.parse()?;
+        let root = self.document.root(&parsed);
+        let deployments = Deployments {
+            cluster: cluster::cluster(&root),
+            token: has_token.then(|| deploy::deploy(&root).token).flatten(),
+            admin: listen::admin(&root),
+        };
+        self.document.take_faults().or(deployments)
+    }
+
     /// What the file means. `state` is the directory of what keys leave to it.
     ///
     /// # Errors
@@ -98,6 +114,16 @@ impl Settings {
         let config = read::config(&self.document.root(&parsed), directory, state);
         self.document.take_faults().or(config)
     }
+}
+
+/// The part of the settings that a command needs to reach the servers of a deployment.
+pub struct Deployments {
+    /// The registry of nodes, if there is one.
+    pub cluster: Option<Cluster>,
+    /// What the servers ask for.
+    pub token: Option<Token>,
+    /// The admin listener of a server with these settings; absent if switched off.
+    pub admin: Option<SocketAddr>,
 }
 
 /// How this installation runs an app. Not printable, because it holds the values of variables.

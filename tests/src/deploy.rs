@@ -76,14 +76,16 @@ pub fn begin(nodes: &[&Running], arguments: &[&str]) -> Process {
 }
 
 /// The same with another token.
-///
-/// # Panics
-/// Without a server.
 #[must_use]
 pub fn begin_as(token: &str, nodes: &[&Running], arguments: &[&str]) -> Process {
-    let nodes = nodes
-        .iter()
-        .flat_map(|node| ["--node", node.admin.as_str()]);
+    let admins: Vec<_> = nodes.iter().map(|node| node.admin.as_str()).collect();
+    begin_at(token, &admins, arguments)
+}
+
+/// The same for servers by their admin listeners.
+#[must_use]
+pub fn begin_at(token: &str, admins: &[&str], arguments: &[&str]) -> Process {
+    let nodes = admins.iter().flat_map(|admin| ["--node", *admin]);
     let arguments: Vec<_> = ["deploy", "--json"]
         .into_iter()
         .chain(arguments.iter().copied())

@@ -208,3 +208,30 @@ async fn a_full_disk_refuses_a_version_and_the_one_before_goes_on() {
     deploy(&[&a], &second).await;
     assert_eq!(settled(&[&a]).await, "two");
 }
+
+#[tokio::test]
+async fn a_held_version_is_settled_with_the_others() {
+    let (_one, first) = version("one", "").await;
+    let (_two, second) = version("two", "").await;
+    let (a, b) = tokio::join!(node(&first).start(), node(&first).start());
+    let nodes = [&a, &b];
+    // The command speaks to the first server only, and the second one hears of it from there.
+    for (arguments, name) in [
+        (&["--rollback"][..], "one"),
+        (&["--continue", "--watch", "100ms"], "two"),
+    ] {
+        let held = [
+            text_of(&second),
+            "--canary",
+            "10%",
+            "--watch",
+            "100ms",
+            "--force",
+        ];
+        let held = run(&nodes, &held).await;
+        assert_eq!(held.code, Some(exit::FINE), "{}", held.text);
+        let ended = run(&[&a], arguments).await;
+        assert_eq!(ended.code, Some(exit::FINE), "{}", ended.text);
+        assert_eq!(settled(&nodes).await, name);
+    }
+}

@@ -21,9 +21,8 @@ use crate::bundle;
 use crate::clock;
 use crate::cluster::Stamp;
 use crate::fault::Reason;
-use crate::request::{IdSource, RequestId};
 use crate::rollout::{Peer, Status, Step, Version};
-use order::Order;
+use order::{How, Order};
 
 /// Runs the command.
 pub(crate) fn run(arguments: &DeployArguments, console: Console) -> Result<(), CommandError> {
@@ -71,20 +70,13 @@ async fn deploy(
         by: find::whoami(),
         from: file.display().to_string(),
     };
-    let mut order = Order {
-        console,
-        id: id(),
-        app: bundle.index.app,
-        servers,
-        version,
-        watch: arguments.watch,
-        last: None,
-    };
+    let app = bundle.index.app;
+    let mut order = Order::new(arguments, console, app, servers, version);
     order.begin().await?;
     order.stage(file, false, arguments.force).await?;
     match arguments.canary {
         Some(share) => order.hold(share).await,
-        None => order.take(order::SHARE).await,
+        None => order.take(How::Tried).await,
     }
 }
 
@@ -100,17 +92,10 @@ async fn go_on(
         let help = "`terrace deploy --list` shows what they serve";
         return Err(CommandError::Failed(reason.help(help)));
     };
-    let mut order = Order {
-        console,
-        app: app_of(&told),
-        id,
-        servers,
-        version,
-        watch: arguments.watch,
-        last: None,
-    };
+    let mut order = Order::new(arguments, console, app_of(&told), servers, version);
+    order.id = id;
     order.each(|| Step::Resume).await?;
-    order.take(0.0).await
+    order.take(How::Held).await
 }
 
 /// Goes back from the version that is held, or else to the version before.
@@ -126,45 +111,32 @@ async fn roll_back(
     let versions = newest
         .map(|status| status.versions.clone())
         .unwrap_or_default();
-    let mut order = Order {
-        console,
-        app: app_of(&told),
-        id: id(),
-        servers,
-        version: Version {
-            stamp: stamp(&told, ""),
-            version: String::new(),
-            commit: None,
-            by: find::whoami(),
-            from: String::new(),
-        },
-        watch: arguments.watch,
-        last: None,
-    };
-    if let Some((id, _)) = held(&told) {
-        (order.id, order.version) = (id, versions.into_iter().next().unwrap_or(order.version));
-        order.back("it was rolled back").await;
-        order.tell_served(None);
-        return Ok(());
+    if let Some((id, version)) = held(&told) {
+        let version = versions.into_iter().next().unwrap_or(version);
+        let mut order = Order::new(arguments, console, app_of(&told), servers, version);
+        order.id = id;
+        return order.give_up().await;
     }
-    let current = versions.first().map(|version| version.stamp.digest.clone());
+    let current = versions.first().map(|version| &version.stamp.digest);
     let mut before = versions
         .iter()
-        .filter(|version| Some(&version.stamp.digest) != current.as_ref());
-    let Some(target) = before.next().cloned() else {
+        .filter(|version| Some(&version.stamp.digest) != current);
+    let Some(target) = before.next() else {
         let reason = Reason::new("the servers know no version before the one that they serve");
         let help = "deploy its bundle: `terrace deploy FILE --force`";
         return Err(CommandError::Failed(reason.help(help)));
     };
-    order.version = Version {
+    let version = Version {
         stamp: stamp(&told, &target.stamp.digest),
         by: find::whoami(),
-        ..target
+        ..target.clone()
     };
-    let file = fetch(&order, &told).await?;
+    let mut order = Order::new(arguments, console, app_of(&told), servers, version);
     order.begin().await?;
+    let fetched = fetch(&order).await;
+    let file = order.or_end(fetched).await?;
     order.stage(&file.0, true, true).await?;
-    order.take(0.0).await
+    order.take(How::Known).await
 }
 
 /// A file that is removed when it is not needed any more.
@@ -178,16 +150,22 @@ impl Drop for Temporary {
 }
 
 /// Receives the bundle of a version from a server that has it.
-async fn fetch(order: &Order, told: &[Status]) -> Result<Temporary, CommandError> {
+async fn fetch(order: &Order) -> Result<Temporary, CommandError> {
     let digest = &order.version.stamp.digest;
-    let file = Temporary(temp_dir().join(format!("terrace-{}.terrace", id())));
-    let alive = order.servers.iter().filter(|server| server.lost.is_none());
-    for (server, status) in alive.zip(told) {
-        if !status.kept.contains(digest) {
+    let file = Temporary(temp_dir().join(format!("terrace-{}.terrace", order.id)));
+    let peers: Vec<_> = order
+        .servers
+        .iter()
+        .map(|server| server.peer.clone())
+        .collect();
+    for server in &order.servers {
+        let has_it = |status: &Status| status.kept.contains(digest);
+        if !server.status.as_ref().is_some_and(has_it) {
             continue;
         }
         let mut received = File::create_new(&file.0).map_err(|error| failed(error.to_string()))?;
-        match server.peer.fetch_bundle(digest, &mut received).await {
+        let fetching = server.peer.fetch_bundle(digest, &mut received);
+        match servers::meanwhile(&peers, &order.id, fetching).await {
             Ok(()) => return Ok(file),
             Err(_) => drop(fs::remove_file(&file.0)),
         }
@@ -219,14 +197,8 @@ fn stamp(told: &[Status], digest: &str) -> Stamp {
         .filter_map(|status| Some(status.current()?.stamp.number));
     let at = clock::time_of_day().duration_since(UNIX_EPOCH);
     Stamp {
-        number: numbers.max().unwrap_or(0) + 1,
+        number: numbers.max().unwrap_or(0).saturating_add(1),
         at: at.map_or(0, |at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX)),
         digest: digest.to_owned(),
     }
-}
-
-fn id() -> String {
-    RequestId::generate(&IdSource::from_system())
-        .as_str()
-        .to_owned()
 }

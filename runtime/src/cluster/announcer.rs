@@ -14,7 +14,7 @@ use super::node::{Node, Stamp, VERSION};
 use crate::clock;
 use crate::observe::{ClusterFigures, Metrics, NodeFigures};
 use crate::request::{IdSource, RequestId};
-use crate::settings::Origin;
+use crate::settings::{Origin, Token};
 
 /// The announcements of one node.
 pub(crate) struct Announcer {
@@ -47,6 +47,7 @@ impl Announcer {
             version: VERSION.to_owned(),
             admin: None,
             deployed: None,
+            proof: None,
             in_flight: 0,
             processors: 0.0,
         });
@@ -59,25 +60,37 @@ impl Announcer {
         }
     }
 
-    /// Says where the node takes deployments, and the version that it has committed last.
-    pub(crate) fn set_deployed(&self, admin: &Origin, stamp: Option<&Stamp>) {
+    /// Says where the node takes deployments, if others reach it, and the version that it has committed last.
+    pub(crate) fn set_deployed(
+        &self,
+        admin: Option<&Origin>,
+        stamp: Option<&Stamp>,
+        token: &Token,
+    ) {
         if let Some(node) = &mut *self.node.lock() {
-            node.admin = Some(admin.to_string());
-            node.deployed = stamp.cloned();
+            let admin = admin.map(ToString::to_string);
+            let proof = admin
+                .as_ref()
+                .map(|admin| token.proof(&Node::proven(admin, stamp)));
+            (node.admin, node.deployed, node.proof) = (admin, stamp.cloned(), proof);
         }
     }
 
-    /// The nodes of the same app that take deployments, this one among them.
-    pub(crate) async fn others(&self) -> Result<Vec<Node>, EngineFailure> {
-        let own = self.node.lock().clone();
+    /// The nodes of the same app with a version after `own`, the latest one first, and where they take deployments.
+    pub(crate) async fn later(
+        &self,
+        own: Option<&Stamp>,
+        token: &Token,
+    ) -> Result<Vec<Origin>, EngineFailure> {
+        let app = self.node.lock().as_ref().map(|node| node.app.clone());
         let read = self.registry.read(clock::now() + REGISTRY_TIMEOUT).await?;
         let nodes = read
             .iter()
             .filter_map(|node| Node::parse(node.text.as_deref()?));
-        let nodes = nodes.filter(|node| {
-            own.as_ref().is_some_and(|own| own.app == node.app) && node.is_compatible()
-        });
-        Ok(nodes.collect())
+        let nodes = nodes.filter(|node| app.as_ref() == Some(&node.app) && node.is_compatible());
+        let mut later: Vec<_> = nodes.filter(|node| node.deployed.as_ref() > own).collect();
+        later.sort_by(|one, other| other.deployed.cmp(&one.deployed));
+        Ok(later.iter().filter_map(|node| node.admin(token)).collect())
     }
 
     /// Announces the node for as long as it is polled.

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::observe::NodeFigures;
+use crate::settings::{Origin, Token};
 
 /// The place of a deployed version among all: the later one is the greater one. Numbers tell it unless two servers that did not know of
 /// each other committed versions with the same one; then the time does, and after it the digest.
@@ -35,6 +36,9 @@ pub(crate) struct Node {
     /// The version that it has committed last; absent if none was deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deployed: Option<Stamp>,
+    /// That of both of these, by the token of deployments: whoever can write to the registry does not learn the token by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<String>,
     /// Requests that its components work on.
     #[serde(default)]
     pub(crate) in_flight: u64,
@@ -50,6 +54,20 @@ impl Node {
     /// The node that announces itself with a text; `None` if it is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
+    }
+
+    /// What [`Self::proof`] proves.
+    pub(crate) fn proven(admin: &str, deployed: Option<&Stamp>) -> String {
+        let stamp = deployed.map(|of| format!("{} {} {}", of.number, of.at, of.digest));
+        format!("{admin} {}", stamp.unwrap_or_default())
+    }
+
+    /// Where it takes deployments, if it knows the token.
+    pub(crate) fn admin(&self, token: &Token) -> Option<Origin> {
+        let admin = self.admin.as_deref()?;
+        let proof = token.proof(&Self::proven(admin, self.deployed.as_ref()));
+        let is_proven = self.proof.as_ref() == Some(&proof);
+        Origin::parse(admin).ok().filter(|_| is_proven)
     }
 
     /// The node as pages and metrics show it.

@@ -1,14 +1,18 @@
 //! Owns the figures of two versions of an app that serve side by side, and the judgement whether the new one is worse.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
     MAX_LATENCY_RATIO, MAX_MEMORY_RATIO, MIN_FAILURES, MIN_LATENCY_GAP, MIN_MEMORY_GAP_BYTES,
-    MIN_TIMED_REQUESTS,
+    MIN_TIMED_REQUESTS, OVERDUE_AFTER,
 };
+use crate::clock;
 
 /// Buckets of durations: four for each doubling, from a microsecond to more than a minute.
 const BUCKETS: usize = 108;
@@ -26,6 +30,23 @@ pub(crate) struct Figures {
     requests: AtomicU64,
     failures: AtomicU64,
     durations: [AtomicU64; BUCKETS],
+    open: Mutex<Open>,
+}
+
+/// The requests without an answer, by their number.
+#[derive(Debug, Default)]
+struct Open {
+    last: u64,
+    begun: BTreeMap<u64, Instant>,
+}
+
+/// A request that is being answered. One whose client leaves before that counts with the time so far.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    figures: Arc<Figures>,
+    begun: Instant,
+    number: Option<u64>,
+    is_ended: bool,
 }
 
 /// The same at one moment.
@@ -35,6 +56,9 @@ pub(crate) struct Seen {
     pub(crate) requests: u64,
     /// Those of them that failed: by a fault of the function, or with a status of 500 and above.
     pub(crate) failures: u64,
+    /// Further requests that have waited for an answer for longer than `OVERDUE_AFTER`.
+    #[serde(default)]
+    pub(crate) overdue: u64,
     /// The time to the response's head of one request in two, in milliseconds; absent before the first request.
     pub(crate) p50_ms: Option<f64>,
     /// The same for nine in ten.
@@ -47,13 +71,48 @@ impl Default for Figures {
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             durations: std::array::from_fn(|_| AtomicU64::new(0)),
+            open: Mutex::default(),
         }
     }
 }
 
 impl Figures {
-    /// Counts a request.
-    pub(crate) fn record(&self, has_failed: bool, taken: Duration) {
+    /// Counts a request that has `begun`. If it is `watched`, it counts as overdue once it waits for too long.
+    pub(crate) fn begin(self: &Arc<Self>, begun: Instant, watched: bool) -> Counted {
+        let number = watched.then(|| {
+            let mut open = self.open.lock();
+            open.last += 1;
+            let number = open.last;
+            open.begun.insert(number, begun);
+            number
+        });
+        Counted {
+            figures: Arc::clone(self),
+            begun,
+            number,
+            is_ended: false,
+        }
+    }
+
+    /// Counts what was so far as half as much, so that what comes counts more.
+    pub(crate) fn fade(&self) {
+        let counters = [&self.requests, &self.failures].into_iter();
+        for counter in counters.chain(&self.durations) {
+            let half = counter.load(Ordering::Relaxed) / 2;
+            counter.fetch_sub(half, Ordering::Relaxed);
+        }
+    }
+
+    /// The requests that wait for an answer for too long.
+    fn overdue(&self) -> u64 {
+        let now = clock::now();
+        let open = self.open.lock();
+        let mut begun = open.begun.values();
+        let is_overdue = |begun: &&Instant| **begun + OVERDUE_AFTER <= now;
+        begun.by_ref().take_while(is_overdue).count() as u64
+    }
+
+    fn record(&self, has_failed: bool, taken: Duration) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.failures
             .fetch_add(has_failed.into(), Ordering::Relaxed);
@@ -69,13 +128,48 @@ impl Figures {
         Seen {
             requests: self.requests.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
+            overdue: self.overdue(),
             p50_ms: quantile(&durations, 0.5),
             p90_ms: quantile(&durations, 0.9),
         }
     }
 }
 
+impl Counted {
+    /// Notes the answer, and whether it is a failure; `None` if it says nothing of the version.
+    pub(crate) fn end(mut self, has_failed: Option<bool>) {
+        self.is_ended = true;
+        if let Some(has_failed) = has_failed {
+            self.figures.record(has_failed, self.taken());
+        }
+    }
+
+    fn taken(&self) -> Duration {
+        clock::now().saturating_duration_since(self.begun)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.figures.open.lock().begun.remove(&number);
+        }
+        if !self.is_ended {
+            self.figures.record(false, self.taken());
+        }
+    }
+}
+
 impl Seen {
+    /// Those without an answer as requests that failed.
+    fn with_overdue(self) -> Self {
+        Self {
+            requests: self.requests + self.overdue,
+            failures: self.failures + self.overdue,
+            ..self
+        }
+    }
+
     /// Both together, without durations.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
@@ -107,6 +201,7 @@ fn quantile(counts: &[u64; BUCKETS], part: f64) -> Option<f64> {
 
 /// Why a `new` version is worse than the `old` one by its failures.
 pub(crate) fn worse_by_failures(new: Seen, old: Seen) -> Option<String> {
+    let (new, old) = (new.with_overdue(), old.with_overdue());
     if new.failures < MIN_FAILURES {
         return None;
     }
@@ -120,7 +215,7 @@ pub(crate) fn worse_by_failures(new: Seen, old: Seen) -> Option<String> {
         return None;
     }
     Some(format!(
-        "{} of its {} requests failed ({:.1} %), and {} of {} of the version before ({:.1} %)",
+        "{} of its {} requests failed or got no answer ({:.1} %), and {} of {} of the version before ({:.1} %)",
         new.failures,
         new.requests,
         rate * 100.0,
@@ -220,6 +315,26 @@ mod tests {
             "8 MiB are few"
         );
         assert_eq!(worse_by_memory("api", 60 * MIB, 40 * MIB), None);
+    }
+
+    #[test]
+    fn requests_without_an_answer_count_once_they_are_overdue() {
+        let figures = Arc::new(Figures::default());
+        let now = clock::now();
+        let late = now.checked_sub(2 * OVERDUE_AFTER).unwrap();
+        let open: Vec<_> = (0..20).map(|_| figures.begin(late, true)).collect();
+        let new = figures.begin(now, true);
+        let seen = figures.seen();
+        assert_eq!((seen.requests, seen.overdue), (0, 20));
+        assert!(worse_by_failures(seen, Figures::default().seen()).is_some());
+        // Clients that leave, an answer, and a request that says nothing.
+        drop(open);
+        new.end(Some(true));
+        figures.begin(now, true).end(None);
+        let seen = figures.seen();
+        assert_eq!((seen.requests, seen.failures, seen.overdue), (21, 1, 0));
+        figures.fade();
+        assert_eq!(figures.seen().requests, 11);
     }
 
     #[test]

@@ -51,6 +51,23 @@ pub const MAX_PIECES_WAITING: usize = 16;
 /// The most content of an answer that is not a bundle, in bytes: the versions that a server remembers take less.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
+/// How long a request to one of the versions that are compared may wait until it counts as failed. More than most functions take at all, and
+/// little enough for a version that hangs.
+pub const OVERDUE_AFTER: Duration = Duration::from_secs(2);
+
+/// How often a server that holds a version counts the requests so far as half as many: else one that has been fine for hours might fail for
+/// hours.
+pub const FADE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long a server may take to answer that it has a bundle, which it checks first.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long nothing of a bundle may come from another server.
+pub const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The longest wait before a server tries a version of the others again that it could not take.
+pub const MAX_FOLLOW_PAUSE: Duration = Duration::from_secs(300);
+
 /// Failed requests after which a version may count as worse: fewer are chance.
 pub const MIN_FAILURES: u64 = 4;
 

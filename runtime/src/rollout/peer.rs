@@ -13,7 +13,9 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
-use super::limits::{MAX_ANSWER_BYTES, PEER_TIMEOUT, TRANSFER_TIMEOUT};
+use super::limits::{
+    CHECK_TIMEOUT, MAX_ANSWER_BYTES, PEER_TIMEOUT, PIECE_TIMEOUT, TRANSFER_TIMEOUT,
+};
 use super::protocol::{BUNDLE_PATH, Command, DEPLOY_PATH, Status};
 use crate::bundle::limits::MAX_BUNDLE_BYTES;
 use crate::clock;
@@ -151,8 +153,8 @@ impl Peer {
             .map_err(|error| PeerFailure::Silent(error.to_string()))?;
         let timeouts = Timeouts {
             connect: PEER_TIMEOUT,
-            first_byte: timeout,
-            between_bytes: timeout,
+            first_byte: timeout.min(CHECK_TIMEOUT),
+            between_bytes: timeout.min(PIECE_TIMEOUT),
             deadline: Some(clock::now() + timeout),
         };
         let response = self.client.send(request, timeouts).await;
@@ -164,6 +166,10 @@ impl Peer {
         let content = whole(content).await?;
         Err(match serde_json::from_slice::<PageError>(&content) {
             Ok(PageError { error }) => PeerFailure::Refused(error),
+            // The listener has refused the request before this page saw it.
+            Err(_) if head.status == StatusCode::MISDIRECTED_REQUEST => {
+                PeerFailure::Refused(String::from_utf8_lossy(&content).trim_end().to_owned())
+            }
             Err(_) => {
                 let what = "it is no admin listener of a server of this version of Terrace that takes deployments";
                 PeerFailure::Refused(what.to_owned())

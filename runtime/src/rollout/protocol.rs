@@ -56,7 +56,11 @@ pub(crate) enum Step {
     /// Apply the migrations.
     Migrate,
     /// Load it, and give it this part of the requests, in percent.
-    Try { share: f64 },
+    Try {
+        share: f64,
+        /// Whether it is to be exactly that. If not, it is less where the cache answers most requests.
+        exact: bool,
+    },
     /// Stay at that part, also without the command.
     Hold,
     /// The command is there again.

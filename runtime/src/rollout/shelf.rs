@@ -1,6 +1,7 @@
 //! Owns the versions that a server keeps in its state folder: `deploy/record.json` says which were committed, and beside it are their
 //! bundles, by digest. The current version survives the process, and so does the way back.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -8,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{MAX_KEPT_BUNDLES, MAX_VERSIONS};
+use super::limits::{MAX_KEPT_BUNDLES, MAX_VERSIONS, TRANSFER_TIMEOUT};
 use super::protocol::{Version, is_digest};
+use crate::clock;
 use crate::manifest::BUNDLE_EXTENSION;
 use crate::request::{IdSource, RequestId};
 
@@ -24,6 +26,25 @@ const UNFINISHED: &str = "unfinished";
 pub(crate) struct Shelf {
     folder: PathBuf,
     record: Record,
+    /// The digests of the bundles that are there.
+    kept: BTreeSet<String>,
+}
+
+/// A file that arrives. It is removed unless it is kept.
+#[derive(Debug)]
+pub(crate) struct Arriving(PathBuf);
+
+impl Arriving {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        // It has another name if it was kept.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// What was committed.
@@ -47,7 +68,13 @@ impl Shelf {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Record::default(),
             Err(error) => return Err(error),
         };
-        Ok(Self { folder, record })
+        let kept = kept(&folder);
+        remove_abandoned(&folder);
+        Ok(Self {
+            folder,
+            record,
+            kept,
+        })
     }
 
     /// The versions that were committed, the newest first.
@@ -71,36 +98,34 @@ impl Shelf {
     }
 
     /// The digests of the bundles that are there.
-    pub(crate) fn kept(&self) -> Vec<String> {
-        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let digests = files.filter_map(|file| {
-            let path = file.path();
-            let is_bundle = path.extension().is_some_and(|end| end == BUNDLE_EXTENSION);
-            let name = path.file_stem().filter(|_| is_bundle)?.to_str()?;
-            is_digest(name).then(|| name.to_owned())
-        });
-        digests.collect()
+    pub(crate) fn kept(&self) -> &BTreeSet<String> {
+        &self.kept
+    }
+
+    /// Whether the bundle with that digest is there.
+    pub(crate) fn has(&self, digest: &str) -> bool {
+        self.kept.contains(digest)
     }
 
     /// A file for a bundle that arrives. [`Self::keep`] gives it its name.
     ///
     /// # Errors
     /// The state folder cannot be written.
-    pub(crate) fn arriving(&self) -> io::Result<(PathBuf, File)> {
+    pub(crate) fn arriving(&self) -> io::Result<(Arriving, File)> {
         self.make_folder()?;
         let name = RequestId::generate(&IdSource::from_system());
         let path = self.folder.join(name.as_str()).with_extension(UNFINISHED);
         let file = File::create_new(&path)?;
-        Ok((path, file))
+        Ok((Arriving(path), file))
     }
 
-    /// Keeps a bundle that has arrived, and was checked, under its digest.
+    /// Keeps a bundle that has arrived and is on the disk, and was checked, under its digest.
     ///
     /// # Errors
     /// The disk does not take it.
-    pub(crate) fn keep(&self, arrived: &Path, digest: &str) -> io::Result<()> {
-        File::open(arrived)?.sync_all()?;
+    pub(crate) fn keep(&mut self, arrived: &Path, digest: &str) -> io::Result<()> {
         fs::rename(arrived, self.bundle(digest))?;
+        self.kept.insert(digest.to_owned());
         self.sync()
     }
 
@@ -108,13 +133,23 @@ impl Shelf {
     ///
     /// # Errors
     /// It cannot be read or written.
-    pub(crate) fn copy(&self, file: &Path, digest: &str) -> io::Result<()> {
-        if self.bundle(digest).exists() {
+    pub(crate) fn copy(&mut self, file: &Path, digest: &str) -> io::Result<()> {
+        if self.has(digest) {
             return Ok(());
         }
-        let (path, mut copy) = self.arriving()?;
+        let (arriving, mut copy) = self.arriving()?;
         io::copy(&mut File::open(file)?, &mut copy)?;
-        self.keep(&path, digest)
+        copy.sync_all()?;
+        self.keep(arriving.path(), digest)
+    }
+
+    /// Removes a bundle.
+    ///
+    /// # Errors
+    /// The disk does not let it.
+    pub(crate) fn remove(&mut self, digest: &str) -> io::Result<()> {
+        self.kept.remove(digest);
+        fs::remove_file(self.bundle(digest))
     }
 
     /// Notes the servers of a deployment: one that misses its end asks the others.
@@ -147,17 +182,17 @@ impl Shelf {
     fn write(&mut self, record: Record) -> io::Result<()> {
         self.make_folder()?;
         let text = serde_json::to_vec_pretty(&record).map_err(io::Error::other)?;
-        let (path, mut file) = self.arriving()?;
+        let (arriving, mut file) = self.arriving()?;
         file.write_all(&text)?;
         file.sync_all()?;
-        fs::rename(path, self.folder.join(RECORD))?;
+        fs::rename(arriving.path(), self.folder.join(RECORD))?;
         self.sync()?;
         self.record = record;
         Ok(())
     }
 
-    /// Removes the bundles that are older than those to which anybody goes back, and files that processes left when they were killed.
-    fn clear_away(&self) {
+    /// Removes the bundles that are older than those to which anybody goes back.
+    fn clear_away(&mut self) {
         let mut wanted: Vec<&str> = Vec::new();
         for version in &self.record.versions {
             let digest = &*version.stamp.digest;
@@ -165,18 +200,15 @@ impl Shelf {
                 wanted.push(digest);
             }
         }
-        for digest in self.kept() {
-            if !wanted.contains(&&*digest) {
-                // What cannot be removed now is removed after the next deployment.
-                let _ = fs::remove_file(self.bundle(&digest));
-            }
+        let unwanted = self
+            .kept
+            .iter()
+            .filter(|kept| !wanted.contains(&kept.as_str()));
+        let unwanted: Vec<_> = unwanted.cloned().collect();
+        for digest in unwanted {
+            // One that cannot be removed now is found at the next start.
+            let _ = self.remove(&digest);
         }
-        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let unfinished = files.filter(|file| {
-            let path = file.path();
-            path.extension().is_some_and(|end| end == UNFINISHED)
-        });
-        unfinished.for_each(|file| drop(fs::remove_file(file.path())));
     }
 
     fn make_folder(&self) -> io::Result<()> {
@@ -188,6 +220,31 @@ impl Shelf {
     fn sync(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
     }
+}
+
+/// The digests of the bundles in a folder.
+fn kept(folder: &Path) -> BTreeSet<String> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let digests = files.filter_map(|file| {
+        let path = file.path();
+        let is_bundle = path.extension().is_some_and(|end| end == BUNDLE_EXTENSION);
+        let name = path.file_stem().filter(|_| is_bundle)?.to_str()?;
+        is_digest(name).then(|| name.to_owned())
+    });
+    digests.collect()
+}
+
+/// Removes files that processes left when they were killed. No living process writes to one that is so old.
+fn remove_abandoned(folder: &Path) {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let abandoned = files.filter(|file| {
+        let path = file.path();
+        let modified = file.metadata().and_then(|found| found.modified()).ok();
+        let age = modified.and_then(|then| clock::time_of_day().duration_since(then).ok());
+        let is_unfinished = path.extension().is_some_and(|end| end == UNFINISHED);
+        is_unfinished && age.is_some_and(|age| age > TRANSFER_TIMEOUT)
+    });
+    abandoned.for_each(|file| drop(fs::remove_file(file.path())));
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(super) struct Current {
 
 /// Another version of the app beside the current one.
 pub(super) struct Beside {
-    pub(super) handles: Arc<Handles>,
+    pub(super) handles: Handles,
     /// Whether it is the older of both.
     pub(super) is_old: bool,
     /// The part of the requests that goes to the newer one, of [`Self::ALL`]. None of them uses the cache, which holds responses of one
@@ -98,9 +98,9 @@ impl Beside {
 }
 
 impl Current {
-    pub(super) fn new(app: Arc<Handles>) -> Self {
+    pub(super) fn new(app: Handles) -> Self {
         Self {
-            app: ArcSwap::new(app),
+            app: ArcSwap::from_pointee(app),
             beside: ArcSwapOption::empty(),
         }
     }
@@ -111,8 +111,8 @@ impl Current {
     }
 
     /// Replaces the current app.
-    pub(super) fn replace(&self, app: Arc<Handles>) {
-        self.app.store(app);
+    pub(super) fn replace(&self, app: Handles) {
+        self.app.store(Arc::new(app));
     }
 
     /// Has another version beside the current app, or none.
@@ -153,23 +153,25 @@ impl CurrentApp {
         self.current.beside.load().as_ref()?.next_group()
     }
 
-    /// The app that answers a request of that group, and where it is counted. The deployment may be over by now.
+    /// The app that answers a request of that group, where it is counted, and whether it counts there while it waits. The deployment may be
+    /// over by now.
     pub(super) fn deployment_for(
         &self,
         group: Option<Group>,
-    ) -> (Arc<Handle>, Option<Arc<Figures>>) {
+    ) -> (Arc<Handle>, Option<(Arc<Figures>, bool)>) {
         let beside = self.current.beside.load();
         let Some(beside) = &*beside else {
             return (self.deployment(), None);
         };
-        let of = |figures| Some(Arc::clone(figures));
+        let of = |figures, watched| Some((Arc::clone(figures), watched));
         match group {
-            Some(Group::Trial) if !beside.is_old => {
-                (Arc::clone(beside.handles.of(self.worker)), of(&beside.new))
+            _ if beside.is_old => (self.deployment(), of(&beside.new, false)),
+            Some(Group::Trial) => {
+                let new = Arc::clone(beside.handles.of(self.worker));
+                (new, of(&beside.new, true))
             }
-            Some(Group::Control) if !beside.is_old => (self.deployment(), of(&beside.old)),
-            _ if beside.is_old => (self.deployment(), of(&beside.new)),
-            _ => (self.deployment(), None),
+            Some(Group::Control) => (self.deployment(), of(&beside.old, true)),
+            None => (self.deployment(), None),
         }
     }
 }
@@ -200,7 +202,7 @@ mod tests {
     #[test]
     fn each_group_gets_its_share_at_any_time() {
         let beside = Beside {
-            handles: Arc::new(Handles(Box::default())),
+            handles: Handles(Box::default()),
             is_old: false,
             share: Beside::ALL / 10,
             control: Beside::ALL / 10,

@@ -27,7 +27,7 @@ use crate::rollout::{Command, Phase, Shelf, Stage, Status, Step};
 use crate::settings::{Origin, Token};
 
 pub(super) use pages::{Slot, pages};
-pub(super) use starting::{begin, deployed, own, token};
+pub(super) use starting::{address, begin, deployed, token};
 
 use starting::keep_first;
 
@@ -37,6 +37,8 @@ pub(super) struct Node {
     token: Token,
     /// Its own admin listener, as the others reach it.
     own: Origin,
+    /// Whether they do.
+    is_reached: bool,
     state: Mutex<State>,
 }
 
@@ -76,7 +78,7 @@ impl Node {
         reloader: Reloader,
         app: Loaded,
         token: Token,
-        own: Origin,
+        (own, is_reached): (Origin, bool),
         mut shelf: Shelf,
     ) -> Result<Arc<Self>, StartError> {
         let bundle = match reloader.taken() {
@@ -98,6 +100,7 @@ impl Node {
             reloader,
             token,
             own,
+            is_reached,
             state: Mutex::new(state),
         });
         node.announce(&node.state.lock());
@@ -123,7 +126,7 @@ impl Node {
             terrace: VERSION.to_owned(),
             digest: state.served.bundle.clone(),
             versions: state.shelf.versions().to_vec(),
-            kept: state.shelf.kept(),
+            kept: state.shelf.kept().iter().cloned().collect(),
             deployment: state.active.as_ref().map(Active::told),
         }
     }
@@ -153,8 +156,8 @@ impl Node {
             (Step::Migrate, Phase::Staged) => {
                 self.start(state, Phase::Migrated, Box::new(staging::migrate))
             }
-            (Step::Try { share }, _) if is_ready => {
-                active.share = share;
+            (Step::Try { share, exact }, _) if is_ready => {
+                active.set_share(share, exact);
                 self.start(state, Phase::Trying, Box::new(staging::load))
             }
             (Step::Take, _) if is_ready => self.start(state, Phase::Taken, Box::new(staging::load)),
@@ -181,9 +184,16 @@ impl Node {
     /// Begins to check a bundle, which is on this server.
     fn stage(self: &Arc<Self>, state: &mut State, stage: Stage) -> Result<(), Refused> {
         let digest = stage.version.stamp.digest.clone();
-        if !state.shelf.kept().contains(&digest) {
+        if !state.shelf.has(&digest) {
             let what = "this server does not have the bundle";
             return Err(Refused(StatusCode::NOT_FOUND, what.to_owned()));
+        }
+        if state
+            .stamp()
+            .is_some_and(|current| current >= stage.version.stamp)
+        {
+            let what = "another version was deployed meanwhile; run the command again";
+            return Err(Refused::conflict(what));
         }
         let rules = staging::Rules {
             rollback: stage.rollback,
@@ -241,31 +251,24 @@ impl Node {
         active.candidate = candidate;
         match (done, to) {
             (Err(error), _) => active.error = Some(error),
-            (Ok(()), Phase::Trying) => {
-                active.phase = to;
-                let share = (active.share * Beside::ALL as f64 / 100.0) as u64;
-                let share = share.clamp(1, Beside::ALL / 2);
-                let beside = active.beside(share, self.control(share));
-                self.reloader.current.set_beside(beside);
-            }
+            (Ok(()), Phase::Trying) => self.try_it(active),
             (Ok(()), Phase::Taken) => self.take(&mut state),
             (Ok(()), _) => active.phase = to,
         }
     }
 
-    /// The part of the requests that the version before gets for comparison. These requests do not use the cache, so where the cache
-    /// answers most of them there are fewer: they at most double the work of the functions.
-    fn control(&self, share: u64) -> u64 {
-        let cache = self.reloader.cache.as_ref();
-        let Some(hits) = cache
-            .and_then(EdgeCache::hit_ratio)
-            .filter(|hits| *hits > 0.0)
-        else {
-            return share;
+    /// Gives the new version its part of the requests.
+    fn try_it(&self, active: &mut Active) {
+        let Some(app) = &active.candidate.app else {
+            return;
         };
-        let most = (1.0 - hits) / hits * Beside::ALL as f64;
-        let left = (most as u64).saturating_sub(share);
-        share.min(left.max(Beside::ALL / 100))
+        let hits = self.reloader.cache.as_ref().and_then(EdgeCache::hit_ratio);
+        let (share, control) = active.parts(hits.unwrap_or(0.0));
+        let handles = self.reloader.handles(app);
+        active.phase = Phase::Trying;
+        active.share = share as f64 * 100.0 / Beside::ALL as f64;
+        let beside = active.beside(handles, share, control);
+        self.reloader.current.set_beside(Some(beside));
     }
 
     /// Gives all requests to the new version, and keeps the one before to go back to.
@@ -279,8 +282,9 @@ impl Node {
         self.reloader.serve(&served.app);
         active.phase = Phase::Taken;
         active.share = 100.0;
+        let beside = active.beside(self.reloader.handles(&before.app), 0, 0);
         active.before = Some(before);
-        self.reloader.current.set_beside(active.before_beside());
+        self.reloader.current.set_beside(Some(beside));
         tracing::info!(
             digest = served.bundle,
             "a new version of the app answers all requests"
@@ -329,7 +333,8 @@ impl Node {
     fn announce(&self, state: &State) {
         let stamp = state.stamp();
         let announcer = self.reloader.announcer.iter();
-        announcer.for_each(|announcer| announcer.set_deployed(&self.own, stamp.as_ref()));
+        let own = Some(&self.own).filter(|_| self.is_reached);
+        announcer.for_each(|of| of.set_deployed(own, stamp.as_ref(), &self.token));
     }
 }
 
@@ -344,14 +349,12 @@ impl State {
 
     /// Begins a deployment unless there is another one.
     fn begin(&mut self, id: String, by: String, peers: &[String]) -> Result<(), Refused> {
-        if let Some(active) = &self.active
-            && active.id != id
-            && !active.phase.is_over()
-        {
-            return Err(Refused::conflict(active.keeps_out()));
-        }
-        if self.active.as_ref().is_some_and(|active| active.id == id) {
-            return Ok(());
+        match &self.active {
+            Some(active) if active.id == id => return Ok(()),
+            Some(active) if !active.phase.is_over() => {
+                return Err(Refused::conflict(active.keeps_out()));
+            }
+            _ => {}
         }
         if peers.len() > MAX_SERVERS {
             let what = format!("a deployment reaches at most {MAX_SERVERS} servers");

@@ -16,7 +16,6 @@ use crate::edge::OriginClient;
 use crate::failure::{Blame, Failure};
 use crate::rate_limit::RateLimits;
 use crate::request::{RequestBody, RequestContext, ResponseBody};
-use crate::rollout::Figures;
 use crate::server::{Arrival, Exchange, ExchangeBody, Pipeline, ServerStages};
 
 /// A response, or the failure that came instead.
@@ -100,10 +99,10 @@ impl NextStage for CurrentApp {
         match deployment.route(self.worker(), request, context)? {
             Routed::Response(response) => Ok(response),
             Routed::Function(function, request, call) => {
-                let begun = call.begun;
+                let counted = figures.map(|(figures, watched)| figures.begin(call.begun, watched));
                 let outcome = function.call(request, call).await;
-                if let Some(figures) = figures {
-                    record(&figures, &outcome, begun);
+                if let Some(counted) = counted {
+                    counted.end(has_failed(&outcome));
                 }
                 let mut response = outcome?;
                 if !function.limits.cache {
@@ -120,16 +119,16 @@ impl NextStage for CurrentApp {
     }
 }
 
-/// Counts a request of a deployment. One that was refused for lack of room says nothing of the version.
-fn record(figures: &Figures, outcome: &Outcome, begun: Instant) {
-    let has_failed = match outcome {
-        Ok(response) => response.status().is_server_error(),
+/// Whether a request has failed by a fault of the app. One that was refused for lack of room, or by a fault of its client, says
+/// nothing.
+fn has_failed(outcome: &Outcome) -> Option<bool> {
+    match outcome {
+        Ok(response) => Some(response.status().is_server_error()),
         Err(failure) => match failure.problem().blame {
-            Blame::Guest | Blame::Platform | Blame::Origin => true,
-            Blame::Client | Blame::Load => return,
+            Blame::Guest | Blame::Platform | Blame::Origin => Some(true),
+            Blame::Client | Blame::Load => None,
         },
-    };
-    figures.record(has_failed, clock::now().saturating_duration_since(begun));
+    }
 }
 
 impl Components for CurrentApp {

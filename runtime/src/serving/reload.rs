@@ -38,7 +38,6 @@ pub struct Reloader {
 #[derive(Clone)]
 pub(super) struct Loaded {
     pub(super) deployment: Arc<Deployment>,
-    pub(super) handles: Arc<Handles>,
     /// Another digest is another app.
     pub(super) digest: String,
 }
@@ -48,7 +47,6 @@ impl Loaded {
     pub(super) fn new(loader: &Loader, inputs: &AppInputs) -> Result<Self, StartError> {
         let deployment = loader.load(&inputs.app, inputs.rendered()?)?;
         Ok(Self {
-            handles: Arc::new(Handles::new(&deployment, loader)),
             deployment,
             digest: inputs.digest()?,
         })
@@ -144,6 +142,11 @@ impl Reloader {
         Loaded::new(&self.loader, inputs)
     }
 
+    /// The app with new handles.
+    pub(super) fn handles(&self, app: &Loaded) -> Handles {
+        Handles::new(&app.deployment, &self.loader)
+    }
+
     /// Swaps the app in.
     pub(super) fn serve(&self, app: &Loaded) {
         let digest = &app.digest;
@@ -152,7 +155,8 @@ impl Reloader {
         let cache = self.cache.iter();
         // Requests that begin now may be answered by either app.
         cache.clone().for_each(|cache| cache.set_owner(NOBODY));
-        self.current.replace(Arc::clone(&app.handles));
+        // New handles, by which consumers notice a swap even if it was undone before they looked.
+        self.current.replace(self.handles(app));
         cache.for_each(|cache| {
             cache.set_owner(digest);
             // The new app may answer otherwise.

@@ -16,7 +16,7 @@ use super::app_digest;
 use super::bundles::{self, Taken};
 use super::clustered;
 use super::consuming::Consumption;
-use super::current_app::{Current, CurrentApp};
+use super::current_app::{Current, CurrentApp, Handles};
 use super::deploying;
 use super::inputs::{AppInputs, EdgeInputs};
 use super::listeners::{Listeners, Overrides};
@@ -137,7 +137,7 @@ impl Serving {
         cache.for_each(|cache| cache.set_owner(&app.digest));
         clustered::name_node(announcer.as_ref(), inputs, &listeners, &app.digest)?;
         rates.iter().for_each(|of| of.tell(&listeners.metrics));
-        let current = Arc::new(Current::new(Arc::clone(&app.handles)));
+        let current = Arc::new(Current::new(Handles::new(&app.deployment, &loader)));
         let reloader = Reloader {
             options: Arc::new(options.clone()),
             name: name.clone(),
@@ -147,8 +147,9 @@ impl Serving {
             cache: listeners.cache.clone(),
             announcer: announcer.clone(),
         };
-        let (known, own) = (token.ok().zip(shelf), deploying::own(inputs, &listeners));
-        deploying::begin(&node, &reloader, app, known, own)?;
+        let known = token.ok().zip(shelf);
+        let address = deploying::address(known.is_some(), inputs, &listeners);
+        deploying::begin(&node, &reloader, app, known, address)?;
         let serving = Self {
             name: name.clone(),
             listeners,

@@ -59,6 +59,15 @@ impl Token {
         value
     }
 
+    /// What shows that somebody who knows it has said a text, without showing it.
+    #[must_use]
+    pub(crate) fn proof(&self, text: &str) -> String {
+        let key = blake3::derive_key("terrace 2026 announcements of nodes", self.0.as_bytes());
+        blake3::keyed_hash(&key, text.as_bytes())
+            .to_hex()
+            .to_string()
+    }
+
     /// Whether a request shows it. The time that this takes tells nothing about it.
     pub(crate) fn is_shown_by(&self, fields: &HeaderMap) -> bool {
         let own = blake3::hash(self.authorization().as_bytes());

@@ -64,9 +64,7 @@ pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
             .unwrap_or(defaults.proxy_protocol),
         certificates: defaults.certificates,
         acme: defaults.acme,
-        admin: table
-            .parsed("admin", AdminAddress::parse)
-            .map_or(defaults.admin, AdminAddress::address),
+        admin: admin_of(&table),
         admin_hosts: table
             .strings("admin_hosts")
             .into_iter()
@@ -90,6 +88,17 @@ pub(super) fn listen(root: &Table<'_>, directory: &Path) -> Listen {
 }
 
 /// Checks that there is a proxy, if each connection has to come from one.
+/// The admin listener of a server with these settings.
+pub(super) fn admin(root: &Table<'_>) -> Option<SocketAddr> {
+    let table = root.table("listen", "[listen]");
+    table.map_or(Some(DEFAULT_ADMIN), |table| admin_of(&table))
+}
+
+fn admin_of(table: &Table<'_>) -> Option<SocketAddr> {
+    let address = table.parsed("admin", AdminAddress::parse);
+    address.map_or(Some(DEFAULT_ADMIN), AdminAddress::address)
+}
+
 fn check_proxies(table: &Table<'_>, listen: &Listen) {
     if listen.proxy_protocol && table.get("trusted_proxies").is_none() {
         let reason = Reason::new("with `proxy_protocol` and no trusted proxy, nobody can connect");

@@ -16,27 +16,25 @@ use crate::environment;
 use crate::fault::Reason;
 use crate::rollout::limits::MAX_SERVERS;
 use crate::rollout::{Peer, PeerFailure, Status};
-use crate::settings::{Config, Origin, SETTINGS_FILE, STATE_DIRECTORY, Settings, Token};
+use crate::settings::{Deployments, Origin, SETTINGS_FILE, Settings, Token};
 
 /// The environment variable with the token, if the settings do not name another one.
 const TOKEN_VARIABLE: &str = "TERRACE_DEPLOY_TOKEN";
 
 /// The admin listeners, in the order in which all deployments take them.
 pub(super) fn peers(arguments: &DeployArguments) -> Result<Vec<Peer>, CommandError> {
-    let config = config(arguments)?;
-    let token = match environment::variable(TOKEN_VARIABLE) {
-        None => config
-            .as_ref()
-            .and_then(|config| config.deploy.token.clone()),
-        Some(_) => Some(Token::read(TOKEN_VARIABLE).map_err(CommandError::Failed)?),
-    };
+    let own = environment::variable(TOKEN_VARIABLE).is_some();
+    let own = own.then(|| Token::read(TOKEN_VARIABLE)).transpose();
+    let own = own.map_err(CommandError::Failed)?;
+    let settings = settings(arguments, own.is_some())?;
+    let token = own.or_else(|| settings.as_ref()?.token.clone());
     let token = token.ok_or_else(|| {
         let reason = Reason::new("the servers ask for a token, and there is none here");
         let help = "set the environment variable TERRACE_DEPLOY_TOKEN to it, or name the settings of a server with `--config`";
         CommandError::Failed(reason.help(help))
     })?;
-    let mut urls = match (&arguments.nodes[..], &config) {
-        ([], Some(config)) => configured(config)?,
+    let mut urls = match (&arguments.nodes[..], &settings) {
+        ([], Some(settings)) => configured(settings, &token)?,
         ([], None) => {
             let reason = Reason::new("no server is named");
             let help = "name the admin listener of each with `--node ADDRESS`, or settings with a registry with `--config FILE`";
@@ -57,39 +55,44 @@ pub(super) fn peers(arguments: &DeployArguments) -> Result<Vec<Peer>, CommandErr
     Ok(urls.into_iter().map(|url| Peer::new(url, &token)).collect())
 }
 
-fn config(arguments: &DeployArguments) -> Result<Option<Config>, CommandError> {
+/// The settings for deployments, which may be those of a server. Nothing else in them has to be right here.
+fn settings(
+    arguments: &DeployArguments,
+    has_token: bool,
+) -> Result<Option<Deployments>, CommandError> {
     let settings = match &arguments.config {
         Some(file) => Settings::read(file)?,
-        // The servers are named, and so is the token: the settings in this folder may be those of another app.
-        None if !arguments.nodes.is_empty() && environment::variable(TOKEN_VARIABLE).is_some() => {
-            return Ok(None);
-        }
+        // The settings in this folder may be those of another app.
+        None if !arguments.nodes.is_empty() && has_token => return Ok(None),
         None if Path::new(SETTINGS_FILE).exists() => Settings::read(Path::new(SETTINGS_FILE))?,
         None => return Ok(None),
     };
-    Ok(Some(settings.judge(Path::new(STATE_DIRECTORY))?))
+    Ok(Some(settings.deployments(!has_token)?))
 }
 
 /// The nodes of the registry, or the one of these settings.
-fn configured(config: &Config) -> Result<Vec<Origin>, CommandError> {
-    let Some(cluster) = &config.cluster else {
-        let admin = config.listen.admin.ok_or_else(|| {
+fn configured(settings: &Deployments, token: &Token) -> Result<Vec<Origin>, CommandError> {
+    let Some(cluster) = &settings.cluster else {
+        let admin = settings.admin.ok_or_else(|| {
             super::failed("the admin listener is off in the settings: name those of the servers with `--node ADDRESS`")
         })?;
         return Ok(vec![Origin::of(admin)]);
     };
     let registry = cluster::open(cluster).map_err(|error| super::failed(error.to_string()))?;
-    let found = block_on(cluster::deployable(&registry, cluster.app.as_deref()));
+    let found = block_on(cluster::deployable(
+        &registry,
+        cluster.app.as_deref(),
+        token,
+    ));
     let found = found.map_err(|error| super::failed(error.to_string()))?;
     let urls = found.map_err(|failure| {
         let reason = Reason::new(format!("the registry of nodes does not answer: {failure}"));
-        CommandError::Failed(
-            reason.help("name the admin listener of each node with `--node ADDRESS`"),
-        )
+        let help = "name the admin listener of each node with `--node ADDRESS`";
+        CommandError::Failed(reason.help(help))
     })?;
     if urls.is_empty() {
-        let reason = Reason::new("the registry has no node that takes deployments");
-        let help = "name a secret with `token_variable` in [deploy] of the nodes' terrace.toml; if there are several apps, name one with `app` in [cluster]";
+        let reason = Reason::new("the registry has no node that takes deployments with this token");
+        let help = "name a secret with `token_variable` in [deploy] of the nodes' terrace.toml, and have their `admin` in [listen] be an address that this machine reaches";
         return Err(CommandError::Failed(reason.help(help)));
     }
     Ok(urls)
@@ -135,7 +138,6 @@ pub(super) async fn servers(
                     )
                 };
                 console.tell(&Event::DeployStep(&step));
-                server.lost = Some(why);
             }
             Err(failure) => return Err(super::failed(format!("{}: {failure}", server.url))),
         }

@@ -1,4 +1,5 @@
-//! The end of a deployment: all servers keep the new version, those that were lost on the way take it from them, and the command says so.
+//! The end of a deployment: all servers keep the new version and those that were lost on the way take it from them, or all go back; and
+//! the command says so.
 
 use futures::future::join_all;
 use tokio::time::sleep;
@@ -9,13 +10,14 @@ use crate::cli::deployed::{DeployStep, Deployed};
 use crate::cli::error::CommandError;
 use crate::cli::event::Event;
 use crate::clock;
+use crate::fault::Reason;
 use crate::rollout::limits::{CONVERGENCE_TIMEOUT, POLL_INTERVAL};
 use crate::rollout::{PeerFailure, Step};
 
 impl Order {
     /// Has all servers keep the new version.
     pub(super) async fn commit(&mut self) -> Result<(), CommandError> {
-        let mut is_decided = false;
+        let (mut is_decided, mut is_unsure) = (false, false);
         for place in 0..self.servers.len() {
             if self.servers[place].lost.is_some() {
                 continue;
@@ -24,7 +26,12 @@ impl Order {
                 Ok(()) => is_decided = true,
                 // It may have kept the version; then the others take it from there.
                 Err(failure) if is_decided => self.lose(place, &failure.to_string()),
-                Err(PeerFailure::Silent(why)) => self.lose(place, &why),
+                Err(PeerFailure::Silent(why)) => {
+                    is_unsure = true;
+                    self.lose(place, &why);
+                }
+                // One that did not answer may have kept the version, so nothing goes back: the servers settle it among themselves.
+                Err(failure) if is_unsure => self.lose(place, &failure.to_string()),
                 Err(failure) => {
                     let url = &self.servers[place].url;
                     let refused = Err(super::failed(format!("{url}: {failure}")));
@@ -32,10 +39,10 @@ impl Order {
                 }
             }
         }
-        if !is_decided {
+        self.converge().await;
+        if !self.servers.iter().any(|server| self.serves(server)) {
             return Err(self.nobody_left());
         }
-        self.converge().await;
         self.tell_served(None);
         Ok(())
     }
@@ -88,5 +95,59 @@ impl Order {
             share,
         };
         self.console.tell(&Event::Deployed(&deployed));
+    }
+
+    /// Goes back on all servers.
+    pub(super) async fn back(&mut self, reason: &str) {
+        let step = || Step::Back {
+            reason: reason.to_owned(),
+        };
+        // A server that does not hear it goes back when it does not hear anything.
+        let _ = self.each(step).await;
+        let asked = self.servers.iter().map(|server| server.peer.status(None));
+        let told = join_all(asked).await;
+        for (server, told) in self.servers.iter_mut().zip(told) {
+            server.status = told.ok();
+        }
+    }
+
+    /// Goes back on all servers if the deployment has failed.
+    pub(super) async fn or_back(
+        &mut self,
+        done: Result<(), CommandError>,
+    ) -> Result<(), CommandError> {
+        let Err(CommandError::Failed(Reason { message, .. })) = &done else {
+            return done;
+        };
+        let message = message.clone();
+        self.back(&message).await;
+        let what = format!("went back to the version before: {message}");
+        let reason = Reason::new(what);
+        Err(CommandError::Failed(reason.help(
+            "`terrace deploy --list` shows what each server serves",
+        )))
+    }
+
+    /// Goes back from a version that is held.
+    pub(super) async fn give_up(&mut self) -> Result<(), CommandError> {
+        self.back("it was rolled back").await;
+        let holding = self.servers.iter().filter(|server| {
+            let is_over = server
+                .deployment()
+                .map(|of| of.id != self.id || of.phase.is_over());
+            is_over != Some(true)
+        });
+        let holding: Vec<_> = holding.map(|server| server.url.as_str()).collect();
+        if !holding.is_empty() {
+            let what = format!(
+                "these servers did not say that they went back: {}",
+                holding.join(", ")
+            );
+            let reason =
+                Reason::new(what).help("they do so by themselves once they hear of the others");
+            return Err(CommandError::Failed(reason));
+        }
+        self.tell_served(None);
+        Ok(())
     }
 }

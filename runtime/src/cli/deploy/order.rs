@@ -9,18 +9,30 @@ use futures::future::join_all;
 use futures::stream;
 
 use super::servers::{self, Server};
+use crate::cli::arguments::DeployArguments;
 use crate::cli::console::Console;
 use crate::cli::deployed::{Compared, DeployStep};
 use crate::cli::error::CommandError;
 use crate::cli::event::Event;
 use crate::clock;
-use crate::fault::Reason;
+use crate::request::{IdSource, RequestId};
 use crate::rollout::limits::{MAX_TRANSFERS, POLL_INTERVAL, STEP_TIMEOUT};
 use crate::rollout::{Peer, PeerFailure, Phase, Stage, Step, Version};
 use tokio::time::sleep;
 
 /// The part of the requests that a version gets first on each server, in percent.
-pub(super) const SHARE: f64 = 20.0;
+const SHARE: f64 = 20.0;
+
+/// How much a version has shown before it gets all requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// Nothing: it is tried first.
+    Tried,
+    /// It was held at a part of the requests.
+    Held,
+    /// It has served before.
+    Known,
+}
 
 /// One deployment.
 pub(super) struct Order {
@@ -30,32 +42,55 @@ pub(super) struct Order {
     pub(super) servers: Vec<Server>,
     pub(super) version: Version,
     /// How long both versions are compared on each server.
-    pub(super) watch: Duration,
+    watch: Duration,
     /// The last line of progress, so that it is not said twice.
-    pub(super) last: Option<String>,
+    last: Option<String>,
 }
 
 impl Order {
-    /// Keeps others out on all servers.
+    /// Another deployment.
+    pub(super) fn new(
+        arguments: &DeployArguments,
+        console: Console,
+        app: String,
+        servers: Vec<Server>,
+        version: Version,
+    ) -> Self {
+        let id = RequestId::generate(&IdSource::from_system());
+        Self {
+            console,
+            id: id.as_str().to_owned(),
+            app,
+            servers,
+            version,
+            watch: arguments.watch,
+            last: None,
+        }
+    }
+
+    /// Keeps others out on all servers. The first one decides between two commands.
     pub(super) async fn begin(&mut self) -> Result<(), CommandError> {
         let peers: Vec<_> = self
             .servers
             .iter()
             .map(|server| server.url.clone())
             .collect();
-        for place in 0..self.servers.len() {
-            let step = Step::Begin {
-                by: self.version.by.clone(),
-                peers: peers.clone(),
-            };
-            let server = &mut self.servers[place];
-            if let Err(failure) = server.command(&self.id, step).await {
-                let what = format!("{}: {failure}", server.url);
-                self.end(place).await;
-                return Err(super::failed(what));
-            }
-        }
-        Ok(())
+        let by = self.version.by.clone();
+        let step = || Step::Begin {
+            by: by.clone(),
+            peers: peers.clone(),
+        };
+        let first = &mut self.servers[0];
+        let asked = first.command(&self.id, step()).await;
+        asked.map_err(|failure| super::failed(format!("{}: {failure}", first.url)))?;
+        let id = &self.id;
+        let others = self.servers.iter_mut().skip(1);
+        let asked = others.map(async |server| {
+            let asked = server.command(id, step()).await;
+            asked.map_err(|failure| format!("{}: {failure}", server.url))
+        });
+        let begun = all(join_all(asked).await);
+        self.or_end(begun).await
     }
 
     /// Brings the bundle to all servers and has them check it. Nothing that they serve has changed when this fails.
@@ -87,21 +122,29 @@ impl Order {
     /// Sends the bundle to the servers that do not have it.
     async fn send(&mut self, file: &Path) -> Result<(), CommandError> {
         let digest = &self.version.stamp.digest;
-        let lacking = self.alive().filter(|server| {
+        let lacking = self.servers.iter().enumerate().filter(|(_, server)| {
             let kept = server.status.as_ref().map(|status| &status.kept);
-            kept.is_none_or(|kept| !kept.contains(digest))
+            server.lost.is_none() && kept.is_none_or(|kept| !kept.contains(digest))
         });
         let lacking: Vec<_> = lacking
-            .map(|server| (server.url.clone(), server.peer.clone()))
+            .map(|(place, server)| (place, server.peer.clone()))
             .collect();
         let peers: Vec<Peer> = self.alive().map(|server| server.peer.clone()).collect();
-        let sending = stream::iter(&lacking).map(async |(url, peer)| {
+        let sending = stream::iter(&lacking).map(async |(place, peer)| {
             let sent = peer.send_bundle(&self.id, digest, file).await;
-            sent.map_err(|failure| format!("{url}: {failure}"))
+            (*place, sent)
         });
         let sending = sending.buffer_unordered(MAX_TRANSFERS).collect::<Vec<_>>();
         let sent = servers::meanwhile(&peers, &self.id, sending).await;
-        all(sent)
+        let mut faults = Vec::new();
+        for (place, sent) in sent {
+            match sent {
+                Ok(()) => {}
+                Err(PeerFailure::Silent(why)) => self.lose(place, &why),
+                Err(failure) => faults.push(Err(format!("{}: {failure}", self.servers[place].url))),
+            }
+        }
+        all(faults)
     }
 
     /// Applies the migrations, once: by one server.
@@ -121,7 +164,7 @@ impl Order {
     /// Gives the new version a part of the requests of all servers, and leaves it there.
     pub(super) async fn hold(&mut self, share: f64) -> Result<(), CommandError> {
         for place in 0..self.servers.len() {
-            let tried = self.try_on(place, share).await;
+            let tried = self.try_on(place, share, true).await;
             self.or_back(tried).await?;
         }
         let watched = self.watch(None, self.watch).await;
@@ -132,20 +175,24 @@ impl Order {
         Ok(())
     }
 
-    /// Has one server after the other take the new version, and all of them keep it. It gets a `share` of the requests first, unless
-    /// that is zero.
-    pub(super) async fn take(&mut self, share: f64) -> Result<(), CommandError> {
+    /// Has one server after the other take the new version, and all of them keep it.
+    pub(super) async fn take(&mut self, how: How) -> Result<(), CommandError> {
         for place in 0..self.servers.len() {
-            let taken = self.take_on(place, share).await;
+            let taken = self.take_on(place, how).await;
             self.or_back(taken).await?;
         }
         self.commit().await
     }
 
-    async fn take_on(&mut self, place: usize, share: f64) -> Result<(), CommandError> {
-        if share > 0.0 {
-            self.try_on(place, share).await?;
-            self.watch(Some(place), self.watch * 2 / 3).await?;
+    async fn take_on(&mut self, place: usize, how: How) -> Result<(), CommandError> {
+        let (before, after) = match how {
+            How::Tried => (self.watch * 2 / 3, self.watch / 3),
+            How::Held => (Duration::ZERO, self.watch),
+            How::Known => (Duration::ZERO, Duration::ZERO),
+        };
+        if how == How::Tried {
+            self.try_on(place, SHARE, false).await?;
+            self.watch(Some(place), before).await?;
         }
         if self.servers[place].lost.is_some() {
             return Ok(());
@@ -159,26 +206,26 @@ impl Order {
             Some(&url),
             "the new version has all requests",
         ));
-        if share > 0.0 {
-            self.watch(Some(place), self.watch / 3).await?;
+        if how != How::Known {
+            self.watch(Some(place), after).await?;
         }
         Ok(())
     }
 
-    async fn try_on(&mut self, place: usize, share: f64) -> Result<(), CommandError> {
+    async fn try_on(&mut self, place: usize, share: f64, exact: bool) -> Result<(), CommandError> {
         if self.servers[place].lost.is_some() {
             return Ok(());
         }
         let asked = self.servers[place]
-            .command(&self.id, Step::Try { share })
+            .command(&self.id, Step::Try { share, exact })
             .await;
         if self.is_heard(place, asked)? && self.reaches(place, Phase::Trying).await? {
-            let url = self.servers[place].url.clone();
+            let server = &self.servers[place];
+            // Less than it was asked for, where the cache answers most requests.
+            let share = server.deployment().map(|of| of.share);
+            let url = server.url.clone();
             let step = DeployStep::new(Some(&url), "tries the new version");
-            self.progress(&DeployStep {
-                share: Some(share),
-                ..step
-            });
+            self.progress(&DeployStep { share, ..step });
         }
         Ok(())
     }
@@ -307,50 +354,18 @@ impl Order {
         all(join_all(asked).await)
     }
 
-    /// Goes back on all servers.
-    pub(super) async fn back(&mut self, reason: &str) {
-        let step = || Step::Back {
-            reason: reason.to_owned(),
-        };
-        // A server that does not hear it goes back when it does not hear anything.
-        let _ = self.each(step).await;
-        let asked = self.servers.iter().map(|server| server.peer.status(None));
-        let told = join_all(asked).await;
-        for (server, told) in self.servers.iter_mut().zip(told) {
-            server.status = told.ok();
-        }
-    }
-
-    /// Gives up before anything has changed: on the first servers, which have begun.
-    async fn end(&mut self, begun: usize) {
-        let id = &self.id;
-        let servers = self.servers.iter_mut().take(begun);
-        // A server that does not hear it gives up when it does not hear anything.
-        join_all(servers.map(|server| server.command(id, Step::End))).await;
-    }
-
-    async fn or_end(&mut self, done: Result<(), CommandError>) -> Result<(), CommandError> {
+    /// Gives up if that has failed. Nothing has changed so far.
+    pub(super) async fn or_end<T>(
+        &mut self,
+        done: Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
         if done.is_err() {
-            self.end(self.servers.len()).await;
+            let id = &self.id;
+            let servers = self.servers.iter_mut();
+            // A server that does not hear it gives up when it does not hear anything.
+            join_all(servers.map(|server| server.command(id, Step::End))).await;
         }
         done
-    }
-
-    /// Goes back on all servers if the deployment has failed.
-    pub(super) async fn or_back(
-        &mut self,
-        done: Result<(), CommandError>,
-    ) -> Result<(), CommandError> {
-        let Err(CommandError::Failed(Reason { message, .. })) = &done else {
-            return done;
-        };
-        let message = message.clone();
-        self.back(&message).await;
-        let what = format!("went back to the version before: {message}");
-        let reason = Reason::new(what);
-        Err(CommandError::Failed(reason.help(
-            "`terrace deploy --list` shows what each server serves",
-        )))
     }
 
     /// Goes on without a server.

@@ -11,7 +11,7 @@ use crate::rollout::{
     Deployment, Figures, Phase, Version, worse_by_failures, worse_by_latency, worse_by_memory,
 };
 use crate::serving::StartError;
-use crate::serving::current_app::Beside;
+use crate::serving::current_app::{Beside, Handles};
 use crate::serving::inputs::AppInputs;
 use crate::serving::reload::Loaded;
 use crate::settings::Origin;
@@ -25,7 +25,7 @@ pub(super) struct Active {
     pub(super) peers: Vec<Origin>,
     /// Until when the server goes on without a word of the command.
     lease: Instant,
-    held: bool,
+    pub(super) held: bool,
     /// Whether the new version is compared with the one before.
     pub(super) is_judged: bool,
     pub(super) phase: Phase,
@@ -36,6 +36,8 @@ pub(super) struct Active {
     pub(super) candidate: Candidate,
     /// In percent.
     pub(super) share: f64,
+    /// Whether the share is what a user asked for.
+    is_exact: bool,
     new: Arc<Figures>,
     old: Arc<Figures>,
     /// The version before, once the new one has all requests.
@@ -86,6 +88,7 @@ impl Active {
             version: None,
             candidate: Candidate::default(),
             share: 0.0,
+            is_exact: false,
             new: Arc::default(),
             old: Arc::default(),
             before: None,
@@ -158,45 +161,58 @@ impl Active {
         }
     }
 
-    /// The new version, beside the current one.
-    pub(super) fn beside(&self, share: u64, control: u64) -> Option<Beside> {
-        let app = self.candidate.app.as_ref()?;
-        Some(Beside {
-            handles: Arc::clone(&app.handles),
-            is_old: false,
+    /// The newer version beside the older one, or the older one beside the newer one that has all requests.
+    pub(super) fn beside(&self, handles: Handles, share: u64, control: u64) -> Beside {
+        Beside {
+            handles,
+            is_old: self.phase == Phase::Taken,
             share,
             control,
             turn: AtomicU64::new(0),
             new: Arc::clone(&self.new),
             old: Arc::clone(&self.old),
-        })
+        }
     }
 
-    /// The version before, beside the new one.
-    pub(super) fn before_beside(&self) -> Option<Beside> {
-        let before = self.before.as_ref()?;
-        Some(Beside {
-            handles: Arc::clone(&before.app.handles),
-            is_old: true,
-            share: 0,
-            control: 0,
-            turn: AtomicU64::new(0),
-            new: Arc::clone(&self.new),
-            old: Arc::clone(&self.old),
-        })
+    /// The part of the requests that the new version is to get, in percent, and whether that is exact.
+    pub(super) fn set_share(&mut self, share: f64, exact: bool) {
+        (self.share, self.is_exact) = (share, exact);
+    }
+
+    /// The parts of the requests that the new version gets, and the version before for comparison. None of them uses the cache, which
+    /// answers the part `hits` of all: they at most double the work of the functions, unless the part of the new version is exact.
+    pub(super) fn parts(&self, hits: f64) -> (u64, u64) {
+        let all = Beside::ALL as f64;
+        let least = Beside::ALL / 100;
+        let share = ((self.share / 100.0 * all) as u64).clamp(1, Beside::ALL / 2);
+        if hits <= 0.0 {
+            return (share, share);
+        }
+        let most = ((1.0 - hits) / hits * all) as u64;
+        match self.is_exact {
+            true => (share, share.min(most.saturating_sub(share).max(least))),
+            false => {
+                let each = share.min((most / 2).max(least));
+                (each, each)
+            }
+        }
+    }
+
+    /// Counts the requests so far for less.
+    pub(super) fn fade(&self) {
+        self.new.fade();
+        self.old.fade();
     }
 
     /// Why the new version is worse than the one before, which is `served` while the new one is tried.
     pub(super) fn judge(&self, served: &Served) -> Option<String> {
-        let (new, old) = (self.new.seen(), self.old.seen());
         let before = match self.phase {
+            _ if !self.is_judged => return None,
             Phase::Trying => served,
             Phase::Taken => self.before.as_ref()?,
             _ => return None,
         };
-        if !self.is_judged {
-            return None;
-        }
+        let (new, old) = (self.new.seen(), self.old.seen());
         let by_failures = worse_by_failures(new, old);
         // Once it has all requests, the cache answers some, so those of both versions are not of the same kinds.
         let by_latency = || worse_by_latency(new, old).filter(|_| self.phase == Phase::Trying);
@@ -219,5 +235,25 @@ fn humane(time: Duration) -> String {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7200 => format!("{} min", seconds / 60),
         seconds => format!("{} h", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_versions_get_less_where_the_cache_answers_most() {
+        let mut active = Active::new(String::new(), String::new(), Vec::new());
+        active.set_share(20.0, false);
+        assert_eq!(active.parts(0.0), (2000, 2000));
+        assert_eq!(active.parts(0.5), (2000, 2000));
+        // A tenth of the requests reaches the functions, and a tenth more may.
+        assert_eq!(active.parts(0.9), (555, 555));
+        assert_eq!(active.parts(0.999), (100, 100));
+        active.set_share(10.0, true);
+        assert_eq!(active.parts(0.9), (1000, 111));
+        active.set_share(f64::NAN, true);
+        assert_eq!(active.parts(0.0).0, 1);
     }
 }

@@ -31,11 +31,11 @@ pub(in crate::serving) type Slot = Arc<OnceLock<Arc<Node>>>;
 pub(in crate::serving) fn pages(slot: &Slot, token: Result<Token, &'static str>) -> Vec<AdminPage> {
     let token = Arc::new(token);
     let (node, known) = (Arc::clone(slot), Arc::clone(&token));
-    let steps = AdminPage::new(DEPLOY_PATH, move |request| {
+    let steps = AdminPage::blocking(DEPLOY_PATH, move |request| {
         let answer = admitted(&node, &known, request.headers())
-            .and_then(|node| steps(&node, &request).map_err(refusal));
+            .and_then(|node| steps(&node, request).map_err(refusal));
         let answer = answer.unwrap_or_else(|refused| *refused);
-        std::future::ready(answer.map(ResponseBody::Full))
+        answer.map(ResponseBody::Full)
     });
     let (node, known) = (Arc::clone(slot), token);
     let bundles = AdminPage::streamed(BUNDLE_PATH, move |request| {
@@ -132,7 +132,7 @@ async fn take(
     digest: String,
     content: Incoming,
 ) -> Result<(), Refused> {
-    let (path, file) = {
+    let (arriving, file) = {
         let mut state = node.state.lock();
         let active = state.active(id)?;
         if active.phase != Phase::Begun {
@@ -140,16 +140,9 @@ async fn take(
         }
         state.shelf.arriving().map_err(|error| unwritable(&error))?
     };
-    let received = receive(content, file).await;
+    receive(content, file).await?;
     let node = Arc::clone(node);
-    let keep = move || {
-        let kept = received.and_then(|()| node.keep(&path, &digest));
-        if kept.is_err() {
-            // It may not be there at all.
-            let _ = std::fs::remove_file(&path);
-        }
-        kept
-    };
+    let keep = move || node.keep(arriving.path(), &digest);
     // A bundle is long, and the other pages do not wait until it is checked.
     let kept = tokio::task::spawn_blocking(keep).await;
     kept.unwrap_or_else(|error| Err(unwritable(&io::Error::other(error))))
@@ -172,8 +165,10 @@ impl Node {
                 "it is another bundle than the one that was announced",
             ));
         }
-        let state = self.state.lock();
-        let kept = state.shelf.keep(arrived, digest);
+        // Before the lock, because a disk may take long for that.
+        let written = File::open(arrived).and_then(|file| file.sync_all());
+        written.map_err(|error| unwritable(&error))?;
+        let kept = self.state.lock().shelf.keep(arrived, digest);
         kept.map_err(|error| unwritable(&error))
     }
 }
@@ -205,10 +200,8 @@ async fn receive(content: Incoming, mut file: File) -> Result<(), Refused> {
             let Some(piece) = piece else { return Ok(()) };
             let piece = piece.map_err(|error| format!("the bundle did not come whole: {error}"))?;
             let piece = piece.into_data().unwrap_or_default();
-            if sender.send(piece).await.is_err() {
-                // The writer says why it has ended.
-                return Ok(());
-            }
+            // The writer says why it takes no more. The rest is read all the same: else the client would not read the answer.
+            let _ = sender.send(piece).await;
         }
     };
     let received: Result<(), String> = received.await;

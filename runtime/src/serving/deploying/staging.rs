@@ -93,15 +93,18 @@ impl Rules {
             return Err(Reason::new(what).help(help));
         }
         let (new, runs) = (&bundle.index.version, &current.version);
-        if numbers(new)
-            .zip(numbers(runs))
-            .is_some_and(|(new, runs)| new < runs)
-        {
+        if is_older(new, runs) {
             let what = format!("has version {new}, and {runs} runs");
             return Err(Reason::new(what).help(help));
         }
         Ok(())
     }
+}
+
+/// Whether a version comes before another one by its numbers.
+fn is_older(new: &str, runs: &str) -> bool {
+    let both = numbers(new).zip(numbers(runs));
+    both.is_some_and(|(new, runs)| new < runs)
 }
 
 /// The numbers of a version; `None` if it is not made of numbers.
@@ -142,11 +145,6 @@ mod tests {
 
     #[test]
     fn versions_are_compared_by_their_numbers() {
-        let is_older = |new, runs| {
-            numbers(new)
-                .zip(numbers(runs))
-                .is_some_and(|(new, runs)| new < runs)
-        };
         assert!(
             is_older("1.2", "1.10") && is_older("1.2", "1.2.1") && is_older("0.9.0-beta", "1.0.0")
         );

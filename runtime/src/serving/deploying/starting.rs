@@ -1,6 +1,7 @@
 //! The start of a server that takes deployments: whether it does, which version it begins with, and how others reach it.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -38,10 +39,10 @@ pub(in crate::serving) fn begin(
     reloader: &Reloader,
     app: Loaded,
     known: Option<(Token, Shelf)>,
-    own: Option<Origin>,
+    address: (Option<Origin>, bool),
 ) -> Result<(), StartError> {
-    if let (Some((token, shelf)), Some(own)) = (known, own) {
-        let node = Node::new(reloader.clone(), app, token, own, shelf)?;
+    if let (Some((token, shelf)), (Some(own), is_reached)) = (known, address) {
+        let node = Node::new(reloader.clone(), app, token, (own, is_reached), shelf)?;
         follow::start(&node).map_err(failed)?;
         // It is set here only.
         let _ = slot.set(node);
@@ -72,16 +73,14 @@ pub(in crate::serving) fn deployed(
         ))
     })?;
     let current = shelf.current().filter(|version| version.stamp.number > 0);
-    let Some(digest) = current.map(|version| version.stamp.digest.clone()) else {
-        return Ok((options.clone(), Some(shelf)));
-    };
-    // Settings and state stay where they are.
+    let bundle = current.map(|version| shelf.bundle(&version.stamp.digest));
+    // Settings and state stay where they are, for the bundles that are deployed later too.
     let settings = options.config.clone().or_else(|| {
         let beside = folder.join(SETTINGS_FILE);
         beside.exists().then_some(beside)
     });
     let options = ServingOptions {
-        manifest: shelf.bundle(&digest),
+        manifest: bundle.unwrap_or_else(|| options.manifest.clone()),
         config: settings,
         state_dir: Some(state),
         ..options.clone()
@@ -89,17 +88,48 @@ pub(in crate::serving) fn deployed(
     Ok((options, Some(shelf)))
 }
 
+/// The admin listener of this server as others reach it, if it takes deployments, and whether other machines do.
+pub(in crate::serving) fn address(
+    is_wanted: bool,
+    inputs: &AppInputs,
+    listeners: &Listeners,
+) -> (Option<Origin>, bool) {
+    match own(inputs, listeners).filter(|_| is_wanted) {
+        Some(own) => (Some(own), is_reached(inputs, listeners)),
+        None => (None, false),
+    }
+}
+
 /// The admin listener of this server, as others reach it.
-pub(in crate::serving) fn own(inputs: &AppInputs, listeners: &Listeners) -> Option<Origin> {
+fn own(inputs: &AppInputs, listeners: &Listeners) -> Option<Origin> {
     let admin = listeners.admin()?;
     let cluster = inputs.config.cluster.as_ref();
-    let advertised = cluster.and_then(|cluster| cluster.advertise.as_ref());
-    let host = match (admin.ip().is_unspecified(), advertised) {
-        (true, Some(advertised)) => advertised.authority().host().to_owned(),
-        (true, None) => "127.0.0.1".to_owned(),
-        (false, _) => return Some(Origin::of(admin)),
-    };
-    Origin::parse(&format!("http://{host}:{}", admin.port())).ok()
+    let node = cluster.map(|cluster| cluster.address(listeners.http(), &inputs.settings_file));
+    let node = node.and_then(Result::ok);
+    match node {
+        Some(node) if admin.ip().is_unspecified() => {
+            let url = format!("http://{}:{}", node.authority().host(), admin.port());
+            Origin::parse(&url).ok()
+        }
+        _ => Some(Origin::of(admin)),
+    }
+}
+
+/// Whether the other nodes reach the admin listener of this one, if they reach the node.
+fn is_reached(inputs: &AppInputs, listeners: &Listeners) -> bool {
+    let cluster = inputs.config.cluster.as_ref();
+    let node = cluster.map(|cluster| cluster.address(listeners.http(), &inputs.settings_file));
+    let Some(Ok(node)) = node else { return true };
+    let host = node.authority().host().trim_matches(['[', ']']);
+    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let admin = listeners.admin().map(|admin| admin.ip());
+    let is_reached = is_here || admin.is_none_or(|admin| !admin.is_loopback());
+    if !is_reached {
+        tracing::warn!(
+            "no deployment by the registry reaches this node: its admin listener is for this machine only; `admin` of [listen] names another address"
+        );
+    }
+    is_reached
 }
 
 /// Keeps the bundle that the server was started with.
@@ -131,5 +161,5 @@ pub(super) fn keep_first(shelf: &mut Shelf, file: &Path, bundle: &Bundle) -> io:
         };
         return shelf.commit(first);
     }
-    std::fs::remove_file(shelf.bundle(&bundle.digest))
+    shelf.remove(&bundle.digest)
 }

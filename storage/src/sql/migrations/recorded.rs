@@ -52,12 +52,14 @@ impl Recorded {
     /// The migrations that are not recorded.
     ///
     /// # Errors
-    /// If a recorded one was changed, or is gone, or comes after one that is not.
+    /// If a recorded one was changed, or is gone, or comes after one that is not. Those after the last file are of a later version of the
+    /// app, which this one lives with.
     pub(super) fn pending<'m>(
         &self,
         migrations: &'m [Migration],
     ) -> Result<Vec<&'m Migration>, MigrationError> {
-        for row in &self.rows {
+        let last = migrations.last().map_or(0, |file| file.number);
+        for row in self.rows.iter().filter(|row| row.number <= last) {
             let mut files = migrations.iter();
             match files.find(|file| file.number == row.number) {
                 None => {
