@@ -68,23 +68,29 @@ impl Log {
     /// # Panics
     /// When no such line comes in time.
     pub async fn find<T>(&self, what: &str, select: impl Fn(&str) -> Option<T>) -> T {
+        within(&format!("a line with {what}"), self.first(0, select)).await
+    }
+
+    /// The same for lines behind the first so many, without an end of the wait.
+    ///
+    /// # Panics
+    /// Never: the log keeps its sender.
+    pub async fn first<T>(&self, behind: usize, select: impl Fn(&str) -> Option<T>) -> T {
         let mut lines = self.lines.clone();
-        let mut looked_at = 0;
-        within(&format!("a line with {what}"), async {
-            loop {
-                let found = {
-                    let lines = lines.borrow_and_update();
-                    let found = lines[looked_at..].iter().find_map(|line| select(line));
-                    looked_at = lines.len();
-                    found
-                };
-                match found {
-                    Some(found) => return found,
-                    None => lines.changed().await.expect("the log keeps its sender"),
-                }
+        let mut looked_at = behind;
+        loop {
+            let found = {
+                let lines = lines.borrow_and_update();
+                let new = lines.get(looked_at..).unwrap_or_default();
+                let found = new.iter().find_map(|line| select(line));
+                looked_at = looked_at.max(lines.len());
+                found
+            };
+            match found {
+                Some(found) => return found,
+                None => lines.changed().await.expect("the log keeps its sender"),
             }
-        })
-        .await
+        }
     }
 
     /// The first JSON line that reports `event` and satisfies `matches`, as soon as there is one.

@@ -1,4 +1,4 @@
-//! Installs the servers that the tests start, unless they are there already. None is started. Postgres has a module of its own.
+//! Installs the servers that the tests start, and the client, unless they are there already. None is started. Postgres has a module of its own.
 
 use std::{
     path::{Path, PathBuf},
@@ -41,6 +41,17 @@ pub(crate) fn haproxy() -> Outcome {
     })
 }
 
+/// The client that users of the documentation type.
+///
+/// # Errors
+/// As [`redis`].
+pub(crate) fn curl() -> Outcome {
+    const CLIENT: &str = "curl";
+    install(answers(CLIENT, "--version"), CLIENT, || {
+        apt::install(&[CLIENT])
+    })
+}
+
 /// The server of messages: the one of PyPI, or Debian's where there is none. Returns the program.
 ///
 /// # Errors
@@ -72,5 +83,5 @@ fn install(is_there: bool, package: &str, install: impl FnOnce() -> Outcome) -> 
     }
     apt::check()
         .and_then(|()| install())
-        .map_err(|error| format!("{error}\nThe tests start a server: install {package}").into())
+        .map_err(|error| format!("{error}\nThe tests start it: install {package}").into())
 }

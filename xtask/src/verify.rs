@@ -58,6 +58,7 @@ pub(crate) fn everything() -> Outcome<bool> {
     report.stage("NATS", || test_servers::nats().map(drop));
     report.stage("Pebble", test_servers::pebble);
     report.stage("HAProxy", test_servers::haproxy);
+    report.stage("curl", test_servers::curl);
     report.stage("packaging", dist::install_for_tests);
     if let Some(guests) = guests {
         let counts = report.stage("tests", || tests(&workspace, &guests, wrangler.as_deref()));

@@ -168,6 +168,16 @@ pub(crate) struct ManifestArguments {
     pub(crate) from: PathBuf,
 }
 
+impl ManifestArguments {
+    /// The same for another command of the user: nothing, where that is the default.
+    pub(crate) fn flag(&self) -> String {
+        match self.from == Path::new(MANIFEST_FILE) {
+            true => String::new(),
+            false => format!(" --from {}", self.from.display()),
+        }
+    }
+}
+
 /// The arguments for settings and variables.
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArguments {

@@ -39,7 +39,12 @@ pub(crate) fn run(arguments: &BuildArguments, console: Console) -> Result<(), Co
     if arguments.verbose {
         builder = builder.verbose();
     }
-    Ok(builder.build_all(&components)?)
+    builder.build_all(&components)?;
+    let from = arguments.manifest.flag();
+    console.next(format_args!(
+        "`terrace up{from}` serves it, `terrace bundle{from}` makes one file of it for servers"
+    ));
+    Ok(())
 }
 
 /// Runs build commands.

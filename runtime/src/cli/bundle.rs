@@ -40,7 +40,20 @@ pub(crate) fn run(arguments: &BundleArguments, console: Console) -> Result<(), C
     let bundle = bundle::write(&contents, &compiled, commit, key.as_ref(), output);
     let bundle = bundle.map_err(wrong_file)?;
     console.tell(&Event::BundleMade(&Bundled::new(output, &bundle)));
+    tell_next(output, console);
     Ok(())
+}
+
+/// Names the commands for a bundle.
+fn tell_next(output: &Path, console: Console) {
+    let file = output.display();
+    console.next(format_args!("`terrace up --from {file}` serves it"));
+    console.next(format_args!(
+        "`terrace check --from {file} --nodes 2` tells whether two servers can serve it together"
+    ));
+    console.next(format_args!(
+        "`terrace deploy {file} --node ADDRESS` brings it to servers that run, by their admin addresses"
+    ));
 }
 
 fn wrong_file(fault: Fault) -> CommandError {

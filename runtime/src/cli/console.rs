@@ -60,6 +60,13 @@ impl Console {
         }
     }
 
+    /// Names a command that may follow, to people.
+    pub(crate) fn next(self, step: impl Display) {
+        if !self.json {
+            note(format_args!("    next: {step}"));
+        }
+    }
+
     /// Prints why a command failed.
     pub(crate) fn error(self, error: &CommandError) {
         match error {
@@ -78,7 +85,9 @@ pub(crate) fn print(line: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
-/// Writes a line to standard error.
+/// Writes a line to standard error, as a whole: several processes may share a terminal, and standard error has no buffer.
 fn note(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes());
 }

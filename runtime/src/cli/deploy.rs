@@ -35,7 +35,24 @@ pub(crate) fn run(arguments: &DeployArguments, console: Console) -> Result<(), C
             _ => deploy(arguments, peers, console).await,
         }
     });
-    done.map_err(|error| failed(error.to_string()))?
+    done.map_err(|error| failed(error.to_string()))??;
+    tell_next(arguments, console);
+    Ok(())
+}
+
+/// Names the commands for what was deployed. That a version is held, its own line says.
+fn tell_next(arguments: &DeployArguments, console: Console) {
+    let servers = arguments.servers();
+    if !arguments.list && !arguments.rollback && arguments.canary.is_none() {
+        console.next(format_args!(
+            "`terrace deploy --rollback{servers}` goes back to the version before"
+        ));
+    }
+    if !arguments.list {
+        console.next(format_args!(
+            "`terrace deploy --list{servers}` shows the versions, and the one that each server serves"
+        ));
+    }
 }
 
 fn failed(what: impl Into<String>) -> CommandError {

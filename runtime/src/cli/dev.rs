@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
         reload: Box::new(move || reloader.reload()),
     };
     follow(session, changes).map_err(unwatchable)?;
-    Ok(up::serve(console, serving)?)
+    Ok(up::serve(console, serving, None)?)
 }
 
 fn unwatchable(error: impl std::fmt::Display) -> CommandError {

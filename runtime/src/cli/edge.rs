@@ -12,5 +12,5 @@ pub(crate) fn run(arguments: &EdgeArguments, console: Console) -> Result<(), Com
     let sockets = service_manager::sockets()?;
     let serving = Serving::edge(&arguments.options(), &sockets)?;
     drop(sockets);
-    Ok(up::serve(console, serving)?)
+    Ok(up::serve(console, serving, None)?)
 }

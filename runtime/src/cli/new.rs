@@ -75,6 +75,7 @@ fn next_steps(name: &str, folder: &Path, target: Option<Target>) -> String {
     }
     steps.push("  cargo test       tests the handler natively, without WebAssembly".to_owned());
     steps.push("  terrace dev      builds and serves it, and swaps in what you change".to_owned());
+    steps.push("  terrace build    builds it once, and names the way to servers".to_owned());
     match target {
         Some(Target::Worker) => steps.extend([
             "  npm install      installs wrangler, Cloudflare's own tool".to_owned(),

@@ -12,6 +12,9 @@ use crate::serving::{Serving, StartError, Taken};
 
 mod follow;
 
+/// The addresses of an edge on the machine of a node, which has those that are the default.
+const EDGE_ADDRESSES: &str = "--listen 127.0.0.1:8080 --admin 127.0.0.1:8081";
+
 /// Serves an app until SIGTERM or Ctrl-C.
 pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), CommandError> {
     // First, because commands that build would inherit them.
@@ -23,15 +26,20 @@ pub(crate) fn run(arguments: &ServeArguments, console: Console) -> Result<(), Co
     }
     let (serving, reloader) = Serving::up(&arguments.options(), &sockets)?;
     drop(sockets);
-    if let Some(taken) = reloader.taken().cloned() {
-        tell(console, &taken);
-        let folder = &arguments.manifest.from;
-        if folder.is_dir() {
-            let followed = follow::start(folder.clone(), console, reloader, &taken);
-            followed.map_err(|error| CommandError::Failed(error.to_string().into()))?;
-        }
+    let Some(taken) = reloader.taken().cloned() else {
+        return Ok(serve(console, serving, None)?);
+    };
+    tell(console, &taken);
+    let folder = &arguments.manifest.from;
+    if folder.is_dir() {
+        let followed = follow::start(folder.clone(), console, reloader, &taken);
+        followed.map_err(|error| CommandError::Failed(error.to_string().into()))?;
     }
-    Ok(serve(console, serving)?)
+    let next = format!(
+        "`terrace edge --origin http://{} {EDGE_ADDRESSES}` stands before it; repeat `--origin` for further servers",
+        serving.http()
+    );
+    Ok(serve(console, serving, Some(next))?)
 }
 
 /// Tells which bundle is served, and why no newer one is.
@@ -44,8 +52,12 @@ fn tell(console: Console, taken: &Taken) {
     console.tell(&Event::BundleServed(served));
 }
 
-/// Serves, and prints the addresses once requests are answered.
-pub(crate) fn serve(console: Console, serving: Serving) -> Result<(), StartError> {
+/// Serves, and prints the addresses once requests are answered, then the command that may follow.
+pub(crate) fn serve(
+    console: Console,
+    serving: Serving,
+    next: Option<String>,
+) -> Result<(), StartError> {
     let app = serving.name().to_owned();
     let http = format!("http://{}", serving.http());
     let https = serving.https().map(|address| format!("https://{address}"));
@@ -57,6 +69,9 @@ pub(crate) fn serve(console: Console, serving: Serving) -> Result<(), StartError
             https,
             admin,
         }));
+        if let Some(next) = next {
+            console.next(next);
+        }
         service_manager::tell_ready();
     })
 }

@@ -44,6 +44,21 @@ pub(crate) struct DeployArguments {
     pub(crate) json: bool,
 }
 
+impl DeployArguments {
+    /// The servers and settings for another command of the user.
+    pub(crate) fn servers(&self) -> String {
+        let config = self
+            .config
+            .iter()
+            .map(|file| format!(" --config {}", file.display()));
+        let nodes = self.nodes.iter().map(|node| {
+            let url = node.to_string();
+            format!(" --node {}", url.strip_prefix("http://").unwrap_or(&url))
+        });
+        config.chain(nodes).collect()
+    }
+}
+
 fn node(text: &str) -> Result<Origin, String> {
     let url = match text.contains("://") {
         true => text.to_owned(),

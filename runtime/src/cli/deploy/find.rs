@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use futures::future::join_all;
+use rustix::process::getuid;
 
 use super::servers::Server;
 use crate::block_on::block_on;
@@ -148,10 +149,16 @@ pub(super) async fn servers(
     }
 }
 
-/// The user and the machine.
+/// The name of the user, or else the number, and the machine.
 pub(super) fn whoami() -> String {
-    let user = environment::variable("USER").or_else(|| environment::variable("LOGNAME"));
+    let mut names = ["USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(environment::variable);
+    // A service or a container may have neither.
+    let user = names
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| getuid().as_raw().to_string());
     let machine = rustix::system::uname();
     let machine = machine.nodename().to_string_lossy().into_owned();
-    format!("{}@{machine}", user.as_deref().unwrap_or("unknown"))
+    format!("{user}@{machine}")
 }

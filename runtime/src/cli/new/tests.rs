@@ -80,6 +80,7 @@ fn next_steps_lead_to_a_served_app() {
     let steps = next_steps("shop", Path::new("services/shop"), None);
     assert!(steps.contains("cd services/shop"), "{steps}");
     assert!(steps.contains("terrace dev"), "{steps}");
+    assert!(steps.contains("terrace build"), "{steps}");
     assert!(!steps.contains("wrangler"), "{steps}");
 }
 
