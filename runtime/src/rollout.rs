@@ -12,7 +12,7 @@ mod peer;
 mod protocol;
 mod shelf;
 
-pub(crate) use figures::{Figures, Seen, worse_by_failures, worse_by_latency, worse_by_memory};
+pub(crate) use figures::{Figures, Growth, Seen, worse_by_failures, worse_by_latency};
 pub(crate) use peer::{FileBody, Peer, PeerFailure};
 pub(crate) use protocol::{
     BUNDLE_PATH, Command, DEPLOY_PATH, Deployment, Phase, Stage, Status, Step, Version, is_digest,

@@ -196,7 +196,7 @@ async fn a_version_that_hangs_goes_back() {
 #[tokio::test]
 async fn a_version_that_leaks_goes_back() {
     let why = goes_back("", ", LEAK_KIB = \"2048\"", 60).await;
-    assert!(why.contains("MiB of memory"), "{why}");
+    assert!(why.contains("the memory of `faults` grows"), "{why}");
 }
 
 #[tokio::test]

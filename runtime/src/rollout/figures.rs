@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
-    MAX_LATENCY_RATIO, MAX_MEMORY_RATIO, MIN_FAILURES, MIN_LATENCY_GAP, MIN_MEMORY_GAP_BYTES,
-    MIN_TIMED_REQUESTS, OVERDUE_AFTER,
+    MAX_LATENCY_RATIO, MAX_MEMORY_RATIO, MIN_FAILURES, MIN_GROWTHS, MIN_LATENCY_GAP,
+    MIN_MEMORY_GAP_BYTES, MIN_TIMED_REQUESTS, OVERDUE_AFTER,
 };
 use crate::clock;
 
@@ -243,13 +243,32 @@ pub(crate) fn worse_by_latency(new: Seen, old: Seen) -> Option<String> {
     })
 }
 
-/// Why a `new` version is worse than the `old` one by the most memory that an instance of a component took, in bytes.
-pub(crate) fn worse_by_memory(component: &str, new: u64, old: u64) -> Option<String> {
-    let is_large = new > old.saturating_mul(MAX_MEMORY_RATIO) && new > old + MIN_MEMORY_GAP_BYTES;
-    let [new, old] = [new, old].map(|bytes| bytes.div_ceil(1 << 20));
-    is_large.then(|| {
-        format!("an instance of `{component}` took {new} MiB of memory, and at most {old} MiB in the version before")
-    })
+/// The most memory that an instance of a component took, look by look.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Growth {
+    bytes: u64,
+    /// How often it was more than at the look before.
+    steps: u32,
+}
+
+impl Growth {
+    /// Notes the most memory that an instance took so far, in bytes.
+    pub(crate) fn note(&mut self, bytes: u64) {
+        self.steps += u32::from(bytes > self.bytes);
+        self.bytes = self.bytes.max(bytes);
+    }
+
+    /// Why a version is worse by it than the one before, of which an instance took at most `old` bytes. One large request is no leak:
+    /// the memory has to grow again and again.
+    pub(crate) fn worse_than(self, component: &str, old: u64) -> Option<String> {
+        let Self { bytes, steps } = self;
+        let is_large =
+            bytes > old.saturating_mul(MAX_MEMORY_RATIO) && bytes > old + MIN_MEMORY_GAP_BYTES;
+        let [new, old] = [bytes, old].map(|bytes| bytes.div_ceil(1 << 20));
+        (is_large && steps >= MIN_GROWTHS).then(|| {
+            format!("the memory of `{component}` grows: an instance took {new} MiB so far, and at most {old} MiB in the version before")
+        })
+    }
 }
 
 #[cfg(test)]
@@ -308,13 +327,21 @@ mod tests {
     #[test]
     fn version_whose_instances_grow_is_worse() {
         const MIB: u64 = 1 << 20;
-        assert!(worse_by_memory("api", 60 * MIB, 8 * MIB).is_some());
+        let grown = |to: &[u64]| {
+            let mut growth = Growth::default();
+            to.iter().for_each(|bytes| growth.note(bytes * MIB));
+            growth
+        };
+        let leak: Vec<_> = (1..=60).collect();
+        assert!(grown(&leak).worse_than("api", 8 * MIB).is_some());
+        assert_eq!(grown(&leak).worse_than("api", 45 * MIB), None);
         assert_eq!(
-            worse_by_memory("api", 12 * MIB, 4 * MIB),
+            grown(&leak[..12]).worse_than("api", 4 * MIB),
             None,
             "8 MiB are few"
         );
-        assert_eq!(worse_by_memory("api", 60 * MIB, 40 * MIB), None);
+        // A sign-in takes much memory for its hash.
+        assert_eq!(grown(&[2, 2, 60, 60, 60]).worse_than("api", 2 * MIB), None);
     }
 
     #[test]

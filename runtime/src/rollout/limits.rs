@@ -80,6 +80,9 @@ pub const MAX_LATENCY_RATIO: u32 = 2;
 /// A new version may take this much longer, however short the times are: nobody notices less.
 pub const MIN_LATENCY_GAP: Duration = Duration::from_millis(5);
 
+/// How often the memory of a component has to grow until it may count as a leak: single requests that take much are none.
+pub const MIN_GROWTHS: u32 = 8;
+
 /// An instance of a new version may take this many times as much memory as one of the version before.
 pub const MAX_MEMORY_RATIO: u64 = 2;
 

@@ -226,6 +226,7 @@ impl Node {
         let mut candidate = std::mem::take(&mut active.candidate);
         (active.busy, active.error) = (true, None);
         let run = move || {
+            give_way();
             let done = work(&node, &mut candidate);
             let done = done.map_err(|error| candidate.renamed(error).to_string());
             node.finish(&id, to, candidate, done);
@@ -371,6 +372,16 @@ impl State {
     fn stamp(&self) -> Option<Stamp> {
         let stamp = self.shelf.current().map(|version| version.stamp.clone());
         stamp.filter(|stamp| stamp.number > 0)
+    }
+}
+
+/// Has this thread do its work when the threads that answer requests have none. Only on Linux are priorities those of threads.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        const LOW_PRIORITY: i32 = 10;
+        // A system that does not let it has it work as the others.
+        let _ = rustix::process::setpriority_process(None, LOW_PRIORITY);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Owns the state of one deployment on a server, and the judgement of the new version.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -8,7 +9,7 @@ use super::Served;
 use crate::clock;
 use crate::rollout::limits::{DEPLOYMENT_LEASE, MAX_HOLD};
 use crate::rollout::{
-    Deployment, Figures, Phase, Version, worse_by_failures, worse_by_latency, worse_by_memory,
+    Deployment, Figures, Growth, Phase, Version, worse_by_failures, worse_by_latency,
 };
 use crate::serving::StartError;
 use crate::serving::current_app::{Beside, Handles};
@@ -40,6 +41,8 @@ pub(super) struct Active {
     is_exact: bool,
     new: Arc<Figures>,
     old: Arc<Figures>,
+    /// The memory of each component of the new version.
+    grown: BTreeMap<String, Growth>,
     /// The version before, once the new one has all requests.
     pub(super) before: Option<Served>,
 }
@@ -91,6 +94,7 @@ impl Active {
             is_exact: false,
             new: Arc::default(),
             old: Arc::default(),
+            grown: BTreeMap::new(),
             before: None,
         }
     }
@@ -205,7 +209,7 @@ impl Active {
     }
 
     /// Why the new version is worse than the one before, which is `served` while the new one is tried.
-    pub(super) fn judge(&self, served: &Served) -> Option<String> {
+    pub(super) fn judge(&mut self, served: &Served) -> Option<String> {
         let before = match self.phase {
             _ if !self.is_judged => return None,
             Phase::Trying => served,
@@ -216,16 +220,19 @@ impl Active {
         let by_failures = worse_by_failures(new, old);
         // Once it has all requests, the cache answers some, so those of both versions are not of the same kinds.
         let by_latency = || worse_by_latency(new, old).filter(|_| self.phase == Phase::Trying);
-        let by_memory = || {
-            let app = self.candidate.app.as_ref()?;
+        let by_memory = self.candidate.app.as_ref().and_then(|app| {
             let known = |id: &str| {
                 let mut known = before.app.deployment.memory();
                 known.find(|(of, bytes)| *of == id && *bytes > 0)
             };
             let mut used = app.deployment.memory();
-            used.find_map(|(id, bytes)| worse_by_memory(id, bytes, known(id)?.1))
-        };
-        by_failures.or_else(by_latency).or_else(by_memory)
+            used.find_map(|(id, bytes)| {
+                let growth = self.grown.entry(id.to_owned()).or_default();
+                growth.note(bytes);
+                growth.worse_than(id, known(id)?.1)
+            })
+        });
+        by_failures.or_else(by_latency).or(by_memory)
     }
 }
 

@@ -11,7 +11,7 @@ use futures::future::{join, join_all};
 use tokio::time::sleep;
 
 use super::active::Candidate;
-use super::{Node, staging};
+use super::{Node, State, give_way, staging};
 use crate::bundle::PublicKey;
 use crate::clock;
 use crate::cluster::Stamp;
@@ -98,8 +98,9 @@ impl Node {
     /// Judges the new version. Gives the deployment if it is to be settled; one that is held is, from time to time.
     fn look(&self, asks: bool, fades: bool) -> Option<Unsettled> {
         let mut state = self.state.lock();
-        let active = state.active.as_ref()?;
-        if let Some(reason) = active.judge(&state.served) {
+        let State { served, active, .. } = &mut *state;
+        let active = active.as_mut()?;
+        if let Some(reason) = active.judge(served) {
             // It can go back: it is not committed yet.
             let _ = self.back(&mut state, &reason);
             return None;
@@ -291,6 +292,7 @@ impl Node {
 
     /// Loads a version whose bundle is here, serves and keeps it.
     fn take_version(&self, version: Version) -> Result<(), StartError> {
+        give_way();
         let file = self.state.lock().shelf.bundle(&version.stamp.digest);
         let (inputs, bundle) = self.reloader.prepare(&file)?;
         let mut candidate = Candidate {
