@@ -18,7 +18,7 @@ mod tests;
 mod write;
 
 pub use contents::{Contents, check_inside};
-pub use index::{CompiledCode, Index, IndexedFile};
+pub use index::{CompiledCode, Index, IndexedFile, is_digest, short_digest};
 pub use key::{PublicKey, SigningKey};
 pub use read::{compiled, read};
 pub use write::write;

@@ -25,6 +25,13 @@ pub fn time_of_day() -> SystemTime {
     SystemTime::now()
 }
 
+/// The time since 1970 by the time of day. Before that, all times are as old as each other.
+#[must_use]
+pub fn since_1970() -> Duration {
+    let since = time_of_day().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default()
+}
+
 /// How long this thread has had the processor.
 #[must_use]
 pub fn thread_cpu_time() -> Duration {

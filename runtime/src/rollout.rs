@@ -15,7 +15,6 @@ mod shelf;
 pub(crate) use figures::{Figures, Growth, Seen, worse_by_failures, worse_by_latency};
 pub(crate) use peer::{FileBody, Peer, PeerFailure};
 pub(crate) use protocol::{
-    BUNDLE_PATH, Command, DEPLOY_PATH, Deployment, Phase, Stage, Status, Step, Version, is_digest,
-    short_digest,
+    BUNDLE_PATH, Command, DEPLOY_PATH, Deployment, Phase, Stage, Status, Step, Version,
 };
 pub(crate) use shelf::Shelf;

@@ -189,8 +189,16 @@ impl CompiledCode {
     }
 }
 
-fn is_digest(text: &str) -> bool {
+/// Whether a text is a SHA-256 in hexadecimal, and so also a safe name of a file.
+#[must_use]
+pub fn is_digest(text: &str) -> bool {
     text.len() == DIGEST_LENGTH && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte))
+}
+
+/// A digest as people read it.
+#[must_use]
+pub fn short_digest(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
 }
 
 fn is_target(name: &str) -> bool {

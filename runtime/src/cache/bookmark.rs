@@ -7,7 +7,7 @@
 //! seconds.
 
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use edge_cache::Told;
 use edge_cache::store::LogPosition;
@@ -62,7 +62,7 @@ impl Bookmark {
         Self {
             place,
             positions,
-            made: now(),
+            made: clock::since_1970(),
         }
     }
 
@@ -71,7 +71,7 @@ impl Bookmark {
         Self {
             place: Place::NoLog,
             positions,
-            made: now(),
+            made: clock::since_1970(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Bookmark {
             WITH_DATABASES => Positions::parse(parts.next()?)?,
             _ => return None,
         };
-        if now() > made.saturating_add(MAX_BOOKMARK_AGE) {
+        if clock::since_1970() > made.saturating_add(MAX_BOOKMARK_AGE) {
             return None;
         }
         let place = match (log, number) {
@@ -257,12 +257,6 @@ fn take_field(headers: &mut HeaderMap, secret: &Secret) -> Vec<Bookmark> {
 fn is_with_bookmark(line: &HeaderValue) -> bool {
     let mut parts = line.as_bytes().windows(COOKIE.len());
     parts.any(|part| part == COOKIE.as_bytes())
-}
-
-fn now() -> Duration {
-    let time = clock::time_of_day().duration_since(UNIX_EPOCH);
-    // Before the epoch, all are as old as each other.
-    time.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::bundle::{Bundle, Index};
+use crate::bundle::{Bundle, Index, short_digest};
 
 /// A bundle and its file.
 #[derive(Debug, Serialize)]
@@ -44,7 +44,7 @@ impl<'b> Bundled<'b> {
             )?;
         }
         for code in &self.index.compiled {
-            let (engine, component) = (short(&code.engine), &code.component);
+            let (engine, component) = (short_digest(&code.engine), &code.component);
             write!(
                 formatter,
                 "\n{} {:>12} {component} compiled for {} by engine {engine}",
@@ -56,7 +56,7 @@ impl<'b> Bundled<'b> {
 
     /// Its short digest, for a line among others.
     pub(crate) fn short_digest(&self) -> &str {
-        short(self.digest)
+        short_digest(self.digest)
     }
 
     /// The name of the app, with its version if it has one.
@@ -64,10 +64,6 @@ impl<'b> Bundled<'b> {
         let Index { app, version, .. } = self.index;
         format!("{app} {version}").trim_end().to_owned()
     }
-}
-
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 /// One line about it.

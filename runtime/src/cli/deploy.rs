@@ -9,7 +9,6 @@ mod servers;
 use std::env::temp_dir;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::time::UNIX_EPOCH;
 
 use super::arguments::DeployArguments;
 use super::console::Console;
@@ -18,7 +17,6 @@ use super::error::CommandError;
 use super::event::Event;
 use crate::block_on::block_on;
 use crate::bundle;
-use crate::clock;
 use crate::cluster::Stamp;
 use crate::fault::Reason;
 use crate::rollout::{Peer, Status, Step, Version};
@@ -212,10 +210,5 @@ fn stamp(told: &[Status], digest: &str) -> Stamp {
     let numbers = told
         .iter()
         .filter_map(|status| Some(status.current()?.stamp.number));
-    let at = clock::time_of_day().duration_since(UNIX_EPOCH);
-    Stamp {
-        number: numbers.max().unwrap_or(0).saturating_add(1),
-        at: at.map_or(0, |at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX)),
-        digest: digest.to_owned(),
-    }
+    Stamp::now(numbers.max().unwrap_or(0).saturating_add(1), digest)
 }

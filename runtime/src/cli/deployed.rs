@@ -5,7 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::rollout::{Deployment, Phase, Seen, Status, Version, short_digest};
+use crate::bundle::short_digest;
+use crate::rollout::{Deployment, Phase, Seen, Status, Version};
 
 /// How far a deployment is.
 #[derive(Debug, Serialize)]

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::observe::NodeFigures;
 use crate::settings::{Origin, Token};
 
@@ -16,6 +17,18 @@ pub(crate) struct Stamp {
     pub(crate) at: u64,
     /// SHA-256 of the index of its bundle in hexadecimal.
     pub(crate) digest: String,
+}
+
+impl Stamp {
+    /// The stamp of a deployment that begins now.
+    pub(crate) fn now(number: u64, digest: &str) -> Self {
+        let at = clock::since_1970().as_millis();
+        Self {
+            number,
+            at: u64::try_from(at).unwrap_or(u64::MAX),
+            digest: digest.to_owned(),
+        }
+    }
 }
 
 /// A node, as it announces itself.
@@ -108,6 +121,27 @@ mod tests {
         assert!(same("1.2.3", "1.9.0") && same("0.1.0", "0.1.7"));
         assert!(!same("1.2.3", "2.2.3") && !same("0.1.0", "0.2.0"));
         assert!(!same("one", "one") && !same("1", "1") && !same("", ""));
+    }
+
+    #[test]
+    fn nodes_that_do_not_know_the_token_take_no_deployment() {
+        let (known, other) = (Token::of("0123456789abcdef"), Token::of("fedcba9876543210"));
+        let (admin, stamp) = ("http://10.0.0.5:3001", Stamp::now(3, "d"));
+        let text = r#"{"address":"http://10.0.0.5:3000","app":"shop","version":"0.1.9"}"#;
+        let mut node = Node::parse(text).unwrap();
+        assert_eq!(node.admin(&known), None);
+        (node.admin, node.deployed) = (Some(admin.to_owned()), Some(stamp));
+        assert_eq!(node.admin(&known), None, "no proof");
+        node.proof = Some(known.proof(&Node::proven(admin, node.deployed.as_ref())));
+        assert!(
+            node.admin(&known)
+                .is_some_and(|found| found.to_string() == admin)
+        );
+        assert_eq!(node.admin(&other), None, "another token");
+        node.admin = Some("http://10.0.0.6:3001".to_owned());
+        assert_eq!(node.admin(&known), None, "another address");
+        (node.admin, node.deployed) = (Some(admin.to_owned()), None);
+        assert_eq!(node.admin(&known), None, "another version");
     }
 
     #[test]

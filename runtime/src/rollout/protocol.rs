@@ -12,9 +12,6 @@ pub(crate) const DEPLOY_PATH: &str = "/deploy";
 /// The page that takes and gives the bundle with the digest in its query.
 pub(crate) const BUNDLE_PATH: &str = "/deploy/bundle";
 
-/// The length of a SHA-256 in hexadecimal.
-const DIGEST_LENGTH: usize = 64;
-
 /// A version of the app that was deployed.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Version {
@@ -160,15 +157,4 @@ impl Status {
     pub(crate) fn current(&self) -> Option<&Version> {
         self.versions.first()
     }
-}
-
-/// Whether a text is the digest of a bundle, and so also a safe name of a file.
-pub(crate) fn is_digest(text: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    text.len() == DIGEST_LENGTH && text.bytes().all(is_digit)
-}
-
-/// A digest as people read it.
-pub(crate) fn short_digest(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::limits::{MAX_KEPT_BUNDLES, MAX_VERSIONS, TRANSFER_TIMEOUT};
-use super::protocol::{Version, is_digest};
+use super::protocol::Version;
+use crate::bundle::is_digest;
 use crate::clock;
 use crate::manifest::BUNDLE_EXTENSION;
 use crate::request::{IdSource, RequestId};

@@ -110,11 +110,7 @@ impl Node {
     /// What the server tells. The command of deployment `id` is there.
     fn status(&self, id: Option<&str>) -> Status {
         let mut state = self.state.lock();
-        if let Some(active) = state
-            .active
-            .as_mut()
-            .filter(|active| Some(&*active.id) == id)
-        {
+        if let Some(Ok(active)) = id.map(|id| state.active(id)) {
             active.renew();
         }
         self.told(&state)

@@ -51,6 +51,12 @@ impl Token {
         Ok(Self(text))
     }
 
+    /// A token of a test.
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The value of `Authorization` that shows it (RFC 6750 §2.1).
     pub(crate) fn authorization(&self) -> HeaderValue {
         let value = HeaderValue::try_from(format!("Bearer {}", self.0));

@@ -82,7 +82,7 @@ fn other_cookies_stay_as_they_are() {
 fn forged_old_and_foreign_bookmarks_are_removed_and_nothing() {
     let good = at("run", 7).encode(&OURS);
     let mut old = at("run", 7);
-    old.made = now() - MAX_BOOKMARK_AGE - Duration::from_secs(1);
+    old.made = clock::since_1970() - MAX_BOOKMARK_AGE - Duration::from_secs(1);
     for wrong in [
         at("run", 7).encode(&[2; 32]),
         old.encode(&OURS),
@@ -104,7 +104,7 @@ fn forged_old_and_foreign_bookmarks_are_removed_and_nothing() {
         assert_eq!((taken, request.len()), (None, 0), "{wrong}");
     }
     let later = Bookmark {
-        made: now() + Duration::from_secs(300),
+        made: clock::since_1970() + Duration::from_secs(300),
         ..at("run", 7)
     };
     let mut request = headers(&[(FIELD, &later.encode(&OURS))]);
@@ -141,7 +141,7 @@ fn write_that_nobody_knows_of_is_remembered_for_its_time() {
     assert_eq!(told.clone().after(Some(at("a", 9))), told);
     assert_eq!(told.clone().after(Some(earlier.clone())), earlier);
     let long_ago = Bookmark {
-        made: now() - BOOKMARK_LIFETIME - Duration::from_secs(1),
+        made: clock::since_1970() - BOOKMARK_LIFETIME - Duration::from_secs(1),
         ..earlier
     };
     assert_eq!(told.clone().after(Some(long_ago)), told);

@@ -51,11 +51,7 @@ impl Order {
     async fn converge(&mut self) {
         let end = clock::now() + CONVERGENCE_TIMEOUT;
         loop {
-            let asked = self.servers.iter().map(|server| server.peer.status(None));
-            let told = join_all(asked).await;
-            for (server, told) in self.servers.iter_mut().zip(told) {
-                server.status = told.ok();
-            }
+            self.ask_all().await;
             if self.servers.iter().all(|server| self.serves(server)) || end <= clock::now() {
                 break;
             }
@@ -66,6 +62,15 @@ impl Order {
         for url in away {
             let what = "does not serve the version yet, and takes it when it is back";
             self.progress(&DeployStep::new(Some(&url), what));
+        }
+    }
+
+    /// Asks all servers for their status, also those that were lost on the way.
+    async fn ask_all(&mut self) {
+        let asked = self.servers.iter().map(|server| server.peer.status(None));
+        let told = join_all(asked).await;
+        for (server, told) in self.servers.iter_mut().zip(told) {
+            server.status = told.ok();
         }
     }
 
@@ -104,11 +109,7 @@ impl Order {
         };
         // A server that does not hear it goes back when it does not hear anything.
         let _ = self.each(step).await;
-        let asked = self.servers.iter().map(|server| server.peer.status(None));
-        let told = join_all(asked).await;
-        for (server, told) in self.servers.iter_mut().zip(told) {
-            server.status = told.ok();
-        }
+        self.ask_all().await;
     }
 
     /// Goes back on all servers if the deployment has failed.

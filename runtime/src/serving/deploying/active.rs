@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::Served;
 use crate::clock;
@@ -75,11 +75,10 @@ impl Candidate {
 
 impl Active {
     pub(super) fn new(id: String, by: String, peers: Vec<Origin>) -> Self {
-        let since = clock::time_of_day().duration_since(UNIX_EPOCH);
         Self {
             id,
             by,
-            since: since.map_or(0, |since| since.as_secs()),
+            since: clock::since_1970().as_secs(),
             peers,
             lease: clock::now() + DEPLOYMENT_LEASE,
             held: false,
@@ -133,10 +132,7 @@ impl Active {
 
     /// Who keeps others out, and what to do.
     pub(super) fn keeps_out(&self) -> String {
-        let now = clock::time_of_day().duration_since(UNIX_EPOCH);
-        let seconds = now
-            .map_or(0, |now| now.as_secs())
-            .saturating_sub(self.since);
+        let seconds = clock::since_1970().as_secs().saturating_sub(self.since);
         let ago = humane(Duration::from_secs(seconds));
         let by = &self.by;
         match self.held {

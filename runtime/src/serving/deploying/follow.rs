@@ -12,12 +12,12 @@ use tokio::time::sleep;
 
 use super::active::Candidate;
 use super::{Node, State, give_way, staging};
-use crate::bundle::PublicKey;
+use crate::bundle::{PublicKey, is_digest};
 use crate::clock;
 use crate::cluster::Stamp;
 use crate::cluster::limits::MAX_WARNINGS;
 use crate::rollout::limits::{FADE_INTERVAL, FOLLOW_INTERVAL, LOOK_INTERVAL, MAX_FOLLOW_PAUSE};
-use crate::rollout::{Peer, Phase, Status, Version, is_digest};
+use crate::rollout::{Peer, Phase, Status, Version};
 use crate::serving::inputs::{config, manifest_folder};
 use crate::serving::{StartError, failed};
 use crate::settings::Origin;

@@ -13,13 +13,13 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{Node, Refused};
-use crate::bundle::{self, limits::MAX_BUNDLE_BYTES};
+use crate::bundle::{self, is_digest, limits::MAX_BUNDLE_BYTES};
 use crate::failure::Failure;
 use crate::fault::Faults;
 use crate::request::ResponseBody;
 use crate::request::limits::DEFAULT_BODY_PROGRESS_TIMEOUT;
 use crate::rollout::limits::MAX_PIECES_WAITING;
-use crate::rollout::{BUNDLE_PATH, Command, DEPLOY_PATH, FileBody, Phase, is_digest};
+use crate::rollout::{BUNDLE_PATH, Command, DEPLOY_PATH, FileBody, Phase};
 use crate::server::AdminPage;
 use crate::server::answers::{json, not_allowed, posted, refuse};
 use crate::settings::Token;

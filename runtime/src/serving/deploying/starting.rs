@@ -3,11 +3,9 @@
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
 use super::{Node, Slot, follow};
 use crate::bundle::{self, Bundle};
-use crate::clock;
 use crate::cluster::Stamp;
 use crate::manifest::MANIFEST_FILE;
 use crate::rollout::{Shelf, Version};
@@ -88,48 +86,35 @@ pub(in crate::serving) fn deployed(
     Ok((options, Some(shelf)))
 }
 
-/// The admin listener of this server as others reach it, if it takes deployments, and whether other machines do.
+/// The admin listener of this server as others reach it, if it takes deployments, and whether those of other machines do if they reach
+/// the node.
 pub(in crate::serving) fn address(
     is_wanted: bool,
     inputs: &AppInputs,
     listeners: &Listeners,
 ) -> (Option<Origin>, bool) {
-    match own(inputs, listeners).filter(|_| is_wanted) {
-        Some(own) => (Some(own), is_reached(inputs, listeners)),
-        None => (None, false),
-    }
-}
-
-/// The admin listener of this server, as others reach it.
-fn own(inputs: &AppInputs, listeners: &Listeners) -> Option<Origin> {
-    let admin = listeners.admin()?;
+    let Some(admin) = listeners.admin().filter(|_| is_wanted) else {
+        return (None, false);
+    };
     let cluster = inputs.config.cluster.as_ref();
     let node = cluster.map(|cluster| cluster.address(listeners.http(), &inputs.settings_file));
-    let node = node.and_then(Result::ok);
-    match node {
-        Some(node) if admin.ip().is_unspecified() => {
-            let url = format!("http://{}:{}", node.authority().host(), admin.port());
-            Origin::parse(&url).ok()
-        }
-        _ => Some(Origin::of(admin)),
+    let Some(Ok(node)) = node else {
+        return (Some(Origin::of(admin)), true);
+    };
+    let host = node.authority().host();
+    if admin.ip().is_unspecified() {
+        let url = format!("http://{host}:{}", admin.port());
+        return (Origin::parse(&url).ok(), true);
     }
-}
-
-/// Whether the other nodes reach the admin listener of this one, if they reach the node.
-fn is_reached(inputs: &AppInputs, listeners: &Listeners) -> bool {
-    let cluster = inputs.config.cluster.as_ref();
-    let node = cluster.map(|cluster| cluster.address(listeners.http(), &inputs.settings_file));
-    let Some(Ok(node)) = node else { return true };
-    let host = node.authority().host().trim_matches(['[', ']']);
+    let host = host.trim_matches(['[', ']']);
     let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    let admin = listeners.admin().map(|admin| admin.ip());
-    let is_reached = is_here || admin.is_none_or(|admin| !admin.is_loopback());
+    let is_reached = is_here || !admin.ip().is_loopback();
     if !is_reached {
         tracing::warn!(
             "no deployment by the registry reaches this node: its admin listener is for this machine only; `admin` of [listen] names another address"
         );
     }
-    is_reached
+    (Some(Origin::of(admin)), is_reached)
 }
 
 /// Keeps the bundle that the server was started with.
@@ -145,15 +130,7 @@ pub(super) fn keep_first(shelf: &mut Shelf, file: &Path, bundle: &Bundle) -> io:
     let copy = bundle::read(&shelf.bundle(&bundle.digest), None, None);
     if copy.is_ok_and(|copy| copy.digest == bundle.digest) {
         let first = Version {
-            stamp: Stamp {
-                number: 0,
-                at: clock::time_of_day()
-                    .duration_since(UNIX_EPOCH)
-                    .map_or(0, |since| {
-                        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-                    }),
-                digest: bundle.digest.clone(),
-            },
+            stamp: Stamp::now(0, &bundle.digest),
             version: bundle.index.version.clone(),
             commit: bundle.index.commit.clone(),
             by: "terrace up".to_owned(),
