@@ -235,3 +235,23 @@ async fn a_held_version_is_settled_with_the_others() {
         assert_eq!(settled(&nodes).await, name);
     }
 }
+
+#[tokio::test]
+async fn a_successor_that_comes_in_the_middle_serves_what_was_kept() {
+    let (_one, first) = version("one", "").await;
+    let (_two, second) = version("two", "").await;
+    let a = node(&first).start().await;
+    let begun = begin(&[&a], &[text_of(&second), "--watch", "6s"]);
+    begun
+        .log
+        .find("the trial", |line| line.contains("tries").then_some(()))
+        .await;
+    let (a, _) = a.succeed().await;
+    let ended = begun.wait().await;
+    assert_eq!(ended.code, Some(exit::FAILED), "{}", ended.text);
+    assert!(ended.text.contains("it was started anew"), "{}", ended.text);
+    assert_eq!(settled(&[&a]).await, "one");
+    deploy(&[&a], &second).await;
+    let (a, _) = a.succeed().await;
+    assert_eq!(settled(&[&a]).await, "two");
+}
